@@ -1,0 +1,56 @@
+# The commands of the README. Each runs `setup` first where .venv is missing or stale.
+PYTHON ?= python3
+CXX ?= c++
+BIN := .venv/bin
+OUT ?= demo
+LOG ?=
+ITEMS ?=
+TESTS ?= tests recsparse
+
+.PHONY: setup demo test check bench docs ui compiler
+.DELETE_ON_ERROR:
+
+setup: .venv/ready
+
+# torch comes first, since torch-scatter is compiled against the torch that is installed.
+.venv/ready: pyproject.toml constraints.txt
+	@$(MAKE) --no-print-directory compiler
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "recsparse needs Python 3.11 or newer, but $(PYTHON) is older; pass another, as in make setup PYTHON=python3.12" >&2; exit 2; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --upgrade pip
+	$(BIN)/pip install --quiet --constraint constraints.txt torch setuptools wheel ninja
+	@echo "compiling torch-scatter (3 to 5 minutes, unless pip has cached its wheel)"
+	$(BIN)/pip install --quiet --no-build-isolation --constraint constraints.txt torch-scatter
+	$(BIN)/pip install --quiet --constraint constraints.txt --group dev --editable .
+	@touch $@
+
+compiler:
+	@command -v $(CXX) >/dev/null || { \
+	  echo "setup compiles torch-scatter and needs a C++ compiler, but '$(CXX)' is not there;" \
+	       "install one: 'apt install g++' (Debian, Ubuntu), 'dnf install gcc-c++' (Fedora)," \
+	       "'xcode-select --install' (macOS), or name yours, as in make setup CXX=clang++" >&2; exit 2; }
+
+demo: setup
+	@$(BIN)/python -m pipelines.demo --out $(OUT) $(if $(LOG),--log $(LOG)) $(if $(ITEMS),--items $(ITEMS))
+
+test: setup
+	$(BIN)/python -m pytest -n auto --cov --cov-report=term $(TESTS)
+
+check: setup
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pydoclint --quiet recsparse pipelines
+	$(BIN)/mkdocs build --strict --quiet
+
+bench: setup
+	$(BIN)/python -m benchmarks.layers
+	$(BIN)/python -m benchmarks.accuracy
+
+docs: setup
+	$(BIN)/mkdocs build --strict
+
+ui: setup
+	$(BIN)/mlflow ui --backend-store-uri sqlite:///$(OUT)/mlflow.db

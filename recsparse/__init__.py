@@ -1,0 +1,1 @@
+"""Recommender models with sparse convolutions, from Parquet logs to scored Parquet."""

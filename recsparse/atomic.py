@@ -1,0 +1,115 @@
+"""Outputs that appear whole or not at all: written aside, then renamed into place."""
+
+import errno
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from recsparse.errors import OutputError
+
+_NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
+
+
+@contextmanager
+def atomic_file(target: str | Path) -> Iterator[Path]:
+    """Give a path beside `target` to write to, and rename it to `target` on success.
+
+    Args:
+        target: The file to publish; an older one is replaced in a single step.
+
+    Yields:
+        A path that does not exist yet, in the same folder as `target`.
+
+    Raises:
+        OutputError: If the disk is full; the file at `target` is as it was before.
+    """
+    target = Path(target)
+    aside = _path_beside(target)
+    with _disk_full_as_output_error(target), _removed_afterwards(aside):
+        yield aside
+        aside.replace(target)
+
+
+@contextmanager
+def atomic_folder(target: str | Path) -> Iterator[Path]:
+    """Give an empty folder beside `target` to fill, and move it to `target` on success.
+
+    Args:
+        target: The folder to publish; an older one is swapped out and then removed.
+
+    Yields:
+        An existing empty folder in the same parent as `target`.
+
+    Raises:
+        OutputError: If the disk is full; the folder at `target` is as it was before.
+    """
+    target = Path(target)
+    aside = _path_beside(target)
+    with _disk_full_as_output_error(target), _removed_afterwards(aside):
+        aside.mkdir(parents=True)
+        yield aside
+        publish_folder(aside, target)
+
+
+def publish_folder(filled: Path, target: Path) -> None:
+    """Move a filled folder to `target`; what was there goes away only after the move.
+
+    Args:
+        filled: The folder to move, on the same filesystem.
+        target: Its final place.
+
+    Raises:
+        OSError: If the move fails; the old content is put back first.
+    """
+    if not target.exists():
+        filled.rename(target)
+        return
+    old = _path_beside(target)
+    target.rename(old)
+    try:
+        filled.rename(target)
+    except OSError:
+        old.rename(target)
+        raise
+    _remove(old)
+
+
+def _path_beside(target: Path) -> Path:
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{target.parent} must be a folder, but {error}") from error
+    return target.parent / f".{target.name}.{os.getpid()}.{uuid.uuid4().hex[:8]}"
+
+
+@contextmanager
+def _removed_afterwards(aside: Path) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        _remove(aside)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+@contextmanager
+def _disk_full_as_output_error(target: Path) -> Iterator[None]:
+    try:
+        yield
+    except OutputError:
+        raise
+    except OSError as error:
+        if error.errno not in _NO_SPACE:
+            raise
+        raise OutputError(
+            f"{target} needs more room than the disk has ({error.strerror}); what was there "
+            "before is untouched; free some space or write to another disk"
+        ) from error

@@ -1,0 +1,1 @@
+"""Everything before the model: logs, vocabularies, splits, orders, grids and text."""

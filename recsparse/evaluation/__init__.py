@@ -1,0 +1,1 @@
+"""Ranking metrics over the full catalogue, and their tables and plots."""

@@ -1,0 +1,172 @@
+"""SparseGridRecommender: a network on the sparse user-item grid, and a linear term beside it."""
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import ClassVar, Self
+
+import torch
+from jaxtyping import Float
+from scipy.sparse import csr_matrix
+from torch import Tensor
+
+from recsparse.config import IALSConfig, SparseGridConfig
+from recsparse.errors import InputError
+from recsparse.models.base import FitExtras, Recommender
+from recsparse.models.ease import EASE
+from recsparse.models.ials import als_factors
+from recsparse.models.sparse_grid_network import SparseGridNetwork, stored_words
+from recsparse.sparse.tensor import SparseTensor
+
+logger = logging.getLogger(__name__)
+
+# Tried weights of the linear term, relative to the one that gives both terms the same spread.
+LINEAR_SHARES = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.0, 8.0)
+SPREAD_ROWS = 1000
+
+
+class SparseGridRecommender(Recommender):
+    """A network on the sparse user-item grid plus EASE, weighted on validation.
+
+    The network's score and the linear term are learned apart and added: training the network
+    through the linear term was measured to be worse. The item vectors start from iALS.
+    """
+
+    kind: ClassVar[str] = "sparse_grid"
+    config: SparseGridConfig
+
+    def fit(self, interactions: csr_matrix, extras: FitExtras | None = None) -> Self:
+        """Fit the item vectors, train the network, fit the linear term, choose its weight.
+
+        Args:
+            interactions: Users × items, positive weights.
+            extras: `optimise` trains the network; `validate` chooses the linear weight, and without
+                it both terms get equal spread over the training rows.
+
+        Returns:
+            The fitted model itself.
+
+        Raises:
+            InputError: If `optimise` is missing, or text is wanted and there are no item words.
+        """
+        extras = extras or FitExtras()
+        if extras.optimise is None:
+            raise InputError(
+                "SparseGridRecommender needs extras.optimise to train its network, but got None; "
+                "call recsparse.training.fit.fit_model, which passes one"
+            )
+        if self.config.use_text and extras.item_words is None:
+            raise InputError(
+                "model.use_text needs the items' bag of words, but the dataset has none; prepare "
+                "it with --items, or set model.use_text to false"
+            )
+        self._start(interactions, extras)
+        validate = extras.validate
+        extras.optimise(
+            self.network, interactions, None if validate is None else lambda: validate(self)
+        )
+        self.linear = EASE(self.config.linear).fit(interactions)
+        self._choose_linear_weight(interactions, validate)
+        return self
+
+    def score_batch(self, history: csr_matrix) -> Float[Tensor, "b m"]:
+        """Score all items for each row of cells.
+
+        Args:
+            history: One row a user, in the item order of the fit.
+
+        Returns:
+            Scores, float32; the larger the better.
+        """
+        history = self._checked_history(history)
+        scores = self._network_scores(history)
+        if self.linear is None or self.linear_weight == 0:
+            return scores
+        return scores + self.linear_weight * self.linear.score_batch(history)
+
+    def state(self) -> dict[str, Tensor]:
+        """Return all that was fitted.
+
+        Returns:
+            The network's weights, the linear term's state and its weight.
+        """
+        network = {f"network.{name}": value for name, value in self.network.state_dict().items()}
+        linear = {} if self.linear is None else self.linear.state()
+        return {
+            **network,
+            **{f"linear.{name}": value for name, value in linear.items()},
+            "linear_weight": torch.tensor(self.linear_weight),
+        }
+
+    @classmethod
+    def from_state(cls, config: SparseGridConfig, state: Mapping[str, Tensor]) -> Self:
+        """Rebuild a fitted model.
+
+        Args:
+            config: The configuration that it was fitted with.
+            state: What `state` returned.
+
+        Returns:
+            A model that gives the same scores.
+        """
+        model = cls(config)
+        network = _with_prefix(state, "network.")
+        model.network = SparseGridNetwork(
+            config, network["item_vectors"], stored_words(network)
+        )
+        model.network.load_state_dict(network)
+        model.num_items = len(network["item_bias"])
+        model.linear = EASE.from_state(config.linear, _with_prefix(state, "linear."))
+        model.linear_weight = float(state["linear_weight"])
+        return model
+
+    def _start(self, interactions: csr_matrix, extras: FitExtras) -> None:
+        config = self.config
+        factors = IALSConfig(
+            factors=config.factors,
+            unobserved_weight=config.unobserved_weight,
+            regularisation=config.regularisation,
+            iterations=config.item_iterations,
+        )
+        _, item_vectors = als_factors(interactions, factors, extras.seed)
+        torch.manual_seed(extras.seed)
+        words = extras.item_words if config.use_text else None
+        self.network = SparseGridNetwork(config, item_vectors, words)
+        self.num_items = interactions.shape[1]
+        self.linear: EASE | None = None
+        self.linear_weight = 0.0
+
+    def _choose_linear_weight(
+        self, interactions: csr_matrix, validate: Callable[[Recommender], float] | None
+    ) -> None:
+        equal = self._equal_spread_weight(interactions[:SPREAD_ROWS])
+        if validate is None:
+            self.linear_weight = equal
+            return
+        quality: dict[float, float] = {}
+        for share in LINEAR_SHARES:
+            self.linear_weight = equal * share
+            quality[self.linear_weight] = validate(self)
+        self.linear_weight = max(quality, key=quality.__getitem__)
+        logger.info("validation by weight of the linear term: %s", quality)
+
+    def _equal_spread_weight(self, history: csr_matrix) -> float:
+        """Return the weight at which both terms' scores have the same standard deviation."""
+        if self.linear is None:
+            return 0.0
+        linear = float(self.linear.score_batch(history).std(correction=0))
+        return float(self._network_scores(history).std(correction=0)) / linear if linear else 0.0
+
+    def _network_scores(self, history: csr_matrix) -> Float[Tensor, "b m"]:
+        self.network.eval()
+        device = self.network.item_bias.device
+        with torch.inference_mode():
+            scores: Tensor = self.network(SparseTensor.from_scipy(history).to(device))
+        return scores.cpu()
+
+
+def _with_prefix(state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {
+        name.removeprefix(prefix): value
+        for name, value in state.items()
+        if name.startswith(prefix)
+    }

@@ -1,0 +1,164 @@
+"""The network of SparseGridRecommender: ridge pooling of a row's active cells, then an MLP."""
+
+from collections.abc import Mapping
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from recsparse.config import SparseGridConfig
+from recsparse.layers.axis import AxisConv2d
+from recsparse.layers.blocks import ResidualBlock, SparseGELU, SparseSequential
+from recsparse.layers.norm import SparseLayerNorm
+from recsparse.layers.text import BagOfWordsEncoder
+from recsparse.sparse.ridge import ridge_pool
+from recsparse.sparse.tensor import SparseTensor, sparse_tensor
+
+
+class SparseGridNetwork(nn.Module):
+    """Scores of all items from the active cells of some users' rows.
+
+    A row's cells are pooled by a ridge regression onto the item vectors,
+    `p_u = (sum_i w_i h_i h_i^T + a V^T V + r (n_u + a m) I)^-1 sum_i w_i h_i`, where `h_i` is the
+    vector of item i, `w_i` its learned weight times the cell's own, and `a`, `r` are learned. The
+    scores are `s (p_u + MLP(p_u / |p_u|)) Q^T + b`. With an MLP that returns zero this is the user
+    step of iALS (Rendle et al. 2021, https://arxiv.org/abs/2110.14037, section 2); the MLP learns
+    what that linear map misses.
+
+    Args:
+        config: Sizes and starting values.
+        item_vectors: The vectors `V`, (m, d); frozen, since training them gained nothing.
+        item_words: One sample an item, its bag of words, where the configuration uses text.
+    """
+
+    item_vectors: Tensor
+
+    def __init__(
+        self,
+        config: SparseGridConfig,
+        item_vectors: Float[Tensor, "m d"],
+        item_words: SparseTensor | None = None,
+    ) -> None:
+        super().__init__()
+        num_items, channels = item_vectors.shape
+        self.register_buffer("item_vectors", item_vectors.clone())
+        self.output_vectors = nn.Parameter(item_vectors.clone())
+        self.item_bias = nn.Parameter(torch.zeros(num_items))
+        self.item_log_weight = nn.Parameter(torch.zeros(num_items))
+        self.log_unobserved_weight = nn.Parameter(torch.tensor(config.unobserved_weight).log())
+        self.log_regularisation = nn.Parameter(torch.tensor(config.regularisation).log())
+        self.scale = nn.Parameter(torch.tensor(8.0))
+        self.blocks = SparseSequential(*(_axis_block(channels) for _ in range(config.axis_blocks)))
+        self.residual = _residual_network(channels, config)
+        self.words = ItemWords(item_words, channels) if item_words is not None else None
+
+    def forward(self, cells: SparseTensor) -> Float[Tensor, "rows m"]:
+        """Score every item for every row of the grid.
+
+        Args:
+            cells: One sample of spatial shape (rows, m) with the cell's weight as its one channel.
+
+        Returns:
+            Unnormalised log-probabilities; a row without cells gets the item biases.
+        """
+        pooled = self.pool(cells)
+        # Rows without cells have no direction; the floor keeps them at zero.
+        direction = pooled / pooled.norm(dim=1, keepdim=True).clamp(min=1e-6)
+        users = self.scale * (pooled + self.residual(direction))
+        items = self.output_vectors
+        if self.words is not None:
+            items = items + self.words()
+        return users @ items.T + self.item_bias
+
+    def pool(self, cells: SparseTensor) -> Float[Tensor, "rows d"]:
+        """Solve the ridge regression of each row.
+
+        Args:
+            cells: The same as for `forward`.
+
+        Returns:
+            One vector a row; zero for a row without cells.
+        """
+        rows, items = cells.coords[:, 1], cells.coords[:, 2]
+        feats = self.blocks(cells.with_feats(self.item_vectors[items])).feats
+        row_ptr = _row_ptr(rows, cells.spatial_shape[0])
+        unobserved = self.log_unobserved_weight.exp()
+        num_items = len(self.item_vectors)
+        ridge = self.log_regularisation.exp() * (row_ptr.diff() + unobserved * num_items)
+        prior_gram = unobserved * (self.item_vectors.T @ self.item_vectors)
+        weights = self.item_log_weight[items].exp() * cells.feats[:, 0]
+        return ridge_pool(feats, weights, row_ptr, prior_gram, ridge)
+
+
+class ItemWords(nn.Module):
+    """The encoded text of every item; its bag of words is a part of the model.
+
+    Args:
+        words: One sample an item; coordinates are word indices, the one channel is the weight.
+        out_channels: Length of an item's vector.
+    """
+
+    coords: Tensor
+    feats: Tensor
+    shape: Tensor
+
+    def __init__(self, words: SparseTensor, out_channels: int) -> None:
+        super().__init__()
+        num_words = words.spatial_shape[0]
+        self.register_buffer("coords", words.coords)
+        self.register_buffer("feats", words.feats)
+        self.register_buffer("shape", torch.tensor([num_words, words.batch_size]))
+        self.encoder = BagOfWordsEncoder(num_words, out_channels, bias=False)
+        # The text adds to vectors that are fitted already, so it starts from nothing.
+        nn.init.zeros_(self.encoder.weight)
+
+    def forward(self) -> Float[Tensor, "m d"]:
+        """Encode all items.
+
+        Returns:
+            One vector an item; zero for an item without words.
+        """
+        num_words, num_items = self.shape.tolist()
+        words = sparse_tensor(self.coords, self.feats, (num_words,), num_items)
+        encoded: Tensor = self.encoder(words)
+        return encoded
+
+
+def stored_words(state: Mapping[str, Tensor]) -> SparseTensor | None:
+    """Read the items' bag of words back from a network's state.
+
+    Args:
+        state: The network's state dictionary.
+
+    Returns:
+        One sample an item, or None where the network has no text.
+    """
+    if "words.shape" not in state:
+        return None
+    num_words, num_items = state["words.shape"].tolist()
+    return sparse_tensor(state["words.coords"], state["words.feats"], (num_words,), num_items)
+
+
+def _axis_block(channels: int) -> ResidualBlock:
+    # The row alone: a column's mean would depend on which users share the batch.
+    return ResidualBlock(
+        SparseLayerNorm(channels), AxisConv2d(channels, channels, axes=("row",)), SparseGELU()
+    )
+
+
+def _residual_network(channels: int, config: SparseGridConfig) -> nn.Sequential:
+    last = nn.Linear(config.hidden, channels)
+    nn.init.zeros_(last.weight)
+    nn.init.zeros_(last.bias)
+    return nn.Sequential(
+        nn.LayerNorm(channels),
+        nn.Linear(channels, config.hidden),
+        nn.GELU(),
+        nn.Dropout(config.dropout),
+        last,
+    )
+
+
+def _row_ptr(rows: Int[Tensor, " n"], num_rows: int) -> Int[Tensor, " rows_1"]:
+    counts = torch.bincount(rows, minlength=num_rows)
+    return torch.cat([counts.new_zeros(1), counts.cumsum(0)])

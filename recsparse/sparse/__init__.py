@@ -1,0 +1,1 @@
+"""Sparse tensors and convolution on their active cells; torch and torch_scatter only."""

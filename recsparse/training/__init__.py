@@ -1,0 +1,1 @@
+"""Gradient training with Lightning, and tracking in MLflow."""

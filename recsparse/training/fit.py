@@ -1,0 +1,186 @@
+"""Fitting any model: linear ones by themselves, networks with Lightning."""
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.callbacks import (
+    Callback,
+    EarlyStopping,
+    ModelCheckpoint,
+    RichProgressBar,
+)
+from pytorch_lightning.loggers.logger import Logger
+from scipy.sparse import csr_matrix
+from torch import nn
+
+from recsparse.config import TrainingConfig
+from recsparse.models.base import FitExtras, Recommender
+from recsparse.sparse.tensor import SparseTensor
+from recsparse.training.module import (
+    VALIDATION_METRIC,
+    HiddenCellsModule,
+    row_batches,
+)
+
+OnEpoch = Callable[[int, Mapping[str, float]], None]
+
+
+@dataclass(frozen=True)
+class FitPlan:
+    """How a model is fitted.
+
+    Attributes:
+        training: Settings of the gradient training.
+        seed: Of every random choice.
+        checkpoints: Folder for the training's state; None keeps it in memory only.
+        resume: Go on from the last checkpoint in that folder.
+        progress: Show a progress bar.
+        on_epoch: Called with the epoch's number (from 0) and its metrics.
+    """
+
+    training: TrainingConfig
+    seed: int = 0
+    checkpoints: Path | None = None
+    resume: bool = False
+    progress: bool = False
+    on_epoch: OnEpoch | None = None
+
+
+def fit_model(
+    model: Recommender,
+    interactions: csr_matrix,
+    plan: FitPlan,
+    validate: Callable[[Recommender], float] | None = None,
+    item_words: SparseTensor | None = None,
+) -> Recommender:
+    """Fit a model in place.
+
+    Args:
+        model: Any recommender.
+        interactions: Users × items.
+        plan: Settings of the training.
+        validate: Returns the validation quality of a model, the larger the better.
+        item_words: One bag of words an item.
+
+    Returns:
+        The same model, fitted.
+    """
+    cell_dropout = getattr(model.config, "cell_dropout", 0.5)
+
+    def optimise(
+        network: nn.Module, rows: csr_matrix, validate_network: Callable[[], float] | None
+    ) -> None:
+        module = HiddenCellsModule(network, plan.training, cell_dropout, validate_network)
+        optimise_network(module, rows, plan)
+
+    extras = FitExtras(
+        seed=plan.seed, validate=validate, item_words=item_words, optimise=optimise
+    )
+    return model.fit(interactions, extras)
+
+
+def optimise_network(module: HiddenCellsModule, interactions: csr_matrix, plan: FitPlan) -> None:
+    """Train a network with early stopping and leave it with its best weights.
+
+    The training's state is saved after each epoch in `plan.checkpoints`, which is removed when the
+    training is complete. Without validation the last weights are the best known.
+
+    Args:
+        module: The network and its loss.
+        interactions: Users × items.
+        plan: Settings of the training.
+    """
+    pl.seed_everything(plan.seed, verbose=False)
+    with _checkpoint_folder(plan) as folder:
+        last = folder / "last.ckpt"
+        saver = _saver(folder, monitored=module.validate is not None)
+        trainer = _trainer(module, plan, saver)
+        loader = row_batches(interactions, plan.training.batch_users, plan.seed)
+        trainer.fit(module, loader, ckpt_path=last if plan.resume and last.is_file() else None)
+        if saver.best_model_path:
+            # Lightning's own file of this very training; it never leaves this folder.
+            best = torch.load(saver.best_model_path, map_location="cpu", weights_only=False)
+            module.load_state_dict(best["state_dict"])
+    module.cpu()
+
+
+@contextmanager
+def _checkpoint_folder(plan: FitPlan) -> Iterator[Path]:
+    if plan.checkpoints is None:
+        with tempfile.TemporaryDirectory() as folder:
+            yield Path(folder)
+        return
+    if not plan.resume:
+        shutil.rmtree(plan.checkpoints, ignore_errors=True)
+    plan.checkpoints.mkdir(parents=True, exist_ok=True)
+    yield plan.checkpoints
+    shutil.rmtree(plan.checkpoints)
+
+
+def _saver(folder: Path, monitored: bool) -> ModelCheckpoint:
+    return ModelCheckpoint(
+        dirpath=folder,
+        monitor=VALIDATION_METRIC if monitored else None,
+        mode="max",
+        save_last=True,
+        save_on_train_epoch_end=True,
+        enable_version_counter=False,
+    )
+
+
+def _trainer(module: HiddenCellsModule, plan: FitPlan, saver: ModelCheckpoint) -> pl.Trainer:
+    callbacks: list[Callback] = [saver]
+    if module.validate is not None:
+        callbacks.append(
+            EarlyStopping(
+                VALIDATION_METRIC,
+                mode="max",
+                patience=plan.training.patience,
+                check_on_train_epoch_end=True,
+            )
+        )
+    if plan.progress:
+        callbacks.append(RichProgressBar())
+    return pl.Trainer(
+        max_epochs=plan.training.epochs,
+        accelerator=plan.training.device,
+        devices=1,
+        logger=_EpochLogger(plan.on_epoch),
+        callbacks=callbacks,
+        enable_progress_bar=plan.progress,
+        enable_model_summary=False,
+        log_every_n_steps=1,
+    )
+
+
+class _EpochLogger(Logger):
+    """Hands each epoch's metrics to a function."""
+
+    def __init__(self, on_epoch: OnEpoch | None) -> None:
+        super().__init__()
+        self.on_epoch = on_epoch
+
+    @property
+    def name(self) -> str:
+        return "recsparse"
+
+    @property
+    def version(self) -> int:
+        return 0
+
+    def log_hyperparams(self, *args: Any, **kwargs: Any) -> None:
+        """Hyperparameters are logged by the caller."""
+
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        if self.on_epoch is None:
+            return
+        values = dict(metrics)
+        epoch = int(values.pop("epoch"))
+        self.on_epoch(epoch, values)

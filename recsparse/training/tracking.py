@@ -1,0 +1,231 @@
+"""Experiments in MLflow: the one module that imports it."""
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import pandas as pd
+from matplotlib.figure import Figure
+from mlflow.entities import Experiment
+from mlflow.models import infer_signature
+
+from recsparse.config import TrackingConfig
+from recsparse.errors import MissingFileError
+
+STORE = "mlflow.db"
+ARTIFACTS = "mlartifacts"
+MODEL_SCHEMES = ("runs:/", "models:/", "mlflow-artifacts:/")
+
+
+def tracking_uri(config: TrackingConfig, beside: str | Path) -> str:
+    """Return the address of the store: configured, else from the environment, else a local file.
+
+    Args:
+        config: The tracking section.
+        beside: Folder of the SQLite file where nothing else is set.
+
+    Returns:
+        An MLflow tracking address.
+    """
+    local = f"sqlite:///{Path(beside).resolve() / STORE}"
+    return config.uri or os.environ.get("MLFLOW_TRACKING_URI") or local
+
+
+@dataclass(frozen=True)
+class Run:
+    """An active MLflow run.
+
+    Attributes:
+        run_id: MLflow's own id of the run.
+        uri: The store that holds it.
+    """
+
+    run_id: str
+    uri: str
+
+    def log_params(self, params: Mapping[str, Any]) -> None:
+        """Record settings, nested ones under dotted names.
+
+        Args:
+            params: Names and values.
+        """
+        mlflow.log_params(_flat(params))
+
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        """Record figures; `@` becomes `_at_`, since MLflow refuses it in a name.
+
+        Args:
+            metrics: Names and values.
+            step: The epoch, where there is one.
+        """
+        values = {name.replace("@", "_at_"): float(value) for name, value in metrics.items()}
+        mlflow.log_metrics(values, step=step)
+
+    def log_dataset(self, frame: pd.DataFrame, name: str, source: str, context: str) -> None:
+        """Record which data the run saw: its schema, size and digest.
+
+        Args:
+            frame: The rows.
+            name: What to call them.
+            source: Where they came from.
+            context: What they served for, such as "training".
+        """
+        mlflow.log_input(mlflow.data.from_pandas(frame, source=source, name=name), context=context)
+
+    def log_config(self, config: Mapping[str, Any], name: str = "config.json") -> None:
+        """Record the whole configuration as a file.
+
+        Args:
+            config: The nested settings.
+            name: Name of the artifact.
+        """
+        mlflow.log_dict(dict(config), name)
+
+    def log_figure(self, figure: Figure, name: str) -> None:
+        """Record a picture.
+
+        Args:
+            figure: A matplotlib figure.
+            name: Name of the artifact, ending in .png.
+        """
+        mlflow.log_figure(figure, name)
+
+    def log_file(self, path: str | Path) -> None:
+        """Record a file as it is.
+
+        Args:
+            path: The file.
+        """
+        mlflow.log_artifact(str(path))
+
+    def log_model(
+        self, folder: str | Path, example: tuple[pd.DataFrame, pd.DataFrame], register_as: str | None
+    ) -> str:
+        """Record a model folder as an MLflow model that loads without pickle.
+
+        Args:
+            folder: The model folder.
+            example: Rows to score and their scores; they give the signature.
+            register_as: Name in the registry; None registers nothing.
+
+        Returns:
+            The model's address, good for `recsparse.load` and `mlflow.pyfunc.load_model`.
+        """
+        info = mlflow.pyfunc.log_model(
+            name="model",
+            loader_module="recsparse.scoring.pyfunc",
+            data_path=str(folder),
+            signature=infer_signature(*example),
+            pip_requirements=["recsparse"],
+            registered_model_name=register_as,
+        )
+        return str(info.model_uri)
+
+
+@contextmanager
+def start_run(
+    config: TrackingConfig, beside: str | Path, name: str, tags: Mapping[str, str] | None = None
+) -> Iterator[Run]:
+    """Open a run in the configured experiment; an exception marks it as failed.
+
+    Inside `mlflow run`, the run that MLflow has opened is joined.
+
+    Args:
+        config: The tracking section.
+        beside: Folder of the SQLite store and its artifacts where no address is set.
+        name: Name of the run.
+        tags: Tags of the run.
+
+    Yields:
+        The active run.
+    """
+    uri = tracking_uri(config, beside)
+    mlflow.set_tracking_uri(uri)
+    joined = os.environ.get("MLFLOW_RUN_ID")
+    experiment_id = None if joined else _experiment(config.experiment, uri, beside)
+    with mlflow.start_run(
+        run_id=joined, experiment_id=experiment_id, run_name=name, tags=dict(tags or {})
+    ) as active:
+        yield Run(active.info.run_id, uri)
+
+
+def is_model_uri(address: str) -> bool:
+    """Say whether an address is MLflow's and no folder.
+
+    Args:
+        address: A path or an address.
+
+    Returns:
+        True for `runs:/…`, `models:/…` and the like.
+    """
+    return address.startswith(MODEL_SCHEMES)
+
+
+def download_model(address: str, uri: str) -> Path:
+    """Fetch a logged or registered model and return its model folder.
+
+    Args:
+        address: `runs:/<run>/model`, `models:/<name>@<alias>` and the like.
+        uri: The store that knows it.
+
+    Returns:
+        The folder as it was logged.
+
+    Raises:
+        MissingFileError: If the store has no such model.
+    """
+    mlflow.set_tracking_uri(uri)
+    try:
+        local = Path(mlflow.artifacts.download_artifacts(address))
+        data = mlflow.models.Model.load(str(local)).flavors["python_function"]["data"]
+    except (mlflow.MlflowException, OSError) as error:
+        raise MissingFileError(
+            f"{address} must be a model in the MLflow store {uri}, but {error}; "
+            "set MLFLOW_TRACKING_URI to the right store"
+        ) from error
+    return local / str(data)
+
+
+def list_runs(uri: str, experiment: str) -> pd.DataFrame:
+    """Return the runs of an experiment, the newest first.
+
+    Args:
+        uri: The store.
+        experiment: Name of the experiment.
+
+    Returns:
+        One row a run: MLflow's columns (`run_id`, `status`, `metrics.…`, `params.…`, `tags.…`).
+
+    Raises:
+        MissingFileError: If there is no such experiment in the store.
+    """
+    mlflow.set_tracking_uri(uri)
+    if mlflow.get_experiment_by_name(experiment) is None:
+        known = ", ".join(sorted(found.name for found in mlflow.search_experiments())) or "none"
+        raise MissingFileError(
+            f"{uri} must hold the experiment {experiment!r}, but it holds {known}"
+        )
+    return mlflow.search_runs(experiment_names=[experiment])
+
+
+def _experiment(name: str, uri: str, beside: str | Path) -> str:
+    found: Experiment | None = mlflow.get_experiment_by_name(name)
+    if found is not None:
+        return str(found.experiment_id)
+    local = uri == f"sqlite:///{Path(beside).resolve() / STORE}"
+    location = (Path(beside).resolve() / ARTIFACTS).as_uri() if local else None
+    return str(mlflow.create_experiment(name, artifact_location=location))
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            flat.update(_flat(value, f"{prefix}{name}."))
+        else:
+            flat[f"{prefix}{name}"] = value
+    return flat
