@@ -4,6 +4,10 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+# What to do with ids that a model has never seen: refuse them, leave their scores empty, or fall
+# back on popularity.
+OnUnknown = Literal["error", "null", "popularity"]
+
 
 class Section(BaseModel):
     """A part of the configuration: frozen, and closed to unknown keys."""

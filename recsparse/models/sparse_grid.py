@@ -110,9 +110,7 @@ class SparseGridRecommender(Recommender):
         """
         model = cls(config)
         network = _with_prefix(state, "network.")
-        model.network = SparseGridNetwork(
-            config, network["item_vectors"], stored_words(network)
-        )
+        model.network = SparseGridNetwork(config, network["item_vectors"], stored_words(network))
         model.network.load_state_dict(network)
         model.num_items = len(network["item_bias"])
         model.linear = EASE.from_state(config.linear, _with_prefix(state, "linear."))
@@ -166,7 +164,5 @@ class SparseGridRecommender(Recommender):
 
 def _with_prefix(state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {
-        name.removeprefix(prefix): value
-        for name, value in state.items()
-        if name.startswith(prefix)
+        name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)
     }

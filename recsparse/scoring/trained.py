@@ -1,9 +1,9 @@
 """TrainedModel: a fitted recommender together with its ids and the users' histories."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Literal, Self
+from typing import Self
 
 import numpy as np
 import pandas as pd
@@ -12,15 +12,23 @@ import torch
 from numpy.typing import NDArray
 from scipy.sparse import coo_matrix, csr_matrix
 
+from recsparse.config import OnUnknown
 from recsparse.datasets.vocabulary import Vocabulary
-from recsparse.errors import InputError, UnknownIdError
+from recsparse.errors import InputError
 from recsparse.evaluation.ranking import mask_seen, top_k
 from recsparse.models.base import Recommender
+from recsparse.scoring.ids import (
+    Ids,
+    as_array,
+    id_column,
+    refuse_unknown,
+    slices,
+    unique_users,
+    weight_column,
+)
 
 logger = logging.getLogger(__name__)
 
-OnUnknown = Literal["error", "null", "popularity"]
-Ids = Sequence[int] | Sequence[str] | NDArray[np.int64] | pd.Series | pa.Array | pa.ChunkedArray
 
 # Users scored at once are bounded so that their score matrix stays near 160 MB.
 _SCORES_AT_ONCE = 40_000_000
@@ -60,11 +68,11 @@ class TrainedModel:
             UnknownIdError: If an id is unknown and `on_unknown` is `error`.
         """
         table = pairs if isinstance(pairs, pa.Table) else pa.Table.from_pandas(pairs)
-        user_index = self.users.index_of(_column(table, "user_id"))
-        item_index = self.items.index_of(_column(table, "item_id"))
+        user_index = self.users.index_of(id_column(table, "user_id"))
+        item_index = self.items.index_of(id_column(table, "item_id"))
         if on_unknown == "error":
-            _refuse_unknown("user_id", table["user_id"], user_index)
-            _refuse_unknown("item_id", table["item_id"], item_index)
+            refuse_unknown("user_id", table["user_id"], user_index)
+            refuse_unknown("item_id", table["item_id"], item_index)
         scores = np.full(table.num_rows, np.nan, dtype=np.float32)
         known = (user_index >= 0) & (item_index >= 0)
         scores[known] = self._score_known(user_index[known], item_index[known])
@@ -104,7 +112,7 @@ class TrainedModel:
         """
         model = self if history is None else self.with_history(history)
         if users is None:
-            wanted = model.users.ids if history is None else _unique_users(history)
+            wanted = model.users.ids if history is None else unique_users(history)
         else:
             wanted = as_array(users)
         tables = list(
@@ -112,6 +120,168 @@ class TrainedModel:
                 wanted, k, filter_seen=filter_seen, items=items, on_unknown=on_unknown
             )
         )
-        return pa.concat_tables(tables).to_pandas() if tables else _no_rows(model)
-"""
-"""
+        no_rows = model._as_table(
+            wanted[:0], np.empty((0, k), np.int64), np.empty((0, k), np.float32)
+        )
+        return pa.concat_tables([no_rows, *tables]).to_pandas()
+
+    def recommend_batches(
+        self,
+        users: pa.Array,
+        k: int,
+        *,
+        filter_seen: bool = True,
+        items: Ids | None = None,
+        on_unknown: OnUnknown = "error",
+    ) -> Iterator[pa.Table]:
+        """Yield the recommendations of some users at a time, in the order of `users`.
+
+        Args:
+            users: Ids.
+            k: Length of each list.
+            filter_seen: Leave out the items of the user's history.
+            items: Recommend only these items.
+            on_unknown: The same as for `recommend`.
+
+        Yields:
+            Tables with the columns of `recommend`.
+
+        Raises:
+            UnknownIdError: If an id is unknown and `on_unknown` is `error`.
+            InputError: If k is below 1.
+        """
+        if k < 1:
+            raise InputError(f"k must be at least 1, but got {k}")
+        user_index = self.users.index_of(users)
+        if on_unknown == "error":
+            refuse_unknown("user_id", users, user_index)
+        allowed = self._allowed(items, on_unknown)
+        for rows in slices(len(users), self._users_at_once()):
+            yield self._recommend(
+                users[rows], user_index[rows], k, allowed, filter_seen, on_unknown
+            )
+
+    def with_history(self, history: pd.DataFrame | pa.Table) -> Self:
+        """Return a model that knows the given rows; they replace what it knew of their users.
+
+        Nothing is trained: every model scores from the user's row alone. Rows of items outside
+        the catalogue are left out, with a warning in the log.
+
+        Args:
+            history: Columns `user_id`, `item_id` and optional `weight`.
+
+        Returns:
+            A new model; this one stays as it was.
+
+        Raises:
+            InputError: If the ids are of another type than the model's.
+        """
+        table = history if isinstance(history, pa.Table) else pa.Table.from_pandas(history)
+        item_index = self.items.index_of(id_column(table, "item_id"))
+        unknown = int((item_index < 0).sum())
+        if unknown:
+            logger.warning("%d of %d history rows have unknown items", unknown, len(item_index))
+        known = np.flatnonzero(item_index >= 0)
+        user_ids = id_column(table, "user_id")
+        self.users.index_of(user_ids)  # refuses ids of another type
+        users = Vocabulary.fit(
+            pa.concat_arrays([self.users.ids, user_ids.cast(self.users.ids.type)])
+        )
+        weights = weight_column(table)[known]
+        new = coo_matrix(
+            (weights, (users.index_of(user_ids)[known], item_index[known])),
+            shape=(len(users), len(self.items)),
+        ).tocsr()
+        kept = self._rows_without(users, users.index_of(user_ids))
+        return replace(self, users=users, history=(kept + new).tocsr())
+
+    def popularity(self) -> NDArray[np.float32]:
+        """Return each item's share of all the rows that the model knows.
+
+        Returns:
+            One share an item, in catalogue order; they sum to 1.
+        """
+        totals = np.asarray(self.history.sum(axis=0), dtype=np.float64).ravel()
+        return (totals / max(totals.sum(), 1e-12)).astype(np.float32)
+
+    def _users_at_once(self) -> int:
+        return max(1, min(1024, _SCORES_AT_ONCE // max(len(self.items), 1)))
+
+    def _score_known(
+        self, user_index: NDArray[np.int64], item_index: NDArray[np.int64]
+    ) -> NDArray[np.float32]:
+        scores = np.empty(len(user_index), dtype=np.float32)
+        wanted, row = np.unique(user_index, return_inverse=True)
+        by_row = np.argsort(row, kind="stable")
+        ends = np.searchsorted(row[by_row], np.arange(len(wanted) + 1))
+        for rows in slices(len(wanted), self._users_at_once()):
+            pairs = by_row[ends[rows.start] : ends[rows.stop]]
+            block = self.model.score_batch(self.history[wanted[rows]]).numpy()
+            scores[pairs] = block[row[pairs] - rows.start, item_index[pairs]]
+        return scores
+
+    def _recommend(
+        self,
+        users: pa.Array,
+        user_index: NDArray[np.int64],
+        k: int,
+        allowed: torch.Tensor | None,
+        filter_seen: bool,
+        on_unknown: OnUnknown,
+    ) -> pa.Table:
+        known = user_index >= 0
+        history = self._histories(user_index)
+        scores = self.model.score_batch(history)
+        if on_unknown == "popularity":
+            scores[torch.from_numpy(~known)] = torch.from_numpy(self.popularity())
+        if filter_seen:
+            scores = mask_seen(scores, history)
+        if allowed is not None:
+            scores = scores.masked_fill(~allowed, -torch.inf)
+        if on_unknown == "null":
+            scores[torch.from_numpy(~known)] = -torch.inf
+        best, values = top_k(scores, k)
+        return self._as_table(users, best.numpy(), values.numpy())
+
+    def _histories(self, user_index: NDArray[np.int64]) -> csr_matrix:
+        """Return one row a user; an unknown user (-1) has an empty one."""
+        known = user_index >= 0
+        rows = self.history[np.where(known, user_index, 0)]
+        if known.all():
+            return rows
+        keep = np.repeat(known, np.diff(rows.indptr))
+        lengths = np.where(known, np.diff(rows.indptr), 0)
+        indptr = np.concatenate([[0], lengths.cumsum()])
+        return csr_matrix((rows.data[keep], rows.indices[keep], indptr), shape=rows.shape)
+
+    def _as_table(
+        self, users: pa.Array, best: NDArray[np.int64], values: NDArray[np.float32]
+    ) -> pa.Table:
+        row, rank = np.nonzero(best >= 0)
+        return pa.table(
+            {
+                "user_id": users.take(pa.array(row)),
+                "item_id": self.items.id_of(best[row, rank]),
+                "rank": pa.array(rank + 1, pa.int32()),
+                "score": pa.array(values[row, rank], pa.float32()),
+            }
+        )
+
+    def _allowed(self, items: Ids | None, on_unknown: OnUnknown) -> torch.Tensor | None:
+        if items is None:
+            return None
+        ids = as_array(items)
+        index = self.items.index_of(ids)
+        if on_unknown == "error":
+            refuse_unknown("item_id", ids, index)
+        allowed = torch.zeros(len(self.items), dtype=torch.bool)
+        allowed[torch.from_numpy(index[index >= 0])] = True
+        return allowed
+
+    def _rows_without(self, users: Vocabulary, replaced: NDArray[np.int64]) -> csr_matrix:
+        """Lay the known histories out on a larger vocabulary, without some users' rows."""
+        old = self.history.tocoo()
+        row = users.index_of(self.users.ids)[old.row]
+        keep = ~np.isin(row, replaced)
+        shape = (len(users), len(self.items))
+        return coo_matrix((old.data[keep], (row[keep], old.col[keep])), shape=shape).tocsr()

@@ -80,9 +80,7 @@ def fit_model(
         module = HiddenCellsModule(network, plan.training, cell_dropout, validate_network)
         optimise_network(module, rows, plan)
 
-    extras = FitExtras(
-        seed=plan.seed, validate=validate, item_words=item_words, optimise=optimise
-    )
+    extras = FitExtras(seed=plan.seed, validate=validate, item_words=item_words, optimise=optimise)
     return model.fit(interactions, extras)
 
 

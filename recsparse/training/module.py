@@ -103,9 +103,7 @@ class _Rows(Dataset[int]):
         return int(self.rows[position])
 
 
-def row_batches(
-    interactions: csr_matrix, batch_rows: int, seed: int
-) -> DataLoader[int]:
+def row_batches(interactions: csr_matrix, batch_rows: int, seed: int) -> DataLoader[int]:
     """Return shuffled batches of rows as grids of cells.
 
     Args:

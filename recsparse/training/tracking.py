@@ -1,5 +1,6 @@
 """Experiments in MLflow: the one module that imports it."""
 
+import logging
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -12,9 +13,12 @@ import pandas as pd
 from matplotlib.figure import Figure
 from mlflow.entities import Experiment
 from mlflow.models import infer_signature
+from mlflow.tracking import MlflowClient
 
 from recsparse.config import TrackingConfig
 from recsparse.errors import MissingFileError
+
+logger = logging.getLogger(__name__)
 
 STORE = "mlflow.db"
 ARTIFACTS = "mlartifacts"
@@ -62,7 +66,7 @@ class Run:
             metrics: Names and values.
             step: The epoch, where there is one.
         """
-        values = {name.replace("@", "_at_"): float(value) for name, value in metrics.items()}
+        values = {_metric_name(name): float(value) for name, value in metrics.items()}
         mlflow.log_metrics(values, step=step)
 
     def log_dataset(self, frame: pd.DataFrame, name: str, source: str, context: str) -> None:
@@ -103,7 +107,10 @@ class Run:
         mlflow.log_artifact(str(path))
 
     def log_model(
-        self, folder: str | Path, example: tuple[pd.DataFrame, pd.DataFrame], register_as: str | None
+        self,
+        folder: str | Path,
+        example: tuple[pd.DataFrame, pd.DataFrame],
+        register_as: str | None,
     ) -> str:
         """Record a model folder as an MLflow model that loads without pickle.
 
@@ -151,6 +158,27 @@ def start_run(
         run_id=joined, experiment_id=experiment_id, run_name=name, tags=dict(tags or {})
     ) as active:
         yield Run(active.info.run_id, uri)
+
+
+def log_to_run(
+    config: TrackingConfig, beside: str | Path, run_id: str, metrics: Mapping[str, float]
+) -> None:
+    """Add figures to a run that has ended, such as a model's test metrics.
+
+    Where the store does not know the run, that is said in the log and nothing is recorded.
+
+    Args:
+        config: The tracking section.
+        beside: Folder of the SQLite store where no address is set.
+        run_id: The run.
+        metrics: Names and values.
+    """
+    client = MlflowClient(tracking_uri(config, beside))
+    try:
+        for name, value in metrics.items():
+            client.log_metric(run_id, _metric_name(name), float(value))
+    except mlflow.MlflowException:
+        logger.warning("run %s is not in this MLflow store; its metrics are not recorded", run_id)
 
 
 def is_model_uri(address: str) -> bool:
@@ -219,6 +247,10 @@ def _experiment(name: str, uri: str, beside: str | Path) -> str:
     local = uri == f"sqlite:///{Path(beside).resolve() / STORE}"
     location = (Path(beside).resolve() / ARTIFACTS).as_uri() if local else None
     return str(mlflow.create_experiment(name, artifact_location=location))
+
+
+def _metric_name(name: str) -> str:
+    return name.replace("@", "_at_")
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -1,0 +1,250 @@
+"""The `recsparse` command: one thin function a stage.
+
+Stages are imported inside their commands, against the house rule: MLflow and Lightning take seconds
+to import, and `recsparse --help` should not.
+"""
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from recsparse.cli.options import (
+    AsJson,
+    ConfigPath,
+    DatasetPath,
+    HistoryOf,
+    ModelAddress,
+    OutPath,
+    Overrides,
+    UnknownIds,
+)
+from recsparse.cli.terminal import TerminalReporter, show_frame, show_json, show_pairs
+from recsparse.config_file import load_config
+from recsparse.errors import RecsparseError
+
+FAILED, BAD_INPUT = 1, 2
+
+app = typer.Typer(
+    name="recsparse",
+    help="Recommender models with sparse convolutions, from Parquet logs to scored Parquet.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+def run() -> None:
+    """Run the command line; exit status 0, 1 for a failed job, 2 for bad usage or bad input."""
+    try:
+        app()
+    except RecsparseError as error:
+        typer.secho(f"error: {error}", err=True, fg="red")
+        sys.exit(BAD_INPUT)
+    except Exception as error:
+        if os.environ.get("RECSPARSE_TRACEBACK"):
+            raise
+        message = f"{type(error).__name__}: {error}; RECSPARSE_TRACEBACK=1 shows where"
+        typer.secho(f"failed: {message}", err=True, fg="red")
+        sys.exit(FAILED)
+
+
+@app.command()
+def fetch(
+    name: Annotated[str, typer.Argument(help="Name of the data set, such as movielens-100k.")],
+    out: Annotated[Path | None, typer.Option(help="Folder; the user's cache by default.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Download a public data set and check it."""
+    from recsparse.datasets.public import fetch as fetch_data
+
+    with TerminalReporter().task(f"fetching {name}", 100) as advance:
+        folder = fetch_data(name, out, lambda done, total: advance(100 * done // max(total, 1)))
+    _show({"folder": str(folder)}, as_json, name)
+
+
+@app.command()
+def prepare(
+    logs: Annotated[list[Path], typer.Argument(help="Parquet files or folders.")],
+    out: OutPath,
+    items: Annotated[Path | None, typer.Option(help="Parquet of items with text.")] = None,
+    strict: Annotated[bool, typer.Option(help="Refuse a log with bad rows.")] = False,
+    config: ConfigPath = None,
+    overrides: Overrides = None,
+    as_json: AsJson = False,
+) -> None:
+    """Turn logs into a dataset folder: checked, split, indexed."""
+    from recsparse.stages.prepare import prepare as stage
+
+    settings = [*(overrides or []), *(["log.strict=true"] if strict else [])]
+    dataset = stage(logs, out, items, load_config(config, settings), TerminalReporter())
+    _show({"dataset": str(out), **dataset.counts}, as_json, f"dataset {out}")
+
+
+@app.command()
+def train(
+    dataset: DatasetPath,
+    out: OutPath,
+    resume: Annotated[bool, typer.Option(help="Go on from the last checkpoint.")] = False,
+    config: ConfigPath = None,
+    overrides: Overrides = None,
+    as_json: AsJson = False,
+) -> None:
+    """Fit a model, record it in MLflow, write a model folder."""
+    from recsparse.stages.train import train as stage
+
+    result = stage(dataset, out, load_config(config, overrides or []), resume, TerminalReporter())
+    shown = {
+        "model": str(out),
+        "mlflow model": result.model_uri,
+        "fit seconds": result.fit_seconds,
+        **{f"validation {name}": value for name, value in result.validation.items()},
+    }
+    _show(shown, as_json, f"model {out}")
+
+
+@app.command()
+def evaluate(
+    models: Annotated[list[str], typer.Argument(help="Model folders, then the dataset folder.")],
+    out: Annotated[Path | None, typer.Option(help="Folder for the report.")] = None,
+    config: ConfigPath = None,
+    overrides: Overrides = None,
+    as_json: AsJson = False,
+) -> None:
+    """Rank the test part with one or several models, side by side."""
+    from recsparse.stages.evaluate import evaluate as stage
+
+    if len(models) < 2:
+        raise typer.BadParameter("name at least one model and then the dataset")
+    *folders, dataset = models
+    settings = load_config(config, overrides or [])
+    result = stage(folders, dataset, out, settings, TerminalReporter())
+    if as_json:
+        show_json({name: each.mean() for name, each in result.results.items()})
+    else:
+        show_frame(f"test part, {result.num_users:,} users", result.table.reset_index())
+
+
+@app.command()
+def score(
+    model: ModelAddress,
+    candidates: Annotated[Path, typer.Option(help="Parquet with user_id and item_id.")],
+    out: OutPath,
+    dataset: HistoryOf = None,
+    on_unknown: UnknownIds = "error",
+    as_json: AsJson = False,
+) -> None:
+    """Add a score to every candidate pair, part by part."""
+    from recsparse.stages.score import score as stage
+
+    rows = stage(model, candidates, out, dataset, on_unknown, TerminalReporter())
+    _show({"scores": str(out), "rows": rows}, as_json, "scored")
+
+
+@app.command()
+def recommend(
+    model: ModelAddress,
+    out: OutPath,
+    k: Annotated[int, typer.Option("-k", min=1, help="Items a user.")] = 20,
+    users: Annotated[Path | None, typer.Option(help="Parquet with user_id.")] = None,
+    dataset: HistoryOf = None,
+    history: Annotated[Path | None, typer.Option(help="Log of users to fold in.")] = None,
+    on_unknown: UnknownIds = "error",
+    as_json: AsJson = False,
+) -> None:
+    """Write the k best unseen items of each user."""
+    from recsparse.stages.score import RecommendOptions
+    from recsparse.stages.score import recommend as stage
+
+    options = RecommendOptions(k, users, dataset, history, on_unknown)
+    count = stage(model, out, options, TerminalReporter())
+    _show({"recommendations": str(out), "users": count}, as_json, "recommended")
+
+
+@app.command()
+def tune(
+    dataset: DatasetPath,
+    out: OutPath,
+    config: ConfigPath = None,
+    overrides: Overrides = None,
+    as_json: AsJson = False,
+) -> None:
+    """Search a model's settings on the validation part; --out is the TOML of the best."""
+    from recsparse.stages.tune import tune as stage
+
+    settings = load_config(config, overrides or [])
+    result = stage(dataset, settings, out, reporter=TerminalReporter())
+    if as_json:
+        show_json(result.trials.to_dict("records"))
+    else:
+        show_frame(f"trials of {settings.model.kind}, best first", result.trials.head(10))
+
+
+@app.command()
+def describe(
+    path: Annotated[Path, typer.Argument(help="Log or dataset.")],
+    config: ConfigPath = None,
+    overrides: Overrides = None,
+    as_json: AsJson = False,
+) -> None:
+    """Tell what is in a log or a dataset."""
+    from recsparse.stages.describe import describe as stage
+
+    _show(stage(path, load_config(config, overrides or []).log), as_json, str(path))
+
+
+@app.command()
+def doctor(as_json: AsJson = False) -> None:
+    """Check the installation: versions, kernels, threads, store, room."""
+    from recsparse.stages.doctor import doctor as stage
+
+    _show(stage(), as_json, "installation")
+
+
+@app.command()
+def runs(
+    folder: Annotated[Path, typer.Argument(help="Folder that holds mlflow.db.")] = Path(),
+    config: ConfigPath = None,
+    overrides: Overrides = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the MLflow runs of the experiment, the newest first."""
+    from recsparse.stages.runs import runs as stage
+
+    frame = stage(folder, load_config(config, overrides or []).tracking)
+    if as_json:
+        show_json(frame.to_dict("records"))
+    else:
+        show_frame("runs", frame)
+
+
+@app.command()
+def metrics(as_json: AsJson = False) -> None:
+    """Show the formula of every ranking metric."""
+    from recsparse.evaluation.metrics import FORMULAS
+
+    _show(dict(FORMULAS), as_json, "metrics")
+
+
+@app.command()
+def evaluate_file(
+    scored: Annotated[Path, typer.Argument(help="Parquet with user_id, item_id, score.")],
+    dataset: DatasetPath,
+    config: ConfigPath = None,
+    overrides: Overrides = None,
+    as_json: AsJson = False,
+) -> None:
+    """Rank the test part by any system's scores."""
+    from recsparse.stages.evaluate_file import evaluate_file as stage
+
+    result = stage(scored, dataset, load_config(config, overrides or []))
+    _show({**result.mean(), **result.coverage}, as_json, str(scored))
+
+
+def _show(pairs: dict[str, Any], as_json: bool, title: str) -> None:
+    if as_json:
+        show_json(pairs)
+    else:
+        show_pairs(title, pairs)

@@ -1,0 +1,91 @@
+"""Progress bars and tables on the terminal, JSON for machines."""
+
+import json
+import math
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import pandas as pd
+import typer
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TimeElapsedColumn
+from rich.table import Table
+
+from recsparse.stages.reporting import Advance
+
+
+class TerminalReporter:
+    """Shows a bar for each piece of work on standard error, so that output can be piped."""
+
+    def __init__(self) -> None:
+        self.console = Console(stderr=True)
+        self.shows_progress = self.console.is_terminal
+
+    @contextmanager
+    def task(self, description: str, total: int | None = None) -> Iterator[Advance]:
+        """Show a bar until the work is done.
+
+        Args:
+            description: What is done.
+            total: Number of steps; None shows a spinner.
+
+        Yields:
+            A function that takes the number of steps done in all.
+        """
+        columns = (SpinnerColumn(), *Progress.get_default_columns(), TimeElapsedColumn())
+        with Progress(*columns, console=self.console, transient=True) as progress:
+            task = progress.add_task(description, total=total)
+            yield lambda done: progress.update(task, completed=done)
+
+
+def show_json(value: Any) -> None:
+    """Print a value as JSON; NaN becomes null.
+
+    Args:
+        value: Dictionaries, lists and scalars.
+    """
+    typer.echo(json.dumps(_without_nan(value), default=str))
+
+
+def show_pairs(title: str, pairs: Mapping[str, Any]) -> None:
+    """Print names and values as a table.
+
+    Args:
+        title: Above the table.
+        pairs: What to show.
+    """
+    table = Table(title=title, show_header=False)
+    for name, value in pairs.items():
+        table.add_row(name, _text(value))
+    Console().print(table)
+
+
+def show_frame(title: str, frame: pd.DataFrame) -> None:
+    """Print a frame as a table.
+
+    Args:
+        title: Above the table.
+        frame: Rows and columns; the index is not shown.
+    """
+    table = Table(title=title)
+    for column in frame.columns:
+        numeric = pd.api.types.is_numeric_dtype(frame[column])
+        table.add_column(str(column), justify="right" if numeric else "left", overflow="fold")
+    for row in frame.itertuples(index=False):
+        table.add_row(*map(_text, row))
+    Console().print(table)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, float):
+        return "–" if math.isnan(value) else f"{value:.4g}" if abs(value) < 1e5 else f"{value:,.0f}"
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def _without_nan(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _without_nan(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_without_nan(item) for item in value]
+    return None if isinstance(value, float) and math.isnan(value) else value

@@ -1,0 +1,140 @@
+"""The third stage: models are ranked against the same test part, with significance."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from recsparse.config import Config
+from recsparse.datasets.dataset import Dataset, EvaluationPart
+from recsparse.errors import InputError
+from recsparse.evaluation.evaluate import RankingResult, evaluate_ranking
+from recsparse.evaluation.report import comparison_table, write_report
+from recsparse.scoring.model_folder import load_model, read_description
+from recsparse.scoring.trained import TrainedModel
+from recsparse.stages.load import locate
+from recsparse.stages.reporting import SILENT, Advance, Reporter
+from recsparse.training.tracking import is_model_uri, log_to_run, start_run
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Models beside each other on one test part.
+
+    Attributes:
+        results: Metrics of each model, a user at a time.
+        table: Mean and standard error of each metric, one row a model.
+        fit_seconds: Wall-clock time of each fit, NaN where it was not recorded.
+        num_users: Users with test rows.
+    """
+
+    results: dict[str, RankingResult]
+    table: pd.DataFrame
+    fit_seconds: dict[str, float]
+    num_users: int
+
+
+def evaluate(
+    models: Sequence[str | Path],
+    dataset: str | Path,
+    out: str | Path | None = None,
+    config: Config | None = None,
+    reporter: Reporter = SILENT,
+) -> Comparison:
+    """Rank the full catalogue for every test user with each model.
+
+    What a test user did before, training and validation rows, is every model's input and is left
+    out of the ranking.
+
+    Args:
+        models: Model folders or MLflow addresses; the first is the reference for significance.
+        dataset: The dataset folder that they were trained on.
+        out: Folder for the report; None writes none.
+        config: Sections `evaluation` and `tracking`.
+        reporter: Shows the progress.
+
+    Returns:
+        The comparison.
+
+    Raises:
+        InputError: If a model knows other items than the dataset, or two have the same name.
+    """
+    config, data = config or Config(), Dataset.load(dataset)
+    beside = Path(out).parent if out is not None else Path(dataset).parent
+    folders = {_name(model): locate(model, beside) for model in models}
+    if len(folders) != len(models):
+        raise InputError(f"models must have different names, but got {[*map(str, models)]}")
+    part = data.evaluation_part("test")
+    results = {}
+    for name, folder in folders.items():
+        trained = load_model(folder)
+        _check_items(trained, data, name)
+        with reporter.task(f"evaluating {name}", part.targets.shape[0]) as advance:
+            results[name] = rank_part(trained, part, config, advance)
+    described = {name: read_description(folder)["training"] for name, folder in folders.items()}
+    fit_seconds = {
+        name: float(about.get("fit_seconds", np.nan)) for name, about in described.items()
+    }
+    table = comparison_table(results)
+    if out is not None:
+        write_report(out, results, reference=next(iter(results)))
+    _track(results, described, config, beside, out)
+    return Comparison(results, table, fit_seconds, part.targets.shape[0])
+
+
+def rank_part(
+    trained: TrainedModel, part: EvaluationPart, config: Config, advance: Advance | None = None
+) -> RankingResult:
+    """Rank the full catalogue for the users of one part.
+
+    Args:
+        trained: The model.
+        part: Histories and targets.
+        config: List lengths and users a batch.
+        advance: Called with the number of users done.
+
+    Returns:
+        Metrics a user.
+    """
+    return evaluate_ranking(
+        trained.model.score_batch,
+        part.history,
+        part.targets,
+        ks=config.evaluation.k,
+        batch_users=config.evaluation.batch_users,
+        on_batch=advance,
+    )
+
+
+def _name(model: str | Path) -> str:
+    return str(model) if is_model_uri(str(model)) else Path(model).name
+
+
+def _check_items(trained: TrainedModel, data: Dataset, name: str) -> None:
+    if trained.items.ids.equals(data.items.ids):
+        return
+    raise InputError(
+        f"{name} must know the same items as the dataset, but it knows {len(trained.items)} items "
+        f"and the dataset has {len(data.items)}; evaluate it on the dataset it was trained on"
+    )
+
+
+def _track(
+    results: Mapping[str, RankingResult],
+    described: Mapping[str, Mapping[str, Any]],
+    config: Config,
+    beside: Path,
+    out: str | Path | None,
+) -> None:
+    """Put the test metrics into each model's own run, and the report into a run of its own."""
+    for name, result in results.items():
+        metrics = {f"test_{metric}": value for metric, value in result.mean().items()}
+        log_to_run(config.tracking, beside, str(described[name].get("run_id")), metrics)
+    if out is None:
+        return
+    with start_run(config.tracking, beside, "evaluate", {"models": ", ".join(results)}) as run:
+        for file in sorted(Path(out).iterdir()):
+            run.log_file(file)

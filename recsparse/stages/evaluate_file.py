@@ -1,0 +1,100 @@
+"""Ranking metrics of any system's scored file, on a dataset's test part."""
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import torch
+from scipy.sparse import csr_matrix
+
+from recsparse.config import Config
+from recsparse.datasets.dataset import Dataset
+from recsparse.datasets.log import parquet_dataset
+from recsparse.errors import InputError, SchemaError, nearest
+from recsparse.evaluation.evaluate import RankingResult, evaluate_ranking
+
+COLUMNS = ("user_id", "item_id", "score")
+
+
+def evaluate_file(
+    scored: str | Path, dataset: str | Path, config: Config | None = None
+) -> RankingResult:
+    """Rank each test user's items by the scores of a file.
+
+    Items without a score are not recommended; items that the user has seen are left out. Of equal
+    scores, the item that comes first in the dataset's catalogue ranks first.
+
+    Args:
+        scored: Parquet with `user_id`, `item_id` and `score`.
+        dataset: The dataset folder.
+        config: Section `evaluation`.
+
+    Returns:
+        Metrics a user; a test user without a row in the file scores 0.
+
+    Raises:
+        SchemaError: If a column is missing.
+        InputError: If no row belongs to a test user and a known item.
+    """
+    config, data = config or Config(), Dataset.load(dataset)
+    part = data.evaluation_part("test")
+    table = _read(scored)
+    row = _positions(part.user_ids, table["user_id"])
+    item = data.items.index_of(table["item_id"].combine_chunks())
+    usable = (row >= 0) & (item >= 0)
+    if not usable.any():
+        raise InputError(
+            f"{scored} must score known items for users with test rows, but none of its "
+            f"{len(usable)} rows does; score the users and items of {dataset}"
+        )
+    values = table["score"].to_numpy().astype(np.float32)[usable]
+    order = np.lexsort((item[usable], row[usable]))
+    given = _Scores(row[usable][order], item[usable][order], values[order], part.targets.shape)
+    return evaluate_ranking(
+        given.next_batch,
+        part.history,
+        part.targets,
+        ks=config.evaluation.k,
+        batch_users=config.evaluation.batch_users,
+    )
+
+
+class _Scores:
+    """Hands out given scores batch by batch, −inf where there is none, in the order of the rows."""
+
+    def __init__(
+        self,
+        row: np.ndarray,
+        item: np.ndarray,
+        values: np.ndarray,
+        shape: tuple[int, int],
+    ) -> None:
+        self.row, self.item, self.values, self.shape = row, item, values, shape
+        self.done = 0
+
+    def next_batch(self, history: csr_matrix) -> torch.Tensor:
+        first, last = np.searchsorted(self.row, [self.done, self.done + history.shape[0]])
+        scores = torch.full(history.shape, -torch.inf)
+        scores[self.row[first:last] - self.done, self.item[first:last]] = torch.from_numpy(
+            self.values[first:last]
+        )
+        self.done += history.shape[0]
+        return scores
+
+
+def _read(scored: str | Path) -> pa.Table:
+    source = parquet_dataset(scored)
+    for column in COLUMNS:
+        if column not in source.schema.names:
+            raise SchemaError(
+                f"{scored} must have the columns {', '.join(COLUMNS)}, but it has "
+                f"{', '.join(source.schema.names)}; {nearest(column, source.schema.names)}"
+            )
+    return source.to_table(columns=list(COLUMNS))
+
+
+def _positions(users: pa.Array, wanted: pa.ChunkedArray) -> np.ndarray:
+    if users.type != wanted.type:
+        wanted = wanted.cast(users.type)
+    found = pa.compute.index_in(wanted, value_set=users)
+    return found.fill_null(-1).to_numpy().astype(np.int64)

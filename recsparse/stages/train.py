@@ -1,0 +1,173 @@
+"""The second stage: a dataset becomes a model folder and an MLflow run."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from recsparse.config import Config
+from recsparse.datasets.dataset import Dataset
+from recsparse.evaluation.evaluate import RankingResult, evaluate_ranking
+from recsparse.models.base import Recommender
+from recsparse.models.registry import build_model
+from recsparse.scoring.model_folder import save_model
+from recsparse.scoring.trained import TrainedModel
+from recsparse.stages.reporting import SILENT, Reporter
+from recsparse.training.fit import FitPlan, fit_model
+from recsparse.training.learning_curve import plot_learning_curve
+from recsparse.training.tracking import Run, start_run
+
+SIGNATURE_ROWS = 5
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """What a training left behind.
+
+    Attributes:
+        model: The trained model.
+        folder: Its model folder.
+        validation: Mean metrics on the validation part.
+        fit_seconds: Wall-clock time of the fit.
+        run_id: The MLflow run.
+        model_uri: The model's MLflow address.
+    """
+
+    model: TrainedModel
+    folder: Path
+    validation: dict[str, float]
+    fit_seconds: float
+    run_id: str
+    model_uri: str
+
+
+def train(
+    dataset: str | Path,
+    out: str | Path,
+    config: Config | None = None,
+    resume: bool = False,
+    reporter: Reporter = SILENT,
+) -> TrainResult:
+    """Fit the configured model on the training part, and record it.
+
+    Args:
+        dataset: A dataset folder.
+        out: The model folder to write.
+        config: Sections `model`, `training`, `evaluation`, `tracking`, and the seed.
+        resume: Go on from the checkpoint of an interrupted training.
+        reporter: Shows the progress.
+
+    Returns:
+        The model and its validation metrics.
+
+    Raises:
+        InputError: If the dataset or the configuration breaks a rule.
+    """
+    config, out = config or Config(), Path(out)
+    data = Dataset.load(dataset)
+    epochs: list[Mapping[str, float]] = []
+    with start_run(config.tracking, out.parent, config.model.kind) as run:
+        _log_inputs(run, data, dataset, config)
+
+        def on_epoch(epoch: int, metrics: Mapping[str, float]) -> None:
+            epochs.append(metrics)
+            run.log_metrics(metrics, step=epoch)
+
+        plan = FitPlan(
+            training=config.training,
+            seed=config.seed,
+            checkpoints=out.with_name(out.name + ".checkpoints"),
+            resume=resume,
+            progress=reporter.shows_progress,
+            on_epoch=on_epoch,
+        )
+        started = time.perf_counter()
+        model = fit_on(data, config, plan)
+        fit_seconds = time.perf_counter() - started
+        trained = TrainedModel(model, data.users, data.items, data.train_matrix())
+        validation = validate(model, data, config).mean()
+        _log_outputs(run, validation, fit_seconds, epochs)
+        about = {
+            "run_id": run.run_id,
+            "fit_seconds": fit_seconds,
+            "seed": config.seed,
+            "dataset": str(Path(dataset).resolve()),
+            "validation": validation,
+        }
+        save_model(trained, out, about)
+        example = _example(trained)
+        model_uri = run.log_model(out, example, config.tracking.register_as)
+    return TrainResult(trained, out, validation, fit_seconds, run.run_id, model_uri)
+
+
+def fit_on(data: Dataset, config: Config, plan: FitPlan) -> Recommender:
+    """Fit the configured model on a dataset's training part.
+
+    Args:
+        data: The dataset.
+        config: The model and how to validate it.
+        plan: How to train.
+
+    Returns:
+        The fitted model.
+    """
+    metric = f"ndcg@{config.training.k}"
+    return fit_model(
+        build_model(config.model),
+        data.train_matrix(),
+        plan,
+        validate=lambda model: validate(model, data, config).mean()[metric],
+        item_words=data.item_words,
+    )
+
+
+def validate(model: Recommender, data: Dataset, config: Config) -> RankingResult:
+    """Rank the full catalogue for the validation part.
+
+    Args:
+        model: A fitted model.
+        data: The dataset.
+        config: List lengths and users a batch.
+
+    Returns:
+        Metrics a user.
+    """
+    part = data.evaluation_part("validation")
+    return evaluate_ranking(
+        model.score_batch,
+        part.history,
+        part.targets,
+        ks=sorted({*config.evaluation.k, config.training.k}),
+        batch_users=config.evaluation.batch_users,
+    )
+
+
+def _log_inputs(run: Run, data: Dataset, source: str | Path, config: Config) -> None:
+    settings = config.model_dump(mode="json")
+    run.log_params(
+        {"seed": config.seed, "model": settings["model"], "training": settings["training"]}
+    )
+    run.log_config(settings)
+    run.log_dataset(data.train_frame(), Path(source).name, str(source), "training")
+
+
+def _log_outputs(
+    run: Run, validation: Mapping[str, float], fit_seconds: float, epochs: list[Mapping[str, float]]
+) -> None:
+    run.log_metrics({f"validation_{name}": value for name, value in validation.items()})
+    run.log_metrics({"fit_seconds": fit_seconds})
+    if epochs:
+        run.log_figure(plot_learning_curve(epochs), "learning_curve.png")
+
+
+def _example(trained: TrainedModel) -> tuple[pd.DataFrame, pd.DataFrame]:
+    rows = min(SIGNATURE_ROWS, len(trained.users), len(trained.items))
+    pairs = pd.DataFrame(
+        {
+            "user_id": trained.users.ids[:rows].to_pylist(),
+            "item_id": trained.items.ids[:rows].to_pylist(),
+        }
+    )
+    return pairs, pd.DataFrame({"score": trained.score(pairs)})

@@ -1,0 +1,119 @@
+"""Search for a model's settings on the validation part; the test part is never read."""
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from recsparse.atomic import atomic_file
+from recsparse.config import Config
+from recsparse.config_file import parse_config
+from recsparse.datasets.dataset import Dataset
+from recsparse.errors import InputError
+from recsparse.stages.reporting import SILENT, Reporter
+from recsparse.stages.train import fit_on, validate
+from recsparse.toml_file import write_toml
+from recsparse.training.fit import FitPlan
+from recsparse.training.tracking import start_run
+
+# What a search tries where the caller names nothing else; each model gets a comparable grid.
+SEARCH_SPACES: Mapping[str, Mapping[str, Sequence[Any]]] = {
+    "popularity": {},
+    "item_knn": {"neighbours": (20, 50, 100, 200, 400), "shrinkage": (0.0, 10.0, 50.0, 100.0)},
+    "ease": {
+        "regularisation": (50.0, 100.0, 200.0, 300.0, 500.0, 1000.0),
+        "popularity_exponent": (0.0, 0.5, 1.0),
+    },
+    "ials": {
+        "factors": (32, 64, 128),
+        "unobserved_weight": (0.1, 0.3, 1.0),
+        "regularisation": (0.003, 0.01, 0.03),
+    },
+    "sparse_grid": {"factors": (32, 64, 128), "cell_dropout": (0.3, 0.5)},
+}
+
+
+@dataclass(frozen=True)
+class TuneResult:
+    """The outcome of a search.
+
+    Attributes:
+        config: The configuration with the best settings.
+        trials: One row a trial: its settings and its validation metric, the best first.
+        metric: Name of the metric.
+    """
+
+    config: Config
+    trials: pd.DataFrame
+    metric: str
+
+
+def tune(
+    dataset: str | Path,
+    config: Config | None = None,
+    out: str | Path | None = None,
+    space: Mapping[str, Sequence[Any]] | None = None,
+    reporter: Reporter = SILENT,
+) -> TuneResult:
+    """Try every combination of some settings of the configured model.
+
+    Args:
+        dataset: A dataset folder.
+        config: The configuration to start from; `model.kind` says which model.
+        out: TOML file for the best configuration; None writes none and tracks nothing.
+        space: Values to try for each key of the model section; None means the model's own.
+        reporter: Shows the progress.
+
+    Returns:
+        The best configuration and all trials.
+
+    Raises:
+        InputError: If the space names a key without values.
+    """
+    config, data = config or Config(), Dataset.load(dataset)
+    space = SEARCH_SPACES[config.model.kind] if space is None else space
+    trials = _combinations(space)
+    metric = f"ndcg@{config.training.k}"
+    rows = []
+    with reporter.task(f"tuning {config.model.kind}", len(trials)) as advance:
+        for number, settings in enumerate(trials):
+            tried = _with_settings(config, settings)
+            model = fit_on(data, tried, FitPlan(config.training, config.seed))
+            rows.append({**settings, metric: validate(model, data, tried).mean()[metric]})
+            advance(number + 1)
+    table = pd.DataFrame(rows)
+    order = table[metric].argsort(kind="stable")[::-1]
+    best = _with_settings(config, trials[int(order.iloc[0])])
+    result = TuneResult(best, table.iloc[order].reset_index(drop=True), metric)
+    if out is not None:
+        _write(result, Path(out))
+    return result
+
+
+def _combinations(space: Mapping[str, Sequence[Any]]) -> list[dict[str, Any]]:
+    empty = [key for key, values in space.items() if not values]
+    if empty:
+        raise InputError(
+            f"every key of the search space must have values, but {empty[0]!r} has none"
+        )
+    return [dict(zip(space, values, strict=True)) for values in itertools.product(*space.values())]
+
+
+def _with_settings(config: Config, settings: Mapping[str, Any]) -> Config:
+    values = config.model_dump(mode="json")
+    values["model"].update(settings)
+    return parse_config(values, source="the search space")
+
+
+def _write(result: TuneResult, out: Path) -> None:
+    values = result.config.model_dump(mode="json", exclude_none=True)
+    with atomic_file(out) as aside:
+        write_toml(aside, values)
+    with start_run(result.config.tracking, out.parent, f"tune {result.config.model.kind}") as run:
+        run.log_params({"model": values["model"]})
+        run.log_metrics({f"validation_{result.metric}": float(result.trials[result.metric].max())})
+        run.log_table(result.trials, "trials.json")
+        run.log_file(out)
