@@ -6,6 +6,7 @@ to import, and `recsparse --help` should not.
 
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -37,9 +38,21 @@ app = typer.Typer(
 
 
 def run() -> None:
-    """Run the command line; exit status 0, 1 for a failed job, 2 for bad usage or bad input."""
+    """Run the command line."""
+    exit_on_error(app)
+
+
+def exit_on_error(command: Callable[[], object]) -> None:
+    """Run a command; exit with status 1 for a failed job, 2 for bad usage or bad input.
+
+    Args:
+        command: What to run.
+
+    Raises:
+        Exception: What went wrong, where RECSPARSE_TRACEBACK is set and it is a failed job.
+    """
     try:
-        app()
+        command()
     except RecsparseError as error:
         typer.secho(f"error: {error}", err=True, fg="red")
         sys.exit(BAD_INPUT)

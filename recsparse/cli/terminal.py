@@ -22,6 +22,14 @@ class TerminalReporter:
         self.console = Console(stderr=True)
         self.shows_progress = self.console.is_terminal
 
+    def say(self, line: str) -> None:
+        """Print a line beside the bars.
+
+        Args:
+            line: What to say.
+        """
+        self.console.print(line, highlight=False, markup=False)
+
     @contextmanager
     def task(self, description: str, total: int | None = None) -> Iterator[Advance]:
         """Show a bar until the work is done.

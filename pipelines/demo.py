@@ -1,0 +1,169 @@
+"""The main job on MovieLens-100K or on your own log: from Parquet to scored Parquet.
+
+`python -m pipelines.demo --out demo [--log LOG --items ITEMS]`
+"""
+
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated
+
+import pandas as pd
+import pyarrow.parquet as pq
+import typer
+
+from pipelines.steps import Steps, file_state
+from recsparse.cli.main import exit_on_error
+from recsparse.cli.terminal import TerminalReporter, show_frame
+from recsparse.config import Config
+from recsparse.config_file import load_config, parse_config
+from recsparse.datasets.public import fetch
+from recsparse.errors import MissingFileError
+from recsparse.stages.evaluate import Comparison, evaluate
+from recsparse.stages.prepare import prepare
+from recsparse.stages.score import RecommendOptions, recommend, score
+from recsparse.stages.train import train
+from recsparse.stages.tune import tune
+
+OURS = "sparse_grid"
+BASELINES = ("popularity", "item_knn", "ease", "ials")
+CANDIDATES_PER_USER = 100
+SHOWN_ROWS = 5
+CONFIG = Path(__file__).with_name("demo.toml")
+
+
+@dataclass(frozen=True)
+class Job:
+    """Where the demo's outputs are.
+
+    Attributes:
+        out: Folder of everything.
+        steps: Which of them are up to date.
+        config: The configuration.
+    """
+
+    out: Path
+    steps: Steps
+    config: Config
+
+    @property
+    def dataset(self) -> Path:
+        """The dataset folder."""
+        return self.out / "dataset"
+
+    def model(self, kind: str) -> Path:
+        """Return the model folder of one kind.
+
+        Args:
+            kind: Kind of the model.
+
+        Returns:
+            The folder.
+        """
+        return self.out / "models" / kind
+
+
+def main(
+    out: Annotated[Path, typer.Option(help="Folder of all outputs.")] = Path("demo"),
+    log: Annotated[Path | None, typer.Option(help="Your own log; else MovieLens-100K.")] = None,
+    items: Annotated[Path | None, typer.Option(help="Your own items with text.")] = None,
+) -> None:
+    """Fetch, prepare, train, evaluate, score and recommend; then show what came out."""
+    started = time.perf_counter()
+    reporter = TerminalReporter()
+    out.mkdir(parents=True, exist_ok=True)
+    job = Job(out, Steps(out, reporter.say), load_config(CONFIG))
+    if log is None:
+        folder = fetch("movielens-100k")
+        log, items = folder / "interactions.parquet", folder / "items.parquet"
+    elif not log.exists():
+        raise MissingFileError(f"LOG must be a Parquet file or folder, but there is none at {log}")
+    _prepare(job, log, items, reporter)
+    for kind in (OURS, *BASELINES):
+        _train(job, kind, reporter)
+    comparison = evaluate(
+        [job.model(kind) for kind in (OURS, *BASELINES)],
+        job.dataset, out / "report", job.config, reporter,
+    )  # fmt: skip
+    _score(job, reporter)
+    _show(job, comparison)
+    reporter.say(f"done in {time.perf_counter() - started:.0f} s")
+
+
+def _prepare(job: Job, log: Path, items: Path | None, reporter: TerminalReporter) -> None:
+    inputs = [path for path in (log, items) if path is not None]
+    sections = job.config.model_dump(include={"seed", "log", "split", "text", "order"})
+    job.steps.run(
+        job.dataset,
+        (file_state(inputs), sections),
+        lambda: prepare(log, job.dataset, items, job.config, reporter),
+    )
+
+
+def _train(job: Job, kind: str, reporter: TerminalReporter) -> None:
+    """Tune a model on the validation part and fit it with the best settings."""
+    config = _config_of(job.config, kind)
+    tuned = job.out / "tuned" / f"{kind}.toml"
+    data = job.steps.fingerprint(job.dataset)
+    job.steps.run(
+        tuned, (data, config), lambda: tune(job.dataset, config, tuned, reporter=reporter)
+    )
+    job.steps.run(
+        job.model(kind),
+        (data, tuned.read_text(encoding="utf-8")),
+        lambda: train(job.dataset, job.model(kind), load_config(tuned), reporter=reporter),
+    )
+
+
+def _config_of(config: Config, kind: str) -> Config:
+    if kind == config.model.kind:
+        return config
+    return parse_config({**config.model_dump(mode="json"), "model": {"kind": kind}})
+
+
+def _score(job: Job, reporter: TerminalReporter) -> None:
+    """Let ItemKNN choose candidates, our model score them, and recommend from the catalogue."""
+    candidates, scores = job.out / "candidates.parquet", job.out / "scores.parquet"
+    options = RecommendOptions(k=CANDIDATES_PER_USER, dataset=job.dataset)
+    knn, ours = (job.steps.fingerprint(job.model(kind)) for kind in ("item_knn", OURS))
+    job.steps.run(candidates, knn, lambda: _candidates(job, candidates, options, reporter))
+    job.steps.run(
+        scores,
+        (knn, ours),
+        lambda: score(job.model(OURS), candidates, scores, job.dataset, reporter=reporter),
+    )
+    lists = job.out / "recommendations.parquet"
+    options = replace(options, k=20)
+    job.steps.run(lists, ours, lambda: recommend(job.model(OURS), lists, options, reporter))
+
+
+def _candidates(job: Job, out: Path, options: RecommendOptions, reporter: TerminalReporter) -> None:
+    recommend(job.model("item_knn"), out, options, reporter)
+    pairs = pq.read_table(out, columns=["user_id", "item_id"])
+    pq.write_table(pairs, out)
+
+
+def _show(job: Job, comparison: Comparison) -> None:
+    means = {name: result.mean() for name, result in comparison.results.items()}
+    table = pd.DataFrame(
+        {
+            "model": list(means),
+            "nDCG@10": [mean["ndcg@10"] for mean in means.values()],
+            "Recall@20": [mean["recall@20"] for mean in means.values()],
+            "coverage@20": [
+                result.coverage["coverage@20"] for result in comparison.results.values()
+            ],
+            "fit seconds": [comparison.fit_seconds[name] for name in means],
+        }
+    )
+    show_frame(f"test part: {comparison.num_users:,} users, full catalogue", table)
+    scores = job.out / "scores.parquet"
+    first = pq.read_table(scores).slice(0, SHOWN_ROWS).to_pandas()
+    show_frame(f"{scores}: {pq.read_metadata(scores).num_rows:,} rows, the first of them", first)
+    typer.echo(
+        f"look at the runs in MLflow: make ui{'' if job.out == Path('demo') else f' OUT={job.out}'}"
+    )
+
+
+if __name__ == "__main__":
+    exit_on_error(lambda: typer.run(main))

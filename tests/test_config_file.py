@@ -1,0 +1,68 @@
+import pytest
+
+from recsparse.config import Config, EASEConfig, SparseGridConfig
+from recsparse.config_file import load_config, parse_config
+from recsparse.errors import ConfigError, MissingFileError
+
+
+def test_without_a_file_everything_has_its_default():
+    assert load_config() == Config()
+
+
+def test_a_file_and_overrides_are_read_in_this_order(tmp_path):
+    path = tmp_path / "config.toml"
+    path.write_text("seed = 3\n[training]\nepochs = 7\npatience = 2\n")
+    config = load_config(path, ["training.epochs=9", "model.kind=ease", "model.regularisation=5"])
+    assert config.seed == 3
+    assert (config.training.epochs, config.training.patience) == (9, 2)
+    assert config.model == EASEConfig(regularisation=5.0)
+
+
+def test_a_model_section_without_a_kind_is_the_default_model():
+    assert load_config(overrides=["model.factors=8"]).model == SparseGridConfig(factors=8)
+
+
+def test_values_follow_toml_and_bare_words_are_strings():
+    config = load_config(overrides=["evaluation.k=[1, 5]", "split.kind=global_time"])
+    assert config.evaluation.k == (1, 5)
+    assert config.split.kind == "global_time"
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("training.epoch=3", "unknown key 'training.epoch'; the nearest known is 'epochs'"),
+        ("trainin.epochs=3", "unknown key 'trainin'; the nearest known is 'training'"),
+        ("model.factor=3", "unknown key 'model.factor'; the nearest known is 'factors'"),
+        ("model.linear.regularization=3", "the nearest known is 'regularisation'"),
+        ("model.kind=eaze", "model.kind must be known, but got 'eaze'; the nearest known is 'ease'"),
+        ("training.epochs=0", "training.epochs is wrong: .*greater than or equal to 1, but got 0"),
+        ("seed.deep=1.5.2=3", "seed.deep is a value|seed is wrong"),
+        ("training", "must look like training.epochs=20, but got 'training'"),
+    ],
+)
+def test_a_wrong_setting_is_named(override, message):
+    with pytest.raises(ConfigError, match=message):
+        load_config(overrides=[override])
+
+
+def test_an_override_below_a_value_is_refused():
+    with pytest.raises(ConfigError, match="'seed' is a value, not a section"):
+        load_config(overrides=["seed=1", "seed.deep=2"])
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(MissingFileError, match="nowhere.toml is not a file"):
+        load_config(tmp_path / "nowhere.toml")
+
+
+def test_a_file_that_is_no_toml_is_named(tmp_path):
+    path = tmp_path / "config.toml"
+    path.write_text("seed = = 3")
+    with pytest.raises(ConfigError, match=r"config.toml must be valid TOML"):
+        load_config(path)
+
+
+def test_a_configuration_survives_its_own_dump():
+    config = load_config(overrides=["model.kind=ials", "text.columns=['title']"])
+    assert parse_config(config.model_dump(mode="json")) == config
