@@ -6,6 +6,12 @@ from recsparse.atomic import atomic_file, atomic_folder, publish_folder
 from recsparse.errors import OutputError
 
 
+def _fail_half_way(output, name):
+    with output as aside:
+        (aside / name).write_text("half")
+        raise RuntimeError("half-way")
+
+
 def test_a_file_appears_only_when_it_is_complete(tmp_path):
     target = tmp_path / "deep" / "out.txt"
     with atomic_file(target) as aside:
@@ -18,9 +24,8 @@ def test_a_file_appears_only_when_it_is_complete(tmp_path):
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
     target = tmp_path / "out.txt"
     target.write_text("old")
-    with pytest.raises(RuntimeError, match="half-way"), atomic_file(target) as aside:
-        aside.write_text("half")
-        raise RuntimeError("half-way")
+    with pytest.raises(RuntimeError, match="half-way"):
+        _fail_half_way(atomic_file(target), "")
     assert target.read_text() == "old"
     assert list(tmp_path.iterdir()) == [target]
 
@@ -29,9 +34,8 @@ def test_a_failed_folder_leaves_the_old_folder_and_nothing_else(tmp_path):
     target = tmp_path / "out"
     target.mkdir()
     (target / "a").write_text("old")
-    with pytest.raises(RuntimeError, match="half-way"), atomic_folder(target) as aside:
-        (aside / "a").write_text("half")
-        raise RuntimeError("half-way")
+    with pytest.raises(RuntimeError, match="half-way"):
+        _fail_half_way(atomic_folder(target), "a")
     assert (target / "a").read_text() == "old"
     assert list(tmp_path.iterdir()) == [target]
 

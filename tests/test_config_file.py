@@ -35,7 +35,10 @@ def test_values_follow_toml_and_bare_words_are_strings():
         ("trainin.epochs=3", "unknown key 'trainin'; the nearest known is 'training'"),
         ("model.factor=3", "unknown key 'model.factor'; the nearest known is 'factors'"),
         ("model.linear.regularization=3", "the nearest known is 'regularisation'"),
-        ("model.kind=eaze", "model.kind must be known, but got 'eaze'; the nearest known is 'ease'"),
+        (
+            "model.kind=eaze",
+            "model.kind must be known, but got 'eaze'; the nearest known is 'ease'",
+        ),
         ("training.epochs=0", "training.epochs is wrong: .*greater than or equal to 1, but got 0"),
         ("seed.deep=1.5.2=3", "seed.deep is a value|seed is wrong"),
         ("training", "must look like training.epochs=20, but got 'training'"),
@@ -52,7 +55,7 @@ def test_an_override_below_a_value_is_refused():
 
 
 def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(MissingFileError, match="nowhere.toml is not a file"):
+    with pytest.raises(MissingFileError, match=r"nowhere\.toml is not a file"):
         load_config(tmp_path / "nowhere.toml")
 
 

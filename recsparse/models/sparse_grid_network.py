@@ -3,15 +3,15 @@
 from collections.abc import Mapping
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from recsparse.config import SparseGridConfig
 from recsparse.layers.axis import AxisConv2d
 from recsparse.layers.blocks import ResidualBlock, SparseGELU, SparseSequential
 from recsparse.layers.norm import SparseLayerNorm
+from recsparse.layers.pool import RidgePool
 from recsparse.layers.text import BagOfWordsEncoder
-from recsparse.sparse.ridge import ridge_pool
 from recsparse.sparse.tensor import SparseTensor, sparse_tensor
 
 
@@ -45,8 +45,7 @@ class SparseGridNetwork(nn.Module):
         self.output_vectors = nn.Parameter(item_vectors.clone())
         self.item_bias = nn.Parameter(torch.zeros(num_items))
         self.item_log_weight = nn.Parameter(torch.zeros(num_items))
-        self.log_unobserved_weight = nn.Parameter(torch.tensor(config.unobserved_weight).log())
-        self.log_regularisation = nn.Parameter(torch.tensor(config.regularisation).log())
+        self.ridge_pool = RidgePool(config.unobserved_weight, config.regularisation)
         self.scale = nn.Parameter(torch.tensor(8.0))
         self.blocks = SparseSequential(*(_axis_block(channels) for _ in range(config.axis_blocks)))
         self.residual = _residual_network(channels, config)
@@ -79,15 +78,11 @@ class SparseGridNetwork(nn.Module):
         Returns:
             One vector a row; zero for a row without cells.
         """
-        rows, items = cells.coords[:, 1], cells.coords[:, 2]
-        feats = self.blocks(cells.with_feats(self.item_vectors[items])).feats
-        row_ptr = _row_ptr(rows, cells.spatial_shape[0])
-        unobserved = self.log_unobserved_weight.exp()
-        num_items = len(self.item_vectors)
-        ridge = self.log_regularisation.exp() * (row_ptr.diff() + unobserved * num_items)
-        prior_gram = unobserved * (self.item_vectors.T @ self.item_vectors)
+        items = cells.coords[:, 2]
+        x = self.blocks(cells.with_feats(self.item_vectors[items]))
         weights = self.item_log_weight[items].exp() * cells.feats[:, 0]
-        return ridge_pool(feats, weights, row_ptr, prior_gram, ridge)
+        pooled: Tensor = self.ridge_pool(x, weights, self.item_vectors)
+        return pooled
 
 
 class ItemWords(nn.Module):
@@ -157,8 +152,3 @@ def _residual_network(channels: int, config: SparseGridConfig) -> nn.Sequential:
         nn.Dropout(config.dropout),
         last,
     )
-
-
-def _row_ptr(rows: Int[Tensor, " n"], num_rows: int) -> Int[Tensor, " rows_1"]:
-    counts = torch.bincount(rows, minlength=num_rows)
-    return torch.cat([counts.new_zeros(1), counts.cumsum(0)])

@@ -1,0 +1,115 @@
+"""AxisOrder: which users and which items become neighbours on the grid.
+
+Ids are arbitrary, so a window of neighbouring rows means something only after ordering. An order is
+fitted on training rows alone and saved with the dataset.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from scipy.sparse import csr_matrix
+
+from recsparse.datasets.spectral import fiedler_order
+from recsparse.errors import InputError
+
+OrderKind = Literal["popularity", "spectral", "time", "random"]
+
+
+@dataclass(frozen=True, eq=False)
+class AxisOrder:
+    """A permutation of the rows (or columns) of a matrix.
+
+    Attributes:
+        rank: The position on the axis of each index; int64.
+
+    Raises:
+        InputError: If `rank` is not a permutation of 0 … n − 1.
+
+    Example:
+        >>> AxisOrder(np.array([2, 0, 1])).index.tolist()
+        [1, 2, 0]
+    """
+
+    rank: np.ndarray
+
+    def __post_init__(self) -> None:
+        if not np.array_equal(np.sort(self.rank), np.arange(self.rank.size)):
+            raise InputError(
+                f"rank must hold each of 0 … {self.rank.size - 1} once, but is {self.rank}"
+            )
+
+    def __len__(self) -> int:
+        return len(self.rank)
+
+    @property
+    def index(self) -> np.ndarray:
+        """The index at each position of the axis, the inverse of `rank`; int64."""
+        return np.argsort(self.rank)
+
+    @classmethod
+    def identity(cls, size: int) -> "AxisOrder":
+        """Return the order that leaves everything in its place.
+
+        Args:
+            size: Number of rows.
+
+        Returns:
+            The order.
+        """
+        return cls(np.arange(size))
+
+    @classmethod
+    def from_index(cls, index: np.ndarray) -> "AxisOrder":
+        """Return the order that puts `index[0]` first, `index[1]` second, and so on.
+
+        Args:
+            index: Each row once.
+
+        Returns:
+            The order.
+
+        Raises:
+            InputError: If a row is missing or occurs twice.
+        """
+        return cls(np.argsort(index)) if _is_permutation(index) else cls(index)
+
+
+def fit_order(
+    matrix: csr_matrix, kind: OrderKind, seed: int = 0, first_event: np.ndarray | None = None
+) -> AxisOrder:
+    """Return an order of the rows of a matrix; transpose the matrix for an order of its columns.
+
+    `popularity` puts the rows with the largest sum first; `time` those whose first event is the
+    earliest, rows of unknown time behind them; `random` is the control of every comparison;
+    `spectral` puts rows with common columns side by side, see `fiedler_order`. In every kind the
+    rows without entries come last, and ties go to the lower row.
+
+    Args:
+        matrix: Weights, not negative.
+        kind: What decides.
+        seed: Seed of `random`, and of the start vector of `spectral`.
+        first_event: The time of each row's first event, NaN where unknown; needed by `time`.
+
+    Returns:
+        The order; the same for the same arguments.
+
+    Raises:
+        InputError: If a weight is negative or not finite, or `time` has no `first_event` for each
+            row.
+
+    Example:
+        >>> fit_order(csr_matrix([[1.0, 0.0], [0.0, 0.0], [2.0, 1.0]]), "popularity").index.tolist()
+        [2, 0, 1]
+    """
+    weights = _checked(matrix)
+    if kind == "popularity":
+        index = np.argsort(-np.asarray(weights.sum(axis=1)).ravel(), kind="stable")
+    elif kind == "time":
+        index = np.argsort(_checked_times(first_event, weights.shape[0]), kind="stable")
+    elif kind == "random":
+        index = np.random.default_rng(seed).permutation(weights.shape[0])
+    else:
+        index = fiedler_order(weights, seed)
+    is_empty = np.diff(weights.indptr)[index] == 0
+    return AxisOrder.from_index(np.concatenate([index[~is_empty], index[is_empty]]))

@@ -1,0 +1,65 @@
+"""Encoders of bags of words."""
+
+import math
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from recsparse.errors import InputError
+from recsparse.sparse.scatter import scatter_sum
+from recsparse.sparse.tensor import SparseTensor
+
+
+class BagOfWordsEncoder(nn.Module):
+    """The weighted sum of the vectors of a document's words, `sum_w x_w E_w + b`.
+
+    It is a convolution whose kernel is the whole word axis; forward and backward touch the words
+    that occur, and no others.
+
+    Args:
+        num_words: Size of the vocabulary.
+        out_channels: Length of the vectors.
+        bias: Add a learned vector to every document.
+    """
+
+    def __init__(self, num_words: int, out_channels: int, bias: bool = True) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(num_words, out_channels))
+        self.bias = nn.Parameter(torch.zeros(out_channels)) if bias else None
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draw word vectors of expected length 1; the bias starts at 0."""
+        nn.init.normal_(self.weight, std=1 / math.sqrt(self.weight.shape[1]))
+        if self.bias is not None:
+            nn.init.zeros_(self.bias)
+
+    def forward(self, words: SparseTensor) -> Float[Tensor, "b c"]:
+        """Encode documents.
+
+        Args:
+            words: One sample a document, one axis of words, one channel: the word's weight.
+
+        Returns:
+            One vector a document; the bias alone (or zero) for one without words.
+
+        Raises:
+            InputError: If the tensor has another shape than that.
+        """
+        if words.spatial_shape != (len(self.weight),) or words.num_channels != 1:
+            raise InputError(
+                f"words must have one axis of {len(self.weight)} words and one channel, but got "
+                f"spatial_shape {words.spatial_shape} and {words.num_channels} channels"
+            )
+        vectors = nn.functional.embedding(words.coords[:, 1], self.weight)
+        documents = scatter_sum(words.feats * vectors, words.coords[:, 0], words.batch_size)
+        return documents if self.bias is None else documents + self.bias
+
+    def extra_repr(self) -> str:
+        """Return the settings for `print(layer)`.
+
+        Returns:
+            Vocabulary size and channels.
+        """
+        return f"{self.weight.shape[0]}, {self.weight.shape[1]}, bias={self.bias is not None}"

@@ -1,0 +1,139 @@
+"""The one door to torch_scatter: reductions of rows into groups, by index.
+
+Where torch_scatter cannot be imported, torch's own operations give the same results, and one
+warning says what is lost. Groups without rows get 0.
+"""
+
+import warnings
+from functools import cache
+from typing import Literal
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+try:
+    import torch_scatter
+except ImportError:
+    torch_scatter = None
+
+Backend = Literal["torch_scatter", "torch"]
+
+
+def backend() -> Backend:
+    """Return which kernels the reductions run on.
+
+    Returns:
+        `torch_scatter` where it is installed, else `torch`.
+    """
+    return "torch" if torch_scatter is None else "torch_scatter"
+
+
+def scatter_sum(
+    src: Float[Tensor, "n c"], index: Int[Tensor, " n"], num_groups: int
+) -> Float[Tensor, "g c"]:
+    """Add up the rows of each group.
+
+    Args:
+        src: Rows.
+        index: The group of each row.
+        num_groups: Number of groups.
+
+    Returns:
+        One row a group.
+
+    Example:
+        >>> scatter_sum(torch.ones(3, 1), torch.tensor([0, 2, 2]), 3).flatten().tolist()
+        [1.0, 0.0, 2.0]
+    """
+    if _has_torch_scatter():
+        total: Tensor = torch_scatter.scatter_sum(src, index, dim=0, dim_size=num_groups)
+        return total
+    return src.new_zeros(num_groups, src.shape[1]).index_add(0, index, src)
+
+
+def scatter_mean(
+    src: Float[Tensor, "n c"], index: Int[Tensor, " n"], num_groups: int
+) -> Float[Tensor, "g c"]:
+    """Average the rows of each group.
+
+    Args:
+        src: Rows.
+        index: The group of each row.
+        num_groups: Number of groups.
+
+    Returns:
+        One row a group.
+    """
+    size = torch.bincount(index, minlength=num_groups).clamp(min=1)
+    return scatter_sum(src, index, num_groups) / size.unsqueeze(1).to(src.dtype)
+
+
+def scatter_max(
+    src: Float[Tensor, "n c"], index: Int[Tensor, " n"], num_groups: int
+) -> Float[Tensor, "g c"]:
+    """Take the largest value of each group and channel; of equal ones, one gets the gradient.
+
+    Args:
+        src: Rows.
+        index: The group of each row.
+        num_groups: Number of groups.
+
+    Returns:
+        One row a group.
+    """
+    if _has_torch_scatter():
+        largest: Tensor = torch_scatter.scatter_max(src, index, dim=0, dim_size=num_groups)[0]
+        return largest
+    winner = _first_largest(src.detach(), index, num_groups)
+    nothing = src.new_zeros(1, src.shape[1])
+    return torch.cat([src, nothing]).gather(0, winner)
+
+
+def scatter_softmax(
+    src: Float[Tensor, "n c"], index: Int[Tensor, " n"], num_groups: int
+) -> Float[Tensor, "n c"]:
+    """Return each row's share within its group, channel by channel: `exp(x) / sum exp(x)`.
+
+    Args:
+        src: Rows.
+        index: The group of each row.
+        num_groups: Number of groups.
+
+    Returns:
+        One row a row; the shares of a group sum to 1.
+    """
+    # The largest value is subtracted so that nothing overflows; it cancels and needs no gradient.
+    shifted = (src - scatter_max(src.detach(), index, num_groups)[index]).exp()
+    return shifted / scatter_sum(shifted, index, num_groups)[index]
+
+
+def _first_largest(
+    src: Float[Tensor, "n c"], index: Int[Tensor, " n"], num_groups: int
+) -> Int[Tensor, "g c"]:
+    """Return the first row that holds each group's maximum; `n` for a group without rows."""
+    num_rows, channels = src.shape
+    group = index.unsqueeze(1).expand(-1, channels)
+    largest = src.new_zeros(num_groups, channels).scatter_reduce(
+        0, group, src, "amax", include_self=False
+    )
+    row = torch.arange(num_rows, device=src.device).unsqueeze(1).expand(-1, channels)
+    row = torch.where(src == largest[index], row, num_rows)
+    first = torch.full((num_groups, channels), num_rows, device=src.device)
+    return first.scatter_reduce(0, group, row, "amin")
+
+
+def _has_torch_scatter() -> bool:
+    if torch_scatter is None:
+        _warn_once()
+    return torch_scatter is not None
+
+
+@cache
+def _warn_once() -> None:
+    warnings.warn(
+        "torch_scatter cannot be imported, so torch's own kernels are used: the results are the "
+        "same, sums and maxima over groups are slower; install recsparse[scatter] after torch to "
+        "have it",
+        stacklevel=4,
+    )

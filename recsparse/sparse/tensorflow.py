@@ -1,0 +1,67 @@
+"""The cells of `tf.sparse.SparseTensor`; the one file that imports tensorflow."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from recsparse.errors import InputError, MissingPackageError
+
+
+def from_tf_sparse(
+    sparse: Any,
+) -> tuple[Int[Tensor, "n d_1"], Float[Tensor, "n c"], tuple[int, ...]]:
+    """Read the cells of a `tf.sparse.SparseTensor`.
+
+    Args:
+        sparse: Shape (batch, *spatial_shape, channels); tensorflow itself is not needed to read it.
+
+    Returns:
+        Sorted coordinates of the cells with any stored channel, their channels, and the shape.
+
+    Raises:
+        InputError: If it has fewer than three dimensions.
+    """
+    shape = tuple(int(size) for size in np.asarray(sparse.dense_shape))
+    if len(shape) < 3:
+        raise InputError(
+            f"from_tensorflow needs (batch, *spatial_shape, channels), but got shape {shape}"
+        )
+    entries = torch.from_numpy(np.asarray(sparse.indices)).long()
+    values = torch.from_numpy(np.asarray(sparse.values))
+    coords, cell = entries[:, :-1].unique(dim=0, return_inverse=True)
+    feats = values.new_zeros(len(coords), shape[-1])
+    feats[cell, entries[:, -1]] = values
+    return coords, feats, shape
+
+
+def to_tf_sparse(
+    coords: Int[Tensor, "n d_1"], feats: Float[Tensor, "n c"], shape: tuple[int, ...]
+) -> Any:
+    """Make a `tf.sparse.SparseTensor` of cells.
+
+    Args:
+        coords: One row a cell: the sample, then one coordinate an axis.
+        feats: The channels of each cell.
+        shape: (batch, *spatial_shape, channels).
+
+    Returns:
+        The tensor, in row-major order.
+
+    Raises:
+        MissingPackageError: If tensorflow is not installed.
+    """
+    try:
+        import tensorflow as tf
+    except ImportError as error:
+        raise MissingPackageError(
+            "to_tensorflow needs tensorflow, which is not installed; pip install tensorflow"
+        ) from error
+    num_cells, channels = feats.shape
+    channel = torch.arange(channels, device=coords.device).repeat(num_cells)
+    indices = torch.cat([coords.repeat_interleave(channels, dim=0), channel.unsqueeze(1)], dim=1)
+    return tf.sparse.SparseTensor(
+        indices.cpu().numpy(), feats.detach().cpu().numpy().ravel(), shape
+    )
