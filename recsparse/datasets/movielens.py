@@ -4,6 +4,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import compress
 from pathlib import Path
 
 import pyarrow as pa
@@ -70,8 +71,8 @@ def read_official_archive(archive: Path) -> dict[str, pa.Table]:
         ratings = _read(files, "ml-100k/u.data", "\t", INTERACTIONS.names)
         films = _read(files, "ml-100k/u.item", "|", (*_FILM, *GENRES), "latin-1")
         users = _read(files, "ml-100k/u.user", "|", USERS.names)
-    given = [pc.if_else(pc.equal(films[genre], "1"), genre, None) for genre in GENRES]
-    genres = pc.binary_join_element_wise(*given, " ", null_handling="skip")
+    flags = zip(*(films[genre].to_pylist() for genre in GENRES), strict=True)
+    genres = pa.array([" ".join(compress(GENRES, map("1".__eq__, film))) for film in flags])
     return canonical_tables(ratings, films.append_column("genres", genres), users)
 
 
@@ -140,7 +141,6 @@ def canonical_tables(ratings: pa.Table, films: pa.Table, users: pa.Table) -> dic
 
 @contextmanager
 def _opened(archive: Path) -> Iterator[zipfile.ZipFile]:
-    """Open a zip file whose defects are errors of the input."""
     try:
         with zipfile.ZipFile(archive) as files:
             yield files

@@ -59,21 +59,6 @@ class AxisOrder:
         """
         return cls(np.arange(size))
 
-    @classmethod
-    def from_index(cls, index: np.ndarray) -> "AxisOrder":
-        """Return the order that puts `index[0]` first, `index[1]` second, and so on.
-
-        Args:
-            index: Each row once.
-
-        Returns:
-            The order.
-
-        Raises:
-            InputError: If a row is missing or occurs twice.
-        """
-        return cls(np.argsort(index)) if _is_permutation(index) else cls(index)
-
 
 def fit_order(
     matrix: csr_matrix, kind: OrderKind, seed: int = 0, first_event: np.ndarray | None = None
@@ -112,4 +97,28 @@ def fit_order(
     else:
         index = fiedler_order(weights, seed)
     is_empty = np.diff(weights.indptr)[index] == 0
-    return AxisOrder.from_index(np.concatenate([index[~is_empty], index[is_empty]]))
+    return AxisOrder(np.argsort(np.concatenate([index[~is_empty], index[is_empty]])))
+
+
+def _checked(matrix: csr_matrix) -> csr_matrix:
+    weights = csr_matrix(matrix, dtype=np.float64, copy=True)
+    weights.sum_duplicates()
+    wrong = ~(np.isfinite(weights.data) & (weights.data >= 0))
+    if wrong.any():
+        row = np.searchsorted(weights.indptr, wrong.argmax(), side="right") - 1
+        raise InputError(
+            f"weights must be finite and not negative, but {wrong.sum()} are not; the first is "
+            f"{weights.data[wrong.argmax()]} in row {row}"
+        )
+    weights.eliminate_zeros()
+    return weights
+
+
+def _checked_times(first_event: np.ndarray | None, num_rows: int) -> np.ndarray:
+    if first_event is None or len(first_event) != num_rows:
+        got = "none" if first_event is None else f"{len(first_event)} times"
+        raise InputError(
+            f"an order by time needs first_event for each of {num_rows} rows, but got {got}; give "
+            "the log a timestamp column or choose another kind of order"
+        )
+    return first_event

@@ -183,7 +183,6 @@ def table_sha256(table: pa.Table) -> str:
 def _from_sources(
     name: str, public_set: PublicSet, scratch_parent: Path, progress: Progress
 ) -> dict[str, pa.Table]:
-    """Return the tables of the first source that gives the right ones."""
     failures = []
     for source in public_set.sources:
         with tempfile.TemporaryDirectory(dir=scratch_parent) as scratch:

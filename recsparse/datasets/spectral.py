@@ -6,8 +6,6 @@ from scipy.sparse import csr_matrix, diags_array
 from scipy.sparse.csgraph import connected_components
 from scipy.sparse.linalg import LinearOperator, eigsh
 
-from recsparse.errors import InputError
-
 # Up to so many rows the row-by-row matrix is built; above, only products with it are taken.
 DENSE_ROWS = 256
 # Entries of the Fiedler vector that differ by less, relative to its largest, are a tie: rows with
@@ -20,12 +18,12 @@ def fiedler_order(weights: csr_matrix, seed: int = 0) -> np.ndarray:
 
     Rows u and v are joined by `S[u, v] = sum_i A[u, i] A[v, i] / sum_w A[w, i]`: a column shares
     its weight among its rows, so that a popular column joins no more than a rare one. With the
-    degrees D of S, the row sums of A, the Fiedler vector is the eigenvector of the normalised
-    Laplacian `I - D^-1/2 S D^-1/2` of the second smallest eigenvalue, times `D^-1/2`; it is the
-    second singular vector of Dhillon 2001 (https://doi.org/10.1145/502512.502550, section 4), of
-    which Atkins et al. 1998 (https://doi.org/10.1137/S0097539795285771) show that sorting by it
-    solves the seriation problem where that has a solution. Connected components follow one
-    another, the largest first.
+    degrees D of S, which are the row sums of A, the Fiedler vector is `D^-1/2` times the
+    eigenvector of the second smallest eigenvalue of the normalised Laplacian
+    `I - D^-1/2 S D^-1/2`; in Dhillon 2001 (https://doi.org/10.1145/502512.502550, section 4) it
+    is the second left singular vector. Sorting by a Fiedler vector is the seriation of Atkins,
+    Boman and Hendrickson 1998 (https://doi.org/10.1137/S0097539795285771), there of the Laplacian
+    that is not normalised. Connected components follow one another, the largest first.
 
     S is never built above `DENSE_ROWS` rows: each step of the Lanczos iteration costs two products
     with A.
@@ -49,7 +47,12 @@ def fiedler_order(weights: csr_matrix, seed: int = 0) -> np.ndarray:
     component = _component_of_row(weights)
     members = np.split(np.argsort(component, kind="stable"), np.cumsum(np.bincount(component))[:-1])
     members.sort(key=len, reverse=True)  # stable: of equal size, the one with the lowest row first
-    return np.concatenate([rows[_order_connected(weights[rows], seed)] for rows in members])
+    return np.concatenate(
+        [
+            rows if len(rows) <= 2 else rows[_order_connected(weights[rows], seed)]
+            for rows in members
+        ]
+    )
 
 
 def _component_of_row(weights: csr_matrix) -> np.ndarray:
@@ -60,18 +63,47 @@ def _component_of_row(weights: csr_matrix) -> np.ndarray:
     graph = csr_matrix((np.ones(coo.nnz), (coo.row, coo.col + num_rows)), shape=(size, size))
     _, label = connected_components(graph, directed=False)
     _, first_row, component = np.unique(label[:num_rows], return_index=True, return_inverse=True)
-    return np.argsort(np.argsort(first_row))[component]
+    numbered: np.ndarray = np.argsort(np.argsort(first_row))[component]
+    return numbered
 
 
 def _order_connected(weights: csr_matrix, seed: int) -> np.ndarray:
     """Order the rows of a matrix whose rows are connected by its columns."""
-    if weights.shape[0] <= 2:
+    root_degree = np.sqrt(np.asarray(weights.sum(axis=1)).ravel())
+    column_sum = np.asarray(weights.sum(axis=0)).ravel()
+    root_column = np.sqrt(np.where(column_sum > 0, column_sum, 1.0))
+    scaled = csr_matrix(diags_array(1 / root_degree) @ weights @ diags_array(1 / root_column))
+    # The eigenvector of the smallest eigenvalue, which is 0, is known: sqrt(D), normalised.
+    trivial = root_degree / np.linalg.norm(root_degree)
+    solve = _second_dense if weights.shape[0] <= DENSE_ROWS else _second_lanczos
+    similarity, vector = solve(scaled, trivial, seed)
+    if similarity < _TIE:
+        # All rows have the same columns in the same proportions: any order is as good.
         return np.arange(weights.shape[0])
-    root_degree = np.sqrt(weights.sum(axis=1))
-    scaled = _scaled(weights, root_degree)
-    solve = _fiedler_dense if weights.shape[0] <= DENSE_ROWS else _fiedler_lanczos
-    vector = solve(scaled, root_degree / np.linalg.norm(root_degree), seed) / root_degree
+    vector = vector / root_degree
     vector = np.round(vector / np.abs(vector).max() / _TIE)
     if vector[np.argmax(np.abs(vector))] < 0:
         vector = -vector
     return np.argsort(vector, kind="stable")
+
+
+def _second_dense(scaled: csr_matrix, trivial: np.ndarray, seed: int) -> tuple[float, np.ndarray]:
+    """Return the largest eigenvalue of `scaled scaled^T` but for the trivial 1, and its vector."""
+    similarity = (scaled @ scaled.T).toarray() - np.outer(trivial, trivial)
+    last = scaled.shape[0] - 1
+    values, vectors = eigh(similarity, subset_by_index=[last, last])
+    return float(values[0]), vectors[:, 0]
+
+
+def _second_lanczos(scaled: csr_matrix, trivial: np.ndarray, seed: int) -> tuple[float, np.ndarray]:
+    """Return what `_second_dense` does, by products with `scaled` alone."""
+
+    def product(x: np.ndarray) -> np.ndarray:
+        # The identity is added since ARPACK fails on the zero matrix.
+        return x + scaled @ (scaled.T @ x) - trivial * (trivial @ x)
+
+    size = scaled.shape[0]
+    operator = LinearOperator((size, size), matvec=product, dtype=np.float64)
+    start = np.random.default_rng(seed).standard_normal(size)
+    values, vectors = eigsh(operator, k=1, which="LA", v0=start, tol=_TIE**2)
+    return float(values[0]) - 1.0, vectors[:, 0]

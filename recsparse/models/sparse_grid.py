@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping
-from typing import ClassVar, Self
+from typing import ClassVar
 
 import torch
 from jaxtyping import Float
@@ -33,8 +33,16 @@ class SparseGridRecommender(Recommender):
 
     kind: ClassVar[str] = "sparse_grid"
     config: SparseGridConfig
+    network: SparseGridNetwork
 
-    def fit(self, interactions: csr_matrix, extras: FitExtras | None = None) -> Self:
+    def __init__(self, config: SparseGridConfig) -> None:
+        super().__init__(config)
+        self.linear: EASE | None = None
+        self.linear_weight = 0.0
+
+    def fit(
+        self, interactions: csr_matrix, extras: FitExtras | None = None
+    ) -> "SparseGridRecommender":
         """Fit the item vectors, train the network, fit the linear term, choose its weight.
 
         Args:
@@ -98,7 +106,9 @@ class SparseGridRecommender(Recommender):
         }
 
     @classmethod
-    def from_state(cls, config: SparseGridConfig, state: Mapping[str, Tensor]) -> Self:
+    def from_state(
+        cls, config: SparseGridConfig, state: Mapping[str, Tensor]
+    ) -> "SparseGridRecommender":
         """Rebuild a fitted model.
 
         Args:
@@ -130,8 +140,7 @@ class SparseGridRecommender(Recommender):
         words = extras.item_words if config.use_text else None
         self.network = SparseGridNetwork(config, item_vectors, words)
         self.num_items = interactions.shape[1]
-        self.linear: EASE | None = None
-        self.linear_weight = 0.0
+        self.linear, self.linear_weight = None, 0.0
 
     def _choose_linear_weight(
         self, interactions: csr_matrix, validate: Callable[[Recommender], float] | None

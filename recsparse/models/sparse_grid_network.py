@@ -67,7 +67,8 @@ class SparseGridNetwork(nn.Module):
         items = self.output_vectors
         if self.words is not None:
             items = items + self.words()
-        return users @ items.T + self.item_bias
+        logits: Tensor = users @ items.T + self.item_bias
+        return logits
 
     def pool(self, cells: SparseTensor) -> Float[Tensor, "rows d"]:
         """Solve the ridge regression of each row.

@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Self
 
 import numpy as np
 import pandas as pd
@@ -161,7 +160,7 @@ class TrainedModel:
                 users[rows], user_index[rows], k, allowed, filter_seen, on_unknown
             )
 
-    def with_history(self, history: pd.DataFrame | pa.Table) -> Self:
+    def with_history(self, history: pd.DataFrame | pa.Table) -> "TrainedModel":
         """Return a model that knows the given rows; they replace what it knew of their users.
 
         Nothing is trained: every model scores from the user's row alone. Rows of items outside

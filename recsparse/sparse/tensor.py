@@ -1,7 +1,7 @@
 """SparseTensor: features on the active cells of a grid; cells and values are apart."""
 
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Any
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -97,7 +97,7 @@ class SparseTensor:
         return dense.index_put(tuple(self.coords.T), self.feats).movedim(-1, 1)
 
     @classmethod
-    def from_dense(cls, dense: Tensor) -> Self:
+    def from_dense(cls, dense: Tensor) -> "SparseTensor":
         """Return the cells of a dense tensor that have any non-zero channel.
 
         Args:
@@ -123,7 +123,7 @@ class SparseTensor:
         )
 
     @classmethod
-    def from_torch(cls, coo: Tensor) -> Self:
+    def from_torch(cls, coo: Tensor) -> "SparseTensor":
         """Read a hybrid `torch.sparse_coo` tensor; cells that occur twice are summed.
 
         Args:
@@ -163,7 +163,7 @@ class SparseTensor:
         return coo_matrix((values, (row, column)), shape=self.spatial_shape).tocsr()
 
     @classmethod
-    def from_scipy(cls, matrix: Any) -> Self:
+    def from_scipy(cls, matrix: Any) -> "SparseTensor":
         """Read a SciPy matrix as one sample with one channel; explicit zeros stay active cells.
 
         Args:
@@ -195,7 +195,7 @@ class SparseTensor:
         return to_tf_sparse(self.coords, self.feats, shape)
 
     @classmethod
-    def from_tensorflow(cls, sparse: Any) -> Self:
+    def from_tensorflow(cls, sparse: Any) -> "SparseTensor":
         """Read a `tf.sparse.SparseTensor`; a cell is active where any of its channels is stored.
 
         Args:

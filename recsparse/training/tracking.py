@@ -11,6 +11,7 @@ from typing import Any
 import mlflow
 import pandas as pd
 from matplotlib.figure import Figure
+from mlflow.data.pandas_dataset import from_pandas
 from mlflow.entities import Experiment
 from mlflow.models import infer_signature
 from mlflow.tracking import MlflowClient
@@ -78,7 +79,7 @@ class Run:
             source: Where they came from.
             context: What they served for, such as "training".
         """
-        mlflow.log_input(mlflow.data.from_pandas(frame, source=source, name=name), context=context)
+        mlflow.log_input(from_pandas(frame, source=source, name=name), context=context)
 
     def log_config(self, config: Mapping[str, Any], name: str = "config.json") -> None:
         """Record the whole configuration as a file.

@@ -1,0 +1,98 @@
+"""Evaluation over the full catalogue: scores, masks, lists, metrics a user."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
+from torch import Tensor
+
+from recsparse.errors import InputError
+from recsparse.evaluation.metrics import coverage, ranking_metrics
+from recsparse.evaluation.ranking import mask_seen, top_k
+
+
+@dataclass(frozen=True)
+class RankingResult:
+    """The metrics of one model on one part.
+
+    Attributes:
+        per_user: One value a user for each metric; NaN for users without targets.
+        coverage: Share of the catalogue in anyone's list, for each list length.
+        num_users: Users with targets.
+    """
+
+    per_user: dict[str, NDArray[np.float64]]
+    coverage: dict[str, float]
+    num_users: int
+
+    def mean(self) -> dict[str, float]:
+        """Return the mean of each metric over the users with targets.
+
+        Returns:
+            NaN where there is no such user.
+        """
+        return {name: _mean(values) for name, values in self.per_user.items()}
+
+    def standard_error(self) -> dict[str, float]:
+        """Return the standard error of each mean.
+
+        Returns:
+            NaN for fewer than two users.
+        """
+        return {name: _standard_error(values) for name, values in self.per_user.items()}
+
+
+def evaluate_ranking(
+    score_batch: Callable[[csr_matrix], Tensor],
+    history: csr_matrix,
+    targets: csr_matrix,
+    ks: Sequence[int],
+    batch_users: int = 1024,
+    on_batch: Callable[[int], None] | None = None,
+) -> RankingResult:
+    """Rank all items for each user, without those of the history, and compare with the targets.
+
+    Args:
+        score_batch: Scores all items for some rows of the history.
+        history: What a model may know of each user; these items are not recommended.
+        targets: What each user took afterwards.
+        ks: List lengths; a catalogue smaller than one gives lists with empty places.
+        batch_users: Users scored at a time.
+        on_batch: Called with the number of users done.
+
+    Returns:
+        Metrics a user, and coverage.
+
+    Raises:
+        InputError: If history and targets have different shapes.
+    """
+    if history.shape != targets.shape:
+        raise InputError(
+            f"history and targets must have one shape, but got {history.shape} and {targets.shape}"
+        )
+    lists = [torch.empty(0, max(ks), dtype=torch.int64)]
+    for start in range(0, history.shape[0], batch_users):
+        rows = history[start : start + batch_users]
+        best, _ = top_k(mask_seen(score_batch(rows), rows), max(ks))
+        lists.append(best)
+        if on_batch is not None:
+            on_batch(start + rows.shape[0])
+    recommended = torch.cat(lists)
+    return RankingResult(
+        per_user=ranking_metrics(recommended, targets, ks),
+        coverage={f"coverage@{k}": coverage(recommended, targets.shape[1], k) for k in ks},
+        num_users=int((targets.getnnz(axis=1) > 0).sum()),
+    )
+
+
+def _mean(values: NDArray[np.float64]) -> float:
+    known = values[~np.isnan(values)]
+    return float(known.mean()) if len(known) else float("nan")
+
+
+def _standard_error(values: NDArray[np.float64]) -> float:
+    known = values[~np.isnan(values)]
+    return float(known.std(ddof=1) / np.sqrt(len(known))) if len(known) > 1 else float("nan")

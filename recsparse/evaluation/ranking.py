@@ -1,0 +1,75 @@
+"""From scores to lists: seen items masked, the k best taken, ties in a stated order."""
+
+import torch
+from jaxtyping import Float, Int
+from scipy.sparse import csr_matrix
+from torch import Tensor
+
+from recsparse.errors import InputError
+
+
+def mask_seen(scores: Float[Tensor, "b m"], history: csr_matrix) -> Float[Tensor, "b m"]:
+    """Return the scores with −inf at the items of each user's history.
+
+    Args:
+        scores: One row a user.
+        history: One row a user.
+
+    Returns:
+        A new tensor.
+
+    Raises:
+        InputError: If the shapes differ.
+    """
+    if tuple(scores.shape) != history.shape:
+        raise InputError(
+            f"scores and history must have one shape, but got {tuple(scores.shape)} and "
+            f"{history.shape}"
+        )
+    coo = history.tocoo()
+    seen = torch.from_numpy(coo.row).long(), torch.from_numpy(coo.col).long()
+    return scores.index_put(seen, scores.new_tensor(-torch.inf))
+
+
+def top_k(scores: Float[Tensor, "b m"], k: int) -> tuple[Int[Tensor, "b k"], Float[Tensor, "b k"]]:
+    """Return the k best items of each row; of equal scores, the lower index ranks first.
+
+    Args:
+        scores: One row a user; items with −inf or NaN are never taken.
+        k: Length of the lists.
+
+    Returns:
+        Item indices, -1 where fewer than k items are left, and their scores, −inf there.
+
+    Raises:
+        InputError: If k is below 1.
+
+    Example:
+        >>> top_k(torch.tensor([[1.0, 3.0, 3.0]]), 2)[0].tolist()
+        [[1, 2]]
+    """
+    if k < 1:
+        raise InputError(f"k must be at least 1, but got {k}")
+    num_rows, num_items = scores.shape
+    usable = torch.where(scores.isnan(), -torch.inf, scores)
+    taken = min(k, num_items)
+    index = usable.new_full((num_rows, k), -1, dtype=torch.int64)
+    value = usable.new_full((num_rows, k), -torch.inf)
+    if taken and num_rows:
+        value[:, :taken], index[:, :taken] = _sorted_best(usable, taken)
+    return index.masked_fill(value == -torch.inf, -1), value
+
+
+def _sorted_best(scores: Float[Tensor, "b m"], k: int) -> tuple[Tensor, Tensor]:
+    """Return values and indices of the k best, ties by index; `torch.topk` alone leaves ties open.
+
+    Everything above the k-th value is in the list; of the items equal to it, the first few are.
+    """
+    threshold = scores.topk(k, dim=1).values[:, -1:]
+    above = scores > threshold
+    at_threshold = scores == threshold
+    places = k - above.sum(dim=1, keepdim=True)
+    chosen = above | (at_threshold & (at_threshold.cumsum(dim=1) <= places))
+    index = chosen.nonzero()[:, 1].view(len(scores), k)
+    value, order = scores.gather(1, index).sort(dim=1, descending=True, stable=True)
+    return value, index.gather(1, order)

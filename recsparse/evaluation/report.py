@@ -1,0 +1,159 @@
+"""Comparisons of models: tables, significance, pictures, a report folder."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from scipy.stats import ttest_rel
+
+from recsparse.atomic import atomic_folder
+from recsparse.errors import InputError
+from recsparse.evaluation.evaluate import RankingResult
+
+
+def comparison_table(results: Mapping[str, RankingResult]) -> pd.DataFrame:
+    """Return the mean of every metric, its standard error, and the coverage.
+
+    Args:
+        results: One result a model.
+
+    Returns:
+        One row a model; columns such as `ndcg@10` and `ndcg@10 ±`.
+    """
+    rows = {}
+    for model, result in results.items():
+        error = result.standard_error()
+        columns: dict[str, float] = {}
+        for name, mean in result.mean().items():
+            columns |= {name: mean, f"{name} ±": error[name]}
+        rows[model] = columns | result.coverage
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("model")
+
+
+def significance_table(
+    results: Mapping[str, RankingResult], reference: str, metric: str
+) -> pd.DataFrame:
+    """Compare each model with a reference, user by user.
+
+    A paired t-test over the users with targets; p-values are adjusted for the number of
+    comparisons by Holm 1979.
+
+    Args:
+        results: One result a model, all on the same users.
+        reference: The model to compare the others with.
+        metric: Such as `ndcg@10`.
+
+    Returns:
+        One row a model other than the reference: `difference` of the reference over it, the
+        `standard error` of that, and `p` (1 where all differences are zero).
+
+    Raises:
+        InputError: If the reference or the metric is unknown, or the users differ.
+    """
+    if reference not in results or metric not in results[reference].per_user:
+        raise InputError(f"there must be a result {reference!r} with the metric {metric!r}")
+    own = results[reference].per_user[metric]
+    rows = {}
+    for model, result in results.items():
+        other = result.per_user[metric]
+        if len(other) != len(own):
+            raise InputError(
+                f"results must be on the same users, but {model} has {len(other)} and {reference} "
+                f"{len(own)}"
+            )
+        if model != reference:
+            rows[model] = _paired(own - other)
+    table = pd.DataFrame.from_dict(
+        rows, orient="index", columns=["difference", "standard error", "p"]
+    )
+    table["p"] = holm(table["p"].to_numpy())
+    return table.rename_axis(f"{reference} over")
+
+
+def holm(p_values: np.ndarray) -> np.ndarray:
+    """Adjust p-values for multiple comparisons (Holm 1979, Scand. J. Stat. 6).
+
+    Args:
+        p_values: One a comparison.
+
+    Returns:
+        Adjusted values, in the same order, at most 1.
+
+    Example:
+        >>> holm(np.array([0.01, 0.04])).tolist()
+        [0.02, 0.04]
+    """
+    order = np.argsort(p_values, kind="stable")
+    factor = len(p_values) - np.arange(len(p_values))
+    adjusted = np.minimum(np.maximum.accumulate(p_values[order] * factor), 1.0)
+    result = np.empty_like(adjusted)
+    result[order] = adjusted
+    return result
+
+
+def plot_comparison(results: Mapping[str, RankingResult], metric: str) -> Figure:
+    """Draw one bar a model with its standard error, the best on top.
+
+    Args:
+        results: One result a model.
+        metric: Such as `ndcg@10`.
+
+    Returns:
+        A figure.
+    """
+    means = {model: result.mean()[metric] for model, result in results.items()}
+    models = sorted(means, key=lambda model: means[model])
+    errors = np.nan_to_num([results[model].standard_error()[metric] for model in models])
+    figure = Figure(figsize=(7, 1 + 0.5 * len(models)), layout="constrained")
+    axes = figure.subplots()
+    bars = axes.barh(models, [means[model] for model in models], xerr=errors, color="tab:blue")
+    axes.bar_label(bars, fmt="%.4f", padding=4)
+    axes.set_xlabel(f"{metric} on the test part, mean and standard error over users")
+    axes.margins(x=0.15)
+    return figure
+
+
+def write_report(folder: str | Path, results: Mapping[str, RankingResult], reference: str) -> None:
+    """Write a comparison: `report.md`, `metrics.parquet` (a user a row) and a picture.
+
+    Args:
+        folder: Where to write; an older report is replaced in one step.
+        results: One result a model, all on the same users.
+        reference: The model that the others are tested against.
+    """
+    metric = next(iter(results[reference].per_user))
+    table = comparison_table(results)
+    tested = significance_table(results, reference, metric)
+    per_user = pd.concat(
+        [pd.DataFrame(result.per_user).assign(model=model) for model, result in results.items()]
+    )
+    with atomic_folder(folder) as aside:
+        per_user.to_parquet(aside / "metrics.parquet", index=False)
+        plot_comparison(results, metric).savefig(aside / "comparison.png", dpi=120)
+        text = (
+            f"# Test part, {results[reference].num_users:,} users, full catalogue\n\n"
+            f"{_markdown(table)}\n\n## {metric}: {reference} against each\n\n"
+            "Paired t-test over users, p-values adjusted by Holm.\n\n"
+            f"{_markdown(tested)}\n\n![{metric}](comparison.png)\n"
+        )
+        (aside / "report.md").write_text(text, encoding="utf-8")
+
+
+def _paired(difference: np.ndarray) -> list[float]:
+    known = difference[~np.isnan(difference)]
+    if len(known) < 2:
+        return [float(known.mean()) if len(known) else float("nan"), float("nan"), float("nan")]
+    error = float(known.std(ddof=1) / np.sqrt(len(known)))
+    p_value = float(ttest_rel(known, np.zeros_like(known)).pvalue) if error > 0 else 1.0
+    return [float(known.mean()), error, p_value]
+
+
+def _markdown(table: pd.DataFrame) -> str:
+    """Return a frame as a Markdown table, its index first."""
+    header = [str(table.index.name), *map(str, table.columns)]
+    lines = ["| " + " | ".join(header) + " |", "|" + " --- |" * len(header)]
+    for name, *values in table.itertuples():
+        lines.append("| " + " | ".join([str(name), *(f"{value:.4g}" for value in values)]) + " |")
+    return "\n".join(lines)

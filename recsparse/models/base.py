@@ -1,0 +1,132 @@
+"""The protocol of all models: fit on a matrix, score rows of one, give and take a state."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from jaxtyping import Float
+from scipy.sparse import csr_matrix
+from torch import Tensor, nn
+
+from recsparse.errors import InputError
+from recsparse.sparse.tensor import SparseTensor
+
+Validate = Callable[["Recommender"], float]
+Optimise = Callable[[nn.Module, csr_matrix, Callable[[], float] | None], None]
+
+
+@dataclass(frozen=True)
+class FitExtras:
+    """What some models use beside the interactions.
+
+    Attributes:
+        seed: Of every random choice.
+        validate: Returns the validation quality of a model, the larger the better.
+        item_words: One bag of words an item.
+        optimise: Trains a network on rows of interactions; its third argument returns the
+            network's validation quality.
+    """
+
+    seed: int = 0
+    validate: Validate | None = None
+    item_words: SparseTensor | None = None
+    optimise: Optimise | None = None
+
+
+class Recommender(ABC):
+    """A model that scores all items for a user from the user's row of interactions.
+
+    Nothing is kept of the users that it was fitted on, so a user never seen is folded in by the
+    row alone.
+
+    Args:
+        config: The model's section of the configuration.
+    """
+
+    kind: ClassVar[str]
+
+    def __init__(self, config: Any) -> None:
+        self.config = config
+        self.num_items = 0
+
+    @abstractmethod
+    def fit(self, interactions: csr_matrix, extras: FitExtras | None = None) -> "Recommender":
+        """Fit the model.
+
+        Args:
+            interactions: Users × items, positive weights.
+            extras: What some models use beside.
+
+        Returns:
+            The model itself.
+        """
+
+    @abstractmethod
+    def score_batch(self, history: csr_matrix) -> Float[Tensor, "b m"]:
+        """Score all items for some users.
+
+        Args:
+            history: One row of interactions a user, in the item order of the fit.
+
+        Returns:
+            Finite scores, float32, on the CPU; the larger the better.
+        """
+
+    @abstractmethod
+    def state(self) -> dict[str, Tensor]:
+        """Return all that was fitted, as named tensors.
+
+        Returns:
+            What `from_state` takes.
+        """
+
+    @classmethod
+    @abstractmethod
+    def from_state(cls, config: Any, state: Mapping[str, Tensor]) -> "Recommender":
+        """Rebuild a fitted model.
+
+        Args:
+            config: The configuration that it was fitted with.
+            state: What `state` returned.
+
+        Returns:
+            A model that gives the same scores.
+        """
+
+    def _checked_history(self, history: csr_matrix) -> csr_matrix:
+        """Return the history as float32.
+
+        Raises:
+            InputError: If the model is not fitted, or on a matrix of another width.
+        """
+        if self.num_items == 0:
+            raise InputError(f"{type(self).__name__} must be fitted before it scores; call fit")
+        if history.shape[1] != self.num_items:
+            raise InputError(
+                f"history must have one column for each of {self.num_items} items, but has "
+                f"{history.shape[1]}; index it with the model's own item vocabulary"
+            )
+        return csr_matrix(history, dtype=np.float32)
+
+
+def check_interactions(interactions: csr_matrix) -> csr_matrix:
+    """Return the interactions as float32, or raise an error if nothing can be learned from them.
+
+    Args:
+        interactions: Users × items.
+
+    Returns:
+        The same cells, each once.
+
+    Raises:
+        InputError: If there is no interaction, or a weight is negative or not finite.
+    """
+    csr = csr_matrix(interactions, dtype=np.float32)
+    csr.sum_duplicates()
+    if csr.nnz == 0:
+        raise InputError("fit needs at least one interaction, but got none")
+    if not np.isfinite(csr.data).all() or (csr.data < 0).any():
+        raise InputError("interactions must have finite weights that are not negative")
+    return csr

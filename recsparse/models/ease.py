@@ -1,0 +1,86 @@
+"""EASE: a linear model from items to items, in closed form."""
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from scipy.sparse import csr_matrix
+from torch import Tensor
+
+from recsparse.config import EASEConfig
+from recsparse.models.base import FitExtras, Recommender, check_interactions
+
+
+class EASE(Recommender):
+    """Embarrassingly shallow autoencoder (Steck 2019, https://arxiv.org/abs/1905.03375, eq. 8).
+
+    `B = I - P diag(1 / diag P)` with `P = (X^T X + L)^-1`: the least-squares map from the items of
+    a row to each item, forbidden to use the item itself. The diagonal matrix `L` is
+    `regularisation (n_i / mean n)^popularity_exponent`. Memory and time grow with the square and
+    the cube of the number of items.
+    """
+
+    kind: ClassVar[str] = "ease"
+    config: EASEConfig
+
+    def fit(self, interactions: csr_matrix, extras: FitExtras | None = None) -> "EASE":
+        """Solve for the item-item weights.
+
+        Args:
+            interactions: Users × items, positive weights.
+            extras: Not used.
+
+        Returns:
+            The model itself.
+        """
+        interactions = check_interactions(interactions)
+        gram = (interactions.T @ interactions).toarray().astype(np.float64)
+        count = interactions.getnnz(axis=0).astype(np.float64)
+        share = np.maximum(count, 1.0) / count.mean()
+        diagonal = self.config.regularisation * share**self.config.popularity_exponent
+        gram[np.diag_indices_from(gram)] += diagonal
+        factor = torch.linalg.cholesky(torch.from_numpy(gram))
+        inverse = torch.cholesky_inverse(factor)
+        weights = -inverse / inverse.diagonal()
+        weights.fill_diagonal_(0.0)
+        self.weights = weights.float()
+        self.num_items = len(weights)
+        return self
+
+    def score_batch(self, history: csr_matrix) -> Float[Tensor, "b m"]:
+        """Score all items for some users.
+
+        Args:
+            history: One row of interactions a user.
+
+        Returns:
+            The rows times the item-item weights.
+        """
+        history = self._checked_history(history)
+        return torch.from_numpy(history @ self.weights.numpy())
+
+    def state(self) -> dict[str, Tensor]:
+        """Return the item-item weights.
+
+        Returns:
+            One tensor.
+        """
+        return {"weights": self.weights}
+
+    @classmethod
+    def from_state(cls, config: EASEConfig, state: Mapping[str, Tensor]) -> "EASE":
+        """Rebuild a fitted model.
+
+        Args:
+            config: The configuration that it was fitted with.
+            state: What `state` returned.
+
+        Returns:
+            A model that gives the same scores.
+        """
+        model = cls(config)
+        model.weights = state["weights"]
+        model.num_items = len(model.weights)
+        return model

@@ -1,0 +1,136 @@
+"""iALS: factors of users and items by alternating ridge regressions over all cells."""
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+import torch
+from jaxtyping import Float
+from scipy.sparse import csr_matrix
+from torch import Tensor
+
+from recsparse.config import IALSConfig
+from recsparse.models.base import FitExtras, Recommender, check_interactions
+from recsparse.sparse.ridge import ridge_pool
+
+# Rows solved at once: bounds the memory of their d × d systems.
+_ROWS_AT_ONCE = 4096
+
+
+class IALS(Recommender):
+    """Implicit alternating least squares (Hu, Koren and Volinsky 2008, ICDM).
+
+    Minimises `sum over observed (u, i) of w_ui (p_u q_i - 1)^2 + a sum over all (p_u q_i)^2
+    + sum_u l_u |p_u|^2 + sum_i l_i |q_i|^2` with the frequency-scaled regularisation
+    `l_u = l (n_u + a m)^v` of Rendle et al. 2021 (https://arxiv.org/abs/2110.14037, section 3.2).
+    """
+
+    kind: ClassVar[str] = "ials"
+    config: IALSConfig
+
+    def fit(self, interactions: csr_matrix, extras: FitExtras | None = None) -> "IALS":
+        """Fit the item factors; the users' are solved for again when they are scored.
+
+        Args:
+            interactions: Users × items, positive weights.
+            extras: The seed of the starting factors.
+
+        Returns:
+            The model itself.
+        """
+        interactions = check_interactions(interactions)
+        seed = 0 if extras is None else extras.seed
+        _, self.item_factors = als_factors(interactions, self.config, seed)
+        self.num_items = interactions.shape[1]
+        return self
+
+    def score_batch(self, history: csr_matrix) -> Float[Tensor, "b m"]:
+        """Score all items for some users.
+
+        Args:
+            history: One row of interactions a user.
+
+        Returns:
+            Products of user and item factors.
+        """
+        users = half_step(self._checked_history(history), self.item_factors, self.config)
+        return users @ self.item_factors.T
+
+    def state(self) -> dict[str, Tensor]:
+        """Return the item factors.
+
+        Returns:
+            One tensor.
+        """
+        return {"item_factors": self.item_factors}
+
+    @classmethod
+    def from_state(cls, config: IALSConfig, state: Mapping[str, Tensor]) -> "IALS":
+        """Rebuild a fitted model.
+
+        Args:
+            config: The configuration that it was fitted with.
+            state: What `state` returned.
+
+        Returns:
+            A model that gives the same scores.
+        """
+        model = cls(config)
+        model.item_factors = state["item_factors"]
+        model.num_items = len(model.item_factors)
+        return model
+
+
+def als_factors(
+    interactions: csr_matrix, config: IALSConfig, seed: int
+) -> tuple[Float[Tensor, "n d"], Float[Tensor, "m d"]]:
+    """Factorise a matrix of interactions.
+
+    Args:
+        interactions: Users × items, positive weights.
+        config: Sizes, weights, iterations.
+        seed: Of the starting item factors.
+
+    Returns:
+        User factors and item factors.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    shape = interactions.shape[1], config.factors
+    items = torch.randn(shape, generator=generator) * (0.1 / config.factors**0.5)
+    by_item = interactions.T.tocsr()
+    users = half_step(interactions, items, config)
+    for _ in range(config.iterations - 1):
+        items = half_step(by_item, users, config)
+        users = half_step(interactions, items, config)
+    return users, half_step(by_item, users, config)
+
+
+def half_step(
+    rows: csr_matrix, columns: Float[Tensor, "m d"], config: IALSConfig
+) -> Float[Tensor, "n d"]:
+    """Solve for the factors of the rows, given those of the columns.
+
+    Args:
+        rows: Interactions, one row a vector to solve for.
+        columns: The factors of the columns.
+        config: Weight of empty cells and regularisation.
+
+    Returns:
+        One vector a row; zero for a row without interactions.
+    """
+    prior_gram = config.unobserved_weight * (columns.T @ columns)
+    solved = [
+        _solve_rows(rows[start : start + _ROWS_AT_ONCE], columns, prior_gram, config)
+        for start in range(0, rows.shape[0], _ROWS_AT_ONCE)
+    ]
+    return torch.cat(solved) if solved else columns.new_zeros(0, columns.shape[1])
+
+
+def _solve_rows(
+    rows: csr_matrix, columns: Tensor, prior_gram: Tensor, config: IALSConfig
+) -> Tensor:
+    row_ptr = torch.from_numpy(rows.indptr).long()
+    feats = columns[torch.from_numpy(rows.indices).long()]
+    weights = torch.from_numpy(rows.data).to(feats.dtype)
+    frequency = row_ptr.diff() + config.unobserved_weight * len(columns)
+    ridge = config.regularisation * frequency.to(feats.dtype) ** config.frequency_exponent
+    return ridge_pool(feats, weights, row_ptr, prior_gram, ridge)

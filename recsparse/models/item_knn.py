@@ -1,0 +1,110 @@
+"""ItemKNN: items like those that the user has."""
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from scipy.sparse import csr_matrix, vstack
+from torch import Tensor
+
+from recsparse.config import ItemKNNConfig
+from recsparse.models.base import FitExtras, Recommender, check_interactions
+
+# Items whose similarities to all others are held at once.
+_ITEMS_AT_ONCE = 1024
+
+
+class ItemKNN(Recommender):
+    """Nearest neighbours by shrunk cosine (Sarwar et al. 2001; Bell and Koren 2007).
+
+    `sim(i, j) = x_i x_j / (|x_i| |x_j| + shrinkage)` over the columns of the interactions; each
+    item keeps its nearest neighbours, and a user's score of item i is the sum of its similarities
+    to the items of the user's row, times their weights.
+    """
+
+    kind: ClassVar[str] = "item_knn"
+    config: ItemKNNConfig
+
+    def fit(self, interactions: csr_matrix, extras: FitExtras | None = None) -> "ItemKNN":
+        """Find each item's neighbours.
+
+        Args:
+            interactions: Users × items, positive weights.
+            extras: Not used.
+
+        Returns:
+            The model itself.
+        """
+        interactions = check_interactions(interactions)
+        by_item = interactions.T.tocsr()
+        norms = np.sqrt(np.asarray(by_item.multiply(by_item).sum(axis=1))).ravel()
+        blocks = [
+            self._neighbours(
+                by_item, norms, np.arange(start, min(start + _ITEMS_AT_ONCE, len(norms)))
+            )
+            for start in range(0, len(norms), _ITEMS_AT_ONCE)
+        ]
+        # Row i holds the neighbours of item i; a user's row meets them in its columns.
+        self.similarity = csr_matrix(vstack(blocks).T, dtype=np.float32)
+        self.num_items = len(norms)
+        return self
+
+    def _neighbours(self, by_item: csr_matrix, norms: np.ndarray, items: np.ndarray) -> csr_matrix:
+        similarity = (by_item[items] @ by_item.T).tocsr()
+        row = np.repeat(items, np.diff(similarity.indptr))
+        scale = norms[row] * norms[similarity.indices] + self.config.shrinkage
+        similarity.data = np.where(row == similarity.indices, 0.0, similarity.data / scale)
+        similarity.eliminate_zeros()
+        return _largest_of_rows(similarity, self.config.neighbours)
+
+    def score_batch(self, history: csr_matrix) -> Float[Tensor, "b m"]:
+        """Score all items for some users.
+
+        Args:
+            history: One row of interactions a user.
+
+        Returns:
+            Sums of similarities; 0 for an item that is no neighbour of any in the row.
+        """
+        scores = self._checked_history(history) @ self.similarity
+        return torch.from_numpy(scores.toarray())
+
+    def state(self) -> dict[str, Tensor]:
+        """Return the similarities as the parts of a CSR matrix.
+
+        Returns:
+            Three tensors.
+        """
+        return {
+            "indptr": torch.from_numpy(self.similarity.indptr).long(),
+            "indices": torch.from_numpy(self.similarity.indices).long(),
+            "values": torch.from_numpy(self.similarity.data),
+        }
+
+    @classmethod
+    def from_state(cls, config: ItemKNNConfig, state: Mapping[str, Tensor]) -> "ItemKNN":
+        """Rebuild a fitted model.
+
+        Args:
+            config: The configuration that it was fitted with.
+            state: What `state` returned.
+
+        Returns:
+            A model that gives the same scores.
+        """
+        model = cls(config)
+        model.num_items = len(state["indptr"]) - 1
+        parts = (state[name].numpy() for name in ("values", "indices", "indptr"))
+        model.similarity = csr_matrix(tuple(parts), shape=(model.num_items, model.num_items))
+        return model
+
+
+def _largest_of_rows(matrix: csr_matrix, count: int) -> csr_matrix:
+    """Keep the largest entries of each row; of equal ones, those of the lower column."""
+    row = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
+    order = np.lexsort((matrix.indices, -matrix.data, row))
+    rank = np.arange(len(row)) - matrix.indptr[row]
+    kept = order[rank < count]
+    return csr_matrix((matrix.data[kept], (row[kept], matrix.indices[kept])), shape=matrix.shape)

@@ -1,0 +1,71 @@
+"""Popularity: the same list for everyone, the baseline that any model must beat."""
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from scipy.sparse import csr_matrix
+from torch import Tensor
+
+from recsparse.config import PopularityConfig
+from recsparse.models.base import FitExtras, Recommender, check_interactions
+
+
+class Popularity(Recommender):
+    """Scores an item by its share of all weights, whoever asks."""
+
+    kind: ClassVar[str] = "popularity"
+    config: PopularityConfig
+
+    def fit(self, interactions: csr_matrix, extras: FitExtras | None = None) -> "Popularity":
+        """Add up each item's weights.
+
+        Args:
+            interactions: Users × items, positive weights.
+            extras: Not used.
+
+        Returns:
+            The model itself.
+        """
+        interactions = check_interactions(interactions)
+        totals = np.asarray(interactions.sum(axis=0), dtype=np.float64).ravel()
+        self.shares = torch.from_numpy(totals / totals.sum()).float()
+        self.num_items = len(self.shares)
+        return self
+
+    def score_batch(self, history: csr_matrix) -> Float[Tensor, "b m"]:
+        """Score all items for some users.
+
+        Args:
+            history: One row of interactions a user; only their number matters.
+
+        Returns:
+            The same row of shares for each user.
+        """
+        return self.shares.repeat(self._checked_history(history).shape[0], 1)
+
+    def state(self) -> dict[str, Tensor]:
+        """Return the shares.
+
+        Returns:
+            One tensor.
+        """
+        return {"shares": self.shares}
+
+    @classmethod
+    def from_state(cls, config: PopularityConfig, state: Mapping[str, Tensor]) -> "Popularity":
+        """Rebuild a fitted model.
+
+        Args:
+            config: The configuration that it was fitted with.
+            state: What `state` returned.
+
+        Returns:
+            A model that gives the same scores.
+        """
+        model = cls(config)
+        model.shares = state["shares"]
+        model.num_items = len(model.shares)
+        return model

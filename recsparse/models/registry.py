@@ -1,0 +1,26 @@
+"""All models by the kind that the configuration names."""
+
+from typing import Any
+
+from recsparse.models.base import Recommender
+from recsparse.models.ease import EASE
+from recsparse.models.ials import IALS
+from recsparse.models.item_knn import ItemKNN
+from recsparse.models.popularity import Popularity
+from recsparse.models.sparse_grid import SparseGridRecommender
+
+MODEL_CLASSES: dict[str, type[Recommender]] = {
+    model.kind: model for model in (Popularity, ItemKNN, EASE, IALS, SparseGridRecommender)
+}
+
+
+def build_model(config: Any) -> Recommender:
+    """Make an unfitted model.
+
+    Args:
+        config: A model section of the configuration; its `kind` says which model.
+
+    Returns:
+        The model.
+    """
+    return MODEL_CLASSES[config.kind](config)
