@@ -56,7 +56,14 @@ def download_wheel(requirement: str, folder: Path, progress: Progress) -> Path:
         MissingFileError: If pip is not installed, takes too long, or finds no such wheel.
     """
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--retries=1"]
-    options = ["--disable-pip-version-check", "--no-deps", "--only-binary=:all:", "--dest", str(folder), requirement]
+    options = [
+        "--disable-pip-version-check",
+        "--no-deps",
+        "--only-binary=:all:",
+        "--dest",
+        str(folder),
+        requirement,
+    ]
     try:
         subprocess.run(
             command + options, check=True, capture_output=True, text=True, timeout=_PIP_SECONDS

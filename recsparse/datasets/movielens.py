@@ -4,7 +4,6 @@ import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from itertools import compress
 from pathlib import Path
 
 import pyarrow as pa
@@ -72,8 +71,11 @@ def read_official_archive(archive: Path) -> dict[str, pa.Table]:
         films = _read(files, "ml-100k/u.item", "|", (*_FILM, *GENRES), "latin-1")
         users = _read(files, "ml-100k/u.user", "|", USERS.names)
     flags = zip(*(films[genre].to_pylist() for genre in GENRES), strict=True)
-    genres = pa.array([" ".join(compress(GENRES, map("1".__eq__, film))) for film in flags])
-    return canonical_tables(ratings, films.append_column("genres", genres), users)
+    genres = [
+        " ".join(genre for genre, flag in zip(GENRES, film, strict=True) if flag == "1")
+        for film in flags
+    ]
+    return canonical_tables(ratings, films.append_column("genres", [genres]), users)
 
 
 def read_recbole_wheel(wheel: Path) -> dict[str, pa.Table]:

@@ -100,7 +100,8 @@ def _second_lanczos(scaled: csr_matrix, trivial: np.ndarray, seed: int) -> tuple
 
     def product(x: np.ndarray) -> np.ndarray:
         # The identity is added since ARPACK fails on the zero matrix.
-        return x + scaled @ (scaled.T @ x) - trivial * (trivial @ x)
+        result: np.ndarray = x + scaled @ (scaled.T @ x) - trivial * (trivial @ x)
+        return result
 
     size = scaled.shape[0]
     operator = LinearOperator((size, size), matvec=product, dtype=np.float64)

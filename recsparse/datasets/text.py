@@ -137,6 +137,8 @@ class BagOfWords:
     def _matrix(self, texts: Sequence[str]) -> csr_matrix:
         if self.idf is None:
             return CountVectorizer(vocabulary=self.words).transform(texts)
+        if not texts:  # scikit-learn refuses to weight nothing
+            return csr_matrix((0, len(self.words)))
         vectoriser = TfidfVectorizer(vocabulary=self.words)
         vectoriser.idf_ = self.idf
         return vectoriser.transform(texts)

@@ -1,8 +1,11 @@
 """Ridge pooling: one small least-squares problem a row, solved in a batch, differentiable."""
 
+from typing import Any
+
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from recsparse.sparse.gram import segment_gram
 
@@ -18,7 +21,7 @@ def ridge_pool(
 
     This is the user step of implicit ALS (Hu et al. 2008, https://doi.org/10.1109/ICDM.2008.22,
     eq. 4) with `G` the Gram matrix of all items times the weight of an unobserved cell. Gradients
-    flow through the Cholesky solve to every argument.
+    flow to every argument but the pointers; their cost is one solve a row and two products a cell.
 
     Args:
         feats: The vector `h_i` of each cell, sorted by row.
@@ -35,14 +38,57 @@ def ridge_pool(
         >>> ridge_pool(ones, torch.ones(1), torch.tensor([0, 1]), 0 * ones, torch.ones(1)).item()
         0.5
     """
-    right = _segment_total(weights.unsqueeze(1) * feats, row_ptr)
-    identity = torch.eye(feats.shape[1], dtype=feats.dtype, device=feats.device)
-    left = segment_gram(feats, weights, row_ptr) + prior_gram + ridge.view(-1, 1, 1) * identity
-    factor = torch.linalg.cholesky(left)
+    solved: Tensor = _RidgePool.apply(feats, weights, row_ptr, prior_gram, ridge)  # type: ignore[no-untyped-call]
+    return solved
+
+
+class _RidgePool(torch.autograd.Function):
+    """With `A p = b`, `z = A^-1 dp` and `e_i = 1 - h_i p`, the chain rule gives
+
+    `dw_i = (h_i z) e_i`, `dh_i = w_i (e_i z - (h_i z) p)`, `dG = -sum_r (z p^T + p z^T) / 2` and
+    `dr = -z p`: nothing of the size of the Gram matrices is kept but their Cholesky factors.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        feats: Tensor,
+        weights: Tensor,
+        row_ptr: Tensor,
+        prior_gram: Tensor,
+        ridge: Tensor,
+    ) -> Tensor:
+        identity = torch.eye(feats.shape[1], dtype=feats.dtype, device=feats.device)
+        left = segment_gram(feats, weights, row_ptr) + prior_gram + ridge.view(-1, 1, 1) * identity
+        factor = torch.linalg.cholesky(left)
+        row = _row_of_cells(row_ptr)
+        total = feats.new_zeros(len(ridge), feats.shape[1])
+        total.index_add_(0, row, weights.unsqueeze(1) * feats)
+        pooled = _solve(total, factor)
+        ctx.save_for_backward(feats, weights, row, factor, pooled)
+        return pooled
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        feats, weights, row, factor, pooled = ctx.saved_tensors
+        adjoint = _solve(grad, factor)
+        along_adjoint = (feats * adjoint[row]).sum(dim=1)
+        residual = 1 - (feats * pooled[row]).sum(dim=1)
+        grad_feats = grad_weights = None
+        if ctx.needs_input_grad[0]:
+            change = residual.unsqueeze(1) * adjoint[row] - along_adjoint.unsqueeze(1) * pooled[row]
+            grad_feats = weights.unsqueeze(1) * change
+        if ctx.needs_input_grad[1]:
+            grad_weights = along_adjoint * residual
+        outer = adjoint.T @ pooled
+        return grad_feats, grad_weights, None, -(outer + outer.T) / 2, -(adjoint * pooled).sum(1)
+
+
+def _solve(right: Float[Tensor, "rows c"], factor: Float[Tensor, "rows c c"]) -> Tensor:
     return torch.cholesky_solve(right.unsqueeze(2), factor).squeeze(2)
 
 
-def _segment_total(src: Float[Tensor, "n c"], row_ptr: Int[Tensor, " rows_1"]) -> Tensor:
-    num_rows = len(row_ptr) - 1
-    row = torch.arange(num_rows, device=src.device).repeat_interleave(row_ptr.diff())
-    return src.new_zeros(num_rows, src.shape[1]).index_add(0, row, src)
+def _row_of_cells(row_ptr: Int[Tensor, " rows_1"]) -> Int[Tensor, " n"]:
+    rows = torch.arange(len(row_ptr) - 1, device=row_ptr.device)
+    return rows.repeat_interleave(row_ptr.diff())

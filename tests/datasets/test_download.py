@@ -15,7 +15,7 @@ CONTENT = bytes(range(256)) * 1000
 class Handler(http.server.BaseHTTPRequestHandler):
     """Serves CONTENT; `/short` breaks off half-way, `/missing` is a 404."""
 
-    def do_GET(self):  # noqa: N802
+    def do_GET(self):
         if self.path == "/missing":
             self.send_error(404)
             return
@@ -104,7 +104,9 @@ def test_a_wheel_that_pip_cannot_find_is_an_error(offline_pip, tmp_path):
 
 def test_a_python_without_pip_is_an_error(tmp_path, monkeypatch):
     bare = tmp_path / "python"
-    bare.write_text(f"#!/bin/sh\nexec {sys.executable} -I -c 'raise SystemExit(\"No module named pip\")'\n")
+    bare.write_text(
+        f"#!/bin/sh\nexec {sys.executable} -I -c 'raise SystemExit(\"No module named pip\")'\n"
+    )
     bare.chmod(0o755)
     monkeypatch.setattr(sys, "executable", str(bare))
     with pytest.raises(MissingFileError, match="No module named pip"):

@@ -169,7 +169,9 @@ def test_the_sha256_is_that_of_the_columns_as_json():
 
 def test_the_sha256_does_not_see_chunks_but_sees_types_and_order():
     table = pa.table({"a": [1, 2]})
-    assert table_sha256(pa.concat_tables([table.slice(0, 1), table.slice(1)])) == table_sha256(table)
+    assert table_sha256(pa.concat_tables([table.slice(0, 1), table.slice(1)])) == table_sha256(
+        table
+    )
     assert table_sha256(table.cast(pa.schema([("a", pa.int32())]))) != table_sha256(table)
     assert table_sha256(table.take([1, 0])) != table_sha256(table)
 
