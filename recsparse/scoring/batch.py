@@ -1,7 +1,7 @@
 """Batch jobs: scores of candidate pairs and top-k lists, from Parquet to Parquet, part by part."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 
 from recsparse.config import OnUnknown
-from recsparse.datasets.log import parquet_dataset
-from recsparse.errors import InputError, SchemaError, nearest
+from recsparse.datasets.parquet import parquet_dataset, require_columns
+from recsparse.errors import InputError, SchemaError
 from recsparse.scoring.ids import slices
 from recsparse.scoring.parts import PartedOutput, rechunk
 from recsparse.scoring.trained import TrainedModel
@@ -134,7 +134,7 @@ def read_ids(path: str | Path, column: str) -> pa.Array:
         SchemaError: If there is no such column.
     """
     source = parquet_dataset(path)
-    _require_columns(source, path, [column])
+    require_columns(source, path, [column])
     return source.to_table(columns=[column])[column].unique()
 
 
@@ -145,22 +145,12 @@ def _recommendations(
 
 
 def _check_candidates(source: ds.Dataset, path: str | Path) -> None:
-    _require_columns(source, path, ["user_id", "item_id"])
+    require_columns(source, path, ["user_id", "item_id"])
     if "score" in source.schema.names:
         raise SchemaError(
             f"{path} must not have a column 'score' yet, but it does; rename or drop it, since "
             "the model's score is written under that name"
         )
-
-
-def _require_columns(source: ds.Dataset, path: str | Path, columns: Sequence[str]) -> None:
-    found = source.schema.names
-    for column in columns:
-        if column not in found:
-            raise SchemaError(
-                f"{path} must have the column {column!r}, but it has {', '.join(found)}; "
-                f"{nearest(column, found)}"
-            )
 
 
 def _job(kind: str, source: ds.Dataset, *settings: Any) -> dict[str, str]:

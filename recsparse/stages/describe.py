@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from recsparse.config import LogConfig
-from recsparse.datasets.dataset import DESCRIPTION, Dataset
+from recsparse.datasets.dataset_folder import DESCRIPTION, load_dataset
 from recsparse.datasets.log import InteractionLog
 
 
@@ -24,7 +24,7 @@ def describe(path: str | Path, config: LogConfig | None = None) -> dict[str, Any
         Names and values, ready for JSON.
     """
     if (Path(path) / DESCRIPTION).is_file():
-        data = Dataset.load(path)
+        data = load_dataset(path)
         return {"kind": "dataset", **_figures(data.all_rows()), **data.counts}
     log = InteractionLog.read(path, config or LogConfig())
     return {

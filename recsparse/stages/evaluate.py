@@ -10,6 +10,7 @@ import pandas as pd
 
 from recsparse.config import Config
 from recsparse.datasets.dataset import Dataset, EvaluationPart
+from recsparse.datasets.dataset_folder import load_dataset
 from recsparse.errors import InputError
 from recsparse.evaluation.evaluate import RankingResult, evaluate_ranking
 from recsparse.evaluation.report import comparison_table, write_report
@@ -62,7 +63,7 @@ def evaluate(
     Raises:
         InputError: If a model knows other items than the dataset, or two have the same name.
     """
-    config, data = config or Config(), Dataset.load(dataset)
+    config, data = config or Config(), load_dataset(dataset)
     beside = Path(out).parent if out is not None else Path(dataset).parent
     folders = {_name(model): locate(model, beside) for model in models}
     if len(folders) != len(models):

@@ -8,9 +8,10 @@ import torch
 from scipy.sparse import csr_matrix
 
 from recsparse.config import Config
-from recsparse.datasets.dataset import Dataset
-from recsparse.datasets.log import parquet_dataset
-from recsparse.errors import InputError, SchemaError, nearest
+from recsparse.datasets.dataset_folder import load_dataset
+from recsparse.datasets.parquet import parquet_dataset, require_columns
+from recsparse.datasets.vocabulary import Vocabulary
+from recsparse.errors import InputError
 from recsparse.evaluation.evaluate import RankingResult, evaluate_ranking
 
 COLUMNS = ("user_id", "item_id", "score")
@@ -36,11 +37,11 @@ def evaluate_file(
         SchemaError: If a column is missing.
         InputError: If no row belongs to a test user and a known item.
     """
-    config, data = config or Config(), Dataset.load(dataset)
+    config, data = config or Config(), load_dataset(dataset)
     part = data.evaluation_part("test")
     table = _read(scored)
-    row = _positions(part.user_ids, table["user_id"])
-    item = data.items.index_of(table["item_id"].combine_chunks())
+    row = Vocabulary(part.user_ids).index_of(table["user_id"])
+    item = data.items.index_of(table["item_id"])
     usable = (row >= 0) & (item >= 0)
     if not usable.any():
         raise InputError(
@@ -84,17 +85,5 @@ class _Scores:
 
 def _read(scored: str | Path) -> pa.Table:
     source = parquet_dataset(scored)
-    for column in COLUMNS:
-        if column not in source.schema.names:
-            raise SchemaError(
-                f"{scored} must have the columns {', '.join(COLUMNS)}, but it has "
-                f"{', '.join(source.schema.names)}; {nearest(column, source.schema.names)}"
-            )
+    require_columns(source, scored, COLUMNS)
     return source.to_table(columns=list(COLUMNS))
-
-
-def _positions(users: pa.Array, wanted: pa.ChunkedArray) -> np.ndarray:
-    if users.type != wanted.type:
-        wanted = wanted.cast(users.type)
-    found = pa.compute.index_in(wanted, value_set=users)
-    return found.fill_null(-1).to_numpy().astype(np.int64)

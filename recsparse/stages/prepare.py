@@ -5,6 +5,7 @@ from pathlib import Path
 
 from recsparse.config import Config
 from recsparse.datasets.dataset import Dataset, build_dataset
+from recsparse.datasets.dataset_folder import save_dataset
 from recsparse.datasets.items import read_items
 from recsparse.datasets.log import InteractionLog
 from recsparse.errors import InputError
@@ -46,5 +47,5 @@ def prepare(
             table = read_items(items, config.log.item_column, config.text.columns)
         dataset = build_dataset(log, table, config)
     with reporter.task("writing the dataset"):
-        dataset.save(out)
+        save_dataset(dataset, out)
     return dataset

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from recsparse.config import LogConfig, OnUnknown
-from recsparse.datasets.dataset import Dataset
+from recsparse.datasets.dataset_folder import load_dataset
 from recsparse.datasets.log import InteractionLog
 from recsparse.scoring.batch import BatchOptions, read_ids, recommend_users, score_candidates
 from recsparse.scoring.model_folder import load_model, read_description
@@ -100,4 +100,4 @@ def _load(
     trained, name = load_model(folder), str(read_description(folder)["sha256"])
     if dataset is None:
         return trained, name
-    return trained.with_history(Dataset.load(dataset).all_rows()), f"{name} {dataset}"
+    return trained.with_history(load_dataset(dataset).all_rows()), f"{name} {dataset}"

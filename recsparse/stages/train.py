@@ -9,6 +9,7 @@ import pandas as pd
 
 from recsparse.config import Config
 from recsparse.datasets.dataset import Dataset
+from recsparse.datasets.dataset_folder import load_dataset
 from recsparse.evaluation.evaluate import RankingResult, evaluate_ranking
 from recsparse.models.base import Recommender
 from recsparse.models.registry import build_model
@@ -66,7 +67,7 @@ def train(
         InputError: If the dataset or the configuration breaks a rule.
     """
     config, out = config or Config(), Path(out)
-    data = Dataset.load(dataset)
+    data = load_dataset(dataset)
     epochs: list[Mapping[str, float]] = []
     with start_run(config.tracking, out.parent, config.model.kind) as run:
         _log_inputs(run, data, dataset, config)

@@ -11,7 +11,7 @@ import pandas as pd
 from recsparse.atomic import atomic_file
 from recsparse.config import Config
 from recsparse.config_file import parse_config
-from recsparse.datasets.dataset import Dataset
+from recsparse.datasets.dataset_folder import load_dataset
 from recsparse.errors import InputError
 from recsparse.stages.reporting import SILENT, Reporter
 from recsparse.stages.train import fit_on, validate
@@ -73,7 +73,7 @@ def tune(
     Raises:
         InputError: If the space names a key without values.
     """
-    config, data = config or Config(), Dataset.load(dataset)
+    config, data = config or Config(), load_dataset(dataset)
     space = SEARCH_SPACES[config.model.kind] if space is None else space
     trials = _combinations(space)
     metric = f"ndcg@{config.training.k}"

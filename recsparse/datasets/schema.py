@@ -1,0 +1,53 @@
+"""Column names and Parquet schemas of everything that is read or written."""
+
+import pyarrow as pa
+
+USER_ID = "user_id"
+ITEM_ID = "item_id"
+WEIGHT = "weight"
+TIMESTAMP = "timestamp"
+RATING = "rating"
+REASON = "reason"
+SCORE = "score"
+RANK = "rank"
+
+# Ids keep one of these two types through every file.
+ID_TYPES = (pa.int64(), pa.string())
+
+
+def interactions_schema(user_type: pa.DataType, item_type: pa.DataType) -> pa.Schema:
+    """Return the canonical columns of interactions.
+
+    Args:
+        user_type: int64 or string.
+        item_type: int64 or string.
+
+    Returns:
+        `timestamp` is in seconds since 1970, UTC; it and `rating` may be null.
+    """
+    return pa.schema(
+        [
+            pa.field(USER_ID, user_type, nullable=False),
+            pa.field(ITEM_ID, item_type, nullable=False),
+            pa.field(WEIGHT, pa.float32(), nullable=False),
+            pa.field(TIMESTAMP, pa.int64()),
+            pa.field(RATING, pa.float32()),
+        ]
+    )
+
+
+def id_type(found: pa.DataType) -> pa.DataType | None:
+    """Return the type that ids of a found type are kept in.
+
+    Args:
+        found: An Arrow type; dictionaries count as their values.
+
+    Returns:
+        int64, string, or None where the type cannot hold ids.
+    """
+    if pa.types.is_dictionary(found):
+        return id_type(found.value_type)
+    if pa.types.is_integer(found):
+        return pa.int64()
+    is_string = pa.types.is_string(found) or pa.types.is_large_string(found)
+    return pa.string() if is_string or pa.types.is_string_view(found) else None

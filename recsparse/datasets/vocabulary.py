@@ -1,0 +1,137 @@
+"""Vocabulary: ids in the data and the indices 0 … n − 1 of a model's axis."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from recsparse.atomic import atomic_file
+from recsparse.datasets.parquet import read_table
+from recsparse.datasets.schema import id_type
+from recsparse.errors import InputError
+
+_COLUMN = "id"
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """Ids in a fixed order; the place of an id is its index.
+
+    Attributes:
+        ids: int64 or string, each once.
+    """
+
+    ids: pa.Array
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @classmethod
+    def fit(cls, ids: pa.Array | pa.ChunkedArray | Sequence[int] | Sequence[str]) -> "Vocabulary":
+        """Collect ids, sorted, so that their order in the data does not matter.
+
+        Args:
+            ids: Ids with repetitions, none of them null.
+
+        Returns:
+            The vocabulary.
+
+        Raises:
+            InputError: If an id is null, or the ids are neither integers nor strings.
+
+        Example:
+            >>> Vocabulary.fit(["b", "a", "b"]).ids.to_pylist()
+            ['a', 'b']
+        """
+        column = _as_ids(ids)
+        if column.null_count:
+            raise InputError(f"ids must not be null, but {column.null_count} are")
+        distinct = column.unique()
+        return cls(distinct.take(pc.sort_indices(distinct)))
+
+    def index_of(
+        self, ids: pa.Array | pa.ChunkedArray | Sequence[int] | Sequence[str]
+    ) -> np.ndarray:
+        """Look ids up.
+
+        Args:
+            ids: Ids of the vocabulary's own type.
+
+        Returns:
+            The index of each, int64; -1 for an unknown or null one.
+
+        Raises:
+            InputError: If integers are asked of a vocabulary of strings, or the other way round.
+
+        Example:
+            >>> Vocabulary.fit(["b", "a"]).index_of(["b", "z"]).tolist()
+            [1, -1]
+        """
+        column = _as_ids(ids)
+        if column.type != self.ids.type and len(column) and len(self):
+            raise InputError(
+                f"ids must be of the type {self.ids.type}, as those the model knows, but are "
+                f"{column.type}; cast them"
+            )
+        found = pc.index_in(column.cast(self.ids.type), value_set=self.ids, skip_nulls=True)
+        index: np.ndarray = found.fill_null(-1).to_numpy(zero_copy_only=False)
+        return index.astype(np.int64)
+
+    def id_of(self, index: np.ndarray) -> pa.Array:
+        """Return the ids at some places.
+
+        Args:
+            index: Indices from 0 to n − 1.
+
+        Returns:
+            Their ids.
+        """
+        return self.ids.take(pa.array(index))
+
+    def save(self, path: str | Path) -> None:
+        """Write the ids to Parquet, in order.
+
+        Args:
+            path: The file.
+
+        Raises:
+            OutputError: If the disk is full.
+        """
+        with atomic_file(path) as aside:
+            pq.write_table(pa.table({_COLUMN: self.ids}), aside, compression="zstd")
+
+    @classmethod
+    def load(cls, path: str | Path) -> "Vocabulary":
+        """Read what `save` wrote.
+
+        Args:
+            path: The file.
+
+        Returns:
+            The vocabulary.
+
+        Raises:
+            InputError: If the file is missing or damaged.
+        """
+        table = read_table(path)
+        if table.column_names != [_COLUMN]:
+            raise InputError(
+                f"{path} must have the column {_COLUMN!r}, but has {table.column_names}"
+            )
+        return cls(table[_COLUMN].combine_chunks())
+
+
+def _as_ids(ids: pa.Array | pa.ChunkedArray | Sequence[int] | Sequence[str]) -> pa.Array:
+    array = ids if isinstance(ids, (pa.Array, pa.ChunkedArray)) else pa.array(ids)
+    if isinstance(array, pa.ChunkedArray):
+        array = array.combine_chunks()
+    if pa.types.is_null(array.type):
+        array = array.cast(pa.int64())
+    kept = id_type(array.type)
+    if kept is None:
+        raise InputError(f"ids must be integers or strings, but are {array.type}; cast them")
+    return array.cast(kept)
