@@ -70,7 +70,7 @@ class Dataset:
         Returns:
             Users × items, float32.
         """
-        return self._matrix(self.split.train, self.users)
+        return _matrix(self.split.train, self.users, self.items)
 
     def evaluation_part(self, name: str) -> EvaluationPart:
         """Return the users of a part with their histories and targets.
@@ -92,9 +92,11 @@ class Dataset:
             raise InputError(f"the part must be 'validation' or 'test', but got {name!r}")
         targets, history = _target_and_history(self.split, name)
         known = history[USER_ID].unique()
-        wanted = self._in_catalogue(targets)
+        wanted = _among(targets, ITEM_ID, self.items.ids)
         users = Vocabulary.fit(_among(wanted, USER_ID, known)[USER_ID])
-        return EvaluationPart(users.ids, self._matrix(history, users), self._matrix(wanted, users))
+        return EvaluationPart(
+            users.ids, _matrix(history, users, self.items), _matrix(wanted, users, self.items)
+        )
 
     def all_rows(self) -> pa.Table:
         """Return the rows of every part.
@@ -118,17 +120,6 @@ class Dataset:
         """
         return self.split.train.to_pandas().dropna(axis="columns", how="all")
 
-    def _in_catalogue(self, table: pa.Table) -> pa.Table:
-        return _among(table, ITEM_ID, self.items.ids)
-
-    def _matrix(self, table: pa.Table, users: Vocabulary) -> csr_matrix:
-        row = users.index_of(table[USER_ID])
-        column = self.items.index_of(table[ITEM_ID])
-        known = (row >= 0) & (column >= 0)
-        weights = table[WEIGHT].to_numpy()[known].astype(np.float32)
-        cells = (weights, (row[known], column[known]))
-        return coo_matrix(cells, shape=(len(users), len(self.items))).tocsr()
-
 
 def build_dataset(log: InteractionLog, items: ItemsTable | None, config: Config) -> Dataset:
     """Split a log and fit vocabularies, orders and the bag of words on its training part.
@@ -148,22 +139,29 @@ def build_dataset(log: InteractionLog, items: ItemsTable | None, config: Config)
     split = split_interactions(log.table, config.split, config.seed)
     users, catalogue = (Vocabulary.fit(split.train[name]) for name in (USER_ID, ITEM_ID))
     words, item_words, text_counts = _fit_words(items, catalogue, config)
-    identity = [AxisOrder.identity(len(users)), AxisOrder.identity(len(catalogue))]
-    plain = Dataset(users, catalogue, split, *identity, words, item_words, {}, {}, log.rejected)
-    orders = _fit_orders(plain, config)
+    user_order, item_order = _fit_orders(split.train, users, catalogue, config)
     counts = {
         "users": len(users),
         "items": len(catalogue),
         **_log_counts(log),
         **split.counts,
-        **_unseen_counts(plain),
+        **_unseen_counts(split, catalogue),
         **text_counts,
     }
     settings = config.model_dump(
         mode="json", include={"seed", "log", "split", "text", "order"}, exclude_none=True
     )
     return Dataset(
-        users, catalogue, split, *orders, words, item_words, counts, settings, log.rejected
+        users=users,
+        items=catalogue,
+        split=split,
+        user_order=user_order,
+        item_order=item_order,
+        words=words,
+        item_words=item_words,
+        counts=counts,
+        config=settings,
+        rejected=log.rejected,
     )
 
 
@@ -197,15 +195,17 @@ def _fit_words(
     return words, words.transform(texts), counts
 
 
-def _fit_orders(plain: Dataset, config: Config) -> tuple[AxisOrder, AxisOrder]:
-    matrix, kind, seed = plain.train_matrix(), config.order.kind, config.seed
-    first = [
-        _first_events(plain.split.train, column, vocabulary) if kind == "time" else None
-        for column, vocabulary in ((USER_ID, plain.users), (ITEM_ID, plain.items))
-    ]
+def _fit_orders(
+    train: pa.Table, users: Vocabulary, items: Vocabulary, config: Config
+) -> tuple[AxisOrder, AxisOrder]:
+    matrix, kind, seed = _matrix(train, users, items), config.order.kind, config.seed
+    first_of_user = first_of_item = None
+    if kind == "time":
+        first_of_user = _first_events(train, USER_ID, users)
+        first_of_item = _first_events(train, ITEM_ID, items)
     return (
-        fit_order(matrix, kind, seed, first[0]),
-        fit_order(matrix.T.tocsr(), kind, seed, first[1]),
+        fit_order(matrix, kind, seed, first_of_user),
+        fit_order(matrix.T.tocsr(), kind, seed, first_of_item),
     )
 
 
@@ -231,11 +231,11 @@ def _log_counts(log: InteractionLog) -> dict[str, int]:
     }
 
 
-def _unseen_counts(data: Dataset) -> dict[str, int]:
+def _unseen_counts(split: Split, catalogue: Vocabulary) -> dict[str, int]:
     counts = {}
     for name in ("validation", "test"):
-        targets, history = _target_and_history(data.split, name)
-        known_item = data._in_catalogue(targets)
+        targets, history = _target_and_history(split, name)
+        known_item = _among(targets, ITEM_ID, catalogue.ids)
         known = _among(known_item, USER_ID, history[USER_ID].unique())
         counts[f"{name}_rows_of_unseen_items"] = targets.num_rows - known_item.num_rows
         counts[f"{name}_rows_of_unseen_users"] = known_item.num_rows - known.num_rows
@@ -254,3 +254,12 @@ def _target_and_history(split: Split, name: str) -> tuple[pa.Table, pa.Table]:
 
 def _among(table: pa.Table, column: str, values: pa.Array) -> pa.Table:
     return table.filter(pc.is_in(table[column], value_set=values))
+
+
+def _matrix(table: pa.Table, users: Vocabulary, items: Vocabulary) -> csr_matrix:
+    """Lay rows out as users × items; rows of ids in neither vocabulary are left out."""
+    row, column = users.index_of(table[USER_ID]), items.index_of(table[ITEM_ID])
+    known = (row >= 0) & (column >= 0)
+    weights = table[WEIGHT].to_numpy()[known].astype(np.float32)
+    cells = (weights, (row[known], column[known]))
+    return coo_matrix(cells, shape=(len(users), len(items))).tocsr()

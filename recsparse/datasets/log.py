@@ -141,7 +141,7 @@ def _cleaned(
         raise InputError(
             f"with strict, every row of {where} must be good, but {int(bad.sum())} of {len(bad)} "
             f"are not ({_listed(by_reason)}); the first is row {first}: "
-            f"{raw.slice(first, 1).to_pylist()[0]}; mend them, or leave strict out to set them aside"
+            f"{raw.slice(first, 1).to_pylist()[0]}; mend them, or set them aside without strict"
         )
     good = table.filter(pa.array(~bad))
     liked = good

@@ -1,6 +1,7 @@
 """Ids as callers hand them over: checked, and turned into Arrow arrays."""
 
 from collections.abc import Iterator, Sequence
+from typing import TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -9,7 +10,9 @@ from numpy.typing import NDArray
 
 from recsparse.errors import InputError, UnknownIdError, nearest
 
-Ids = Sequence[int] | Sequence[str] | NDArray[np.int64] | pd.Series | pa.Array | pa.ChunkedArray
+Ids: TypeAlias = (
+    Sequence[int] | Sequence[str] | NDArray[np.int64] | pd.Series | pa.Array | pa.ChunkedArray
+)
 
 
 def as_array(ids: Ids) -> pa.Array:

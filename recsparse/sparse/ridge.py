@@ -43,10 +43,11 @@ def ridge_pool(
 
 
 class _RidgePool(torch.autograd.Function):
-    """With `A p = b`, `z = A^-1 dp` and `e_i = 1 - h_i p`, the chain rule gives
+    """The solve, with the gradient of its cells in closed form.
 
-    `dw_i = (h_i z) e_i`, `dh_i = w_i (e_i z - (h_i z) p)`, `dG = -sum_r (z p^T + p z^T) / 2` and
-    `dr = -z p`: nothing of the size of the Gram matrices is kept but their Cholesky factors.
+    With `A p = b`, `z = A^-1 dp` and `e_i = 1 - h_i p`, the chain rule gives `dw_i = (h_i z) e_i`,
+    `dh_i = w_i (e_i z - (h_i z) p)`, `dG = -sum_r (z p^T + p z^T) / 2` and `dr = -z p`: of the size
+    of the Gram matrices, only their Cholesky factors are kept.
     """
 
     @staticmethod

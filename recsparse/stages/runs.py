@@ -25,6 +25,8 @@ def runs(folder: str | Path, config: TrackingConfig | None = None) -> pd.DataFra
     """
     config = config or TrackingConfig()
     found = list_runs(tracking_uri(config, folder), config.experiment)
-    figures = sorted(name for name in found if name.startswith(("metrics.val", "metrics.test")))
+    figures = sorted(
+        name for name in map(str, found) if name.startswith(("metrics.val", "metrics.test"))
+    )
     chosen = found[["run_id", *_COLUMNS, *figures]].rename(columns=_COLUMNS)
     return chosen.rename(columns=lambda name: name.removeprefix("metrics."))

@@ -99,6 +99,15 @@ class Run:
         """
         mlflow.log_figure(figure, name)
 
+    def log_table(self, table: pd.DataFrame, name: str) -> None:
+        """Record a table that MLflow shows.
+
+        Args:
+            table: Its rows.
+            name: Name of the artifact, ending in .json.
+        """
+        mlflow.log_table(table, name)
+
     def log_file(self, path: str | Path) -> None:
         """Record a file as it is.
 
