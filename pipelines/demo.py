@@ -63,6 +63,10 @@ class Job:
         return self.out / "models" / kind
 
 
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+
+@app.command()
 def main(
     out: Annotated[Path, typer.Option(help="Folder of all outputs.")] = Path("demo"),
     log: Annotated[Path | None, typer.Option(help="Your own log; else MovieLens-100K.")] = None,
@@ -166,4 +170,4 @@ def _show(job: Job, comparison: Comparison) -> None:
 
 
 if __name__ == "__main__":
-    exit_on_error(lambda: typer.run(main))
+    exit_on_error(app)

@@ -55,19 +55,12 @@ def download_wheel(requirement: str, folder: Path, progress: Progress) -> Path:
     Raises:
         MissingFileError: If pip is not installed, takes too long, or finds no such wheel.
     """
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--retries=1"]
-    options = [
-        "--disable-pip-version-check",
-        "--no-deps",
-        "--only-binary=:all:",
-        "--dest",
-        str(folder),
-        requirement,
+    command = [
+        *(sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"),
+        *("--retries=1", "--no-deps", "--only-binary=:all:", "--dest", str(folder), requirement),
     ]
     try:
-        subprocess.run(
-            command + options, check=True, capture_output=True, text=True, timeout=_PIP_SECONDS
-        )
+        subprocess.run(command, check=True, capture_output=True, text=True, timeout=_PIP_SECONDS)
         wheel = next(folder.glob("*.whl"))
     except subprocess.CalledProcessError as error:
         raise MissingFileError(_last_line(error.stderr)) from error

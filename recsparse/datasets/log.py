@@ -119,8 +119,8 @@ def _canonical(raw: pa.Table, config: LogConfig) -> tuple[pa.Table, np.ndarray]:
         ("timestamp cannot be read", unreadable),
         ("weight is negative", weights < 0),
         ("weight is not finite", ~np.isfinite(weights)),
-        ("item id is null", pc.is_null(columns[ITEM_ID]).to_numpy()),
-        ("user id is null", pc.is_null(columns[USER_ID]).to_numpy()),
+        ("item id is null", pc.is_null(columns[ITEM_ID]).to_numpy(zero_copy_only=False)),
+        ("user id is null", pc.is_null(columns[USER_ID]).to_numpy(zero_copy_only=False)),
     ):
         reasons[bad] = reason
     schema = interactions_schema(columns[USER_ID].type, columns[ITEM_ID].type)

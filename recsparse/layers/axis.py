@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from recsparse.errors import InputError
-from recsparse.layers.pool import axis_groups
+from recsparse.sparse.functional import lines_of_cells
 from recsparse.sparse.scatter import scatter_mean
 from recsparse.sparse.tensor import SparseTensor
 
@@ -25,8 +25,8 @@ class AxisConv2d(nn.Module):
     Args:
         in_channels: Channels of the input.
         out_channels: Channels of the output.
-        axes: Which of the three means are mixed in.
         bias: Add a learned number to each output channel of the active cells.
+        axes: Which of the three means are mixed in.
 
     Raises:
         InputError: If an axis is unknown.
@@ -36,8 +36,8 @@ class AxisConv2d(nn.Module):
         self,
         in_channels: int,
         out_channels: int,
-        axes: Sequence[Kernel] = ("row", "column", "all"),
         bias: bool = True,
+        axes: Sequence[Kernel] = ("row", "column", "all"),
     ) -> None:
         super().__init__()
         unknown = set(axes) - {"row", "column", "all"}
@@ -65,10 +65,10 @@ class AxisConv2d(nn.Module):
             raise InputError(f"AxisConv2d needs two axes, but got {len(x.spatial_shape)}")
         out: Float[Tensor, "n c_out"] = self.cell(x.feats)
         for axis, linear in self.mixed.items():
-            group, num_groups = axis_groups(x, _KEPT_AXES[axis])
-            # The product on the means costs one row a group, and not one a cell.
-            mean = scatter_mean(x.feats, group, num_groups)
-            out = out + torch.index_select(linear(mean), 0, group)
+            line, num_lines = lines_of_cells(x, _KEPT_AXES[axis])
+            # The product on the means costs one row a line, and not one a cell.
+            mean = scatter_mean(x.feats, line, num_lines)
+            out = out + torch.index_select(linear(mean), 0, line)
         return x.with_feats(out)
 
 

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from recsparse.errors import InputError
 from recsparse.sparse.functional import sparse_conv
+from recsparse.sparse.kernel_map import check_submanifold_kernel
 from recsparse.sparse.tensor import SparseTensor
 
 
@@ -29,15 +30,11 @@ class _SubmanifoldConv(nn.Module):
         super().__init__()
         self.kernel_size = _one_a_axis("kernel_size", kernel_size, self.num_axes)
         self.dilation = _one_a_axis("dilation", dilation, self.num_axes)
+        check_submanifold_kernel(self.num_axes, self.kernel_size, self.dilation)
         if groups < 1 or in_channels % groups or out_channels % groups:
             raise InputError(
                 "in_channels and out_channels must be multiples of groups, but got "
                 f"{in_channels}, {out_channels} and {groups}"
-            )
-        if any(size < 1 or size % 2 == 0 for size in self.kernel_size):
-            raise InputError(
-                "a submanifold kernel must be odd on each axis, so that it has a centre, but got "
-                f"{self.kernel_size}; use the next odd size"
             )
         self.in_channels, self.out_channels, self.groups = in_channels, out_channels, groups
         self.weight = nn.Parameter(

@@ -1,23 +1,13 @@
 """Pooling of active cells: along an axis, over a sample, and by least squares over a row."""
 
-from collections.abc import Callable, Sequence
-from typing import Literal
-
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from recsparse.errors import InputError
+from recsparse.sparse.functional import Reduce, axis_pool, check_reduce
 from recsparse.sparse.ridge import ridge_pool
-from recsparse.sparse.scatter import scatter_max, scatter_mean, scatter_sum
 from recsparse.sparse.tensor import SparseTensor
-
-Reduce = Literal["sum", "mean", "max"]
-_REDUCERS: dict[str, Callable[[Tensor, Tensor, int], Tensor]] = {
-    "sum": scatter_sum,
-    "mean": scatter_mean,
-    "max": scatter_max,
-}
 
 
 class AxisPool(nn.Module):
@@ -26,12 +16,16 @@ class AxisPool(nn.Module):
     Args:
         axis: The axis that goes away, from 0.
         reduce: How cells are combined.
+
+    Raises:
+        InputError: If `reduce` is unknown.
     """
 
     def __init__(self, axis: int, reduce: Reduce = "mean") -> None:
         super().__init__()
         self.axis = axis
-        self.reduce = _known(reduce)
+        check_reduce(reduce)
+        self.reduce = reduce
 
     def forward(self, x: SparseTensor) -> Float[Tensor, "b *kept c"]:
         """Pool along the axis.
@@ -47,12 +41,10 @@ class AxisPool(nn.Module):
         """
         num_axes = len(x.spatial_shape)
         if not 0 <= self.axis < num_axes:
-            raise InputError(f"axis must be one of {num_axes} axes, from 0, but got {self.axis}")
-        kept = tuple(axis for axis in range(num_axes) if axis != self.axis)
-        group, num_groups = axis_groups(x, kept)
-        pooled = _REDUCERS[self.reduce](x.feats, group, num_groups)
+            raise InputError(f"axis must be from 0 to {num_axes - 1}, but got {self.axis}")
+        kept = [axis for axis in range(num_axes) if axis != self.axis]
         sizes = [x.spatial_shape[axis] for axis in kept]
-        return pooled.reshape(x.batch_size, *sizes, x.num_channels)
+        return axis_pool(x, kept, self.reduce).reshape(x.batch_size, *sizes, x.num_channels)
 
 
 class GlobalPool(nn.Module):
@@ -60,11 +52,15 @@ class GlobalPool(nn.Module):
 
     Args:
         reduce: How cells are combined.
+
+    Raises:
+        InputError: If `reduce` is unknown.
     """
 
     def __init__(self, reduce: Reduce = "mean") -> None:
         super().__init__()
-        self.reduce = _known(reduce)
+        check_reduce(reduce)
+        self.reduce = reduce
 
     def forward(self, x: SparseTensor) -> Float[Tensor, "b c"]:
         """Pool every sample.
@@ -75,7 +71,7 @@ class GlobalPool(nn.Module):
         Returns:
             One row a sample; zero for one without active cells.
         """
-        return _REDUCERS[self.reduce](x.feats, x.coords[:, 0], x.batch_size)
+        return axis_pool(x, (), self.reduce)
 
 
 class RidgePool(nn.Module):
@@ -87,12 +83,20 @@ class RidgePool(nn.Module):
     (https://arxiv.org/abs/2110.14037), are learned as logarithms.
 
     Args:
-        unobserved_weight: Where `a` starts.
-        regularisation: Where `l` starts.
+        unobserved_weight: Where `a` starts; positive.
+        regularisation: Where `l` starts; positive.
+
+    Raises:
+        InputError: If one of them is not positive.
     """
 
     def __init__(self, unobserved_weight: float, regularisation: float) -> None:
         super().__init__()
+        if not (unobserved_weight > 0 and regularisation > 0):
+            raise InputError(
+                "unobserved_weight and regularisation must be positive, but got "
+                f"{unobserved_weight} and {regularisation}"
+            )
         self.log_unobserved_weight = nn.Parameter(torch.tensor(unobserved_weight).log())
         self.log_regularisation = nn.Parameter(torch.tensor(regularisation).log())
 
@@ -113,12 +117,17 @@ class RidgePool(nn.Module):
             One vector a row; zero for a row without active cells.
 
         Raises:
-            InputError: If there are more samples or not two axes.
+            InputError: If there are more samples, not two axes, or another number of columns.
         """
         if x.batch_size != 1 or len(x.spatial_shape) != 2:
             raise InputError(
                 "RidgePool needs one sample of two axes, but got "
                 f"{x.batch_size} samples of {len(x.spatial_shape)} axes"
+            )
+        if len(column_vectors) != x.spatial_shape[1]:
+            raise InputError(
+                "column_vectors must have one row for each column of the grid, but got "
+                f"{len(column_vectors)} for {x.spatial_shape[1]}"
             )
         unobserved = self.log_unobserved_weight.exp()
         row_ptr = _row_ptr(x.coords[:, 1], x.spatial_shape[0])
@@ -127,29 +136,6 @@ class RidgePool(nn.Module):
         return ridge_pool(x.feats, weights, row_ptr, prior_gram, ridge)
 
 
-def axis_groups(x: SparseTensor, kept_axes: Sequence[int]) -> tuple[Int[Tensor, " n"], int]:
-    """Number the lines of cells that agree in the sample and in the kept axes.
-
-    Args:
-        x: A sparse tensor.
-        kept_axes: Axes, from 0.
-
-    Returns:
-        The line of each cell, and the number of lines, active or not.
-    """
-    group, num_groups = x.coords[:, 0], x.batch_size
-    for axis in kept_axes:
-        size = x.spatial_shape[axis]
-        group, num_groups = group * size + x.coords[:, 1 + axis], num_groups * size
-    return group, num_groups
-
-
 def _row_ptr(rows: Int[Tensor, " n"], num_rows: int) -> Int[Tensor, " rows_1"]:
     counts = torch.bincount(rows, minlength=num_rows)
     return torch.cat([counts.new_zeros(1), counts.cumsum(0)])
-
-
-def _known(reduce: str) -> str:
-    if reduce not in _REDUCERS:
-        raise InputError(f"reduce must be one of {', '.join(_REDUCERS)}, but got {reduce!r}")
-    return reduce

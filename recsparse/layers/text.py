@@ -14,8 +14,8 @@ from recsparse.sparse.tensor import SparseTensor
 class BagOfWordsEncoder(nn.Module):
     """The weighted sum of the vectors of a document's words, `sum_w x_w E_w + b`.
 
-    It is a convolution whose kernel is the whole word axis; forward and backward touch the words
-    that occur, and no others.
+    It is a convolution whose kernel is the whole word axis. Forward and backward read and compute
+    the words that occur; the gradient of every other word is zero.
 
     Args:
         num_words: Size of the vocabulary.

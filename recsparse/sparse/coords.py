@@ -116,7 +116,17 @@ def coalesce(
 
     Returns:
         Each cell once, in the order of its key, and its summed features.
+
+    Raises:
+        InputError: If a coordinate is negative or not below the size of its axis.
+
+    Example:
+        >>> coords, feats = torch.tensor([[0, 1], [0, 0], [0, 1]]), torch.ones(3, 1)
+        >>> [part.tolist() for part in coalesce(coords, feats, (2,))]
+        [[[0, 0], [0, 1]], [[1.0], [2.0]]]
     """
+    # A coordinate past its axis would have the key of another cell and be added to that one.
+    check_coords(coords, spatial_shape, int(coords[:, 0].max()) + 1 if len(coords) else 0)
     keys, cell = ravel_coords(coords, spatial_shape).unique(return_inverse=True)
     summed = feats.new_zeros(len(keys), feats.shape[1]).index_add(0, cell, feats)
     return unravel_coords(keys, spatial_shape), summed

@@ -1,6 +1,7 @@
 """Grid: the active cells, which remember their kernel maps."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import torch
 from jaxtyping import Bool, Int
@@ -10,24 +11,25 @@ from recsparse.sparse.coords import ravel_coords
 from recsparse.sparse.kernel_map import KernelMap, submanifold_kernel_map
 
 
+@dataclass(frozen=True, eq=False, repr=False)
 class Grid:
     """Active cells, sorted and without repetition, and the kernel maps computed for them so far.
 
-    Grids are not changed after they are made; tensors on one grid share its kernel maps.
+    Tensors on one grid share its kernel maps. What is given here is trusted; `sparse_tensor` sorts
+    and checks.
 
-    Args:
+    Attributes:
         coords: One row a cell: the sample, then one coordinate an axis; sorted, each cell once.
         spatial_shape: Size of each axis.
         batch_size: Number of samples.
     """
 
-    def __init__(
-        self, coords: Int[Tensor, "n d_1"], spatial_shape: Sequence[int], batch_size: int
-    ) -> None:
-        self.coords = coords
-        self.spatial_shape = tuple(spatial_shape)
-        self.batch_size = batch_size
-        self._kernel_maps: dict[tuple[tuple[int, ...], tuple[int, ...]], KernelMap] = {}
+    coords: Int[Tensor, "n d_1"]
+    spatial_shape: tuple[int, ...]
+    batch_size: int
+    _kernel_maps: dict[tuple[tuple[int, ...], tuple[int, ...]], KernelMap] = field(
+        default_factory=dict, init=False
+    )
 
     @property
     def num_cells(self) -> int:

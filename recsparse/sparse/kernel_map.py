@@ -95,7 +95,7 @@ def submanifold_kernel_map(
         InputError: If a kernel size is even or not positive, a dilation is not positive, or their
             number is not the number of axes.
     """
-    _check_kernel(spatial_shape, kernel_size, dilation)
+    check_submanifold_kernel(len(spatial_shape), kernel_size, dilation)
     keys = ravel_coords(coords, spatial_shape)
     offsets = [
         [
@@ -113,6 +113,34 @@ def submanifold_kernel_map(
     return KernelMap(in_index, out_index, tap_ptr, len(keys), len(keys))
 
 
+def check_submanifold_kernel(
+    num_axes: int, kernel_size: Sequence[int], dilation: Sequence[int]
+) -> None:
+    """Raise an error unless a kernel fits a submanifold convolution.
+
+    Args:
+        num_axes: Number of axes of the grid.
+        kernel_size: Size on each axis.
+        dilation: Distance between taps on each axis.
+
+    Raises:
+        InputError: If a size is even or not positive, a dilation is not positive, or their number
+            is not the number of axes.
+    """
+    if not num_axes == len(kernel_size) == len(dilation):
+        raise InputError(
+            f"kernel_size and dilation must have one entry for each of {num_axes} axes, "
+            f"but got kernel_size {tuple(kernel_size)} and dilation {tuple(dilation)}"
+        )
+    if any(size < 1 or size % 2 == 0 for size in kernel_size):
+        raise InputError(
+            "a submanifold kernel must be odd on each axis, so that it has a centre, but got "
+            f"{tuple(kernel_size)}; use the next odd size"
+        )
+    if any(step < 1 for step in dilation):
+        raise InputError(f"dilation must be at least 1 on each axis, but got {tuple(dilation)}")
+
+
 def _neighbours(
     coords: Int[Tensor, "n d_1"],
     keys: Int[Tensor, " n"],
@@ -124,24 +152,8 @@ def _neighbours(
     inside = (shifted >= 0) & (shifted < torch.tensor(spatial_shape, device=coords.device))
     # A key outside the grid would be that of another cell: it is left out before the look-up.
     out_index = inside.all(dim=1).nonzero().flatten()
-    wanted = torch.cat([coords[out_index, :1], shifted[out_index]], dim=1)
-    found = find_keys(keys, ravel_coords(wanted, spatial_shape))
+    # Keys are linear in the coordinates, so the offset has a key of its own.
+    key_offset = ravel_coords(torch.tensor([[0, *offset]], device=coords.device), spatial_shape)
+    found = find_keys(keys, keys[out_index] + key_offset)
     hit = found >= 0
     return found[hit], out_index[hit]
-
-
-def _check_kernel(
-    spatial_shape: Sequence[int], kernel_size: Sequence[int], dilation: Sequence[int]
-) -> None:
-    if not len(spatial_shape) == len(kernel_size) == len(dilation):
-        raise InputError(
-            f"kernel_size and dilation must have one entry for each of {len(spatial_shape)} axes, "
-            f"but got kernel_size {tuple(kernel_size)} and dilation {tuple(dilation)}"
-        )
-    if any(size < 1 or size % 2 == 0 for size in kernel_size):
-        raise InputError(
-            "a submanifold kernel must be odd on each axis, so that it has a centre, but got "
-            f"{tuple(kernel_size)}; use the next odd size"
-        )
-    if any(step < 1 for step in dilation):
-        raise InputError(f"dilation must be at least 1 on each axis, but got {tuple(dilation)}")

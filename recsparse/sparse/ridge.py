@@ -7,7 +7,9 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from recsparse.errors import InputError
 from recsparse.sparse.gram import segment_gram
+from recsparse.sparse.scatter import segment_of_rows, segment_sum
 
 
 def ridge_pool(
@@ -32,6 +34,10 @@ def ridge_pool(
 
     Returns:
         One vector `p` a row; zero for a row without cells.
+
+    Raises:
+        InputError: If the matrix of a row is not positive definite, as with a ridge of zero over
+            dependent vectors, a negative weight, or NaN.
 
     Example:
         >>> ones = torch.ones(1, 1)
@@ -61,12 +67,9 @@ class _RidgePool(torch.autograd.Function):
     ) -> Tensor:
         identity = torch.eye(feats.shape[1], dtype=feats.dtype, device=feats.device)
         left = segment_gram(feats, weights, row_ptr) + prior_gram + ridge.view(-1, 1, 1) * identity
-        factor = torch.linalg.cholesky(left)
-        row = _row_of_cells(row_ptr)
-        total = feats.new_zeros(len(ridge), feats.shape[1])
-        total.index_add_(0, row, weights.unsqueeze(1) * feats)
-        pooled = _solve(total, factor)
-        ctx.save_for_backward(feats, weights, row, factor, pooled)
+        factor = _cholesky(left)
+        pooled = _solve(segment_sum(weights.unsqueeze(1) * feats, row_ptr), factor)
+        ctx.save_for_backward(feats, weights, segment_of_rows(row_ptr), factor, pooled)
         return pooled
 
     @staticmethod
@@ -90,6 +93,14 @@ def _solve(right: Float[Tensor, "rows c"], factor: Float[Tensor, "rows c c"]) ->
     return torch.cholesky_solve(right.unsqueeze(2), factor).squeeze(2)
 
 
-def _row_of_cells(row_ptr: Int[Tensor, " rows_1"]) -> Int[Tensor, " n"]:
-    rows = torch.arange(len(row_ptr) - 1, device=row_ptr.device)
-    return rows.repeat_interleave(row_ptr.diff())
+def _cholesky(left: Float[Tensor, "rows c c"]) -> Float[Tensor, "rows c c"]:
+    factor, failed = torch.linalg.cholesky_ex(left)
+    # An infinite entry is no failure to LAPACK, so the factor is looked at too.
+    broken = (failed != 0) | ~factor.diagonal(dim1=1, dim2=2).isfinite().all(dim=1)
+    if broken.any():
+        raise InputError(
+            f"the matrix of each row must be positive definite, but {int(broken.sum())} of "
+            f"{len(left)} are not; the first is that of row {int(broken.nonzero()[0])}; raise its "
+            "ridge, and look for NaN or negative weights"
+        )
+    return factor

@@ -1,7 +1,8 @@
-"""The one door to torch_scatter: reductions of rows into groups, by index.
+"""The one door to torch_scatter: reductions of rows into groups, by index or by pointers.
 
 Where torch_scatter cannot be imported, torch's own operations give the same results, and one
-warning says what is lost. Groups without rows get 0.
+warning says what is lost. Groups without rows get 0. Sums and means pass NaN and infinities on;
+maxima and softmax are defined for finite rows only.
 """
 
 import warnings
@@ -106,6 +107,71 @@ def scatter_softmax(
     # The largest value is subtracted so that nothing overflows; it cancels and needs no gradient.
     shifted = (src - scatter_max(src.detach(), index, num_groups)[index]).exp()
     return shifted / scatter_sum(shifted, index, num_groups)[index]
+
+
+def segment_sum(src: Float[Tensor, "n c"], ptr: Int[Tensor, " g_1"]) -> Float[Tensor, "g c"]:
+    """Add up the rows of each segment, a group whose rows lie together.
+
+    Args:
+        src: Rows, sorted by segment.
+        ptr: Segment g owns the rows `ptr[g]` to `ptr[g + 1] - 1`; from 0 to n.
+
+    Returns:
+        One row a segment.
+
+    Example:
+        >>> segment_sum(torch.ones(3, 1), torch.tensor([0, 1, 1, 3])).flatten().tolist()
+        [1.0, 0.0, 2.0]
+    """
+    if _has_torch_scatter():
+        total: Tensor = torch_scatter.segment_csr(src, ptr, reduce="sum")
+        return total
+    return scatter_sum(src, segment_of_rows(ptr), len(ptr) - 1)
+
+
+def segment_mean(src: Float[Tensor, "n c"], ptr: Int[Tensor, " g_1"]) -> Float[Tensor, "g c"]:
+    """Average the rows of each segment.
+
+    Args:
+        src: Rows, sorted by segment.
+        ptr: Segment g owns the rows `ptr[g]` to `ptr[g + 1] - 1`; from 0 to n.
+
+    Returns:
+        One row a segment.
+    """
+    return segment_sum(src, ptr) / ptr.diff().clamp(min=1).unsqueeze(1).to(src.dtype)
+
+
+def segment_max(src: Float[Tensor, "n c"], ptr: Int[Tensor, " g_1"]) -> Float[Tensor, "g c"]:
+    """Take the largest value of each segment and channel; of equal ones, one gets the gradient.
+
+    Args:
+        src: Rows, sorted by segment.
+        ptr: Segment g owns the rows `ptr[g]` to `ptr[g + 1] - 1`; from 0 to n.
+
+    Returns:
+        One row a segment.
+    """
+    if _has_torch_scatter():
+        largest: Tensor = torch_scatter.segment_csr(src, ptr, reduce="max")
+        return largest
+    return scatter_max(src, segment_of_rows(ptr), len(ptr) - 1)
+
+
+def segment_of_rows(ptr: Int[Tensor, " g_1"]) -> Int[Tensor, " n"]:
+    """Return the segment of each row, which turns pointers into an index.
+
+    Args:
+        ptr: Segment g owns the rows `ptr[g]` to `ptr[g + 1] - 1`; from 0 to n.
+
+    Returns:
+        One number a row, rising.
+
+    Example:
+        >>> segment_of_rows(torch.tensor([0, 1, 1, 3])).tolist()
+        [0, 2, 2]
+    """
+    return torch.arange(len(ptr) - 1, device=ptr.device).repeat_interleave(ptr.diff())
 
 
 def _first_largest(

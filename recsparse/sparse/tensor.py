@@ -1,6 +1,7 @@
 """SparseTensor: features on the active cells of a grid; cells and values are apart."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -14,24 +15,24 @@ from recsparse.sparse.grid import Grid
 from recsparse.sparse.tensorflow import from_tf_sparse, to_tf_sparse
 
 
+@dataclass(frozen=True, eq=False, repr=False)
 class SparseTensor:
     """Features on the active cells of a grid; every other cell is zero.
 
-    Args:
+    Attributes:
         grid: The cells.
-        feats: One row of channels a cell.
-
-    Raises:
-        InputError: If the number of rows is not the number of cells.
+        feats: One row of channels a cell; another number of rows raises `InputError`.
     """
 
-    def __init__(self, grid: Grid, feats: Float[Tensor, "n c"]) -> None:
-        if len(feats) != grid.num_cells:
+    grid: Grid
+    feats: Float[Tensor, "n c"]
+
+    def __post_init__(self) -> None:
+        if len(self.feats) != self.grid.num_cells:
             raise InputError(
-                f"feats must have one row a cell, but got {len(feats)} rows for {grid.num_cells}"
+                f"feats must have one row a cell, but got {len(self.feats)} rows for "
+                f"{self.grid.num_cells} cells"
             )
-        self.grid = grid
-        self.feats = feats
 
     @property
     def coords(self) -> Int[Tensor, "n d_1"]:
@@ -105,10 +106,17 @@ class SparseTensor:
 
         Returns:
             The sparse tensor.
+
+        Raises:
+            InputError: If it has no spatial axis.
         """
+        if dense.ndim < 3:
+            raise InputError(
+                f"from_dense needs (batch, channels, *spatial_shape), but got {tuple(dense.shape)}"
+            )
         last = dense.movedim(1, -1)
         coords = (last != 0).any(dim=-1).nonzero()
-        grid = Grid(coords, dense.shape[2:], dense.shape[0])
+        grid = Grid(coords, tuple(dense.shape[2:]), dense.shape[0])
         return cls(grid, last[tuple(coords.T)])
 
     def to_torch(self) -> Tensor:
@@ -133,15 +141,16 @@ class SparseTensor:
             The sparse tensor.
 
         Raises:
-            InputError: If it is not sparse_coo with exactly one dense dimension.
+            InputError: If it is not sparse_coo with exactly one dense dimension, or has no axis.
         """
-        if coo.layout != torch.sparse_coo or coo.dense_dim() != 1:
+        if coo.layout != torch.sparse_coo or coo.dense_dim() != 1 or coo.sparse_dim() < 2:
             raise InputError(
-                "from_torch needs a sparse_coo tensor with one dense dimension, the channels, but "
-                f"got {coo.layout} of shape {tuple(coo.shape)}; mend it by x.to_sparse(x.ndim - 1)"
+                "from_torch needs a sparse_coo tensor (batch, *spatial_shape, channels) with one "
+                f"dense dimension, the channels, but got {coo.layout} of shape {tuple(coo.shape)}; "
+                "mend it by x.to_dense().to_sparse(x.ndim - 1)"
             )
         coo = coo.coalesce()
-        grid = Grid(coo.indices().T.contiguous(), coo.shape[1:-1], coo.shape[0])
+        grid = Grid(coo.indices().T.contiguous(), tuple(coo.shape[1:-1]), coo.shape[0])
         return cls(grid, coo.values())
 
     def to_scipy(self) -> csr_matrix:
@@ -167,20 +176,21 @@ class SparseTensor:
         """Read a SciPy matrix as one sample with one channel; explicit zeros stay active cells.
 
         Args:
-            matrix: Any two-dimensional SciPy sparse matrix; duplicates are summed.
+            matrix: Any two-dimensional SciPy sparse matrix; duplicates are summed, integers become
+                torch's default float.
 
         Returns:
             The sparse tensor.
         """
-        csr = csr_matrix(matrix)
-        if not csr.has_canonical_format:
-            csr = csr.copy()
-            csr.sum_duplicates()
-        coo = csr.tocoo()
+        csr = csr_matrix(matrix, copy=True)
+        csr.sum_duplicates()
+        coo = csr.tocoo(copy=False)
         coords = torch.zeros(coo.nnz, 3, dtype=torch.int64)
         coords[:, 1] = torch.from_numpy(coo.row)
         coords[:, 2] = torch.from_numpy(coo.col)
-        return cls(Grid(coords, csr.shape, 1), torch.from_numpy(coo.data).unsqueeze(1))
+        values = torch.from_numpy(coo.data)
+        values = values if values.is_floating_point() else values.to(torch.get_default_dtype())
+        return cls(Grid(coords, tuple(csr.shape), 1), values.unsqueeze(1))
 
     def to_tensorflow(self) -> Any:
         """Return a `tf.sparse.SparseTensor` that stores every channel of every active cell.
@@ -253,29 +263,32 @@ def sparse_tensor(
             f"coords[{int(first)}] and coords[{int(second)}] = {coords[first].tolist()}; sum them "
             "with recsparse.sparse.coords.coalesce"
         )
-    return SparseTensor(Grid(coords[order].long(), spatial_shape, batch_size), feats[order])
+    return SparseTensor(Grid(coords[order].long(), tuple(spatial_shape), batch_size), feats[order])
 
 
 def cat(tensors: Sequence[SparseTensor]) -> SparseTensor:
     """Concatenate batches.
 
     Args:
-        tensors: At least one tensor, all of one spatial shape.
+        tensors: At least one tensor, all of one spatial shape and number of channels.
 
     Returns:
         A tensor whose samples are those of the first, then of the second, and so on.
 
     Raises:
-        InputError: If there is no tensor, or the spatial shapes differ.
+        InputError: If there is no tensor, or the spatial shapes or channels differ.
     """
-    shapes = {x.spatial_shape for x in tensors}
-    if len(shapes) != 1:
-        raise InputError(f"cat needs tensors of one spatial shape, but got {sorted(shapes)}")
+    kinds = {(x.spatial_shape, x.num_channels) for x in tensors}
+    if len(kinds) != 1:
+        raise InputError(
+            "cat needs tensors of one spatial shape and number of channels, but got "
+            f"{sorted(kinds) or 'no tensor'}"
+        )
     coords, first_sample = [], 0
     for x in tensors:
         moved = x.coords.clone()
         moved[:, 0] += first_sample
         coords.append(moved)
         first_sample += x.batch_size
-    grid = Grid(torch.cat(coords), shapes.pop(), first_sample)
+    grid = Grid(torch.cat(coords), tensors[0].spatial_shape, first_sample)
     return SparseTensor(grid, torch.cat([x.feats for x in tensors]))

@@ -8,12 +8,13 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from recsparse.errors import InputError, MissingPackageError
+from recsparse.sparse.coords import check_coords
 
 
 def from_tf_sparse(
     sparse: Any,
 ) -> tuple[Int[Tensor, "n d_1"], Float[Tensor, "n c"], tuple[int, ...]]:
-    """Read the cells of a `tf.sparse.SparseTensor`.
+    """Read the cells of a `tf.sparse.SparseTensor`; entries that occur twice are summed.
 
     Args:
         sparse: Shape (batch, *spatial_shape, channels); tensorflow itself is not needed to read it.
@@ -22,19 +23,20 @@ def from_tf_sparse(
         Sorted coordinates of the cells with any stored channel, their channels, and the shape.
 
     Raises:
-        InputError: If it has fewer than three dimensions.
+        InputError: If it has fewer than three dimensions, or an entry outside its shape.
     """
     shape = tuple(int(size) for size in np.asarray(sparse.dense_shape))
     if len(shape) < 3:
         raise InputError(
             f"from_tensorflow needs (batch, *spatial_shape, channels), but got shape {shape}"
         )
-    entries = torch.from_numpy(np.asarray(sparse.indices)).long()
-    values = torch.from_numpy(np.asarray(sparse.values))
+    # tensorflow's arrays are read-only, so they are copied.
+    entries = torch.from_numpy(np.array(sparse.indices)).long().reshape(-1, len(shape))
+    values = torch.from_numpy(np.array(sparse.values))
+    check_coords(entries, shape[1:], shape[0])
     coords, cell = entries[:, :-1].unique(dim=0, return_inverse=True)
     feats = values.new_zeros(len(coords), shape[-1])
-    feats[cell, entries[:, -1]] = values
-    return coords, feats, shape
+    return coords, feats.index_put((cell, entries[:, -1]), values, accumulate=True), shape
 
 
 def to_tf_sparse(

@@ -13,11 +13,13 @@ CONTENT = bytes(range(256)) * 1000
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
-    """Serves CONTENT; `/short` breaks off half-way, `/missing` is a 404."""
+    """Serves CONTENT; `/short` breaks off half-way, `/mute` at once, `/missing` is a 404."""
 
     def do_GET(self):
         if self.path == "/missing":
             self.send_error(404)
+            return
+        if self.path == "/mute":
             return
         self.send_response(200)
         self.send_header("Content-Length", str(len(CONTENT)))
@@ -60,6 +62,11 @@ def test_a_missing_file_says_what_the_server_said(address, tmp_path, seen):
 def test_an_answer_that_breaks_off_is_an_error(address, tmp_path):
     with pytest.raises(MissingFileError, match="128,000 of 256,000 bytes"):
         download(f"{address}/short", tmp_path, lambda *step: None)
+
+
+def test_a_server_that_hangs_up_is_an_error(address, tmp_path):
+    with pytest.raises(MissingFileError, match="RemoteDisconnected"):
+        download(f"{address}/mute", tmp_path, lambda *step: None)
 
 
 def test_an_unreachable_address_is_an_error(tmp_path):

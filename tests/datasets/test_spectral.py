@@ -8,7 +8,7 @@ from recsparse.datasets import spectral
 from recsparse.datasets.spectral import fiedler_order
 
 
-def ring_of_windows(num_rows, width, shuffle=None):
+def band_of_rows(num_rows, width, shuffle=None):
     """Row r has the columns r … r + width − 1: its right order is known, up to its direction."""
     rows = np.arange(num_rows) if shuffle is None else shuffle
     dense = np.zeros((num_rows, num_rows + width))
@@ -55,7 +55,7 @@ def test_the_order_is_that_of_the_fiedler_vector(seed, dense_rows, monkeypatch):
 @pytest.mark.parametrize("num_rows", [40, spectral.DENSE_ROWS + 44])
 def test_a_shuffled_band_is_put_in_order(num_rows):
     shuffle = np.random.default_rng(1).permutation(num_rows)
-    order = fiedler_order(ring_of_windows(num_rows, 12, shuffle))
+    order = fiedler_order(band_of_rows(num_rows, 12, shuffle))
     steps = np.abs(np.diff(shuffle[order]))
     assert steps.tolist() == [1] * (num_rows - 1)
 
@@ -117,3 +117,12 @@ def test_a_hundred_thousand_rows_are_ordered_without_a_square_matrix():
     columns = (rows // 1000 + rng.integers(0, 30, rows.size)) % 130
     matrix = csr_matrix((np.ones(rows.size), (rows, columns)), shape=(100_000, 130))
     assert len(fiedler_order(matrix)) == 100_000
+
+
+def test_a_very_long_chain_is_ordered_approximately_with_a_warning(caplog, monkeypatch):
+    monkeypatch.setattr(spectral, "RESTARTS", 2)
+    shuffle = np.random.default_rng(1).permutation(1500)
+    order = fiedler_order(band_of_rows(1500, 2, shuffle))
+    assert "approximate" in caplog.text
+    # Random neighbours would be 500 rows apart.
+    assert np.abs(np.diff(shuffle[order])).mean() < 20

@@ -59,7 +59,9 @@ def test_counts_are_counts(texts):
 
 
 def test_words_are_in_alphabetical_order():
-    assert BagOfWords.fit(TEXTS, COUNTS).words == ("fox", "hen", "red", "the")
+    bag = BagOfWords.fit(TEXTS, COUNTS)
+    assert bag.words == ("fox", "hen", "red", "the")
+    assert len(bag) == 4
 
 
 def test_a_text_without_known_words_is_an_empty_sample():
