@@ -17,9 +17,10 @@ from recsparse.cli.main import exit_on_error
 from recsparse.cli.terminal import TerminalReporter, show_frame
 from recsparse.config import Config
 from recsparse.config_file import load_config, parse_config
-from recsparse.datasets.public import fetch
 from recsparse.errors import MissingFileError
-from recsparse.stages.evaluate import Comparison, evaluate
+from recsparse.evaluation.report import COMPARISON
+from recsparse.stages.evaluate import evaluate
+from recsparse.stages.fetch import fetch
 from recsparse.stages.prepare import prepare
 from recsparse.stages.score import RecommendOptions, recommend, score
 from recsparse.stages.train import train
@@ -29,6 +30,13 @@ OURS = "sparse_grid"
 BASELINES = ("popularity", "item_knn", "ease", "ials")
 CANDIDATES_PER_USER = 100
 SHOWN_ROWS = 5
+SHOWN_COLUMNS = {
+    "model": "model",
+    "ndcg@10": "nDCG@10",
+    "recall@20": "Recall@20",
+    "coverage@20": "coverage@20",
+    "fit seconds": "fit seconds",
+}
 CONFIG = Path(__file__).with_name("demo.toml")
 
 
@@ -51,6 +59,11 @@ class Job:
         """The dataset folder."""
         return self.out / "dataset"
 
+    @property
+    def report(self) -> Path:
+        """The folder of the comparison."""
+        return self.out / "report"
+
     def model(self, kind: str) -> Path:
         """Return the model folder of one kind.
 
@@ -60,7 +73,7 @@ class Job:
         Returns:
             The folder.
         """
-        return self.out / "models" / kind
+        return self.out / kind
 
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -78,19 +91,16 @@ def main(
     out.mkdir(parents=True, exist_ok=True)
     job = Job(out, Steps(out, reporter.say), load_config(CONFIG))
     if log is None:
-        folder = fetch("movielens-100k")
+        folder = fetch("movielens-100k", reporter=reporter)
         log, items = folder / "interactions.parquet", folder / "items.parquet"
     elif not log.exists():
         raise MissingFileError(f"LOG must be a Parquet file or folder, but there is none at {log}")
     _prepare(job, log, items, reporter)
     for kind in (OURS, *BASELINES):
         _train(job, kind, reporter)
-    comparison = evaluate(
-        [job.model(kind) for kind in (OURS, *BASELINES)],
-        job.dataset, out / "report", job.config, reporter,
-    )  # fmt: skip
+    _evaluate(job, reporter)
     _score(job, reporter)
-    _show(job, comparison)
+    _show(job)
     reporter.say(f"done in {time.perf_counter() - started:.0f} s")
 
 
@@ -107,7 +117,7 @@ def _prepare(job: Job, log: Path, items: Path | None, reporter: TerminalReporter
 def _train(job: Job, kind: str, reporter: TerminalReporter) -> None:
     """Tune a model on the validation part and fit it with the best settings."""
     config = _config_of(job.config, kind)
-    tuned = job.out / "tuned" / f"{kind}.toml"
+    tuned = job.out / f"{kind}.toml"
     data = job.steps.fingerprint(job.dataset)
     job.steps.run(
         tuned, (data, config), lambda: tune(job.dataset, config, tuned, reporter=reporter)
@@ -116,6 +126,15 @@ def _train(job: Job, kind: str, reporter: TerminalReporter) -> None:
         job.model(kind),
         (data, tuned.read_text(encoding="utf-8")),
         lambda: train(job.dataset, job.model(kind), load_config(tuned), reporter=reporter),
+    )
+
+
+def _evaluate(job: Job, reporter: TerminalReporter) -> None:
+    models = [job.model(kind) for kind in (OURS, *BASELINES)]
+    job.steps.run(
+        job.report,
+        [job.steps.fingerprint(model) for model in models],
+        lambda: evaluate(models, job.dataset, job.report, job.config, reporter),
     )
 
 
@@ -147,20 +166,13 @@ def _candidates(job: Job, out: Path, options: RecommendOptions, reporter: Termin
     pq.write_table(pairs, out)
 
 
-def _show(job: Job, comparison: Comparison) -> None:
-    means = {name: result.mean() for name, result in comparison.results.items()}
-    table = pd.DataFrame(
-        {
-            "model": list(means),
-            "nDCG@10": [mean["ndcg@10"] for mean in means.values()],
-            "Recall@20": [mean["recall@20"] for mean in means.values()],
-            "coverage@20": [
-                result.coverage["coverage@20"] for result in comparison.results.values()
-            ],
-            "fit seconds": [comparison.fit_seconds[name] for name in means],
-        }
+def _show(job: Job) -> None:
+    compared = pd.read_parquet(job.report / COMPARISON)
+    users = int(compared["users"].max())
+    show_frame(
+        f"test part: {users:,} users, full catalogue",
+        compared[list(SHOWN_COLUMNS)].rename(columns=SHOWN_COLUMNS),
     )
-    show_frame(f"test part: {comparison.num_users:,} users, full catalogue", table)
     scores = job.out / "scores.parquet"
     first = pq.read_table(scores).slice(0, SHOWN_ROWS).to_pandas()
     show_frame(f"{scores}: {pq.read_metadata(scores).num_rows:,} rows, the first of them", first)

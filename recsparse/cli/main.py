@@ -71,11 +71,9 @@ def fetch(
     as_json: AsJson = False,
 ) -> None:
     """Download a public data set and check it."""
-    from recsparse.datasets.public import fetch as fetch_data
+    from recsparse.stages.fetch import fetch as stage
 
-    with TerminalReporter().task(f"fetching {name}", 100) as advance:
-        folder = fetch_data(name, out, lambda done, total: advance(100 * done // max(total, 1)))
-    _show({"folder": str(folder)}, as_json, name)
+    _show({"folder": str(stage(name, out, TerminalReporter()))}, as_json, name)
 
 
 @app.command()
@@ -137,7 +135,7 @@ def evaluate(
     if as_json:
         show_json({name: each.mean() for name, each in result.results.items()})
     else:
-        show_frame(f"test part, {result.num_users:,} users", result.table.reset_index())
+        show_frame("test part, full catalogue", result.table.reset_index())
 
 
 @app.command()

@@ -12,20 +12,22 @@ from recsparse.atomic import atomic_folder
 from recsparse.errors import InputError
 from recsparse.evaluation.evaluate import RankingResult
 
+COMPARISON = "comparison.parquet"
+
 
 def comparison_table(results: Mapping[str, RankingResult]) -> pd.DataFrame:
-    """Return the mean of every metric, its standard error, and the coverage.
+    """Return the users, the mean of every metric with its standard error, and the coverage.
 
     Args:
         results: One result a model.
 
     Returns:
-        One row a model; columns such as `ndcg@10` and `ndcg@10 ±`.
+        One row a model; columns `users` (those with targets), `ndcg@10`, `ndcg@10 ±` and so on.
     """
     rows = {}
     for model, result in results.items():
         error = result.standard_error()
-        columns: dict[str, float] = {}
+        columns: dict[str, float] = {"users": result.num_users}
         for name, mean in result.mean().items():
             columns |= {name: mean, f"{name} ±": error[name]}
         rows[model] = columns | result.coverage
@@ -115,22 +117,27 @@ def plot_comparison(results: Mapping[str, RankingResult], metric: str) -> Figure
     return figure
 
 
-def write_report(folder: str | Path, results: Mapping[str, RankingResult], reference: str) -> None:
-    """Write a comparison: `report.md`, `metrics.parquet` (a user a row) and a picture.
+def write_report(
+    folder: str | Path, results: Mapping[str, RankingResult], table: pd.DataFrame, reference: str
+) -> None:
+    """Write a comparison: `report.md`, its tables in Parquet, and a picture.
+
+    `comparison.parquet` has a model a row, `metrics.parquet` a model and user a row.
 
     Args:
         folder: Where to write; an older report is replaced in one step.
         results: One result a model, all on the same users.
+        table: What `comparison_table` made of them, and any further columns.
         reference: The model that the others are tested against.
     """
     metric = next(iter(results[reference].per_user))
-    table = comparison_table(results)
     tested = significance_table(results, reference, metric)
     per_user = pd.concat(
         [pd.DataFrame(result.per_user).assign(model=model) for model, result in results.items()]
     )
     with atomic_folder(folder) as aside:
         per_user.to_parquet(aside / "metrics.parquet", index=False)
+        table.reset_index().to_parquet(aside / COMPARISON, index=False)
         plot_comparison(results, metric).savefig(aside / "comparison.png", dpi=120)
         text = (
             f"# Test part, {results[reference].num_users:,} users, full catalogue\n\n"

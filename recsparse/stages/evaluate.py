@@ -27,15 +27,12 @@ class Comparison:
 
     Attributes:
         results: Metrics of each model, a user at a time.
-        table: Mean and standard error of each metric, one row a model.
-        fit_seconds: Wall-clock time of each fit, NaN where it was not recorded.
-        num_users: Users with test rows.
+        table: One row a model: users with test rows, mean and standard error of each metric,
+            coverage, and `fit seconds`, NaN where they were not recorded.
     """
 
     results: dict[str, RankingResult]
     table: pd.DataFrame
-    fit_seconds: dict[str, float]
-    num_users: int
 
 
 def evaluate(
@@ -76,14 +73,12 @@ def evaluate(
         with reporter.task(f"evaluating {name}", part.targets.shape[0]) as advance:
             results[name] = rank_part(trained, part, config, advance)
     described = {name: read_description(folder)["training"] for name, folder in folders.items()}
-    fit_seconds = {
-        name: float(about.get("fit_seconds", np.nan)) for name, about in described.items()
-    }
     table = comparison_table(results)
+    table["fit seconds"] = [float(about.get("fit_seconds", np.nan)) for about in described.values()]
     if out is not None:
-        write_report(out, results, reference=next(iter(results)))
+        write_report(out, results, table, reference=next(iter(results)))
     _track(results, described, config, beside, out)
-    return Comparison(results, table, fit_seconds, part.targets.shape[0])
+    return Comparison(results, table)
 
 
 def rank_part(

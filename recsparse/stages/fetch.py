@@ -1,0 +1,21 @@
+"""Before the first stage: a public data set from where it is published."""
+
+from pathlib import Path
+
+from recsparse.datasets.public import fetch as fetch_public
+from recsparse.stages.reporting import SILENT, Reporter
+
+
+def fetch(name: str, out: Path | None = None, reporter: Reporter = SILENT) -> Path:
+    """Return the folder of a public data set, fetched and checked unless it is there.
+
+    Args:
+        name: Its name, such as `movielens-100k`.
+        out: The folder to fill; without one, a folder in the user's cache.
+        reporter: Shows the progress in percent.
+
+    Returns:
+        The folder; see `recsparse.datasets.public.fetch` for its files.
+    """
+    with reporter.task(f"fetching {name}", 100) as advance:
+        return fetch_public(name, out, lambda done, total: advance(100 * done // max(total, 1)))
