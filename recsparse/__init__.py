@@ -4,7 +4,7 @@
 - `recsparse.layers`: modules over sparse tensors.
 - `recsparse.datasets`: logs, vocabularies, splits, orders, grids, bags of words.
 - `recsparse.models`: recommenders that score a user's row.
-- `recsparse.training`, `recsparse.evaluation`, `recsparse.scoring`: fit and track, rank, batch jobs.
+- `recsparse.training`, `recsparse.evaluation`, `recsparse.scoring`: fit, rank, batch jobs.
 - `recsparse.stages`: the steps of a job; the `recsparse` command and `pipelines` call them.
 """
 
@@ -30,7 +30,17 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Import on first use what needs MLflow or pydantic, so that `import recsparse` stays quick."""
+    """Import on first use what needs MLflow or pydantic, so that `import recsparse` stays quick.
+
+    Args:
+        name: Of the attribute.
+
+    Returns:
+        The function of that name.
+
+    Raises:
+        AttributeError: If there is none.
+    """
     if name == "load":
         from recsparse.stages.load import load
 

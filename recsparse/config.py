@@ -91,16 +91,21 @@ class PopularityConfig(Section):
 
 
 class ItemKNNConfig(Section):
-    """ItemKNN: cosine similarity with shrinkage, the nearest neighbours of each item.
+    """ItemKNN: asymmetric cosine with shrinkage, the nearest neighbours of each item.
 
     Attributes:
         neighbours: Neighbours kept for each item.
         shrinkage: Added to the cosine's denominator; damps items with few rows.
+        asymmetry: Power of the squared norm of the item that is scored; the other's gets the rest
+            to 1. A half is the plain cosine, less favours popular items.
+        user_exponent: Users with many items count less, by this power of their number.
     """
 
     kind: Literal["item_knn"] = "item_knn"
     neighbours: int = Field(default=100, ge=1)
-    shrinkage: float = Field(default=10.0, ge=0)
+    shrinkage: float = Field(default=1.0, ge=0)
+    asymmetry: float = Field(default=0.3, ge=0, le=1)
+    user_exponent: float = Field(default=0.25, ge=0, le=1)
 
 
 class EASEConfig(Section):

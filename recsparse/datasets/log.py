@@ -178,11 +178,7 @@ def _ids(raw: pa.Table, name: str) -> pa.Array:
 
 
 def _numbers(raw: pa.Table, name: str, missing: float) -> np.ndarray:
-    """Return a column of numbers as float32; null becomes NaN, no column becomes `missing`.
-
-    Raises:
-        SchemaError: If the column holds no numbers.
-    """
+    # Null becomes NaN, a column that is not there becomes `missing`.
     if name not in raw.column_names:
         return np.full(raw.num_rows, missing, dtype=np.float32)
     column = raw[name]

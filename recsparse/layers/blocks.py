@@ -103,7 +103,7 @@ class ResidualBlock(nn.Module):
     """`x + layers(x)` on one grid (He et al. 2016, https://arxiv.org/abs/1603.05027).
 
     Args:
-        layers: Layers that keep the grid and, together, the number of channels.
+        *layers: Layers that keep the grid and, together, the number of channels.
     """
 
     def __init__(self, *layers: nn.Module) -> None:

@@ -96,11 +96,6 @@ class Recommender(ABC):
         """
 
     def _checked_history(self, history: csr_matrix) -> csr_matrix:
-        """Return the history as float32.
-
-        Raises:
-            InputError: If the model is not fitted, or on a matrix of another width.
-        """
         if self.num_items == 0:
             raise InputError(f"{type(self).__name__} must be fitted before it scores; call fit")
         if history.shape[1] != self.num_items:

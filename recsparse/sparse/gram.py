@@ -37,7 +37,7 @@ def segment_gram(
         cells = _padded_cells(segment_ptr[rows], lengths[rows], padding=len(feats))
         block = padded_feats[cells]
         gram = block.transpose(1, 2) @ (padded_weights[cells].unsqueeze(-1) * block)
-        grams = grams.index_copy(0, rows, gram)
+        grams.index_copy_(0, rows, gram)
     return grams
 
 

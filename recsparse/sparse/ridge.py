@@ -65,8 +65,8 @@ class _RidgePool(torch.autograd.Function):
         prior_gram: Tensor,
         ridge: Tensor,
     ) -> Tensor:
-        identity = torch.eye(feats.shape[1], dtype=feats.dtype, device=feats.device)
-        left = segment_gram(feats, weights, row_ptr) + prior_gram + ridge.view(-1, 1, 1) * identity
+        left = segment_gram(feats, weights, row_ptr).add_(prior_gram)
+        left.diagonal(dim1=1, dim2=2).add_(ridge.unsqueeze(1))
         factor = _cholesky(left)
         pooled = _solve(segment_sum(weights.unsqueeze(1) * feats, row_ptr), factor)
         ctx.save_for_backward(feats, weights, segment_of_rows(row_ptr), factor, pooled)

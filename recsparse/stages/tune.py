@@ -22,17 +22,22 @@ from recsparse.training.tracking import start_run
 # What a search tries where the caller names nothing else; each model gets a comparable grid.
 SEARCH_SPACES: Mapping[str, Mapping[str, Sequence[Any]]] = {
     "popularity": {},
-    "item_knn": {"neighbours": (20, 50, 100, 200, 400), "shrinkage": (0.0, 10.0, 50.0, 100.0)},
+    "item_knn": {
+        "neighbours": (50, 100, 200),
+        "shrinkage": (0.0, 1.0),
+        "asymmetry": (0.2, 0.3, 0.5),
+        "user_exponent": (0.0, 0.25, 0.5),
+    },
     "ease": {
         "regularisation": (50.0, 100.0, 200.0, 300.0, 500.0, 1000.0),
         "popularity_exponent": (0.0, 0.5, 1.0),
     },
     "ials": {
-        "factors": (32, 64, 128),
+        "factors": (16, 32, 64, 128),
         "unobserved_weight": (0.1, 0.3, 1.0),
         "regularisation": (0.003, 0.01, 0.03),
     },
-    "sparse_grid": {"factors": (32, 64, 128), "cell_dropout": (0.3, 0.5)},
+    "sparse_grid": {"factors": (16, 32, 64, 128), "cell_dropout": (0.3, 0.5)},
 }
 
 
