@@ -42,7 +42,7 @@ check: setup
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pydoclint --quiet recsparse pipelines
+	$(BIN)/pydoclint --quiet recsparse pipelines benchmarks
 	$(BIN)/mkdocs build --strict --quiet
 
 bench: setup

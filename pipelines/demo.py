@@ -84,12 +84,13 @@ def main(
     out: Annotated[Path, typer.Option(help="Folder of all outputs.")] = Path("demo"),
     log: Annotated[Path | None, typer.Option(help="Your own log; else MovieLens-100K.")] = None,
     items: Annotated[Path | None, typer.Option(help="Your own items with text.")] = None,
+    seed: Annotated[int, typer.Option(help="Of the split and of all training.")] = 0,
 ) -> None:
     """Fetch, prepare, train, evaluate, score and recommend; then show what came out."""
     started = time.perf_counter()
     reporter = TerminalReporter()
     out.mkdir(parents=True, exist_ok=True)
-    job = Job(out, Steps(out, reporter.say), load_config(CONFIG))
+    job = Job(out, Steps(out, reporter.say), load_config(CONFIG, [f"seed={seed}"]))
     if log is None:
         folder = fetch("movielens-100k", reporter=reporter)
         log, items = folder / "interactions.parquet", folder / "items.parquet"
