@@ -72,7 +72,10 @@ class PartedOutput:
     def _join_parts(self) -> None:
         parts = sorted(self.folder.glob("part-*.parquet"))
         schema = pq.read_schema(parts[0])
-        with atomic_file(self.out) as aside, pq.ParquetWriter(aside, schema, "2.6") as writer:
+        with (
+            atomic_file(self.out) as aside,
+            pq.ParquetWriter(aside, schema, compression="zstd") as writer,
+        ):
             for part in parts:
                 writer.write_table(pq.read_table(part))
 
