@@ -67,12 +67,14 @@ def evaluate_ranking(
         Metrics a user, and coverage.
 
     Raises:
-        InputError: If history and targets have different shapes.
+        InputError: If history and targets have different shapes, or a list length is below 1.
     """
     if history.shape != targets.shape:
         raise InputError(
             f"history and targets must have one shape, but got {history.shape} and {targets.shape}"
         )
+    if not ks or min(ks) < 1:
+        raise InputError(f"list lengths must be at least 1, but got {list(ks)}")
     lists = [torch.empty(0, max(ks), dtype=torch.int64)]
     for start in range(0, history.shape[0], batch_users):
         rows = history[start : start + batch_users]

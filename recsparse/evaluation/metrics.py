@@ -55,8 +55,10 @@ def ranking_metrics(
         raise InputError(
             f"there must be one list a user, but got {len(recommended)} for {targets.shape[0]}"
         )
-    hits = _hits(recommended.numpy(), targets)
-    num_targets = targets.getnnz(axis=1).astype(np.float64)
+    wanted = _distinct_cells(targets)
+    hits = _hits(recommended.numpy(), wanted, targets.shape[1])
+    row = wanted // max(targets.shape[1], 1)
+    num_targets = np.bincount(row, minlength=targets.shape[0]).astype(np.float64)
     metrics: dict[str, NDArray[np.float64]] = {}
     for k in ks:
         for name, values in _at(k, hits[:, :k], num_targets).items():
@@ -81,11 +83,16 @@ def coverage(recommended: Int[Tensor, "b k_max"], num_items: int, k: int) -> flo
     return int((shown >= 0).sum()) / num_items
 
 
-def _hits(recommended: NDArray[np.int64], targets: csr_matrix) -> NDArray[np.float64]:
-    """Return 1 where a recommended item is a target, else 0."""
-    num_items = targets.shape[1]
+def _distinct_cells(targets: csr_matrix) -> NDArray[np.int64]:
+    """Return row × width + column of each cell, a cell that is stored twice once."""
     coo = targets.tocoo()
-    wanted = coo.row.astype(np.int64) * num_items + coo.col
+    return np.unique(coo.row.astype(np.int64) * targets.shape[1] + coo.col)
+
+
+def _hits(
+    recommended: NDArray[np.int64], wanted: NDArray[np.int64], num_items: int
+) -> NDArray[np.float64]:
+    """Return 1 where a recommended item is a target, else 0."""
     offered = np.arange(len(recommended))[:, None] * num_items + recommended
     return (np.isin(offered, wanted) & (recommended >= 0)).astype(np.float64)
 
