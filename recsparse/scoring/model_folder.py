@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load_file as load_arrays
 from safetensors.numpy import save_file as save_arrays
@@ -145,7 +146,7 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _history_arrays(history: csr_matrix) -> dict[str, np.ndarray[Any, Any]]:
+def _history_arrays(history: csr_matrix) -> dict[str, NDArray[Any]]:
     return {
         "indptr": history.indptr.astype(np.int64),
         "indices": history.indices.astype(np.int64),
@@ -154,6 +155,6 @@ def _history_arrays(history: csr_matrix) -> dict[str, np.ndarray[Any, Any]]:
     }
 
 
-def _history_matrix(arrays: dict[str, np.ndarray[Any, Any]]) -> csr_matrix:
+def _history_matrix(arrays: dict[str, NDArray[Any]]) -> csr_matrix:
     shape = tuple(arrays["shape"].tolist())
     return csr_matrix((arrays["data"], arrays["indices"], arrays["indptr"]), shape=shape)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from recsparse.config import LogConfig
 from recsparse.datasets.dataset_folder import DESCRIPTION, load_dataset
@@ -51,12 +52,12 @@ def _figures(rows: pa.Table) -> dict[str, Any]:
     }
 
 
-def _row_counts(rows: pa.Table, column: str) -> np.ndarray[Any, np.dtype[np.int64]]:
+def _row_counts(rows: pa.Table, column: str) -> NDArray[np.int64]:
     counts = rows[column].combine_chunks().value_counts().field("counts")
     return np.sort(counts.to_numpy(zero_copy_only=False))[::-1]
 
 
-def _head_share(counts: np.ndarray[Any, np.dtype[np.int64]]) -> float:
+def _head_share(counts: NDArray[np.int64]) -> float:
     head = counts[: max(1, len(counts) // 10)]
     return float(head.sum() / counts.sum()) if len(counts) else 0.0
 

@@ -127,7 +127,8 @@ def _track(
 ) -> None:
     """Put the test metrics into each model's own run, and the report into a run of its own."""
     for name, result in results.items():
-        metrics = {f"test_{metric}": value for metric, value in result.mean().items()}
+        figures = {**result.mean(), **result.coverage}
+        metrics = {f"test_{metric}": value for metric, value in figures.items()}
         log_to_run(config.tracking, beside, str(described[name].get("run_id")), metrics)
     if out is None:
         return
