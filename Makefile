@@ -17,6 +17,9 @@ setup: .venv/ready
 	@$(MAKE) --no-print-directory compiler
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "recsparse needs Python 3.11 or newer, but $(PYTHON) is older; pass another, as in make setup PYTHON=python3.12" >&2; exit 2; }
+	@$(PYTHON) -c 'import os, sys, sysconfig; sys.exit(not os.path.exists(sysconfig.get_path("include") + "/Python.h"))' || \
+	  { echo "setup compiles torch-scatter and needs Python's headers, but $(PYTHON) has no Python.h;" \
+	         "install them: 'apt install python3-dev' (Debian, Ubuntu), 'dnf install python3-devel' (Fedora)" >&2; exit 2; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --upgrade pip
 	$(BIN)/pip install --quiet --constraint constraints.txt torch setuptools wheel ninja
@@ -32,7 +35,7 @@ compiler:
 	       "'xcode-select --install' (macOS), or name yours, as in make setup CXX=clang++" >&2; exit 2; }
 
 demo: setup
-	@$(BIN)/python -m pipelines.demo --out $(OUT) $(if $(LOG),--log $(LOG)) $(if $(ITEMS),--items $(ITEMS))
+	@$(BIN)/python -m pipelines.demo --out "$(OUT)" $(if $(LOG),--log "$(LOG)") $(if $(ITEMS),--items "$(ITEMS)")
 
 test: setup
 	$(BIN)/python -m pytest -n auto --cov --cov-report=term $(TESTS)
@@ -53,4 +56,4 @@ docs: setup
 	$(BIN)/mkdocs build --strict
 
 ui: setup
-	$(BIN)/mlflow ui --backend-store-uri sqlite:///$(OUT)/mlflow.db
+	$(BIN)/mlflow ui --backend-store-uri "sqlite:///$(OUT)/mlflow.db"
