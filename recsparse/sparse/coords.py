@@ -32,11 +32,7 @@ def check_coords(
             f"coords must have {len(limits)} columns (the sample, then {len(limits) - 1} axes), "
             f"but got {coords.shape[1]}"
         )
-    if min(limits) < 0 or prod(limits) > _LARGEST_KEY:
-        raise InputError(
-            f"the sizes {limits} must not be negative and their product must fit 63 bits; "
-            "split the longest axis"
-        )
+    check_sizes(spatial_shape, batch_size)
     upper = torch.tensor(limits, device=coords.device)
     wrong = ((coords < 0) | (coords >= upper)).any(dim=1)
     if wrong.any():
@@ -44,6 +40,24 @@ def check_coords(
         raise InputError(
             f"coords must be non-negative and below {limits}, but {int(wrong.sum())} of "
             f"{len(coords)} rows are not; the first is coords[{first}] = {coords[first].tolist()}"
+        )
+
+
+def check_sizes(spatial_shape: Sequence[int], batch_size: int) -> None:
+    """Raise an error unless every cell of a grid can have a key of its own.
+
+    Args:
+        spatial_shape: Size of each axis.
+        batch_size: Number of samples.
+
+    Raises:
+        InputError: If a size is negative, or the grid has more cells than 63 bits can count.
+    """
+    sizes = [batch_size, *spatial_shape]
+    if min(sizes) < 0 or prod(sizes) > _LARGEST_KEY:
+        raise InputError(
+            f"the sizes {sizes} must not be negative and their product must fit 63 bits; "
+            "split the longest axis"
         )
 
 
@@ -126,7 +140,8 @@ def coalesce(
         [[[0, 0], [0, 1]], [[1.0], [2.0]]]
     """
     # A coordinate past its axis would have the key of another cell and be added to that one.
-    check_coords(coords, spatial_shape, int(coords[:, 0].max()) + 1 if len(coords) else 0)
+    num_samples = int(coords[:, 0].max().clamp(min=0)) + 1 if len(coords) else 0
+    check_coords(coords, spatial_shape, num_samples)
     keys, cell = ravel_coords(coords, spatial_shape).unique(return_inverse=True)
     summed = feats.new_zeros(len(keys), feats.shape[1]).index_add(0, cell, feats)
     return unravel_coords(keys, spatial_shape), summed

@@ -42,8 +42,7 @@ def sparse_conv(
     Raises:
         InputError: If channels, groups, taps and cells do not fit together.
     """
-    out_channels, group_channels = weight.shape[:2]
-    taps = weight.reshape(out_channels, group_channels, -1).movedim(2, 0)
+    taps = weight.flatten(2).movedim(2, 0)
     _check_sizes(feats, taps, kernel_map, groups)
     # (taps, groups, c_in / groups, c_out / groups): what each group of features is multiplied with
     by_group = taps.unflatten(1, (groups, -1)).transpose(2, 3)
@@ -161,7 +160,7 @@ def _gather_multiply_scatter(
         elif len(in_index):
             # Under one tap an output cell occurs at most once, so the order of adding is fixed.
             rows = feats.index_select(0, in_index)  # several times faster than feats[in_index]
-            out.index_add_(0, out_index, _multiply(rows, weight[tap]))
+            out.index_add_(0, out_index, _multiply(rows, weight[tap]).to(out.dtype))
     return out
 
 

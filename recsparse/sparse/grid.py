@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
 
-from recsparse.sparse.coords import ravel_coords
+from recsparse.sparse.coords import check_sizes, ravel_coords
 from recsparse.sparse.kernel_map import KernelMap, submanifold_kernel_map
 
 
@@ -15,8 +15,8 @@ from recsparse.sparse.kernel_map import KernelMap, submanifold_kernel_map
 class Grid:
     """Active cells, sorted and without repetition, and the kernel maps computed for them so far.
 
-    Tensors on one grid share its kernel maps. What is given here is trusted; `sparse_tensor` sorts
-    and checks.
+    Tensors on one grid share its kernel maps. The coordinates given here are trusted;
+    `sparse_tensor` sorts and checks them. More cells than 63 bits can count raise `InputError`.
 
     Attributes:
         coords: One row a cell: the sample, then one coordinate an axis; sorted, each cell once.
@@ -30,6 +30,10 @@ class Grid:
     _kernel_maps: dict[tuple[tuple[int, ...], tuple[int, ...]], KernelMap] = field(
         default_factory=dict, init=False
     )
+
+    def __post_init__(self) -> None:
+        # Past 63 bits two cells would share a key, and neighbours would be wrong without a word.
+        check_sizes(self.spatial_shape, self.batch_size)
 
     @property
     def num_cells(self) -> int:
