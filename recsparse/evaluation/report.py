@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from scipy.stats import ttest_rel
+from scipy.stats import t as student_t
 
 from recsparse.atomic import atomic_folder
 from recsparse.errors import InputError
@@ -54,22 +54,19 @@ def significance_table(
     Raises:
         InputError: If the reference or the metric is unknown, or the users differ.
     """
-    if reference not in results or metric not in results[reference].per_user:
-        raise InputError(f"there must be a result {reference!r} with the metric {metric!r}")
-    own = results[reference].per_user[metric]
+    own = _values(results, reference, metric)
     rows = {}
-    for model, result in results.items():
-        other = result.per_user[metric]
-        if len(other) != len(own):
+    for model in results:
+        other = _values(results, model, metric)
+        if not np.array_equal(np.isnan(own), np.isnan(other)):
             raise InputError(
-                f"results must be on the same users, but {model} has {len(other)} and {reference} "
-                f"{len(own)}"
+                f"results must be on the same users, but {model} and {reference} are not; "
+                "evaluate both on one part"
             )
         if model != reference:
             rows[model] = _paired(own - other)
-    table = pd.DataFrame.from_dict(
-        rows, orient="index", columns=["difference", "standard error", "p"]
-    )
+    columns = ["difference", "standard error", "p"]
+    table = pd.DataFrame.from_dict(rows, orient="index", columns=columns, dtype=np.float64)
     table["p"] = holm(table["p"].to_numpy())
     return table.rename_axis(f"{reference} over")
 
@@ -122,21 +119,27 @@ def write_report(
 ) -> None:
     """Write a comparison: `report.md`, its tables in Parquet, and a picture.
 
-    `comparison.parquet` has a model a row, `metrics.parquet` a model and user a row.
+    `comparison.parquet` has a model a row, `metrics.parquet` a model and user a row, where
+    `user_index` counts the users of the part from 0. The picture and the significance are of the
+    reference's first metric.
 
     Args:
         folder: Where to write; an older report is replaced in one step.
         results: One result a model, all on the same users.
         table: What `comparison_table` made of them, and any further columns.
         reference: The model that the others are tested against.
+
+    Raises:
+        InputError: If the reference is unknown, or the users differ.
     """
+    if reference not in results:
+        raise InputError(f"there must be a result of {reference!r}, but there are {[*results]}")
     metric = next(iter(results[reference].per_user))
     tested = significance_table(results, reference, metric)
-    per_user = pd.concat(
-        [pd.DataFrame(result.per_user).assign(model=model) for model, result in results.items()]
-    )
+    per_user = {model: pd.DataFrame(result.per_user) for model, result in results.items()}
     with atomic_folder(folder) as aside:
-        per_user.to_parquet(aside / "metrics.parquet", index=False)
+        stacked = pd.concat(per_user, names=["model", "user_index"]).reset_index()
+        stacked.to_parquet(aside / "metrics.parquet", index=False)
         table.reset_index().to_parquet(aside / COMPARISON, index=False)
         plot_comparison(results, metric).savefig(aside / "comparison.png", dpi=120)
         text = (
@@ -148,13 +151,24 @@ def write_report(
         (aside / "report.md").write_text(text, encoding="utf-8")
 
 
+def _values(results: Mapping[str, RankingResult], model: str, metric: str) -> np.ndarray:
+    if model not in results or metric not in results[model].per_user:
+        raise InputError(f"there must be a result {model!r} with the metric {metric!r}")
+    return results[model].per_user[metric]
+
+
 def _paired(difference: np.ndarray) -> list[float]:
+    """Return the mean difference, its standard error, and the p-value of a paired t-test."""
     known = difference[~np.isnan(difference)]
     if len(known) < 2:
         return [float(known.mean()) if len(known) else float("nan"), float("nan"), float("nan")]
-    error = float(known.std(ddof=1) / np.sqrt(len(known)))
-    p_value = float(ttest_rel(known, np.zeros_like(known)).pvalue) if error > 0 else 1.0
-    return [float(known.mean()), error, p_value]
+    mean, error = known.mean(), known.std(ddof=1) / np.sqrt(len(known))
+    if not known.any():
+        return [0.0, 0.0, 1.0]
+    # By hand, since scipy's test warns where the differences are all but equal.
+    with np.errstate(divide="ignore"):
+        p_value = 2 * student_t.sf(abs(mean) / error, df=len(known) - 1)
+    return [float(mean), float(error), float(p_value)]
 
 
 def _markdown(table: pd.DataFrame) -> str:
@@ -162,5 +176,9 @@ def _markdown(table: pd.DataFrame) -> str:
     header = [str(table.index.name), *map(str, table.columns)]
     lines = ["| " + " | ".join(header) + " |", "|" + " --- |" * len(header)]
     for name, *values in table.itertuples():
-        lines.append("| " + " | ".join([str(name), *(f"{value:.4g}" for value in values)]) + " |")
+        lines.append("| " + " | ".join([str(name), *map(_cell, values)]) + " |")
     return "\n".join(lines)
+
+
+def _cell(value: int | float) -> str:
+    return f"{value:,}" if isinstance(value, int | np.integer) else f"{value:.4g}"

@@ -68,12 +68,12 @@ def train(
     """
     config, out = config or Config(), Path(out)
     data = load_dataset(dataset)
-    epochs: list[Mapping[str, float]] = []
+    epochs: dict[int, Mapping[str, float]] = {}
     with start_run(config.tracking, out.parent, config.model.kind) as run:
         _log_inputs(run, data, dataset, config)
 
         def on_epoch(epoch: int, metrics: Mapping[str, float]) -> None:
-            epochs.append(metrics)
+            epochs[epoch] = metrics
             run.log_metrics(metrics, step=epoch)
 
         plan = FitPlan(
@@ -155,7 +155,10 @@ def _log_inputs(run: Run, data: Dataset, source: str | Path, config: Config) -> 
 
 
 def _log_outputs(
-    run: Run, validation: Mapping[str, float], fit_seconds: float, epochs: list[Mapping[str, float]]
+    run: Run,
+    validation: Mapping[str, float],
+    fit_seconds: float,
+    epochs: Mapping[int, Mapping[str, float]],
 ) -> None:
     run.log_metrics({f"validation_{name}": value for name, value in validation.items()})
     run.log_metrics({"fit_seconds": fit_seconds})

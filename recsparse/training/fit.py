@@ -1,7 +1,9 @@
 """Fitting any model: linear ones by themselves, networks with Lightning."""
 
+import logging
 import shutil
 import tempfile
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -30,6 +32,8 @@ from recsparse.training.module import (
 )
 
 OnEpoch = Callable[[int, Mapping[str, float]], None]
+
+_LIGHTNING = ("pytorch_lightning", "lightning_fabric")
 
 
 @dataclass(frozen=True)
@@ -77,7 +81,9 @@ def fit_model(
     def optimise(
         network: nn.Module, rows: csr_matrix, validate_network: Callable[[], float] | None
     ) -> None:
-        module = HiddenCellsModule(network, plan.training, cell_dropout, validate_network)
+        module = HiddenCellsModule(
+            network, plan.training, cell_dropout, validate_network, plan.seed
+        )
         optimise_network(module, rows, plan)
 
     extras = FitExtras(seed=plan.seed, validate=validate, item_words=item_words, optimise=optimise)
@@ -95,8 +101,7 @@ def optimise_network(module: HiddenCellsModule, interactions: csr_matrix, plan: 
         interactions: Users × items.
         plan: Settings of the training.
     """
-    pl.seed_everything(plan.seed, verbose=False)
-    with _checkpoint_folder(plan) as folder:
+    with _checkpoint_folder(plan) as folder, _quiet_lightning():
         last = folder / "last.ckpt"
         saver = _saver(folder, monitored=module.validate is not None)
         trainer = _trainer(module, plan, saver)
@@ -120,6 +125,22 @@ def _checkpoint_folder(plan: FitPlan) -> Iterator[Path]:
     plan.checkpoints.mkdir(parents=True, exist_ok=True)
     yield plan.checkpoints
     shutil.rmtree(plan.checkpoints)
+
+
+@contextmanager
+def _quiet_lightning() -> Iterator[None]:
+    """Keep Lightning's tips and warnings back: they are about settings that are made here."""
+    loggers = [logging.getLogger(name) for name in _LIGHTNING]
+    levels = [logger.level for logger in loggers]
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module="|".join(_LIGHTNING))
+        for logger in loggers:
+            logger.setLevel(logging.ERROR)
+        try:
+            yield
+        finally:
+            for logger, level in zip(loggers, levels, strict=True):
+                logger.setLevel(level)
 
 
 def _saver(folder: Path, monitored: bool) -> ModelCheckpoint:

@@ -25,7 +25,7 @@ def masked_softmax_loss(
         weights: Non-negative weight of each target.
 
     Returns:
-        The weighted mean of the negative log-probabilities; zero where there is no target.
+        The weighted mean of the negative log-probabilities; zero where no target has any weight.
 
     Raises:
         InputError: If the number of weights and of targets differ.
@@ -45,4 +45,5 @@ def masked_softmax_loss(
         return logits.sum() * 0.0
     masked = logits.index_put((kept[:, 0], kept[:, 1]), logits.new_tensor(-torch.inf))
     log_probability = masked.log_softmax(dim=1)[targets[:, 0], targets[:, 1]]
-    return -(weights * log_probability).sum() / weights.sum()
+    total = weights.sum().clamp(min=torch.finfo(weights.dtype).tiny)
+    return -(weights * log_probability).sum() / total
