@@ -4,7 +4,7 @@ import logging
 import shutil
 import tempfile
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,7 +43,7 @@ class FitPlan:
     Attributes:
         training: Settings of the gradient training.
         seed: Of every random choice.
-        checkpoints: Folder for the training's state; None keeps it in memory only.
+        checkpoints: Folder for the training's state; None keeps it in a temporary one.
         resume: Go on from the last checkpoint in that folder.
         progress: Show a progress bar.
         on_epoch: Called with the epoch's number (from 0) and its metrics.
@@ -102,15 +102,17 @@ def optimise_network(module: HiddenCellsModule, interactions: csr_matrix, plan: 
         plan: Settings of the training.
     """
     with _checkpoint_folder(plan) as folder, _quiet_lightning():
-        last = folder / "last.ckpt"
-        saver = _saver(folder, monitored=module.validate is not None)
-        trainer = _trainer(module, plan, saver)
+        last, best = _saver(folder, "last"), _saver(folder, "best", VALIDATION_METRIC)
+        # The last state holds what is known of the best, so it has to be saved after it.
+        savers = [last] if module.validate is None else [best, last]
         loader = row_batches(interactions, plan.training.batch_users, plan.seed)
-        trainer.fit(module, loader, ckpt_path=last if plan.resume and last.is_file() else None)
-        if saver.best_model_path:
+        resumed = plan.resume and (folder / "last.ckpt").is_file()
+        trainer = _trainer(module, plan, savers)
+        trainer.fit(module, loader, ckpt_path=folder / "last.ckpt" if resumed else None)
+        if best.best_model_path:
             # Lightning's own file of this very training; it never leaves this folder.
-            best = torch.load(saver.best_model_path, map_location="cpu", weights_only=False)
-            module.load_state_dict(best["state_dict"])
+            state = torch.load(best.best_model_path, map_location="cpu", weights_only=False)
+            module.load_state_dict(state["state_dict"])
     module.cpu()
 
 
@@ -143,19 +145,22 @@ def _quiet_lightning() -> Iterator[None]:
                 logger.setLevel(level)
 
 
-def _saver(folder: Path, monitored: bool) -> ModelCheckpoint:
+def _saver(folder: Path, name: str, monitor: str | None = None) -> ModelCheckpoint:
+    """Save after each epoch, or after each that is the best so far by what is monitored."""
     return ModelCheckpoint(
         dirpath=folder,
-        monitor=VALIDATION_METRIC if monitored else None,
+        filename=name,
+        monitor=monitor,
         mode="max",
-        save_last=True,
         save_on_train_epoch_end=True,
         enable_version_counter=False,
     )
 
 
-def _trainer(module: HiddenCellsModule, plan: FitPlan, saver: ModelCheckpoint) -> pl.Trainer:
-    callbacks: list[Callback] = [saver]
+def _trainer(
+    module: HiddenCellsModule, plan: FitPlan, savers: Sequence[ModelCheckpoint]
+) -> pl.Trainer:
+    callbacks: list[Callback] = [*savers]
     if module.validate is not None:
         callbacks.append(
             EarlyStopping(

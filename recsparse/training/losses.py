@@ -11,7 +11,7 @@ def masked_softmax_loss(
     logits: Float[Tensor, "rows m"],
     kept: Int[Tensor, "n_kept 2"],
     targets: Int[Tensor, "n_targets 2"],
-    weights: Float[Tensor, " n_targets"],
+    weights: Float[Tensor, " n_weights"],
 ) -> Float[Tensor, ""]:
     """Return the softmax cross-entropy of hidden cells, where seen cells do not compete.
 

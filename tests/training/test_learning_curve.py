@@ -1,0 +1,36 @@
+from recsparse.training.learning_curve import plot_learning_curve
+
+
+def points(axes):
+    return axes.lines[0].get_xydata().tolist()
+
+
+def test_the_curve_shows_loss_and_quality_and_marks_the_best_epoch():
+    epochs = {
+        0: {"train_loss": 3.0, "validation_ndcg": 0.1},
+        1: {"train_loss": 2.0, "validation_ndcg": 0.3},
+        2: {"train_loss": 1.0, "validation_ndcg": 0.2},
+    }
+    loss_axes, quality_axes = plot_learning_curve(epochs).axes
+    assert points(loss_axes) == [[0, 3.0], [1, 2.0], [2, 1.0]]
+    assert points(quality_axes) == [[0, 0.1], [1, 0.3], [2, 0.2]]
+    assert list(quality_axes.lines[1].get_xdata()) == [1, 1]
+    assert quality_axes.get_title() == "best epoch 1: validation nDCG 0.3000"
+
+
+def test_a_resumed_training_goes_on_counting():
+    epochs = {7: {"train_loss": 3.0, "validation_ndcg": 0.1}, 8: {"train_loss": 2.0}}
+    loss_axes, quality_axes = plot_learning_curve(epochs).axes
+    assert points(loss_axes) == [[7, 3.0], [8, 2.0]]
+    assert points(quality_axes) == [[7, 0.1]]
+    assert quality_axes.get_title().startswith("best epoch 7:")
+
+
+def test_without_validation_there_is_the_loss_alone():
+    (axes,) = plot_learning_curve({0: {"train_loss": 3.0}, 1: {"train_loss": 2.0}}).axes
+    assert points(axes) == [[0, 3.0], [1, 2.0]]
+
+
+def test_no_epoch_gives_an_empty_picture():
+    (axes,) = plot_learning_curve({}).axes
+    assert points(axes) == []

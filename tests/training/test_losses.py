@@ -1,0 +1,89 @@
+import math
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from recsparse.errors import InputError
+from recsparse.training.losses import masked_softmax_loss
+
+
+def random_case(rows, items, seed):
+    """Logits, and every cell either kept, a target with a weight, or neither."""
+    generator = torch.Generator().manual_seed(seed)
+    logits = torch.randn(rows, items, generator=generator, dtype=torch.float64)
+    kind = torch.randint(0, 3, (rows, items), generator=generator)
+    targets = (kind == 1).nonzero()
+    weights = torch.rand(len(targets), generator=generator, dtype=torch.float64) + 0.1
+    return logits, (kind == 0).nonzero(), targets, weights
+
+
+def loss_cell_by_cell(logits, kept, targets, weights):
+    seen = {tuple(cell) for cell in kept.tolist()}
+    total = 0.0
+    for (row, item), weight in zip(targets.tolist(), weights.tolist(), strict=True):
+        rivals = [
+            math.exp(logits[row, other])
+            for other in range(logits.shape[1])
+            if (row, other) not in seen
+        ]
+        total -= weight * math.log(math.exp(logits[row, item]) / sum(rivals))
+    return total / sum(weights.tolist()) if len(targets) else 0.0
+
+
+@given(st.integers(0, 4), st.integers(1, 6), st.integers(0, 99))
+def test_the_loss_is_that_of_a_loop_over_the_targets(rows, items, seed):
+    case = random_case(rows, items, seed)
+    assert masked_softmax_loss(*case).item() == pytest.approx(loss_cell_by_cell(*case))
+
+
+def test_equal_logits_leave_each_item_that_is_not_seen_the_same_chance():
+    logits = torch.zeros(1, 5)
+    loss = masked_softmax_loss(
+        logits, torch.tensor([[0, 1], [0, 2]]), torch.tensor([[0, 0]]), torch.ones(1)
+    )
+    assert loss.item() == pytest.approx(-math.log(1 / 3))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_gradient_is_right(seed):
+    logits, kept, targets, weights = random_case(3, 5, seed)
+    logits.requires_grad_()
+    assert torch.autograd.gradcheck(
+        lambda logits: masked_softmax_loss(logits, kept, targets, weights), logits
+    )
+
+
+def test_seen_items_get_no_gradient():
+    logits, kept, targets, weights = random_case(3, 5, seed=1)
+    logits.requires_grad_()
+    masked_softmax_loss(logits, kept, targets, weights).backward()
+    assert len(kept)
+    assert (logits.grad[kept[:, 0], kept[:, 1]] == 0).all()
+
+
+def test_a_row_that_has_seen_everything_harms_no_other():
+    logits = torch.zeros(2, 2, requires_grad=True)
+    kept = torch.tensor([[0, 0], [0, 1]])
+    loss = masked_softmax_loss(logits, kept, torch.tensor([[1, 0]]), torch.ones(1))
+    loss.backward()
+    assert loss.item() == pytest.approx(-math.log(1 / 2))
+    assert logits.grad.tolist() == [[0, 0], [1 / 2 - 1, 1 / 2]]
+
+
+@pytest.mark.parametrize("num_targets", [0, 2])
+def test_targets_without_weight_give_a_loss_and_a_gradient_of_zero(num_targets):
+    logits = torch.randn(2, 3, requires_grad=True)
+    targets = torch.tensor([[0, 1], [1, 2]])[:num_targets]
+    kept = torch.zeros(0, 2, dtype=torch.int64)
+    loss = masked_softmax_loss(logits, kept, targets, torch.zeros(num_targets))
+    loss.backward()
+    assert loss.item() == 0
+    assert (logits.grad == 0).all()
+
+
+def test_a_missing_weight_is_refused():
+    cells = torch.tensor([[0, 1]])
+    with pytest.raises(InputError, match="one entry a target, but got 2 for 1"):
+        masked_softmax_loss(torch.zeros(1, 3), cells[:0], cells, torch.ones(2))
