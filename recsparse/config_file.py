@@ -35,6 +35,32 @@ def load_config(path: str | Path | None = None, overrides: Sequence[str] = ()) -
     return parse_config(values, source=str(path) if path is not None else "--set")
 
 
+def parse_space(tries: Sequence[str]) -> dict[str, list[Any]]:
+    """Read what a search shall try.
+
+    Args:
+        tries: Assignments of lists, in TOML's value syntax.
+
+    Returns:
+        The values of each key.
+
+    Raises:
+        ConfigError: If an assignment is none, or assigns something else than a list.
+
+    Example:
+        >>> parse_space(["factors=[32, 64]"])
+        {'factors': [32, 64]}
+    """
+    space: dict[str, list[Any]] = {}
+    for text in tries:
+        key, _, value = text.partition("=")
+        values = _toml_value(value.strip())
+        if not key.strip() or not isinstance(values, list):
+            raise ConfigError(f"--try must look like factors=[32, 64], but got {text!r}")
+        space[key.strip()] = values
+    return space
+
+
 def parse_config(values: dict[str, Any], source: str = "configuration") -> Config:
     """Check a nested dictionary of settings.
 

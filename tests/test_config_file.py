@@ -1,7 +1,7 @@
 import pytest
 
 from recsparse.config import Config, EASEConfig, SparseGridConfig
-from recsparse.config_file import load_config, parse_config
+from recsparse.config_file import load_config, parse_config, parse_space
 from recsparse.errors import ConfigError, MissingFileError
 
 
@@ -69,3 +69,14 @@ def test_a_file_that_is_no_toml_is_named(tmp_path):
 def test_a_configuration_survives_its_own_dump():
     config = load_config(overrides=["model.kind=ials", "text.columns=['title']"])
     assert parse_config(config.model_dump(mode="json")) == config
+
+
+def test_a_search_space_lists_the_values_of_each_key() -> None:
+    tries = ["factors=[32, 64]", 'kind = ["a"]']
+    assert parse_space(tries) == {"factors": [32, 64], "kind": ["a"]}
+
+
+@pytest.mark.parametrize("text", ["factors", "factors=32", "=[1]", "factors=[1"])
+def test_a_search_space_without_a_list_is_refused(text: str) -> None:
+    with pytest.raises(ConfigError, match="--try must look like"):
+        parse_space([text])

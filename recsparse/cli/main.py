@@ -23,7 +23,7 @@ from recsparse.cli.options import (
     UnknownIds,
 )
 from recsparse.cli.terminal import TerminalReporter, show_frame, show_json, show_pairs
-from recsparse.config_file import load_config
+from recsparse.config_file import load_config, parse_space
 from recsparse.errors import RecsparseError
 
 FAILED, BAD_INPUT = 1, 2
@@ -178,6 +178,10 @@ def recommend(
 def tune(
     dataset: DatasetPath,
     out: OutPath,
+    tries: Annotated[
+        list[str] | None,
+        typer.Option("--try", help="Values of one setting of the model, as in factors=[32, 64]."),
+    ] = None,
     config: ConfigPath = None,
     overrides: Overrides = None,
     as_json: AsJson = False,
@@ -186,7 +190,8 @@ def tune(
     from recsparse.stages.tune import tune as stage
 
     settings = load_config(config, overrides or [])
-    result = stage(dataset, settings, out, reporter=TerminalReporter())
+    space = parse_space(tries) if tries else None
+    result = stage(dataset, settings, out, space, TerminalReporter())
     if as_json:
         show_json(result.trials.to_dict("records"))
     else:
