@@ -1,13 +1,15 @@
 """Batch jobs: scores of candidate pairs and top-k lists, from Parquet to Parquet, part by part."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.dataset as ds
+from numpy.typing import NDArray
 
 from recsparse.config import OnUnknown
 from recsparse.datasets.parquet import parquet_dataset, require_columns
@@ -55,23 +57,24 @@ def score_candidates(
 
     Raises:
         SchemaError: If an id column is missing, or there is a `score` column already.
-        InputError: If there are no rows.
+        InputError: If there are no rows, a file is damaged, or ids are unknown and `on_unknown` is
+            `error`; no part is left behind then.
     """
     options = options or BatchOptions()
     source = parquet_dataset(candidates)
     _check_candidates(source, candidates)
-    output = PartedOutput(
-        out, _job("score", source, model_name, options.rows_per_part, options.on_unknown)
-    )
+    settings = (options.rows_per_part, options.on_unknown, model_name, _known(trained))
+    output = PartedOutput(out, _job("score", _file_states(source), *settings))
     total = 0
-    for part, table in enumerate(rechunk(source.to_batches(), options.rows_per_part)):
-        if not output.is_done(part):
-            scores = pa.array(trained.score(table, options.on_unknown), from_pandas=True)
-            output.write(part, table.append_column("score", scores))
-        total += table.num_rows
-        _report(options.on_part, total)
-    if total == 0:
-        raise InputError(f"the candidates must have rows, but {candidates} has none")
+    with _no_parts_of_bad_input(output):
+        for part, table in enumerate(rechunk(_batches(source), options.rows_per_part)):
+            if not output.is_done(part):
+                scores = pa.array(trained.score(table, options.on_unknown), from_pandas=True)
+                output.write(part, table.append_column("score", scores))
+            total += table.num_rows
+            _report(options.on_part, total)
+        if total == 0:
+            raise InputError(f"the candidates must have rows, but {candidates} has none")
     output.publish()
     return total
 
@@ -98,7 +101,8 @@ def recommend_users(
         The number of users.
 
     Raises:
-        InputError: If there are no users, or k is below 1.
+        InputError: If there are no users, k is below 1, or users are unknown and `on_unknown` is
+            `error`; no part is left behind then.
     """
     options = options or BatchOptions()
     if k < 1:
@@ -106,16 +110,14 @@ def recommend_users(
     wanted = trained.users.ids if users is None else users
     if len(wanted) == 0:
         raise InputError("recommend needs at least one user, but got none; pass users with ids")
-    digest = hashlib.sha256(repr(wanted.to_pylist()).encode()).hexdigest()
-    job = _fingerprint(
-        "recommend", digest, model_name, k, options.rows_per_part, options.on_unknown
-    )
-    output = PartedOutput(out, job)
+    settings = (k, options.rows_per_part, options.on_unknown, model_name, _known(trained))
+    output = PartedOutput(out, _job("recommend", _digest(wanted), *settings))
     users_per_part = max(1, options.rows_per_part // k)
-    for part, rows in enumerate(slices(len(wanted), users_per_part)):
-        if not output.is_done(part):
-            output.write(part, _recommendations(trained, wanted[rows], k, options.on_unknown))
-        _report(options.on_part, rows.stop)
+    with _no_parts_of_bad_input(output):
+        for part, rows in enumerate(slices(len(wanted), users_per_part)):
+            if not output.is_done(part):
+                output.write(part, _recommendations(trained, wanted[rows], k, options.on_unknown))
+            _report(options.on_part, rows.stop)
     output.publish()
     return len(wanted)
 
@@ -132,10 +134,12 @@ def read_ids(path: str | Path, column: str) -> pa.Array:
 
     Raises:
         SchemaError: If there is no such column.
+        InputError: If a file is damaged.
     """
     source = parquet_dataset(path)
     require_columns(source, path, [column])
-    return source.to_table(columns=[column])[column].unique()
+    with _damage_as_input_error(source):
+        return source.to_table(columns=[column])[column].unique()
 
 
 def _recommendations(
@@ -153,15 +157,63 @@ def _check_candidates(source: ds.Dataset, path: str | Path) -> None:
         )
 
 
-def _job(kind: str, source: ds.Dataset, *settings: Any) -> dict[str, str]:
-    files = [
+def _batches(source: ds.Dataset) -> Iterator[pa.RecordBatch]:
+    with _damage_as_input_error(source):
+        yield from source.to_batches()
+
+
+@contextmanager
+def _damage_as_input_error(source: ds.Dataset) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, pa.ArrowException) as error:
+        raise InputError(
+            f"Parquet files must be complete, but reading {source.files[0]} and the others failed: "
+            f"{error}; copy or write them again"
+        ) from error
+
+
+@contextmanager
+def _no_parts_of_bad_input(output: PartedOutput) -> Iterator[None]:
+    """Keep the parts of a job that was killed, but not of one that can never be finished.
+
+    Args:
+        output: The job's output.
+
+    Yields:
+        Nothing.
+
+    Raises:
+        InputError: The one from within.
+    """
+    try:
+        yield
+    except InputError:
+        output.discard()
+        raise
+
+
+def _file_states(source: ds.Dataset) -> list[tuple[str, int, int]]:
+    return [
         (str(file), Path(file).stat().st_size, Path(file).stat().st_mtime_ns)
         for file in source.files
     ]
-    return _fingerprint(kind, files, *settings)
 
 
-def _fingerprint(kind: str, *settings: Any) -> dict[str, str]:
+def _known(trained: TrainedModel) -> str:
+    """Return what tells the histories from which the model scores from others."""
+    history = trained.history
+    return _digest(trained.users.ids, history.indptr, history.indices, history.data)
+
+
+def _digest(ids: pa.Array, *arrays: NDArray[Any]) -> str:
+    content = hashlib.sha256(repr(ids.to_pylist()).encode())
+    for array in arrays:
+        content.update(array.tobytes())
+    return content.hexdigest()
+
+
+def _job(kind: str, *settings: Any) -> dict[str, str]:
     return {"kind": kind, "sha256": hashlib.sha256(repr(settings).encode()).hexdigest()}
 
 

@@ -8,11 +8,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError
 from safetensors.numpy import load_file as load_arrays
-from safetensors.numpy import save_file as save_arrays
+from safetensors.numpy import save as array_bytes
 from safetensors.torch import load_file as load_tensors
-from safetensors.torch import save_file as save_tensors
+from safetensors.torch import save as tensor_bytes
 from scipy.sparse import csr_matrix
 
 from recsparse.atomic import atomic_folder
@@ -21,7 +20,7 @@ from recsparse.datasets.vocabulary import Vocabulary
 from recsparse.errors import MissingFileError, ModelFolderError
 from recsparse.models.registry import MODEL_CLASSES
 from recsparse.scoring.trained import TrainedModel
-from recsparse.toml_file import write_toml
+from recsparse.toml_file import to_toml
 
 FORMAT_VERSION = 1
 DESCRIPTION = "model.toml"
@@ -46,9 +45,11 @@ def save_model(
         OutputError: If the disk is full.
     """
     with atomic_folder(folder) as aside:
+        # safetensors' own save_file makes files that only their owner may read, and hides a full
+        # disk in an error of its own.
         state = {name: value.contiguous() for name, value in trained.model.state().items()}
-        save_tensors(state, aside / WEIGHTS)
-        save_arrays(_history_arrays(trained.history), aside / HISTORY)
+        (aside / WEIGHTS).write_bytes(tensor_bytes(state))
+        (aside / HISTORY).write_bytes(array_bytes(_history_arrays(trained.history)))
         trained.users.save(aside / USERS)
         trained.items.save(aside / ITEMS)
         description = {
@@ -58,9 +59,12 @@ def save_model(
             "num_items": len(trained.items),
             "model": trained.model.config.model_dump(mode="json"),
             "training": training or {},
-            "sha256": {name: _sha256(aside / name) for name in FILES},
         }
-        write_toml(aside / DESCRIPTION, description)
+        checksums = {name: _sha256(aside / name) for name in FILES}
+        text = to_toml(description)
+        checksums[DESCRIPTION] = _text_sha256(text)
+        text += to_toml({"sha256": checksums})
+        (aside / DESCRIPTION).write_text(text, encoding="utf-8")
 
 
 def load_model(folder: str | Path) -> TrainedModel:
@@ -81,16 +85,11 @@ def load_model(folder: str | Path) -> TrainedModel:
     for name in FILES:
         _check_file(folder / name, description["sha256"][name])
     config = parse_config({"model": description["model"]}, source=str(folder / DESCRIPTION)).model
-    try:
-        state = load_tensors(folder / WEIGHTS)
-        arrays = load_arrays(folder / HISTORY)
-    except SafetensorError as error:
-        raise ModelFolderError(f"{folder} must hold readable weights, but {error}") from error
     return TrainedModel(
-        model=MODEL_CLASSES[config.kind].from_state(config, state),
+        model=MODEL_CLASSES[config.kind].from_state(config, load_tensors(folder / WEIGHTS)),
         users=Vocabulary.load(folder / USERS),
         items=Vocabulary.load(folder / ITEMS),
-        history=_history_matrix(arrays),
+        history=_history_matrix(load_arrays(folder / HISTORY)),
     )
 
 
@@ -105,14 +104,15 @@ def read_description(folder: str | Path) -> dict[str, Any]:
 
     Raises:
         MissingFileError: If there is no such folder.
-        ModelFolderError: If it is no model folder, or one of another version.
+        ModelFolderError: If it is no model folder, one of another version, or damaged.
     """
     folder = Path(folder)
     path = folder / DESCRIPTION
     if not folder.is_dir():
         raise MissingFileError(f"the model must be a folder, but there is none at {folder}")
     try:
-        description = tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        description = tomllib.loads(text)
         found, checksums = description["format_version"], description["sha256"]
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, KeyError) as error:
         raise ModelFolderError(
@@ -125,8 +125,12 @@ def read_description(folder: str | Path) -> dict[str, Any]:
             f"recsparse {description.get('recsparse_version')}); train it again, or install that "
             "version"
         )
-    if set(checksums) != set(FILES):
-        raise ModelFolderError(f"{path} must list the checksums of {', '.join(FILES)}")
+    found = _text_sha256(text.partition("[sha256]")[0])
+    if set(checksums) != {*FILES, DESCRIPTION} or checksums[DESCRIPTION] != found:
+        raise ModelFolderError(
+            f"{path} must be as it was written, but it is damaged; copy the folder again, or train "
+            "again"
+        )
     return description
 
 
@@ -139,6 +143,10 @@ def _check_file(path: Path, expected: str) -> None:
             f"{path} must be as it was written (sha256 {expected[:12]}…), but it is damaged "
             f"(sha256 {found[:12]}…); copy the folder again, or train again"
         )
+
+
+def _text_sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _sha256(path: Path) -> str:

@@ -1,5 +1,6 @@
 """Parquet outputs written part by part; a killed job goes on with the first part not yet there."""
 
+import shutil
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from recsparse.atomic import atomic_file, publish_folder
+from recsparse.errors import OutputError
 from recsparse.toml_file import write_toml
 
 _MANIFEST = "job.toml"
@@ -22,15 +24,18 @@ class PartedOutput:
     Args:
         out: The final file or folder.
         job: What the parts depend on; parts of another job are thrown away.
+
+    Raises:
+        OutputError: If there is a folder where a file has to go, or a file in place of a folder.
     """
 
     def __init__(self, out: str | Path, job: dict[str, str]) -> None:
         self.out = Path(out)
+        self.job = job
         self.folder = self.out.with_name(self.out.name + ".parts")
-        if not self._belongs_to(job):
-            _clear(self.folder)
-            self.folder.mkdir(parents=True)
-            write_toml(self.folder / _MANIFEST, job)
+        self._check_kind()
+        if not self._belongs_to_job():
+            self.discard()
 
     def is_done(self, part: int) -> bool:
         """Say whether a part is complete.
@@ -51,8 +56,11 @@ class PartedOutput:
             table: Its rows.
 
         Raises:
-            OutputError: If the disk is full.
+            OutputError: If the disk is full; the parts before it stay for the next try.
         """
+        if not (self.folder / _MANIFEST).is_file():
+            with atomic_file(self.folder / _MANIFEST) as aside:
+                write_toml(aside, self.job)
         with atomic_file(self._path(part)) as aside:
             pq.write_table(table, aside, compression="zstd")
 
@@ -62,15 +70,20 @@ class PartedOutput:
         Raises:
             OutputError: If the disk is full; the parts stay for the next try.
         """
-        if self.out.suffix == ".parquet":
+        if self._is_one_file():
             self._join_parts()
-            _clear(self.folder)
+            self.discard()
             return
-        (self.folder / _MANIFEST).unlink()
+        for other in set(self.folder.iterdir()) - set(self._parts()):
+            other.unlink()  # the job's description, and what a killed job was writing
         publish_folder(self.folder, self.out)
 
+    def discard(self) -> None:
+        """Throw away all parts, those of earlier jobs too."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
     def _join_parts(self) -> None:
-        parts = sorted(self.folder.glob("part-*.parquet"))
+        parts = self._parts()
         schema = pq.read_schema(parts[0])
         with (
             atomic_file(self.out) as aside,
@@ -79,14 +92,29 @@ class PartedOutput:
             for part in parts:
                 writer.write_table(pq.read_table(part))
 
-    def _path(self, part: int) -> Path:
-        return self.folder / f"part-{part:05d}.parquet"
+    def _parts(self) -> list[Path]:
+        return sorted(self.folder.glob("part-*.parquet"))
 
-    def _belongs_to(self, job: dict[str, str]) -> bool:
+    def _path(self, part: int) -> Path:
+        return self.folder / f"part-{part:08d}.parquet"
+
+    def _is_one_file(self) -> bool:
+        return self.out.suffix == ".parquet"
+
+    def _check_kind(self) -> None:
+        if self.out.exists() and self.out.is_dir() == self._is_one_file():
+            wanted, found = ("file", "folder") if self._is_one_file() else ("folder", "file")
+            raise OutputError(
+                f"{self.out} must be a {wanted}, but there is a {found}; an output is one file if "
+                "its name ends in .parquet, else a folder; give another name"
+            )
+
+    def _belongs_to_job(self) -> bool:
         try:
-            return tomllib.loads((self.folder / _MANIFEST).read_text(encoding="utf-8")) == job
-        except (OSError, tomllib.TOMLDecodeError):
+            found = tomllib.loads((self.folder / _MANIFEST).read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
             return False
+        return found == self.job
 
 
 def rechunk(batches: Iterator[pa.RecordBatch], rows: int) -> Iterator[pa.Table]:
@@ -108,10 +136,3 @@ def rechunk(batches: Iterator[pa.RecordBatch], rows: int) -> Iterator[pa.Table]:
             waiting = table[rows:].to_batches()
     if sum(map(len, waiting)):
         yield pa.Table.from_batches(waiting)
-
-
-def _clear(folder: Path) -> None:
-    for path in sorted(folder.glob("*")) if folder.is_dir() else []:
-        path.unlink()
-    if folder.is_dir():
-        folder.rmdir()

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,11 +19,20 @@ from mlflow.tracking import MlflowClient
 
 from recsparse.config import TrackingConfig
 from recsparse.errors import MissingFileError
+from recsparse.training.quiet import kept_environment, only_warnings
 
 logger = logging.getLogger(__name__)
 
 STORE = "mlflow.db"
 ARTIFACTS = "mlartifacts"
+_LOCAL_STORE = "sqlite:///"
+_URI_VARIABLE = "MLFLOW_TRACKING_URI"
+_NO_LINKS_VARIABLE = "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"
+# What MLflow warns of in each run, though nothing is wrong.
+_HINTS = (
+    "Hint: Inferred schema contains integer column",
+    "The specified dataset source can be interpreted in multiple ways",
+)
 MODEL_SCHEMES = ("runs:/", "models:/", "mlflow-artifacts:/")
 
 
@@ -36,8 +46,7 @@ def tracking_uri(config: TrackingConfig, beside: str | Path) -> str:
     Returns:
         An MLflow tracking address.
     """
-    local = f"sqlite:///{Path(beside).resolve() / STORE}"
-    return config.uri or os.environ.get("MLFLOW_TRACKING_URI") or local
+    return config.uri or os.environ.get(_URI_VARIABLE) or _local_uri(beside)
 
 
 @dataclass(frozen=True)
@@ -82,38 +91,19 @@ class Run:
         mlflow.log_input(from_pandas(frame, source=source, name=name), context=context)
 
     def log_config(self, config: Mapping[str, Any], name: str = "config.json") -> None:
-        """Record the whole configuration as a file.
-
-        Args:
-            config: The nested settings.
-            name: Name of the artifact.
-        """
+        """Record the whole configuration as an artifact of that name."""
         mlflow.log_dict(dict(config), name)
 
     def log_figure(self, figure: Figure, name: str) -> None:
-        """Record a picture.
-
-        Args:
-            figure: A matplotlib figure.
-            name: Name of the artifact, ending in .png.
-        """
+        """Record a picture as an artifact whose name ends in .png."""
         mlflow.log_figure(figure, name)
 
     def log_table(self, table: pd.DataFrame, name: str) -> None:
-        """Record a table that MLflow shows.
-
-        Args:
-            table: Its rows.
-            name: Name of the artifact, ending in .json.
-        """
+        """Record a table, which MLflow shows, as an artifact whose name ends in .json."""
         mlflow.log_table(table, name)
 
     def log_file(self, path: str | Path) -> None:
-        """Record a file as it is.
-
-        Args:
-            path: The file.
-        """
+        """Record a file as it is, under its own name."""
         mlflow.log_artifact(str(path))
 
     def log_model(
@@ -137,6 +127,7 @@ class Run:
             loader_module="recsparse.scoring.pyfunc",
             data_path=str(folder),
             signature=infer_signature(*example),
+            input_example=example[0],
             pip_requirements=["recsparse"],
             registered_model_name=register_as,
         )
@@ -161,13 +152,13 @@ def start_run(
         The active run.
     """
     uri = tracking_uri(config, beside)
-    mlflow.set_tracking_uri(uri)
-    joined = os.environ.get("MLFLOW_RUN_ID")
-    experiment_id = None if joined else _experiment(config.experiment, uri, beside)
-    with mlflow.start_run(
-        run_id=joined, experiment_id=experiment_id, run_name=name, tags=dict(tags or {})
-    ) as active:
-        yield Run(active.info.run_id, uri)
+    with _quiet_store(uri):
+        joined = os.environ.get("MLFLOW_RUN_ID")
+        experiment_id = None if joined else _experiment(config.experiment, uri, beside)
+        with mlflow.start_run(
+            run_id=joined, experiment_id=experiment_id, run_name=name, tags=dict(tags or {})
+        ) as active:
+            yield Run(active.info.run_id, uri)
 
 
 def log_to_run(
@@ -183,12 +174,15 @@ def log_to_run(
         run_id: The run.
         metrics: Names and values.
     """
-    client = MlflowClient(tracking_uri(config, beside))
+    uri = tracking_uri(config, beside)
     try:
-        for name, value in metrics.items():
-            client.log_metric(run_id, _metric_name(name), float(value))
-    except mlflow.MlflowException:
-        logger.warning("run %s is not in this MLflow store; its metrics are not recorded", run_id)
+        _require_store(uri)
+        with _quiet_store(uri):
+            client = MlflowClient()
+            for name, value in metrics.items():
+                client.log_metric(run_id, _metric_name(name), float(value))
+    except (MissingFileError, mlflow.MlflowException):
+        logger.warning("run %s is not in %s; its metrics are not recorded", run_id, uri)
 
 
 def is_model_uri(address: str) -> bool:
@@ -216,13 +210,14 @@ def download_model(address: str, uri: str) -> Path:
     Raises:
         MissingFileError: If the store has no such model.
     """
-    mlflow.set_tracking_uri(uri)
+    _require_store(uri)
     try:
-        local = Path(mlflow.artifacts.download_artifacts(address))
-        data = mlflow.models.Model.load(str(local)).flavors["python_function"]["data"]
-    except (mlflow.MlflowException, OSError) as error:
+        with _quiet_store(uri):
+            local = Path(mlflow.artifacts.download_artifacts(address))
+            data = mlflow.models.Model.load(str(local)).flavors["python_function"]["data"]
+    except (mlflow.MlflowException, OSError, KeyError) as error:
         raise MissingFileError(
-            f"{address} must be a model in the MLflow store {uri}, but {error}; "
+            f"{address} must be a recsparse model in the MLflow store {uri}, but {error}; "
             "set MLFLOW_TRACKING_URI to the right store"
         ) from error
     return local / str(data)
@@ -239,23 +234,66 @@ def list_runs(uri: str, experiment: str) -> pd.DataFrame:
         One row a run: MLflow's columns (`run_id`, `status`, `metrics.…`, `params.…`, `tags.…`).
 
     Raises:
-        MissingFileError: If there is no such experiment in the store.
+        MissingFileError: If there is no such store, or no such experiment in it.
     """
-    mlflow.set_tracking_uri(uri)
-    if mlflow.get_experiment_by_name(experiment) is None:
-        known = ", ".join(sorted(found.name for found in mlflow.search_experiments())) or "none"
+    _require_store(uri)
+    with _quiet_store(uri):
+        if mlflow.get_experiment_by_name(experiment) is None:
+            known = ", ".join(sorted(found.name for found in mlflow.search_experiments()))
+            raise MissingFileError(
+                f"{uri} must hold the experiment {experiment!r}, but it holds {known or 'none'}"
+            )
+        return mlflow.search_runs(experiment_names=[experiment])
+
+
+@contextmanager
+def _quiet_store(uri: str) -> Iterator[None]:
+    """Use one store, and keep back what MLflow says of its tables, its hints and its links.
+
+    MLflow leaves the address in the environment, where the next job would take it for the user's.
+    """
+    with (
+        warnings.catch_warnings(),
+        only_warnings("mlflow", "alembic"),
+        kept_environment(_URI_VARIABLE, _NO_LINKS_VARIABLE),
+    ):
+        for hint in _HINTS:
+            warnings.filterwarnings("ignore", hint)
+        os.environ[_NO_LINKS_VARIABLE] = "true"
+        mlflow.set_tracking_uri(uri)
+        try:
+            yield
+        finally:
+            mlflow.set_tracking_uri(None)  # type: ignore[arg-type]
+
+
+def _require_store(uri: str) -> None:
+    """Refuse to look into a local file that is not there; MLflow would make an empty one.
+
+    Args:
+        uri: The store.
+
+    Raises:
+        MissingFileError: If there is no such file.
+    """
+    path = Path(uri.removeprefix(_LOCAL_STORE))
+    if uri.startswith(_LOCAL_STORE) and not path.is_file():
         raise MissingFileError(
-            f"{uri} must hold the experiment {experiment!r}, but it holds {known}"
+            f"there must be an MLflow store at {path}, but there is none; set MLFLOW_TRACKING_URI "
+            "to the right store"
         )
-    return mlflow.search_runs(experiment_names=[experiment])
+
+
+def _local_uri(beside: str | Path) -> str:
+    return f"{_LOCAL_STORE}{Path(beside).resolve() / STORE}"
 
 
 def _experiment(name: str, uri: str, beside: str | Path) -> str:
     found: Experiment | None = mlflow.get_experiment_by_name(name)
     if found is not None:
         return str(found.experiment_id)
-    local = uri == f"sqlite:///{Path(beside).resolve() / STORE}"
-    location = (Path(beside).resolve() / ARTIFACTS).as_uri() if local else None
+    is_local = uri == _local_uri(beside)
+    location = (Path(beside).resolve() / ARTIFACTS).as_uri() if is_local else None
     return str(mlflow.create_experiment(name, artifact_location=location))
 
 
