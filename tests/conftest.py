@@ -1,8 +1,10 @@
 """Fixtures shared by all tests."""
 
 import os
+import shutil
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import settings
 
@@ -19,3 +21,56 @@ def real_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no public data in {folder}; set RECSPARSE_TEST_DATA to a folder of them")
     return folder
+
+
+# The fixtures below import recsparse themselves: the run-time checks of shapes are set up only
+# after this file is read.
+
+
+@pytest.fixture(scope="session")
+def small_log(tmp_path_factory) -> Path:
+    """A folder with `log.parquet` and `items.parquet`: 40 users, 20 items, 400 rows."""
+    from recsparse.datasets.synthetic import synthetic_log
+
+    folder, log = tmp_path_factory.mktemp("log"), synthetic_log(40, 20, 400, seed=0)
+    pq.write_table(log.table, folder / "log.parquet")
+    pq.write_table(log.items, folder / "items.parquet")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def small_dataset(small_log, tmp_path_factory) -> Path:
+    """The dataset folder of `small_log`."""
+    from recsparse.stages.prepare import prepare
+
+    out = tmp_path_factory.mktemp("dataset") / "dataset"
+    prepare(small_log / "log.parquet", out, small_log / "items.parquet")
+    return out
+
+
+@pytest.fixture(scope="session")
+def empty_store(tmp_path_factory) -> Path:
+    """An MLflow store without runs; making one takes a second, copying one does not."""
+    from recsparse.config import TrackingConfig
+    from recsparse.training.tracking import start_run
+
+    folder = tmp_path_factory.mktemp("store")
+    with pytest.MonkeyPatch.context() as patch:
+        forget_mlflow(patch)
+        with start_run(TrackingConfig(experiment="template"), folder, "first"):
+            pass
+    return folder / "mlflow.db"
+
+
+@pytest.fixture
+def workplace(tmp_path, monkeypatch, empty_store) -> Path:
+    """An empty current folder with an MLflow store; nothing about MLflow in the environment."""
+    forget_mlflow(monkeypatch)
+    shutil.copy(empty_store, tmp_path / "mlflow.db")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def forget_mlflow(monkeypatch):
+    for name in ("MLFLOW_TRACKING_URI", "MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT_ID"):
+        monkeypatch.delenv(name, raising=False)

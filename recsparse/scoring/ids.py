@@ -13,6 +13,7 @@ from recsparse.errors import InputError, UnknownIdError, nearest
 Ids: TypeAlias = (
     Sequence[int] | Sequence[str] | NDArray[np.int64] | pd.Series | pa.Array | pa.ChunkedArray
 )
+Rows: TypeAlias = pd.DataFrame | pa.Table
 
 
 def as_array(ids: Ids) -> pa.Array:
@@ -23,61 +24,71 @@ def as_array(ids: Ids) -> pa.Array:
 
     Returns:
         The same ids in the same order.
+
+    Raises:
+        InputError: If they are of mixed types.
     """
     if isinstance(ids, pa.ChunkedArray):
         return ids.combine_chunks()
-    return ids if isinstance(ids, pa.Array) else pa.array(ids)
+    try:
+        return ids if isinstance(ids, pa.Array) else pa.array(ids)
+    except pa.ArrowException as error:
+        raise InputError(
+            f"ids must be integers alone or strings alone, but {error}; cast them"
+        ) from error
 
 
-def id_column(table: pa.Table, name: str) -> pa.Array:
-    """Return a column of a table of ids.
+def id_column(rows: Rows, name: str) -> pa.Array:
+    """Return a column of ids.
 
     Args:
-        table: Any table.
+        rows: Any rows.
         name: The column's name.
 
     Returns:
         The column as one array.
 
     Raises:
-        InputError: If there is no such column.
+        InputError: If there is no such column, or its ids are of mixed types.
     """
-    if name not in table.column_names:
+    names = _names(rows)
+    if name not in names:
         raise InputError(
             f"the table must have the column {name!r}, but it has "
-            f"{', '.join(table.column_names) or 'none'}; {nearest(name, table.column_names)}"
+            f"{', '.join(names) or 'none'}; {nearest(name, names)}"
         )
-    return as_array(table[name])
+    return as_array(rows[name])
 
 
-def weight_column(table: pa.Table) -> NDArray[np.float32]:
+def weight_column(rows: Rows) -> NDArray[np.float32]:
     """Return the weights of rows of interactions.
 
     Args:
-        table: Rows with an optional column `weight`.
+        rows: Rows with an optional column `weight`.
 
     Returns:
-        One weight a row, 1 where the table has none.
+        One weight a row, 1 where there is no such column.
+
+    Raises:
+        InputError: If a weight is negative, null or not finite.
     """
-    if "weight" in table.column_names:
-        return table["weight"].to_numpy().astype(np.float32)
-    return np.ones(table.num_rows, dtype=np.float32)
+    if "weight" not in _names(rows):
+        return np.ones(len(rows), dtype=np.float32)
+    weights: NDArray[np.float32] = rows["weight"].to_numpy().astype(np.float32)
+    bad = np.flatnonzero(~(np.isfinite(weights) & (weights >= 0)))
+    if len(bad):
+        raise InputError(
+            f"weights must be finite and not negative, but {len(bad)} of {len(weights)} are not; "
+            f"the first is row {bad[0]}: {weights[bad[0]]}; mend or drop those rows"
+        )
+    return weights
 
 
-def unique_users(history: pd.DataFrame | pa.Table) -> pa.Array:
-    """Return the users of some rows.
-
-    Args:
-        history: Rows with a column `user_id`.
-
-    Returns:
-        Each user once, in the order of first appearance.
-    """
-    column = history["user_id"]
-    return as_array(column if isinstance(history, pa.Table) else pa.array(column)).unique()
+def _names(rows: Rows) -> list[str]:
+    return [*map(str, rows.column_names if isinstance(rows, pa.Table) else rows.columns)]
 
 
-def refuse_unknown(name: str, ids: pa.Array | pa.ChunkedArray, index: NDArray[np.int64]) -> None:
+def refuse_unknown(name: str, ids: pa.Array, index: NDArray[np.int64]) -> None:
     """Raise an error if any id is unknown.
 
     Args:

@@ -18,11 +18,11 @@ from recsparse.evaluation.ranking import mask_seen, top_k
 from recsparse.models.base import Recommender
 from recsparse.scoring.ids import (
     Ids,
+    Rows,
     as_array,
     id_column,
     refuse_unknown,
     slices,
-    unique_users,
     weight_column,
 )
 
@@ -50,29 +50,27 @@ class TrainedModel:
     items: Vocabulary
     history: csr_matrix
 
-    def score(
-        self, pairs: pd.DataFrame | pa.Table, on_unknown: OnUnknown = "error"
-    ) -> NDArray[np.float32]:
+    def score(self, pairs: Rows, on_unknown: OnUnknown = "error") -> NDArray[np.float32]:
         """Score (user_id, item_id) pairs; scores compare items for one user, not users.
 
         Args:
             pairs: Columns `user_id` and `item_id`, others are ignored.
             on_unknown: For ids never seen: raise an `error`, give NaN (`null`), or let unknown
-                users have each item's share of all rows (`popularity`; unknown items stay NaN).
+                users have each item's share of all weight (`popularity`; unknown items stay NaN).
 
         Returns:
             One score a row, in the order of the rows.
 
         Raises:
             UnknownIdError: If an id is unknown and `on_unknown` is `error`.
+            InputError: If a column is missing, or ids are of another type than the model's.
         """
-        table = pairs if isinstance(pairs, pa.Table) else pa.Table.from_pandas(pairs)
-        user_index = self.users.index_of(id_column(table, "user_id"))
-        item_index = self.items.index_of(id_column(table, "item_id"))
+        user_ids, item_ids = id_column(pairs, "user_id"), id_column(pairs, "item_id")
+        user_index, item_index = self.users.index_of(user_ids), self.items.index_of(item_ids)
         if on_unknown == "error":
-            refuse_unknown("user_id", table["user_id"], user_index)
-            refuse_unknown("item_id", table["item_id"], item_index)
-        scores = np.full(table.num_rows, np.nan, dtype=np.float32)
+            refuse_unknown("user_id", user_ids, user_index)
+            refuse_unknown("item_id", item_ids, item_index)
+        scores = np.full(len(pairs), np.nan, dtype=np.float32)
         known = (user_index >= 0) & (item_index >= 0)
         scores[known] = self._score_known(user_index[known], item_index[known])
         if on_unknown == "popularity":
@@ -87,7 +85,7 @@ class TrainedModel:
         *,
         filter_seen: bool = True,
         items: Ids | None = None,
-        history: pd.DataFrame | pa.Table | None = None,
+        history: Rows | None = None,
         on_unknown: OnUnknown = "error",
     ) -> pd.DataFrame:
         """Return the k best items of each user, ties in the order of the catalogue.
@@ -111,7 +109,7 @@ class TrainedModel:
         """
         model = self if history is None else self.with_history(history)
         if users is None:
-            wanted = model.users.ids if history is None else unique_users(history)
+            wanted = model.users.ids if history is None else id_column(history, "user_id").unique()
         else:
             wanted = as_array(users)
         tables = list(
@@ -160,7 +158,7 @@ class TrainedModel:
                 users[rows], user_index[rows], k, allowed, filter_seen, on_unknown
             )
 
-    def with_history(self, history: pd.DataFrame | pa.Table) -> "TrainedModel":
+    def with_history(self, history: Rows) -> "TrainedModel":
         """Return a model that knows the given rows; they replace what it knew of their users.
 
         Nothing is trained: every model scores from the user's row alone. Rows of items outside
@@ -173,29 +171,34 @@ class TrainedModel:
             A new model; this one stays as it was.
 
         Raises:
-            InputError: If the ids are of another type than the model's.
+            InputError: If the ids are null or of another type than the model's, or a weight is
+                negative or not finite.
         """
-        table = history if isinstance(history, pa.Table) else pa.Table.from_pandas(history)
-        item_index = self.items.index_of(id_column(table, "item_id"))
+        user_ids = id_column(history, "user_id")
+        item_index = self.items.index_of(id_column(history, "item_id"))
         unknown = int((item_index < 0).sum())
         if unknown:
             logger.warning("%d of %d history rows have unknown items", unknown, len(item_index))
         known = np.flatnonzero(item_index >= 0)
-        user_ids = id_column(table, "user_id")
         self.users.index_of(user_ids)  # refuses ids of another type
         users = Vocabulary.fit(
             pa.concat_arrays([self.users.ids, user_ids.cast(self.users.ids.type)])
         )
-        weights = weight_column(table)[known]
+        user_index = users.index_of(user_ids)
         new = coo_matrix(
-            (weights, (users.index_of(user_ids)[known], item_index[known])),
+            (weight_column(history)[known], (user_index[known], item_index[known])),
             shape=(len(users), len(self.items)),
-        ).tocsr()
-        kept = self._rows_without(users, users.index_of(user_ids))
-        return replace(self, users=users, history=(kept + new).tocsr())
+        )
+        kept = self._rows_without(users, user_index)
+        # Not their sum: it would forget the cells of weight 0, which have been seen all the same.
+        both = (
+            np.concatenate([kept.data, new.data]),
+            (np.concatenate([kept.row, new.row]), np.concatenate([kept.col, new.col])),
+        )
+        return replace(self, users=users, history=coo_matrix(both, shape=new.shape).tocsr())
 
     def popularity(self) -> NDArray[np.float32]:
-        """Return each item's share of all the rows that the model knows.
+        """Return each item's share of the weight of all rows that the model knows.
 
         Returns:
             One share an item, in catalogue order; they sum to 1.
@@ -259,7 +262,7 @@ class TrainedModel:
         row, rank = np.nonzero(best >= 0)
         return pa.table(
             {
-                "user_id": users.take(pa.array(row)),
+                "user_id": users.take(pa.array(row)).cast(self.users.ids.type),
                 "item_id": self.items.id_of(best[row, rank]),
                 "rank": pa.array(rank + 1, pa.int32()),
                 "score": pa.array(values[row, rank], pa.float32()),
@@ -277,10 +280,10 @@ class TrainedModel:
         allowed[torch.from_numpy(index[index >= 0])] = True
         return allowed
 
-    def _rows_without(self, users: Vocabulary, replaced: NDArray[np.int64]) -> csr_matrix:
+    def _rows_without(self, users: Vocabulary, replaced: NDArray[np.int64]) -> coo_matrix:
         """Lay the known histories out on a larger vocabulary, without some users' rows."""
         old = self.history.tocoo()
         row = users.index_of(self.users.ids)[old.row]
         keep = ~np.isin(row, replaced)
         shape = (len(users), len(self.items))
-        return coo_matrix((old.data[keep], (row[keep], old.col[keep])), shape=shape).tocsr()
+        return coo_matrix((old.data[keep], (row[keep], old.col[keep])), shape=shape)

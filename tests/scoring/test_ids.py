@@ -1,0 +1,93 @@
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from recsparse.errors import InputError, UnknownIdError
+from recsparse.scoring.ids import (
+    as_array,
+    id_column,
+    refuse_unknown,
+    slices,
+    weight_column,
+)
+
+
+@pytest.mark.parametrize(
+    "ids",
+    [
+        [3, 1],
+        np.array([3, 1]),
+        pd.Series([3, 1], index=[8, 9]),
+        pa.array([3, 1]),
+        pa.chunked_array([[3], [1]]),
+    ],
+    ids=lambda ids: type(ids).__name__,
+)
+def test_ids_of_any_kind_become_one_arrow_array(ids):
+    assert as_array(ids).equals(pa.array([3, 1]))
+
+
+def test_ids_of_mixed_types_are_refused():
+    with pytest.raises(InputError, match="integers alone or strings alone"):
+        as_array([1, "b"])
+    with pytest.raises(InputError, match="integers alone or strings alone"):
+        id_column(pd.DataFrame({"user_id": [1, "b"]}), "user_id")
+
+
+def test_a_column_is_one_array_however_it_is_chunked():
+    table = pa.table({"user_id": pa.chunked_array([["b"], ["a", "b"]])})
+    assert id_column(table, "user_id").equals(pa.array(["b", "a", "b"]))
+
+
+def test_a_missing_column_names_the_nearest_one():
+    table = pa.table({"userid": [1], "item_id": [2]})
+    with pytest.raises(InputError, match=r"'user_id', but it has userid, item_id; .* 'userid'"):
+        id_column(table, "user_id")
+    with pytest.raises(InputError, match="but it has none"):
+        id_column(pa.table({}), "user_id")
+
+
+def test_weights_are_one_where_there_are_none():
+    assert weight_column(pa.table({"user_id": [1, 2]})).tolist() == [1.0, 1.0]
+
+
+def test_weights_are_float32_whatever_they_were():
+    weights = weight_column(pa.table({"weight": pa.chunked_array([[2], [0]])}))
+    assert weights.dtype == np.float32
+    assert weights.tolist() == [2.0, 0.0]
+
+
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [
+        ([1.0, None, 2.0], "1 of 3 are not; the first is row 1: nan"),
+        ([1.0, float("inf")], "1 of 2 are not; the first is row 1: inf"),
+        ([-1.0, -2.0], "2 of 2 are not; the first is row 0: -1.0"),
+    ],
+)
+def test_weights_that_no_log_may_hold_are_refused(weights, message):
+    with pytest.raises(InputError, match=message):
+        weight_column(pa.table({"weight": pa.array(weights, pa.float64())}))
+
+
+def test_known_ids_are_not_refused():
+    refuse_unknown("user_id", pa.array([4, 5]), np.array([1, 0]))
+    refuse_unknown("user_id", pa.array([], pa.int64()), np.array([], dtype=np.int64))
+
+
+def test_unknown_ids_are_counted_and_the_first_is_named():
+    with pytest.raises(
+        UnknownIdError, match=r"every item_id .*2 of 3 are not; the first is row 1: 'b'"
+    ):
+        refuse_unknown("item_id", pa.array(["a", "b", "c"]), np.array([0, -1, -1]))
+
+
+@given(st.integers(0, 20), st.integers(1, 7))
+def test_slices_cover_a_sequence_in_order(length, size):
+    sequence = list(range(length))
+    pieces = [sequence[piece] for piece in slices(length, size)]
+    assert [value for piece in pieces for value in piece] == sequence
+    assert [len(piece) for piece in pieces[:-1]] == [size] * (len(pieces) - 1)
