@@ -113,13 +113,14 @@ def check_interactions(interactions: csr_matrix) -> csr_matrix:
         interactions: Users × items.
 
     Returns:
-        The same cells, each once.
+        A copy with each cell once, and without those of weight zero.
 
     Raises:
         InputError: If there is no interaction, or a weight is negative or not finite.
     """
-    csr = csr_matrix(interactions, dtype=np.float32)
+    csr = csr_matrix(interactions, dtype=np.float32, copy=True)
     csr.sum_duplicates()
+    csr.eliminate_zeros()
     if csr.nnz == 0:
         raise InputError("fit needs at least one interaction, but got none")
     if not np.isfinite(csr.data).all() or (csr.data < 0).any():

@@ -45,7 +45,8 @@ class EASE(Recommender):
         inverse = torch.cholesky_inverse(factor)
         weights = -inverse / inverse.diagonal()
         weights.fill_diagonal_(0.0)
-        self.weights = weights.float()
+        # Solved by columns; by rows, as scipy multiplies, else it would be copied for every batch.
+        self.weights = weights.float().contiguous()
         self.num_items = len(weights)
         return self
 

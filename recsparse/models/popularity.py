@@ -44,7 +44,8 @@ class Popularity(Recommender):
         Returns:
             The same row of shares for each user.
         """
-        return self.shares.repeat(self._checked_history(history).shape[0], 1)
+        num_rows = self._checked_history(history).shape[0]
+        return self.shares.repeat(num_rows, 1)
 
     def state(self) -> dict[str, Tensor]:
         """Return the shares.

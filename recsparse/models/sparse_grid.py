@@ -11,7 +11,7 @@ from torch import Tensor
 
 from recsparse.config import IALSConfig, SparseGridConfig
 from recsparse.errors import InputError
-from recsparse.models.base import FitExtras, Recommender
+from recsparse.models.base import FitExtras, Recommender, check_interactions
 from recsparse.models.ease import EASE
 from recsparse.models.ials import als_factors
 from recsparse.models.sparse_grid_network import SparseGridNetwork, stored_words
@@ -54,20 +54,17 @@ class SparseGridRecommender(Recommender):
             The fitted model itself.
 
         Raises:
-            InputError: If `optimise` is missing, or text is wanted and there are no item words.
+            InputError: If `optimise` is missing, if text is wanted and there is not one bag of
+                words an item, or if nothing can be learned from the interactions.
         """
-        extras = extras or FitExtras()
+        extras, interactions = extras or FitExtras(), check_interactions(interactions)
         if extras.optimise is None:
             raise InputError(
                 "SparseGridRecommender needs extras.optimise to train its network, but got None; "
                 "call recsparse.training.fit.fit_model, which passes one"
             )
-        if self.config.use_text and extras.item_words is None:
-            raise InputError(
-                "model.use_text needs the items' bag of words, but the dataset has none; prepare "
-                "it with --items, or set model.use_text to false"
-            )
-        self._start(interactions, extras)
+        words = self._wanted_words(interactions.shape[1], extras)
+        self._start(interactions, words, extras.seed)
         validate = extras.validate
         extras.optimise(
             self.network, interactions, None if validate is None else lambda: validate(self)
@@ -123,11 +120,27 @@ class SparseGridRecommender(Recommender):
         model.network = SparseGridNetwork(config, network["item_vectors"], stored_words(network))
         model.network.load_state_dict(network)
         model.num_items = len(network["item_bias"])
-        model.linear = EASE.from_state(config.linear, _with_prefix(state, "linear."))
+        linear = _with_prefix(state, "linear.")
+        model.linear = EASE.from_state(config.linear, linear) if linear else None
         model.linear_weight = float(state["linear_weight"])
         return model
 
-    def _start(self, interactions: csr_matrix, extras: FitExtras) -> None:
+    def _wanted_words(self, num_items: int, extras: FitExtras) -> SparseTensor | None:
+        if not self.config.use_text:
+            return None
+        if extras.item_words is None:
+            raise InputError(
+                "model.use_text needs the items' bag of words, but the dataset has none; prepare "
+                "it with --items, or set model.use_text to false"
+            )
+        if extras.item_words.batch_size != num_items:
+            raise InputError(
+                f"extras.item_words must have one sample for each of {num_items} items, but has "
+                f"{extras.item_words.batch_size}"
+            )
+        return extras.item_words
+
+    def _start(self, interactions: csr_matrix, words: SparseTensor | None, seed: int) -> None:
         config = self.config
         factors = IALSConfig(
             factors=config.factors,
@@ -135,9 +148,8 @@ class SparseGridRecommender(Recommender):
             regularisation=config.regularisation,
             iterations=config.item_iterations,
         )
-        _, item_vectors = als_factors(interactions, factors, extras.seed)
-        torch.manual_seed(extras.seed)
-        words = extras.item_words if config.use_text else None
+        _, item_vectors = als_factors(interactions, factors, seed)
+        torch.manual_seed(seed)
         self.network = SparseGridNetwork(config, item_vectors, words)
         self.num_items = interactions.shape[1]
         self.linear, self.linear_weight = None, 0.0

@@ -1,0 +1,190 @@
+"""What every recommender must do, as tests that the test class of each model inherits."""
+
+import functools
+from typing import ClassVar
+
+import numpy as np
+import pytest
+import safetensors.torch
+import torch
+from scipy.sparse import csr_matrix, random_array
+
+from recsparse.config import Section, TrainingConfig
+from recsparse.config_file import parse_config
+from recsparse.errors import InputError
+from recsparse.models.registry import MODEL_CLASSES, build_model
+from recsparse.sparse.tensor import SparseTensor, sparse_tensor
+from recsparse.training.fit import FitPlan, fit_model
+
+TRAINING = TrainingConfig(epochs=3, batch_users=8, device="cpu")
+NUM_USERS, NUM_ITEMS = 24, 12
+
+
+def log_of(num_users=NUM_USERS, num_items=NUM_ITEMS, seed=0):
+    """Random weighted interactions, with an empty row and an empty column."""
+    rng = np.random.default_rng(seed)
+    dense = random_array((num_users, num_items), density=0.4, rng=rng, dtype=np.float32).toarray()
+    dense[num_users // 2] = 0
+    dense[:, num_items // 2] = 0
+    return csr_matrix(dense * 3)
+
+
+def checkerboard():
+    """Users of either group and all items of their group but one, which each row holds out."""
+    same = np.arange(NUM_USERS)[:, None] % 2 == np.arange(NUM_ITEMS) % 2
+    held_out = np.zeros_like(same)
+    user = np.arange(NUM_USERS)
+    held_out[user, (user // 2) % (NUM_ITEMS // 2) * 2 + user % 2] = True
+    return csr_matrix((same & ~held_out).astype(np.float32)), same, held_out
+
+
+def words_of(num_items):
+    """Two words an item: one of its own, one of its group."""
+    items = torch.arange(num_items)
+    coords = torch.cat(
+        [torch.stack([items, items % 2], dim=1), torch.stack([items, items + 2], dim=1)]
+    )
+    return sparse_tensor(coords, torch.ones(len(coords), 1), (num_items + 2,), num_items)
+
+
+def fit(model, interactions, seed=0):
+    words: SparseTensor = words_of(interactions.shape[1])
+    return fit_model(model, interactions, FitPlan(TRAINING, seed), item_words=words)
+
+
+@functools.cache
+def fitted(config):
+    """A model that tests share; none may change it."""
+    return fit(build_model(config), log_of())
+
+
+def raw_parts(matrix):
+    return [part.tolist() for part in (matrix.data, matrix.indices, matrix.indptr)]
+
+
+class RecommenderConformance:
+    """Inherited by `Test...` classes that set `config`."""
+
+    config: ClassVar[Section]
+
+    def test_its_configuration_survives_the_file(self):
+        settings = {"model": self.config.model_dump(mode="json")}
+        assert parse_config(settings).model == self.config
+        assert type(build_model(self.config)) is MODEL_CLASSES[self.config.kind]
+
+    def test_scores_are_finite_float32_of_all_items_for_each_row(self):
+        scores = fitted(self.config).score_batch(log_of())
+        assert scores.shape == (NUM_USERS, NUM_ITEMS)
+        assert scores.dtype == torch.float32
+        assert scores.isfinite().all()
+        assert scores.device.type == "cpu"
+        assert not scores.requires_grad
+
+    def test_scores_differ_between_items(self):
+        assert (fitted(self.config).score_batch(log_of()).std(dim=1) > 0).any()
+
+    def test_saved_and_loaded_it_gives_the_same_scores(self):
+        model = fitted(self.config)
+        stored = safetensors.torch.load(safetensors.torch.save(model.state()))
+        again = type(model).from_state(self.config, stored)
+        assert torch.equal(again.score_batch(log_of()), model.score_batch(log_of()))
+        assert again.num_items == NUM_ITEMS
+        assert again.state().keys() == model.state().keys()
+
+    def test_one_row_at_a_time_equals_a_batch(self):
+        model, rows = fitted(self.config), log_of(seed=5)
+        one_by_one = torch.cat([model.score_batch(rows[user]) for user in range(NUM_USERS)])
+        torch.testing.assert_close(one_by_one, model.score_batch(rows), rtol=1e-4, atol=1e-5)
+
+    def test_refitting_equals_fitting_anew(self):
+        model = fit(build_model(self.config), log_of(10, 7, seed=3), seed=8)
+        fit(model, log_of())
+        assert torch.equal(model.score_batch(log_of()), fitted(self.config).score_batch(log_of()))
+
+    def test_nobody_gets_no_scores(self):
+        assert fitted(self.config).score_batch(csr_matrix((0, NUM_ITEMS))).shape == (0, NUM_ITEMS)
+
+    def test_a_user_without_interactions_gets_finite_scores(self):
+        scores = fitted(self.config).score_batch(csr_matrix((2, NUM_ITEMS)))
+        assert scores.shape == (2, NUM_ITEMS)
+        assert scores.isfinite().all()
+        assert torch.equal(scores[0], scores[1])
+
+    @pytest.mark.parametrize("dtype", [np.float64, np.int64])
+    def test_a_history_of_another_number_type_gives_the_same_scores(self, dtype):
+        rows = log_of().ceil()
+        scores = fitted(self.config).score_batch(csr_matrix(rows, dtype=dtype))
+        assert torch.equal(scores, fitted(self.config).score_batch(rows))
+
+    @pytest.mark.parametrize("width", [0, NUM_ITEMS - 1, NUM_ITEMS + 1])
+    def test_a_history_of_the_wrong_width_is_refused(self, width):
+        message = f"one column for each of {NUM_ITEMS} items, but has {width}"
+        with pytest.raises(InputError, match=message):
+            fitted(self.config).score_batch(csr_matrix((1, width)))
+
+    def test_a_model_that_is_not_fitted_is_refused(self):
+        with pytest.raises(InputError, match="must be fitted before it scores; call fit"):
+            build_model(self.config).score_batch(log_of())
+
+    @pytest.mark.parametrize("shape", [(0, 0), (0, 4), (4, 0), (4, 4)])
+    def test_no_interaction_is_refused(self, shape):
+        with pytest.raises(InputError, match="at least one interaction, but got none"):
+            fit(build_model(self.config), csr_matrix(shape))
+
+    @pytest.mark.parametrize("weight", [-1.0, np.nan, np.inf])
+    def test_negative_and_undefined_weights_are_refused(self, weight):
+        with pytest.raises(InputError, match="finite weights that are not negative"):
+            fit(build_model(self.config), csr_matrix([[1.0, weight], [1.0, 1.0]]))
+
+    def test_cells_of_weight_zero_teach_nothing(self):
+        padded = log_of().tolil()
+        empty = np.argwhere(log_of().toarray() == 0)
+        padded = csr_matrix(padded)
+        zeros = csr_matrix((np.zeros(len(empty)), empty.T), shape=padded.shape)
+        summed = np.concatenate([padded.data, zeros.data]).astype(np.float32)
+        cells = np.concatenate([np.stack(padded.nonzero()), empty.T], axis=1)
+        with_zeros = csr_matrix((summed, cells), shape=padded.shape)
+        assert with_zeros.nnz == NUM_USERS * NUM_ITEMS
+        model = fit(build_model(self.config), with_zeros)
+        assert torch.equal(model.score_batch(log_of()), fitted(self.config).score_batch(log_of()))
+        with pytest.raises(InputError, match="at least one interaction, but got none"):
+            fit(build_model(self.config), csr_matrix(([0.0], ([0], [0])), shape=(2, 2)))
+
+    def test_fitting_does_not_change_the_interactions(self):
+        """The rows are unsorted and hold item 1 of user 0 twice."""
+        twice = csr_matrix(
+            (np.ones(4, dtype=np.float32), np.array([1, 0, 1, 1]), np.array([0, 3, 4]))
+        )
+        before = raw_parts(twice)
+        model = fit(build_model(self.config), twice)
+        assert raw_parts(twice) == before
+        once = csr_matrix(np.array([[1.0, 2], [0, 1]], dtype=np.float32))
+        expected = fit(build_model(self.config), once)
+        assert torch.equal(model.score_batch(once), expected.score_batch(once))
+
+    def test_one_user_with_one_item_is_enough(self):
+        one = csr_matrix(np.ones((1, 1)))
+        scores = fit(build_model(self.config), one).score_batch(one)
+        assert scores.shape == (1, 1)
+        assert scores.isfinite().all()
+
+
+class PersonalConformance(RecommenderConformance):
+    """Of models whose scores depend on the user's row."""
+
+    def test_it_learns_a_checkerboard(self):
+        log, same, held_out = checkerboard()
+        scores = fit(build_model(self.config), log).score_batch(log).numpy()
+        for user in range(NUM_USERS):
+            assert scores[user][held_out[user]].min() > scores[user][~same[user]].max(), user
+
+    def test_it_folds_in_users_that_it_never_saw(self):
+        """Three items of one group, together in no row of the fit, call for the group's others."""
+        log, _, _ = checkerboard()
+        model = fit(build_model(self.config), log)
+        for group in (0, 1):
+            items = np.arange(NUM_ITEMS)
+            known = (items % 2 == group) & (items < 6)
+            scores = model.score_batch(csr_matrix(known[None].astype(np.float32))).numpy()[0]
+            own = scores[(items % 2 == group) & ~known]
+            assert own.min() > scores[items % 2 != group].max()
