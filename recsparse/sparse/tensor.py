@@ -102,7 +102,7 @@ class SparseTensor:
         """Return the cells of a dense tensor that have any non-zero channel.
 
         Args:
-            dense: Shape (batch, channels, *spatial_shape).
+            dense: Shape (batch, channels, *spatial_shape); integers become torch's default float.
 
         Returns:
             The sparse tensor.
@@ -117,7 +117,7 @@ class SparseTensor:
         last = dense.movedim(1, -1)
         coords = (last != 0).any(dim=-1).nonzero()
         grid = Grid(coords, tuple(dense.shape[2:]), dense.shape[0])
-        return cls(grid, last[tuple(coords.T)])
+        return cls(grid, _as_float(last[tuple(coords.T)]))
 
     def to_torch(self) -> Tensor:
         """Return a hybrid `torch.sparse_coo` tensor.
@@ -135,7 +135,8 @@ class SparseTensor:
         """Read a hybrid `torch.sparse_coo` tensor; cells that occur twice are summed.
 
         Args:
-            coo: Shape (batch, *spatial_shape, channels) with one dense dimension.
+            coo: Shape (batch, *spatial_shape, channels) with one dense dimension; integers become
+                torch's default float.
 
         Returns:
             The sparse tensor.
@@ -151,7 +152,7 @@ class SparseTensor:
             )
         coo = coo.coalesce()
         grid = Grid(coo.indices().T.contiguous(), tuple(coo.shape[1:-1]), coo.shape[0])
-        return cls(grid, coo.values())
+        return cls(grid, _as_float(coo.values()))
 
     def to_scipy(self) -> csr_matrix:
         """Return a SciPy matrix of one sample, two axes and one channel.
@@ -188,8 +189,7 @@ class SparseTensor:
         coords = torch.zeros(coo.nnz, 3, dtype=torch.int64)
         coords[:, 1] = torch.from_numpy(coo.row)
         coords[:, 2] = torch.from_numpy(coo.col)
-        values = torch.from_numpy(coo.data)
-        values = values if values.is_floating_point() else values.to(torch.get_default_dtype())
+        values = _as_float(torch.from_numpy(coo.data))
         return cls(Grid(coords, tuple(csr.shape), 1), values.unsqueeze(1))
 
     def to_tensorflow(self) -> Any:
@@ -209,7 +209,7 @@ class SparseTensor:
         """Read a `tf.sparse.SparseTensor`; a cell is active where any of its channels is stored.
 
         Args:
-            sparse: Shape (batch, *spatial_shape, channels).
+            sparse: Shape (batch, *spatial_shape, channels); integers become torch's default float.
 
         Returns:
             The sparse tensor.
@@ -218,7 +218,7 @@ class SparseTensor:
             InputError: If it has fewer than three dimensions.
         """
         coords, feats, shape = from_tf_sparse(sparse)
-        return cls(Grid(coords, shape[1:-1], shape[0]), feats)
+        return cls(Grid(coords, shape[1:-1], shape[0]), _as_float(feats))
 
     def __repr__(self) -> str:
         return f"SparseTensor({self.grid!r}, {self.num_channels} channels)"
@@ -292,3 +292,7 @@ def cat(tensors: Sequence[SparseTensor]) -> SparseTensor:
         first_sample += x.batch_size
     grid = Grid(torch.cat(coords), tensors[0].spatial_shape, first_sample)
     return SparseTensor(grid, torch.cat([x.feats for x in tensors]))
+
+
+def _as_float(values: Tensor) -> Tensor:
+    return values if values.is_floating_point() else values.to(torch.get_default_dtype())

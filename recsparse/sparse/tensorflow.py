@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 
 from recsparse.errors import InputError, MissingPackageError
@@ -13,7 +13,7 @@ from recsparse.sparse.coords import check_coords
 
 def from_tf_sparse(
     sparse: Any,
-) -> tuple[Int[Tensor, "n d_1"], Float[Tensor, "n c"], tuple[int, ...]]:
+) -> tuple[Int[Tensor, "n d_1"], Shaped[Tensor, "n c"], tuple[int, ...]]:
     """Read the cells of a `tf.sparse.SparseTensor`; entries that occur twice are summed.
 
     Args:

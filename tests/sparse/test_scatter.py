@@ -1,0 +1,193 @@
+import warnings
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from recsparse.sparse import scatter
+from recsparse.sparse.scatter import (
+    backend,
+    scatter_max,
+    scatter_mean,
+    scatter_softmax,
+    scatter_sum,
+    segment_max,
+    segment_mean,
+    segment_of_rows,
+    segment_sum,
+)
+
+BY_INDEX = [scatter_sum, scatter_mean, scatter_max, scatter_softmax]
+BY_POINTER = [segment_sum, segment_mean, segment_max]
+NUMPY = {"sum": np.sum, "mean": np.mean, "max": np.max}
+
+
+@pytest.fixture(params=["torch_scatter", "torch"])
+def each_backend(request, monkeypatch):
+    """Run a test on torch_scatter's kernels and, without the warning, on torch's own."""
+    if request.param == "torch":
+        monkeypatch.setattr(scatter, "torch_scatter", None)
+        monkeypatch.setattr(scatter, "_warn_once", lambda: None)
+    else:
+        pytest.importorskip("torch_scatter")
+    assert backend() == request.param
+
+
+@st.composite
+def grouped_rows(draw):
+    """Draw rows of small integers, in which ties are frequent, their groups, and the pointers."""
+    num_groups, channels = draw(st.integers(1, 5)), draw(st.integers(0, 3))
+    index = draw(st.lists(st.integers(0, num_groups - 1), max_size=12))
+    values = st.lists(st.integers(-2, 2), min_size=channels, max_size=channels)
+    rows = [draw(values) for _ in index]
+    src = np.array(rows, dtype=np.float64).reshape(len(index), channels)
+    return src, np.array(sorted(index), dtype=np.int64), draw(st.permutations(range(len(index))))
+
+
+def as_tensors(case):
+    src, index, order = case
+    order = torch.tensor(order, dtype=torch.int64)
+    return torch.from_numpy(src)[order], torch.from_numpy(index)[order], 5
+
+
+def as_segments(case):
+    src, index, _ = case
+    return torch.from_numpy(src), torch.from_numpy(np.searchsorted(index, range(6)))
+
+
+def reduced_one_by_one(src, index, num_groups, reduce):
+    """Reduce each group in numpy; zero for a group without rows."""
+    out = np.zeros((num_groups, src.shape[1]))
+    for group in range(num_groups):
+        rows = src.numpy()[index.numpy() == group]
+        if len(rows):
+            out[group] = NUMPY[reduce](rows, axis=0)
+    return out
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.mark.parametrize("reduction", BY_INDEX[:3])
+@given(case=grouped_rows())
+def test_groups_are_reduced_as_numpy_reduces_them(each_backend, reduction, case):
+    src, index, num_groups = as_tensors(case)
+    expected = reduced_one_by_one(src, index, num_groups, reduction.__name__.split("_")[1])
+    np.testing.assert_allclose(reduction(src, index, num_groups), expected)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.mark.parametrize("reduction", BY_POINTER)
+@given(case=grouped_rows())
+def test_segments_are_reduced_as_numpy_reduces_them(each_backend, reduction, case):
+    src, ptr = as_segments(case)
+    index = torch.from_numpy(case[1])
+    expected = reduced_one_by_one(src, index, 5, reduction.__name__.split("_")[1])
+    np.testing.assert_allclose(reduction(src, ptr), expected)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(case=grouped_rows())
+def test_the_shares_of_a_group_are_exponentials_over_their_sum(each_backend, case):
+    src, index, num_groups = as_tensors(case)
+    share = scatter_softmax(src, index, num_groups)
+    for group in index.unique():
+        rows = np.exp(src.numpy()[index.numpy() == int(group)])
+        np.testing.assert_allclose(share[index == group], rows / rows.sum(axis=0))
+
+
+def result_and_gradient(reduction, src, *rest):
+    src = src.clone().requires_grad_()
+    out = reduction(src, *rest)
+    into = torch.arange(1.0, 1 + out.numel(), dtype=out.dtype).reshape(out.shape)
+    return out.detach(), *torch.autograd.grad(out, src, into)
+
+
+@pytest.mark.parametrize("reduction", [*BY_INDEX, *BY_POINTER])
+@given(case=grouped_rows())
+def test_both_backends_give_the_same_result_and_gradient_despite_ties(reduction, case):
+    pytest.importorskip("torch_scatter")
+    given_rows = as_tensors(case) if reduction in BY_INDEX else as_segments(case)
+    expected = result_and_gradient(reduction, *given_rows)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(scatter, "torch_scatter", None)
+        patch.setattr(scatter, "_warn_once", lambda: None)
+        found = result_and_gradient(reduction, *given_rows)
+    for ours, theirs in zip(found, expected, strict=True):
+        torch.testing.assert_close(ours, theirs)
+
+
+@pytest.mark.parametrize("reduction", BY_INDEX)
+def test_gradients_by_index_equal_finite_differences(each_backend, reduction):
+    src = torch.randn(6, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    index = torch.tensor([3, 0, 3, 3, 1, 0])
+    assert torch.autograd.gradcheck(lambda rows: reduction(rows, index, 5), src.requires_grad_())
+
+
+@pytest.mark.parametrize("reduction", BY_POINTER)
+def test_gradients_by_pointer_equal_finite_differences(each_backend, reduction):
+    src = torch.randn(6, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    ptr = torch.tensor([0, 2, 2, 3, 6])
+    assert torch.autograd.gradcheck(lambda rows: reduction(rows, ptr), src.requires_grad_())
+
+
+def test_of_equal_values_the_first_gets_the_gradient(each_backend):
+    tied = torch.tensor([[7.0], [9.0], [9.0]])
+    _, grad = result_and_gradient(scatter_max, tied, torch.tensor([0, 0, 0]), 1)
+    assert grad.tolist() == [[0.0], [1.0], [0.0]]
+    _, grad = result_and_gradient(segment_max, tied, torch.tensor([0, 3]))
+    assert grad.tolist() == [[0.0], [1.0], [0.0]]
+
+
+def test_a_maximum_below_zero_is_kept(each_backend):
+    below = torch.tensor([[-3.0], [-2.0]])
+    assert scatter_max(below, torch.tensor([1, 1]), 2).tolist() == [[0.0], [-2.0]]
+    assert segment_max(below, torch.tensor([0, 0, 2])).tolist() == [[0.0], [-2.0]]
+
+
+def test_no_rows_and_no_groups_give_no_rows(each_backend):
+    nothing, nowhere = torch.zeros(0, 2), torch.zeros(0, dtype=torch.int64)
+    for reduction in (scatter_sum, scatter_mean, scatter_max, scatter_softmax):
+        assert reduction(nothing, nowhere, 0).shape == (0, 2)
+    for reduction in BY_POINTER:
+        assert reduction(nothing, torch.tensor([0])).shape == (0, 2)
+
+
+def test_nan_and_infinity_pass_through_sums_and_stay_in_their_group(each_backend):
+    src = torch.tensor([[torch.nan], [torch.inf], [1.0]])
+    for reduction in (scatter_sum, scatter_mean):
+        out = reduction(src, torch.tensor([0, 1, 2]), 3).flatten()
+        assert out.isnan().tolist() == [True, False, False]
+        assert out[1:].tolist() == [torch.inf, 1.0]
+
+
+def test_the_softmax_of_large_numbers_does_not_overflow(each_backend):
+    shares = scatter_softmax(torch.tensor([[1000.0], [1000.0]]), torch.tensor([0, 0]), 1)
+    assert shares.tolist() == [[0.5], [0.5]]
+
+
+@given(st.lists(st.integers(0, 3)))
+def test_pointers_and_segment_numbers_say_the_same(lengths):
+    ptr = torch.tensor([0, *np.cumsum(lengths)], dtype=torch.int64)
+    expected = [segment for segment, length in enumerate(lengths) for _ in range(length)]
+    assert segment_of_rows(ptr).tolist() == expected
+
+
+def test_the_loss_of_torch_scatter_is_told_once(monkeypatch):
+    monkeypatch.setattr(scatter, "torch_scatter", None)
+    scatter._warn_once.cache_clear()
+    src, index = torch.ones(2, 1), torch.tensor([0, 1])
+    with pytest.warns(UserWarning, match=r"torch_scatter cannot be imported.*recsparse\[scatter\]"):
+        scatter_sum(src, index, 2)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        scatter_max(src, index, 2)
+        segment_sum(src, torch.tensor([0, 1, 2]))
+    scatter._warn_once.cache_clear()
+
+
+def test_there_is_no_warning_where_torch_scatter_is_installed():
+    pytest.importorskip("torch_scatter")
+    scatter._warn_once.cache_clear()
+    scatter_sum(torch.ones(1, 1), torch.tensor([0]), 1)
+    assert scatter._warn_once.cache_info().misses == 0
