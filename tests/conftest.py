@@ -4,6 +4,7 @@ import os
 import shutil
 from pathlib import Path
 
+import jaxtyping
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import settings
@@ -21,6 +22,15 @@ def real_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no public data in {folder}; set RECSPARSE_TEST_DATA to a folder of them")
     return folder
+
+
+@pytest.fixture
+def unchecked_types(monkeypatch) -> None:
+    """Switch off the check of types and shapes, which users do not have either.
+
+    What recsparse says itself of such an argument is hidden behind that check.
+    """
+    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
 
 
 # The fixtures below import recsparse themselves: the run-time checks of shapes are set up only
