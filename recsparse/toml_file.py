@@ -52,7 +52,7 @@ def _lines(values: Mapping[str, Any], section: tuple[str, ...]) -> list[str]:
 
 
 def _key(key: str) -> str:
-    return key if _BARE_KEY.fullmatch(key) else json.dumps(key)
+    return key if _BARE_KEY.fullmatch(key) else _quoted(key)
 
 
 def _value(value: Any) -> str:
@@ -61,10 +61,14 @@ def _value(value: Any) -> str:
     if isinstance(value, int):
         return str(value)
     if isinstance(value, float):
-        return repr(value)
+        return float.__repr__(value)  # NumPy's floats are floats with a repr of their own
     if isinstance(value, str):
-        # JSON's escapes are a subset of TOML's, but for a raw DEL.
-        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+        return _quoted(value)
     if isinstance(value, (list, tuple)):
         return f"[{', '.join(map(_value, value))}]"
     raise InputError(f"TOML holds strings, numbers, booleans and lists, but got {type(value)}")
+
+
+def _quoted(text: str) -> str:
+    # JSON's escapes are a subset of TOML's, but for a raw DEL.
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -77,7 +77,8 @@ class Dataset:
 
         A validation user's history is the training rows, a test user's the training and validation
         rows; for held-out users it is the share of their rows set apart for that. Targets whose
-        item is not in the catalogue, and users without a history, are left out: `counts` has them.
+        item is not in the catalogue, and users without a history of such items, are left out:
+        `counts` has them.
 
         Args:
             name: `validation` or `test`.
@@ -90,7 +91,7 @@ class Dataset:
         """
         if name not in ("validation", "test"):
             raise InputError(f"the part must be 'validation' or 'test', but got {name!r}")
-        targets, history = _target_and_history(self.split, name)
+        targets, history = _targets_and_history(self.split, name, self.items)
         known = history[USER_ID].unique()
         wanted = _among(targets, ITEM_ID, self.items.ids)
         users = Vocabulary.fit(_among(wanted, USER_ID, known)[USER_ID])
@@ -234,7 +235,7 @@ def _log_counts(log: InteractionLog) -> dict[str, int]:
 def _unseen_counts(split: Split, catalogue: Vocabulary) -> dict[str, int]:
     counts = {}
     for name in ("validation", "test"):
-        targets, history = _target_and_history(split, name)
+        targets, history = _targets_and_history(split, name, catalogue)
         known_item = _among(targets, ITEM_ID, catalogue.ids)
         known = _among(known_item, USER_ID, history[USER_ID].unique())
         counts[f"{name}_rows_of_unseen_items"] = targets.num_rows - known_item.num_rows
@@ -242,14 +243,17 @@ def _unseen_counts(split: Split, catalogue: Vocabulary) -> dict[str, int]:
     return counts
 
 
-def _target_and_history(split: Split, name: str) -> tuple[pa.Table, pa.Table]:
+def _targets_and_history(
+    split: Split, name: str, catalogue: Vocabulary
+) -> tuple[pa.Table, pa.Table]:
     if name == "validation":
         held_out, before = split.validation_history, [split.train]
         targets = split.validation
     else:
         held_out, before = split.test_history, [split.train, split.validation]
         targets = split.test
-    return targets, held_out if held_out.num_rows else pa.concat_tables(before)
+    history = held_out if held_out.num_rows else pa.concat_tables(before)
+    return targets, _among(history, ITEM_ID, catalogue.ids)
 
 
 def _among(table: pa.Table, column: str, values: pa.Array) -> pa.Table:

@@ -13,6 +13,7 @@ from recsparse.atomic import atomic_folder
 from recsparse.datasets.dataset import Dataset
 from recsparse.datasets.ordering import AxisOrder
 from recsparse.datasets.parquet import read_table
+from recsparse.datasets.schema import interactions_schema
 from recsparse.datasets.split import PART_NAMES, Split
 from recsparse.datasets.text import BagOfWords
 from recsparse.datasets.vocabulary import Vocabulary
@@ -23,6 +24,7 @@ from recsparse.toml_file import write_toml
 FORMAT_VERSION = 1
 DESCRIPTION = "dataset.toml"
 _WORDS, _ITEM_WORDS = "words.parquet", "item_words.parquet"
+_WORD_COLUMNS = ("item_index", "word_index", "value")
 
 
 def save_dataset(data: Dataset, folder: str | Path) -> None:
@@ -69,15 +71,15 @@ def load_dataset(folder: str | Path) -> Dataset:
     described = _describe(folder)
     users = Vocabulary.load(folder / "users.parquet")
     items = Vocabulary.load(folder / "items.parquet")
-    user_order, item_order = (
-        AxisOrder(read_table(folder / f"{axis}_order.parquet")["rank"].to_numpy().astype(np.int64))
-        for axis in ("user", "item")
-    )
+    user_order = _load_order(folder / "user_order.parquet", len(users))
+    item_order = _load_order(folder / "item_order.parquet", len(items))
     words = item_words = None
-    if (folder / _WORDS).is_file():
+    if "words" in described["counts"]:
         words = BagOfWords.load(folder / _WORDS)
-        item_words = _word_tensor(read_table(folder / _ITEM_WORDS), len(words), len(items))
-    parts = {name: read_table(folder / f"{name}.parquet") for name in PART_NAMES}
+        table = read_table(folder / _ITEM_WORDS, _WORD_COLUMNS)
+        item_words = _word_tensor(table, len(words), len(items))
+    columns = interactions_schema(users.ids.type, items.ids.type).names
+    parts = {name: read_table(folder / f"{name}.parquet", columns) for name in PART_NAMES}
     rejected = read_table(folder / "rejected.parquet")
     return Dataset(
         users,
@@ -101,7 +103,7 @@ def _describe(folder: Path) -> dict[str, Any]:
         )
     try:
         described = tomllib.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
-        found = described["format_version"]
+        found, _, _ = (described[key] for key in ("format_version", "counts", "config"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, KeyError) as error:
         raise InputError(
             f"{folder} must be a dataset folder with a readable {DESCRIPTION}, but {error!r}; make "
@@ -114,19 +116,27 @@ def _describe(folder: Path) -> dict[str, Any]:
     return described
 
 
+def _load_order(path: Path, size: int) -> AxisOrder:
+    rank = read_table(path, ["rank"])["rank"].to_numpy().astype(np.int64)
+    if len(rank) != size:
+        raise InputError(
+            f"{path} must have one rank for each of {size} ids, but has {len(rank)}; make the "
+            "folder anew"
+        )
+    return AxisOrder(rank)
+
+
 def _write(table: pa.Table, path: Path) -> None:
     pq.write_table(table, path, compression="zstd")
 
 
 def _word_table(words: SparseTensor) -> pa.Table:
     item, word = words.coords.T.numpy()
-    return pa.table({"item_index": item, "word_index": word, "value": words.feats[:, 0].numpy()})
+    columns = [item, word, words.feats[:, 0].numpy()]
+    return pa.table(dict(zip(_WORD_COLUMNS, columns, strict=True)))
 
 
 def _word_tensor(table: pa.Table, num_words: int, num_items: int) -> SparseTensor:
-    item, word = (
-        torch.from_numpy(table[name].to_numpy().copy()) for name in ("item_index", "word_index")
-    )
-    values = torch.from_numpy(table["value"].to_numpy().copy())
+    item, word, values = (torch.from_numpy(table[name].to_numpy().copy()) for name in _WORD_COLUMNS)
     coords = torch.stack([item, word], dim=1)
     return sparse_tensor(coords, values.unsqueeze(1), (num_words,), num_items)

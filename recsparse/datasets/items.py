@@ -7,8 +7,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from recsparse.datasets.parquet import parquet_dataset, require_columns
-from recsparse.datasets.schema import id_type
+from recsparse.datasets.parquet import parquet_dataset, read_columns, require_columns
+from recsparse.datasets.schema import id_type, to_ids
 from recsparse.errors import InputError, SchemaError
 
 
@@ -38,7 +38,8 @@ def read_items(path: str | Path, item_column: str, text_columns: Sequence[str] =
 
     Raises:
         SchemaError: If a column is missing, or is no text, or there is no text column at all.
-        InputError: If an id is null or occurs twice.
+        MissingFileError: If there is nothing at the path.
+        InputError: If a file is damaged, or an id is null or occurs twice.
     """
     source = parquet_dataset(path)
     require_columns(source, path, [item_column, *text_columns])
@@ -51,15 +52,12 @@ def read_items(path: str | Path, item_column: str, text_columns: Sequence[str] =
         raise SchemaError(
             f"{path} must have a text column, but has only {', '.join(source.schema.names)}"
         )
-    table = source.to_table(columns=[item_column, *names])
+    table = read_columns(source, [item_column, *names])
     return ItemsTable(_checked_ids(table, item_column, path), _texts(table, names, path))
 
 
 def _checked_ids(table: pa.Table, item_column: str, path: str | Path) -> pa.Array:
-    column = table[item_column].combine_chunks()
-    kept = id_type(column.type)
-    if kept is None:
-        raise SchemaError(f"{item_column!r} of {path} must hold ids, but holds {column.type}")
+    column = to_ids(table[item_column], f"the column {item_column!r} of {path}")
     if column.null_count:
         raise InputError(
             f"every item of {path} must have an id, but {column.null_count} of {len(column)} "
@@ -72,7 +70,7 @@ def _checked_ids(table: pa.Table, item_column: str, path: str | Path) -> pa.Arra
             f"every item of {path} must occur once, but {len(twice)} ids repeat; the first is "
             f"{twice[0]['values'].as_py()!r}; drop the extra rows"
         )
-    return column.cast(kept)
+    return column
 
 
 def _texts(table: pa.Table, names: Sequence[str], path: str | Path) -> tuple[str, ...]:

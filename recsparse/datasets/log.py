@@ -6,19 +6,18 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.dataset as ds
 
 from recsparse.config import LogConfig
 from recsparse.datasets.duplicates import without_duplicates
-from recsparse.datasets.parquet import Paths, parquet_dataset, require_columns
+from recsparse.datasets.parquet import Paths, parquet_dataset, read_columns, require_columns
 from recsparse.datasets.schema import (
     ITEM_ID,
     RATING,
     REASON,
     USER_ID,
     WEIGHT,
-    id_type,
     interactions_schema,
+    to_ids,
 )
 from recsparse.datasets.timestamps import to_seconds
 from recsparse.errors import InputError, SchemaError
@@ -72,43 +71,33 @@ class InteractionLog:
 
         Raises:
             MissingFileError: If there is nothing at a path.
-            SchemaError: If a column is missing or of a wrong type.
+            SchemaError: If a column is missing or of a wrong type, or users and items are one.
             InputError: If a file is damaged, no row is left, or rows are bad and `strict` is set.
         """
         source = parquet_dataset(paths)
         required = [config.user_column, config.item_column]
+        if config.user_column == config.item_column:
+            raise SchemaError(
+                f"users and items must be two columns, but both are {config.user_column!r}; set "
+                "log.user_column and log.item_column"
+            )
         if config.min_rating is not None:
             required.append(config.rating_column)
         require_columns(source, paths, required)
-        raw = _read(source, config)
+        optional = [config.weight_column, config.timestamp_column, config.rating_column]
+        there = [name for name in optional if name in source.schema.names]
+        raw = read_columns(source, [*required, *there])
         if raw.num_rows == 0:
             raise InputError(f"the log must have rows, but {paths} has none")
         table, reasons = _canonical(raw, config)
         return _cleaned(raw, table, reasons, config, str(paths))
 
 
-def _read(source: ds.Dataset, config: LogConfig) -> pa.Table:
-    wanted = [
-        config.user_column,
-        config.item_column,
-        config.weight_column,
-        config.timestamp_column,
-        config.rating_column,
-    ]
-    try:
-        return source.to_table(columns=[name for name in wanted if name in source.schema.names])
-    except (OSError, pa.ArrowException) as error:
-        raise InputError(
-            f"the log's files must be complete, but reading {source.files[0]} and the others "
-            f"failed: {error}; copy or write them again"
-        ) from error
-
-
 def _canonical(raw: pa.Table, config: LogConfig) -> tuple[pa.Table, np.ndarray]:
     """Return the canonical table and the reason for rejecting each row, "" for a good one."""
     columns = {
-        USER_ID: _ids(raw, config.user_column),
-        ITEM_ID: _ids(raw, config.item_column),
+        USER_ID: to_ids(raw[config.user_column], f"the column {config.user_column!r}"),
+        ITEM_ID: to_ids(raw[config.item_column], f"the column {config.item_column!r}"),
         WEIGHT: _numbers(raw, config.weight_column, missing=1.0),
         RATING: _numbers(raw, config.rating_column, missing=np.nan),
     }
@@ -146,7 +135,9 @@ def _cleaned(
     good = table.filter(pa.array(~bad))
     liked = good
     if config.min_rating is not None:
-        liked = good.filter(pc.fill_null(pc.greater_equal(good[RATING], config.min_rating), False))
+        # Both rounded alike: 4.1 in single precision is less than 4.1 in double.
+        lowest = pa.scalar(config.min_rating, pa.float32())
+        liked = good.filter(pc.fill_null(pc.greater_equal(good[RATING], lowest), False))
     kept, duplicates = without_duplicates(liked, config.duplicates)
     counts = LogCounts(
         rows_read=raw.num_rows,
@@ -167,25 +158,20 @@ def _listed(counts: dict[str, int]) -> str:
     return ", ".join(f"{reason}: {count}" for reason, count in counts.items() if count)
 
 
-def _ids(raw: pa.Table, name: str) -> pa.Array:
-    column = raw[name].combine_chunks()
-    kept = id_type(column.type)
-    if kept is None:
-        raise SchemaError(
-            f"the column {name!r} must hold integers or strings, but holds {column.type}; cast it"
-        )
-    return column.cast(kept)
-
-
 def _numbers(raw: pa.Table, name: str, missing: float) -> np.ndarray:
     # Null becomes NaN, a column that is not there becomes `missing`.
     if name not in raw.column_names:
         return np.full(raw.num_rows, missing, dtype=np.float32)
     column = raw[name]
-    kinds = (pa.types.is_integer, pa.types.is_floating, pa.types.is_boolean, pa.types.is_decimal)
+    kinds = (
+        pa.types.is_integer, pa.types.is_floating, pa.types.is_boolean, pa.types.is_decimal,
+        pa.types.is_null,
+    )  # fmt: skip
     if not any(kind(column.type) for kind in kinds):
         raise SchemaError(
             f"the column {name!r} must hold numbers, but holds {column.type}; cast it"
         )
-    values: np.ndarray = column.cast(pa.float64()).to_numpy().astype(np.float32)
+    exact = column.cast(pa.float64(), safe=False).to_numpy()
+    with np.errstate(over="ignore"):  # too large for float32 is infinite, and set aside as such
+        values: np.ndarray = exact.astype(np.float32)
     return values

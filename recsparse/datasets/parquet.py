@@ -1,11 +1,12 @@
 """Opening Parquet files and folders, with errors that name the file."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
+from pyarrow.fs import LocalFileSystem
 
 from recsparse.errors import InputError, MissingFileError, SchemaError, nearest
 
@@ -20,17 +21,30 @@ def parquet_dataset(paths: Paths) -> ds.Dataset:
             keys become columns.
 
     Returns:
-        An Arrow dataset; its files are in the order given, those of a folder sorted by path.
+        An Arrow dataset; its files are in the order given, those of a folder sorted by path. It
+        has the columns of all files, null where a file lacks one, in the widest of their types.
 
     Raises:
         MissingFileError: If there is nothing at a path.
-        InputError: If a folder has no Parquet file, or a file is no readable Parquet.
-        SchemaError: If a column has different types in different files.
+        InputError: If no path is given, a folder has no Parquet file, or a file is no readable
+            Parquet.
+        SchemaError: If a column has different types in different files, or occurs twice in one.
     """
     given = [Path(path) for path in ([paths] if isinstance(paths, (str, Path)) else paths)]
-    children = [_open(path) for path in given]
-    _check_types(file for child in children for file in child.files)
-    return children[0] if len(children) == 1 else _joined(children)
+    if not given:
+        raise InputError("there must be a Parquet file or folder to read, but none was given")
+    files = [_files(path) for path in given]
+    _check_types({file: _schema(file) for some in files for file in some})
+    factories = [_factory(path, some) for path, some in zip(given, files, strict=True)]
+    factory = factories[0] if len(factories) == 1 else ds.UnionDatasetFactory(factories)
+    try:
+        schema = factory.inspect(promote_options="permissive", fragments=None)
+        return factory.finish(pa.schema([_without_view(field) for field in schema]))
+    except pa.ArrowException as error:
+        raise SchemaError(
+            f"{paths} must have columns that fit together, each named once, but {error}; cast or "
+            "rename them"
+        ) from error
 
 
 def require_columns(source: ds.Dataset, where: object, columns: Iterable[str]) -> None:
@@ -53,28 +67,68 @@ def require_columns(source: ds.Dataset, where: object, columns: Iterable[str]) -
             )
 
 
-def read_table(path: str | Path) -> pa.Table:
+def read_columns(source: ds.Dataset, columns: Iterable[str]) -> pa.Table:
+    """Read some columns of a dataset.
+
+    Args:
+        source: The dataset.
+        columns: Their names; one that repeats is read once.
+
+    Returns:
+        The rows, in the order of the files.
+
+    Raises:
+        InputError: If a file is damaged; the message names the first such file.
+    """
+    names = list(dict.fromkeys(columns))
+    try:
+        return source.to_table(columns=names)
+    except (OSError, pa.ArrowException) as error:
+        raise InputError(
+            f"{_first_damaged(source, names)} must be a complete Parquet file, but reading it "
+            f"failed: {error}; copy or write it again"
+        ) from error
+
+
+def read_table(path: str | Path, columns: Iterable[str] = ()) -> pa.Table:
     """Read one Parquet file that belongs to a folder of ours.
 
     Args:
         path: The file.
+        columns: Names that it must have.
 
     Returns:
         Its rows.
 
     Raises:
-        InputError: If it is missing or damaged.
+        InputError: If it is missing or damaged, or lacks a column.
     """
     try:
-        return pq.read_table(path)
+        table = pq.read_table(path, partitioning=None)
     except (OSError, pa.ArrowException) as error:
         raise InputError(
             f"{path} must be the Parquet file that was written there, but {error}; make the folder "
             "anew"
         ) from error
+    missing = [name for name in columns if name not in table.column_names]
+    if missing:
+        raise InputError(
+            f"{path} must have the columns that were written there, but {', '.join(missing)} is "
+            f"not among {', '.join(table.column_names) or 'none'}; make the folder anew"
+        )
+    return table
 
 
-def _open(path: Path) -> ds.Dataset:
+def _first_damaged(source: ds.Dataset, columns: list[str]) -> str:
+    for fragment in source.get_fragments():
+        try:
+            fragment.to_table(schema=source.schema, columns=columns)
+        except (OSError, pa.ArrowException):
+            return str(fragment.path)
+    return "every file"
+
+
+def _files(path: Path) -> list[Path]:
     if not path.exists():
         raise MissingFileError(f"{path} must be a Parquet file or folder, but there is none")
     files = [path]
@@ -85,10 +139,17 @@ def _open(path: Path) -> ds.Dataset:
             f"{path} must hold Parquet files (*.parquet), but it holds "
             f"{len(list(path.iterdir()))} others; name the folder that has them"
         )
-    for file in files:
-        _check_readable(file)
-    base = str(path) if path.is_dir() else None
-    return ds.dataset([str(file) for file in files], partitioning="hive", partition_base_dir=base)
+    return files
+
+
+def _factory(path: Path, files: Sequence[Path]) -> ds.FileSystemDatasetFactory:
+    options = ds.FileSystemFactoryOptions(
+        # The folders above what was named are no partition keys.
+        partition_base_dir=str(path if path.is_dir() else path.parent),
+        partitioning=ds.HivePartitioning.discover(),
+    )
+    names = [str(file) for file in files]
+    return ds.FileSystemDatasetFactory(LocalFileSystem(), names, ds.ParquetFileFormat(), options)
 
 
 def _is_data(file: Path, folder: Path) -> bool:
@@ -97,9 +158,9 @@ def _is_data(file: Path, folder: Path) -> bool:
     return file.is_file() and not hidden
 
 
-def _check_readable(file: Path) -> None:
+def _schema(file: Path) -> pa.Schema:
     try:
-        pq.read_schema(file)
+        return pq.read_schema(file)
     except (OSError, pa.ArrowException) as error:
         raise InputError(
             f"{file} must be a complete Parquet file, but it cannot be read ({error}); copy or "
@@ -107,12 +168,14 @@ def _check_readable(file: Path) -> None:
         ) from error
 
 
-def _check_types(files: Iterable[str]) -> None:
-    seen: dict[str, tuple[pa.DataType, str]] = {}
-    for file in files:
-        for field in pq.read_schema(file):
+def _check_types(schemas: Mapping[Path, pa.Schema]) -> None:
+    seen: dict[str, tuple[pa.DataType, Path]] = {}
+    for file, schema in schemas.items():
+        for field in schema:
             known, first = seen.setdefault(field.name, (field.type, file))
-            if field.type != known and not _are_close(field.type, known):
+            if pa.types.is_null(known):
+                seen[field.name] = field.type, file
+            elif field.type != known and not _are_close(field.type, known):
                 raise SchemaError(
                     f"the column {field.name!r} must have one type, but is {known} in {first} and "
                     f"{field.type} in {file}; cast one of them"
@@ -121,18 +184,18 @@ def _check_types(files: Iterable[str]) -> None:
 
 def _are_close(one: pa.DataType, other: pa.DataType) -> bool:
     """Say whether Arrow casts between the types without loss of meaning; nulls fit all."""
-    if pa.types.is_null(one) or pa.types.is_null(other):
+    if pa.types.is_null(one):
         return True
-    kinds = (pa.types.is_integer, pa.types.is_floating, pa.types.is_timestamp, _is_text)
+    if pa.types.is_timestamp(one) and pa.types.is_timestamp(other):
+        return bool(one.tz == other.tz)
+    kinds = (pa.types.is_integer, pa.types.is_floating, _is_text)
     return any(kind(one) and kind(other) for kind in kinds)
+
+
+def _without_view(field: pa.Field) -> pa.Field:
+    # Arrow cannot filter views yet.
+    return field.with_type(pa.string()) if pa.types.is_string_view(field.type) else field
 
 
 def _is_text(found: pa.DataType) -> bool:
     return bool(pa.types.is_string(found) or pa.types.is_large_string(found))
-
-
-def _joined(children: Sequence[ds.Dataset]) -> ds.Dataset:
-    try:
-        return ds.dataset(list(children), pa.unify_schemas([child.schema for child in children]))
-    except pa.ArrowException as error:
-        raise SchemaError(f"all logs must have the same columns, but {error}") from error

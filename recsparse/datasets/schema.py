@@ -2,6 +2,8 @@
 
 import pyarrow as pa
 
+from recsparse.errors import SchemaError
+
 USER_ID = "user_id"
 ITEM_ID = "item_id"
 WEIGHT = "weight"
@@ -51,3 +53,29 @@ def id_type(found: pa.DataType) -> pa.DataType | None:
         return pa.int64()
     is_string = pa.types.is_string(found) or pa.types.is_large_string(found)
     return pa.string() if is_string or pa.types.is_string_view(found) else None
+
+
+def to_ids(column: pa.Array | pa.ChunkedArray, name: str) -> pa.Array:
+    """Return ids in the type that they are kept in.
+
+    Args:
+        column: Integers or strings, or dictionaries of them.
+        name: What to call the column in an error.
+
+    Returns:
+        int64 or string; null stays null.
+
+    Raises:
+        SchemaError: If the column holds anything else, or an integer of more than 63 bits.
+    """
+    if isinstance(column, pa.ChunkedArray):
+        column = column.combine_chunks()
+    kept = id_type(column.type)
+    if kept is None:
+        raise SchemaError(f"{name} must hold integers or strings, but holds {column.type}; cast it")
+    try:
+        return column.cast(kept)
+    except pa.ArrowInvalid as error:
+        raise SchemaError(
+            f"{name} must hold integers below 2**63, but {error}; cast it to strings"
+        ) from error

@@ -138,8 +138,8 @@ def _split(table: pa.Table, part: np.ndarray, config: SplitConfig, too_short: in
         raise InputError(
             f"the split {config.kind!r} must leave rows in every part, but {' and '.join(empty)} "
             f"got none of {table.num_rows}; {too_short} users have fewer than split.min_rows = "
-            f"{config.min_rows} rows; give more rows, or larger shares split.test = {config.test} "
-            f"and split.validation = {config.validation}"
+            f"{config.min_rows} rows; give more rows, or other shares than split.test = "
+            f"{config.test} and split.validation = {config.validation}"
         )
     counts = {f"{name}_rows": part_rows.num_rows for name, part_rows in parts.items()}
     if config.kind != "global_time":

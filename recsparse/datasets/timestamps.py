@@ -5,14 +5,19 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from recsparse.datasets.schema import id_type
 from recsparse.errors import SchemaError
+
+# Pandas would also read "now", and seconds such as 1510122312 as a day of the year 1510.
+_ISO_START = r"^\d{4}($|-|\d{4}($|[T ]))"
 
 
 def to_seconds(table: pa.Table, name: str) -> tuple[pa.Array, np.ndarray]:
     """Read a time column.
 
     Arrow timestamps of any unit and zone and dates are converted (without a zone they count as
-    UTC); integers are seconds; strings are parsed as ISO 8601.
+    UTC); numbers are seconds; strings are parsed as ISO 8601. Fractions of a second are dropped,
+    rounding down.
 
     Args:
         table: Any table.
@@ -30,10 +35,10 @@ def to_seconds(table: pa.Table, name: str) -> tuple[pa.Array, np.ndarray]:
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
     if pa.types.is_null(column.type) or pa.types.is_integer(column.type):
-        return column.cast(pa.int64()), np.zeros(len(column), dtype=bool)
+        return _from_integers(column)
     if pa.types.is_timestamp(column.type) or pa.types.is_date(column.type):
         return _from_timestamps(column), np.zeros(len(column), dtype=bool)
-    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+    if id_type(column.type) == pa.string():
         return _from_strings(column)
     if pa.types.is_floating(column.type):
         return _from_floats(column)
@@ -43,22 +48,30 @@ def to_seconds(table: pa.Table, name: str) -> tuple[pa.Array, np.ndarray]:
     )
 
 
+def _from_integers(column: pa.Array) -> tuple[pa.Array, np.ndarray]:
+    seconds = column.cast(pa.int64(), safe=False)
+    if not pa.types.is_uint64(column.type):
+        return seconds, np.zeros(len(column), dtype=bool)
+    wrapped = pc.fill_null(pc.less(seconds, 0), False).to_numpy(zero_copy_only=False)
+    return pc.if_else(pa.array(wrapped), None, seconds), wrapped
+
+
 def _from_timestamps(column: pa.Array) -> pa.Array:
-    unit = "ns" if pa.types.is_date(column.type) else column.type.unit
-    exact = column.cast(pa.timestamp(unit)) if pa.types.is_date(column.type) else column
-    per_second = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}[unit]
-    ticks = exact.cast(pa.int64()).to_numpy(zero_copy_only=False)
-    known = ~pc.is_null(column).to_numpy(zero_copy_only=False)
-    seconds = np.zeros(len(column), dtype=np.int64)
+    exact = column.cast(pa.timestamp("s")) if pa.types.is_date(column.type) else column
+    per_second = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}[exact.type.unit]
+    # Filled, since NumPy turns integers beside nulls into floats, which lose nanoseconds.
+    ticks = exact.cast(pa.int64()).fill_null(0).to_numpy()
     # Rounded down, also before 1970.
-    seconds[known] = np.floor_divide(ticks[known].astype(np.int64), per_second)
-    return pa.array(seconds, pa.int64(), mask=~known)
+    seconds = np.floor_divide(ticks, per_second)
+    return pa.array(seconds, mask=pc.is_null(column).to_numpy(zero_copy_only=False))
 
 
 def _from_strings(column: pa.Array) -> tuple[pa.Array, np.ndarray]:
-    parsed = pd.to_datetime(
-        column.to_pandas(), errors="coerce", utc=True, format="ISO8601"
-    ).to_numpy(dtype="datetime64[s]")
+    is_iso = pc.match_substring_regex(column, _ISO_START)
+    dates = pc.if_else(is_iso, column, None).to_pandas()
+    parsed = pd.to_datetime(dates, errors="coerce", utc=True, format="ISO8601").to_numpy(
+        dtype="datetime64[s]"
+    )
     unknown = np.isnat(parsed)
     unreadable = unknown & ~pc.is_null(column).to_numpy(zero_copy_only=False)
     return pa.array(parsed.astype(np.int64), pa.int64(), mask=unknown), unreadable

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from recsparse.atomic import atomic_file
 from recsparse.datasets.parquet import read_table
-from recsparse.datasets.schema import id_type
+from recsparse.datasets.schema import to_ids
 from recsparse.errors import InputError
 
 _COLUMN = "id"
@@ -41,7 +41,7 @@ class Vocabulary:
             The vocabulary.
 
         Raises:
-            InputError: If an id is null, or the ids are neither integers nor strings.
+            InputError: If an id is null, or the ids are not all integers or all strings.
 
         Example:
             >>> Vocabulary.fit(["b", "a", "b"]).ids.to_pylist()
@@ -65,19 +65,22 @@ class Vocabulary:
             The index of each, int64; -1 for an unknown or null one.
 
         Raises:
-            InputError: If integers are asked of a vocabulary of strings, or the other way round.
+            InputError: If integers are asked of a vocabulary of strings, or the other way round,
+                or the ids are not all integers or all strings.
 
         Example:
             >>> Vocabulary.fit(["b", "a"]).index_of(["b", "z"]).tolist()
             [1, -1]
         """
         column = _as_ids(ids)
-        if column.type != self.ids.type and len(column) and len(self):
-            raise InputError(
-                f"ids must be of the type {self.ids.type}, as those the model knows, but are "
-                f"{column.type}; cast them"
-            )
-        found = pc.index_in(column.cast(self.ids.type), value_set=self.ids, skip_nulls=True)
+        if column.type != self.ids.type:
+            if len(self) and column.null_count < len(column):
+                raise InputError(
+                    f"ids must be of the type {self.ids.type}, as those the model knows, but are "
+                    f"{column.type}; cast them"
+                )
+            return np.full(len(column), -1, dtype=np.int64)
+        found = pc.index_in(column, value_set=self.ids, skip_nulls=True)
         index: np.ndarray = found.fill_null(-1).to_numpy(zero_copy_only=False)
         return index.astype(np.int64)
 
@@ -117,21 +120,14 @@ class Vocabulary:
         Raises:
             InputError: If the file is missing or damaged.
         """
-        table = read_table(path)
-        if table.column_names != [_COLUMN]:
-            raise InputError(
-                f"{path} must have the column {_COLUMN!r}, but has {table.column_names}"
-            )
-        return cls(table[_COLUMN].combine_chunks())
+        return cls(read_table(path, [_COLUMN])[_COLUMN].combine_chunks())
 
 
 def _as_ids(ids: pa.Array | pa.ChunkedArray | Sequence[int] | Sequence[str]) -> pa.Array:
-    array = ids if isinstance(ids, (pa.Array, pa.ChunkedArray)) else pa.array(ids)
-    if isinstance(array, pa.ChunkedArray):
-        array = array.combine_chunks()
-    if pa.types.is_null(array.type):
-        array = array.cast(pa.int64())
-    kept = id_type(array.type)
-    if kept is None:
-        raise InputError(f"ids must be integers or strings, but are {array.type}; cast them")
-    return array.cast(kept)
+    try:
+        array = ids if isinstance(ids, (pa.Array, pa.ChunkedArray)) else pa.array(ids)
+    except (pa.ArrowException, OverflowError) as error:
+        raise InputError(
+            f"ids must be integers below 2**63 alone or strings alone, but {error}; cast them"
+        ) from error
+    return to_ids(array.cast(pa.int64()) if pa.types.is_null(array.type) else array, "ids")
