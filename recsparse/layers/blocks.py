@@ -42,7 +42,7 @@ class CellDropout(nn.Module):
 
     Args:
         p: The share of cells that go, at least 0 and below 1.
-        generator: Source of randomness; None is torch's own.
+        generator: Source of randomness, on any device; None is torch's own.
 
     Raises:
         InputError: If `p` is out of range.
@@ -78,8 +78,10 @@ class CellDropout(nn.Module):
         Returns:
             The kept and the dropped cells, each on a grid of its own.
         """
-        drawn = torch.rand(len(x.feats), generator=self.generator, device=x.feats.device)
-        return x.select(drawn >= self.p), x.select(drawn < self.p)
+        device = x.feats.device if self.generator is None else self.generator.device
+        drawn = torch.rand(len(x.feats), generator=self.generator, device=device)
+        dropped = (drawn < self.p).to(x.feats.device)
+        return x.select(~dropped), x.select(dropped)
 
 
 class SparseSequential(nn.Sequential):

@@ -10,7 +10,7 @@ class SparseBatchNorm(nn.BatchNorm1d):
     """`torch.nn.BatchNorm1d` over the active cells; empty cells do not count.
 
     In training, a batch of fewer than two cells has no variance and is normalised by the running
-    statistics, which stay as they are.
+    statistics, which stay as they are; without running statistics torch's own rules hold.
     """
 
     def forward(self, input: SparseTensor) -> SparseTensor:  # type: ignore[override]
@@ -22,7 +22,7 @@ class SparseBatchNorm(nn.BatchNorm1d):
         Returns:
             Features (n, c) on the same grid.
         """
-        if self.training and len(input.feats) < 2:
+        if self.training and self.track_running_stats and len(input.feats) < 2:
             return input.with_feats(self._by_running_statistics(input.feats))
         return input.with_feats(super().forward(input.feats))
 

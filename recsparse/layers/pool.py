@@ -131,7 +131,9 @@ class RidgePool(nn.Module):
             )
         unobserved = self.log_unobserved_weight.exp()
         row_ptr = _row_ptr(x.coords[:, 1], x.spatial_shape[0])
-        ridge = self.log_regularisation.exp() * (row_ptr.diff() + unobserved * len(column_vectors))
+        # Without columns every row is zero; a ridge of zero would leave it without a solution.
+        num_columns = max(len(column_vectors), 1)
+        ridge = self.log_regularisation.exp() * (row_ptr.diff() + unobserved * num_columns)
         prior_gram = unobserved * (column_vectors.T @ column_vectors)
         return ridge_pool(x.feats, weights, row_ptr, prior_gram, ridge)
 

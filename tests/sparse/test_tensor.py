@@ -1,6 +1,5 @@
 import re
 
-import jaxtyping
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
@@ -202,10 +201,8 @@ def test_a_cell_outside_the_grid_is_refused():
         sparse_tensor(torch.tensor([[0, 2, 0]]), torch.ones(1, 1), (2, 2), 1)
 
 
-def test_other_numbers_of_cells_and_features_are_refused(monkeypatch):
+def test_other_numbers_of_cells_and_features_are_refused(unchecked_types):
     coords = torch.tensor([[0, 1], [0, 0]])
-    # The shapes are checked at run time in tests alone; a user meets the error behind that check.
-    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
     with pytest.raises(InputError, match="coords and feats must agree, but got 2 and 3 rows"):
         sparse_tensor(coords, torch.ones(3, 1), (2,), 1)
     x = sparse_tensor(coords, torch.ones(2, 1), (2,), 1)
