@@ -1,0 +1,293 @@
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from recsparse.config import Config, LogConfig
+from recsparse.config_file import load_config
+from recsparse.datasets.dataset import build_dataset
+from recsparse.datasets.items import ItemsTable, read_items
+from recsparse.datasets.log import InteractionLog, LogCounts
+from recsparse.datasets.schema import interactions_schema
+from recsparse.datasets.split import PART_NAMES
+from recsparse.errors import InputError
+
+BY_TIME = ["split.kind=global_time", "split.validation=0.2", "split.test=0.2"]
+LAST_OUT = ["split.kind=leave_last_out"]
+
+
+def log_of(rows, times=None):
+    """Return a log of (user, item) or (user, item, weight), one second apart."""
+    users, items = [row[0] for row in rows], [row[1] for row in rows]
+    weights = [row[2] if len(row) > 2 else 1.0 for row in rows]
+    seconds = list(range(len(rows))) if times is None else times
+    user_type, item_type = (
+        pa.string() if any(isinstance(each, str) for each in ids) else pa.int64()
+        for ids in (users, items)
+    )
+    schema = interactions_schema(user_type, item_type)
+    table = pa.table([users, items, weights, seconds, [None] * len(rows)], schema=schema)
+    rejected = pa.table({"user_id": [None, 1], "reason": ["user id is null", "weight is negative"]})
+    counts = LogCounts(len(rows) + 5, {"user id is null": 2}, 1, 2, len(rows))
+    return InteractionLog(table, rejected, counts)
+
+
+def items_of(texts):
+    return ItemsTable(pa.array(list(texts)), tuple(texts.values()))
+
+
+def build(rows, overrides=(), items=None, times=None):
+    return build_dataset(log_of(rows, times), items, load_config(overrides=overrides))
+
+
+# Each user's rows in time: training …, validation, test.
+ROWS = [
+    ("ann", "a"), ("ann", "b"), ("ann", "c"), ("ann", "b2"),
+    ("bob", "b"), ("bob", "c"), ("bob", "only in validation"), ("bob", "only in test"),
+    ("cid", "a"), ("cid", "b"), ("cid", "only in validation"), ("cid", "c"),
+    ("dee", "b2"), ("dee", "b"),
+]  # fmt: skip
+
+
+def test_the_vocabularies_hold_what_occurs_in_training_alone():
+    data = build(ROWS, LAST_OUT)
+    assert data.users.ids.to_pylist() == ["ann", "bob", "cid", "dee"]
+    assert data.items.ids.to_pylist() == ["a", "b", "b2", "c"]
+    assert data.counts["users"] == 4
+    assert data.counts["items"] == 4
+
+
+def test_users_who_come_later_are_not_in_the_vocabulary():
+    data = build([(1, 1), (2, 1), (1, 2), (3, 1), (1, 3)], BY_TIME)
+    assert data.users.ids.to_pylist() == [1, 2]
+    assert data.items.ids.to_pylist() == [1, 2]
+
+
+def test_the_words_are_those_of_the_catalogue_alone():
+    texts = {"only in test": "planted red", "never": "red hidden", "a": "red fox", "b2": ""}
+    items = items_of({**texts, "c": "red red hen"})
+    data = build(ROWS, [*LAST_OUT, "text.weighting=counts"], items)
+    assert data.words.words == ("fox", "hen", "red")
+    # The catalogue is a, b, b2, c.
+    assert data.item_words.to_dense().tolist() == [
+        [[1.0, 0.0, 1.0]], [[0.0, 0.0, 0.0]], [[0.0, 0.0, 0.0]], [[0.0, 1.0, 2.0]],
+    ]  # fmt: skip
+    assert data.counts["words"] == 3
+    assert data.counts["catalogue_items_without_text"] == 2
+    assert data.counts["text_items_not_in_catalogue"] == 2
+
+
+def test_the_weights_of_words_count_the_catalogue_alone():
+    data = build(ROWS, LAST_OUT, items_of({"only in test": "fox", "a": "fox", "b": "hen"}))
+    # Two of the four items of the catalogue have text; the formula is scikit-learn's.
+    assert data.words.idf == pytest.approx([np.log((1 + 4) / (1 + 1)) + 1] * 2)
+
+
+def test_without_items_there_are_no_words():
+    data = build(ROWS, LAST_OUT)
+    assert data.words is None
+    assert data.item_words is None
+    assert "words" not in data.counts
+
+
+def test_items_named_by_another_type_are_refused():
+    with pytest.raises(InputError, match=r"ids must be of the type string, .* but are int64"):
+        build(ROWS, LAST_OUT, ItemsTable(pa.array([1]), ("fox",)))
+
+
+def test_text_without_a_word_for_the_catalogue_is_refused():
+    with pytest.raises(InputError, match="a word must occur in 1 of 4 texts, but none does"):
+        build(ROWS, LAST_OUT, items_of({"only in test": "planted"}))
+
+
+def test_popularity_counts_training_rows_alone():
+    # In the whole log item 9 leads, in the first six rows it is the last.
+    rows = [(2, 5), (1, 6), (2, 6), (3, 5), (2, 9), (3, 5), (1, 9), (1, 9), (1, 9), (3, 9)]
+    data = build(rows, BY_TIME)
+    assert data.items.id_of(data.item_order.index).to_pylist() == [5, 6, 9]
+    assert data.users.id_of(data.user_order.index).to_pylist() == [2, 3, 1]
+
+
+def test_an_order_by_time_goes_by_the_first_training_row():
+    # Item "c" has the first row of the log, but in the order of ids and of rows it is the last.
+    rows = [(3, "b"), (1, "a"), (3, "c"), (1, "b"), (2, "a"), (2, "b"), (1, "a"), (2, "c")]
+    times = [50, 40, 30, 60, 70, 80, 90, 95]
+    data = build(rows, [*BY_TIME, "order.kind=time"], times=times)
+    assert data.items.id_of(data.item_order.index).to_pylist() == ["c", "a", "b"]
+    assert data.users.id_of(data.user_order.index).to_pylist() == [3, 1]
+
+
+def test_an_order_by_time_needs_every_training_time():
+    times = [None, None, *range(len(ROWS) - 2)]
+    message = r"needs a time for every training row, but \d have none; choose another order"
+    with pytest.raises(InputError, match=message):
+        build(ROWS, ["order.kind=time", "split.test=0.3", "split.validation=0.3"], times=times)
+
+
+@pytest.mark.parametrize("kind", ["random", "spectral"])
+def test_every_order_is_a_permutation_that_the_seed_repeats(kind):
+    first, again = (build(ROWS, [*LAST_OUT, f"order.kind={kind}"]) for _ in range(2))
+    for order, size in ((first.user_order, 4), (first.item_order, 4)):
+        assert sorted(order.rank) == list(range(size))
+    assert first.item_order.rank.tolist() == again.item_order.rank.tolist()
+
+
+def dense(rows, users, items):
+    matrix = np.zeros((len(users), len(items)), dtype=np.float32)
+    for user, item, weight in rows:
+        if user in users and item in items:
+            matrix[users.index(user), items.index(item)] += weight
+    return matrix.tolist()
+
+
+def triples(*tables):
+    return [
+        (row["user_id"], row["item_id"], row["weight"])
+        for table in tables
+        for row in table.to_pylist()
+    ]
+
+
+rows_of_a_log = st.lists(
+    st.tuples(st.integers(0, 4), st.integers(0, 9), st.integers(1, 3)), min_size=20, max_size=50
+)
+kinds = st.sampled_from(["random", "leave_last_out", "global_time", "held_out_users"])
+
+
+@given(rows_of_a_log, kinds, st.integers(0, 9))
+def test_parts_and_matrices_agree_with_loops(rows, kind, seed):
+    overrides = [f"split.kind={kind}", f"seed={seed}", "split.test=0.2", "split.validation=0.2"]
+    try:
+        data = build(rows, overrides)
+    except InputError:
+        assume(False)
+    split, items = data.split, data.items.ids.to_pylist()
+    train = triples(split.train)
+    assert items == sorted({item for _, item, _ in train})
+    assert data.users.ids.to_pylist() == sorted({user for user, _, _ in train})
+    matrix = data.train_matrix()
+    assert matrix.dtype == np.float32
+    assert matrix.toarray().tolist() == dense(train, data.users.ids.to_pylist(), items)
+    held_out = kind == "held_out_users"
+    seen_by_validation = [split.validation_history] if held_out else [split.train]
+    seen_by_test = [split.test_history] if held_out else [split.train, split.validation]
+    for name, seen_parts in (("validation", seen_by_validation), ("test", seen_by_test)):
+        history = triples(*seen_parts)
+        targets = triples(getattr(split, name))
+        seen = {user for user, item, _ in history if item in items}
+        wanted = {user for user, item, _ in targets if item in items} & seen
+        part = data.evaluation_part(name)
+        users = part.user_ids.to_pylist()
+        assert users == sorted(wanted)
+        assert part.history.toarray().tolist() == dense(history, users, items)
+        assert part.targets.toarray().tolist() == dense(targets, users, items)
+        unseen = sum(item not in items for _, item, _ in targets)
+        assert data.counts[f"{name}_rows_of_unseen_items"] == unseen
+        left_out = sum(item in items and user not in seen for user, item, _ in targets)
+        assert data.counts[f"{name}_rows_of_unseen_users"] == left_out
+
+
+def test_the_test_sees_validation_rows_and_the_validation_does_not():
+    data = build(ROWS, LAST_OUT)
+    catalogue = data.items.ids.to_pylist()
+    validation, test = (data.evaluation_part(name) for name in ("validation", "test"))
+    # Bob's and Cid's validation item, and Bob's test item, are in nobody's training rows.
+    assert validation.user_ids.to_pylist() == ["ann"]
+    assert test.user_ids.to_pylist() == ["ann", "cid"]
+    assert catalogue == ["a", "b", "b2", "c"]
+    assert validation.history.toarray().tolist() == [[1.0, 1.0, 0.0, 0.0]]
+    assert test.history.toarray()[0].tolist() == [1.0, 1.0, 0.0, 1.0]
+    assert test.targets.toarray().tolist() == [[0.0, 0.0, 1.0, 0.0], [0.0, 0.0, 0.0, 1.0]]
+    assert data.counts["validation_rows_of_unseen_items"] == 2
+    assert data.counts["test_rows_of_unseen_items"] == 1
+
+
+def test_held_out_users_show_their_history_and_are_in_no_vocabulary():
+    rows = [(user, item) for user in range(20) for item in range(5)]
+    data = build(rows, ["split.kind=held_out_users"])
+    for name in ("validation", "test"):
+        part = data.evaluation_part(name)
+        assert len(part.user_ids) == 20 * 0.1
+        assert data.users.index_of(part.user_ids).tolist() == [-1, -1]
+        assert part.history.toarray().sum(axis=1).tolist() == [5 * 0.8] * 2
+        assert (part.history + part.targets).toarray().tolist() == [[1.0] * 5] * 2
+
+
+def test_a_part_of_new_users_alone_has_no_rows():
+    rows = [(1, 1), (2, 1), (1, 2), (2, 2), (1, 1), (2, 1), (3, 1), (3, 2), (4, 1), (4, 2)]
+    part = build(rows, BY_TIME).evaluation_part("test")
+    assert part.user_ids.to_pylist() == []
+    assert part.history.shape == part.targets.shape == (0, 2)
+
+
+def test_another_part_is_refused():
+    with pytest.raises(InputError, match="must be 'validation' or 'test', but got 'train'"):
+        build(ROWS, LAST_OUT).evaluation_part("train")
+
+
+@pytest.mark.parametrize("kind", ["random", "held_out_users"])
+def test_all_rows_are_those_of_the_log(kind):
+    rows = [(user, item) for user in range(20) for item in range(7)]
+    data = build(rows, [f"split.kind={kind}"])
+    assert sorted(triples(data.all_rows())) == [(*row, 1.0) for row in rows]
+    assert sum(getattr(data.split, name).num_rows for name in PART_NAMES) == len(rows)
+
+
+def test_the_training_frame_leaves_empty_columns_out():
+    frame = build(ROWS, LAST_OUT).train_frame()
+    assert frame.columns.tolist() == ["user_id", "item_id", "weight", "timestamp"]
+    assert len(frame) == len(ROWS) - 3 * 2
+
+
+def test_counts_of_the_log_and_the_split_are_kept():
+    data = build(ROWS, LAST_OUT)
+    assert data.counts["log_rows"] == len(ROWS) + 5
+    assert data.counts["rejected_rows"] == data.rejected.num_rows == 2
+    assert data.counts["rows_below_min_rating"] == 1
+    assert data.counts["duplicate_rows"] == 2
+    assert data.counts["train_rows"] == len(ROWS) - 3 * 2
+    assert data.counts["validation_rows"] == data.counts["test_rows"] == 3
+    assert data.counts["users_with_too_few_rows"] == 1
+
+
+def test_the_settings_that_made_it_are_kept():
+    config = build(ROWS, [*LAST_OUT, "seed=3", "order.kind=random"]).config
+    assert set(config) == {"seed", "log", "split", "text", "order"}
+    assert config["seed"] == 3
+    assert config["split"]["kind"] == "leave_last_out"
+    assert config["order"] == {"kind": "random"}
+
+
+@pytest.mark.parametrize(
+    ("rows", "lacks"),
+    [
+        ([(1, item) for item in range(9)], "users"),
+        ([(user, 1) for user in range(9)], "items"),
+        ([(1, 1)], "users"),
+    ],
+)
+def test_a_log_of_one_user_or_one_item_is_refused(rows, lacks):
+    message = f"must have at least 2 {lacks} to learn from, but has 1 in {len(rows)} rows; give a l"
+    with pytest.raises(InputError, match=message):
+        build(rows)
+
+
+def test_a_log_too_short_for_its_split_is_refused():
+    with pytest.raises(InputError, match="must leave rows in every part"):
+        build([(1, 1), (2, 2)])
+
+
+def test_a_public_log_becomes_a_dataset_of_its_published_size(real_data):
+    folder = real_data / "movielens-100k"
+    log = InteractionLog.read(folder / "interactions.parquet", LogConfig())
+    items = read_items(folder / "items.parquet", "item_id", ["title"])
+    data = build_dataset(log, items, Config.model_validate({"split": {"kind": "leave_last_out"}}))
+    assert data.counts["users"] == data.counts["test_rows"] == data.counts["validation_rows"] == 943
+    assert data.counts["train_rows"] == 100_000 - 2 * 943
+    frame = pd.read_parquet(folder / "interactions.parquet").reset_index()
+    by_time = frame.sort_values(["user_id", "timestamp", "index"])
+    trained = by_time[by_time.groupby("user_id").cumcount(ascending=False) >= 2]
+    assert data.counts["items"] == trained["item_id"].nunique()
+    assert data.train_matrix().nnz == len(trained)
