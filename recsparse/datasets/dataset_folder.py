@@ -64,7 +64,7 @@ def load_dataset(folder: str | Path) -> Dataset:
         The dataset.
 
     Raises:
-        MissingFileError: If there is no such folder.
+        MissingFileError: If there is no such folder, or its words are not there.
         InputError: If it is no dataset, of another version, or a file is damaged.
     """
     folder = Path(folder)
