@@ -2,6 +2,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch import nn
 
 from recsparse.errors import InputError
 from recsparse.layers.blocks import (
@@ -12,6 +13,7 @@ from recsparse.layers.blocks import (
     SparseSequential,
 )
 from recsparse.layers.conv import SubmanifoldConv2d
+from recsparse.sparse.tensor import sparse_tensor
 from tests.grids import random_tensor, sparse_tensors
 
 
@@ -118,7 +120,17 @@ def test_a_residual_block_passes_the_gradient_of_its_input_by_the_layers():
     assert torch.autograd.gradcheck(lambda f, *_: block(x.with_feats(f)).feats, inputs)
 
 
-@pytest.mark.parametrize("layer", [SubmanifoldConv2d(2, 3, 3).double(), CellDropout(0.5)])
+class Exchanged(nn.Module):
+    """Exchanges rows and columns, and so keeps the number of cells but not the grid."""
+
+    def forward(self, x):
+        coords = x.coords[:, [0, 2, 1]]
+        return sparse_tensor(coords, x.feats, x.spatial_shape, x.batch_size)
+
+
+@pytest.mark.parametrize(
+    "layer", [SubmanifoldConv2d(2, 3, 3).double(), CellDropout(0.5), Exchanged()]
+)
 def test_layers_that_change_grid_or_channels_make_no_residual_block(layer):
     with pytest.raises(InputError, match=r"must keep grid and channels, but turned SparseTensor\("):
         ResidualBlock(layer)(random_tensor((5, 5), channels=2))

@@ -119,14 +119,18 @@ def test_forward_and_backward_multiply_once_a_pair_of_active_cells(groups):
     assert feats.grad[:, 0].tolist() == [6 / groups * pairs for pairs in (2, 3, 2, 1, 1)]
 
 
-def test_only_the_gradients_that_are_wanted_are_computed():
-    x = random_tensor((3, 3), channels=2)
-    weight = torch.ones(1, 2, 3, 3, dtype=torch.float64)
-    out = sparse_at_cells(x.with_feats(x.feats.requires_grad_()), weight, None, (1, 1), 1)
+@pytest.mark.parametrize("wanted", [0, 1], ids=["features", "weight"])
+def test_only_the_gradient_that_is_wanted_is_computed(wanted):
+    x = random_tensor((3, 3), channels=2, density=1.0)
+    parts = [x.feats, torch.ones(4, 2, 3, 3, dtype=torch.float64)]
+    parts[wanted].requires_grad_()
     with FlopCounterMode(display=False) as counter:
+        out = sparse_at_cells(x.with_feats(parts[0]), parts[1], None, (1, 1), 1)
+        forward = counter.get_total_flops()
         out.sum().backward()
-    assert counter.get_total_flops() == 2 * len(x.grid.submanifold_map((3, 3), (1, 1)).in_index) * 2
-    assert weight.grad is None
+    assert counter.get_total_flops() == 2 * forward
+    assert parts[wanted].grad.shape == parts[wanted].shape
+    assert parts[1 - wanted].grad is None
 
 
 def test_the_gradient_has_no_gradient_of_its_own():

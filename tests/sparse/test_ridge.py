@@ -75,8 +75,9 @@ def test_arguments_are_not_changed():
         ([[1.0, 0.0], [torch.nan, 1.0]], [1.0, 1.0], [1.0, 1.0]),
         ([[1.0, 0.0], [torch.inf, 1.0]], [1.0, 1.0], [1.0, 1.0]),
         ([[1.0, 0.0], [1.0, 1.0]], [1.0, 1.0], [1.0, torch.inf]),
+        ([[1.0], [torch.inf]], [1.0, 1.0], [1.0, 1.0]),
     ],
-    ids=["no ridge", "negative weight", "nan", "infinite feature", "infinite ridge"],
+    ids=["no ridge", "negative weight", "nan", "infinity", "infinite ridge", "infinite channel"],
 )
 def test_a_row_without_a_unique_solution_is_named(feats, weights, ridge):
     with pytest.raises(InputError, match="1 of 2 are not; the first is that of row 1; raise its"):
@@ -84,6 +85,6 @@ def test_a_row_without_a_unique_solution_is_named(feats, weights, ridge):
             torch.tensor(feats),
             torch.tensor(weights),
             torch.tensor([0, 1, 2]),
-            torch.zeros(2, 2),
+            torch.zeros(len(feats[0]), len(feats[0])),
             torch.tensor(ridge),
         )

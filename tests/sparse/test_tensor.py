@@ -136,13 +136,17 @@ def test_any_scipy_format_is_read(rows, columns, seed, layout):
     np.testing.assert_array_equal(dense_one_by_one(x)[0, 0], matrix.toarray())
 
 
-def test_scipy_duplicates_are_summed_and_stored_zeros_stay_cells_and_the_matrix_is_unchanged():
-    matrix = coo_array((np.array([1.0, 0, 2]), ([1, 0, 1], [0, 2, 0])), shape=(2, 3))
+@pytest.mark.parametrize("layout", [csr_matrix, coo_array])
+def test_scipy_duplicates_are_summed_zeros_stay_cells_and_the_matrix_is_unchanged(layout):
+    values, columns = np.array([0.0, 1, 2]), np.array([2, 0, 0])
+    where = (columns, [0, 1, 3]) if layout is csr_matrix else (([0, 1, 1], columns),)
+    matrix = layout((values, *where), shape=(2, 3))
     x = SparseTensor.from_scipy(matrix)
     assert x.coords.tolist() == [[0, 0, 2], [0, 1, 0]]
     assert x.feats.tolist() == [[0.0], [1.0 + 2.0]]
     x.feats.mul_(10)
-    assert matrix.data.tolist() == [1.0, 0.0, 2.0]
+    assert matrix.nnz == 3
+    assert matrix.data.tolist() == [0.0, 1.0, 2.0]
 
 
 def test_integers_become_the_default_float():
