@@ -80,5 +80,5 @@ def _texts(table: pa.Table, names: Sequence[str], path: str | Path) -> tuple[str
                 f"the text column {name!r} of {path} must hold strings, but holds "
                 f"{table[name].type}"
             )
-    columns = [table[name].cast(pa.string()).fill_null("").to_pylist() for name in names]
+    columns = [table[name].cast(pa.string()).to_pylist() for name in names]
     return tuple(" ".join(filter(None, texts)) for texts in zip(*columns, strict=True))

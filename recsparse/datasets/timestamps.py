@@ -81,6 +81,6 @@ def _from_floats(column: pa.Array) -> tuple[pa.Array, np.ndarray]:
     """Read seconds that became floating-point numbers, as pandas makes them beside nulls."""
     values = column.to_numpy(zero_copy_only=False).astype(np.float64)
     unknown = np.isnan(values)
-    unreadable = np.isinf(values) | (np.abs(np.nan_to_num(values)) >= 2.0**62)
+    unreadable = np.abs(np.nan_to_num(values)) >= 2.0**62
     seconds = np.floor(np.where(unknown | unreadable, 0.0, values)).astype(np.int64)
     return pa.array(seconds, pa.int64(), mask=unknown | unreadable), unreadable

@@ -80,7 +80,7 @@ class Vocabulary:
                     f"{column.type}; cast them"
                 )
             return np.full(len(column), -1, dtype=np.int64)
-        found = pc.index_in(column, value_set=self.ids, skip_nulls=True)
+        found = pc.index_in(column, value_set=self.ids)
         index: np.ndarray = found.fill_null(-1).to_numpy(zero_copy_only=False)
         return index.astype(np.int64)
 

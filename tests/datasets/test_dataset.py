@@ -11,7 +11,6 @@ from recsparse.datasets.dataset import build_dataset
 from recsparse.datasets.items import ItemsTable, read_items
 from recsparse.datasets.log import InteractionLog, LogCounts
 from recsparse.datasets.schema import interactions_schema
-from recsparse.datasets.split import PART_NAMES
 from recsparse.errors import InputError
 
 BY_TIME = ["split.kind=global_time", "split.validation=0.2", "split.test=0.2"]
@@ -42,7 +41,7 @@ def build(rows, overrides=(), items=None, times=None):
     return build_dataset(log_of(rows, times), items, load_config(overrides=overrides))
 
 
-# Each user's rows in time: training …, validation, test.
+# Of each user: training …, validation, test.
 ROWS = [
     ("ann", "a"), ("ann", "b"), ("ann", "c"), ("ann", "b2"),
     ("bob", "b"), ("bob", "c"), ("bob", "only in validation"), ("bob", "only in test"),
@@ -191,17 +190,16 @@ def test_parts_and_matrices_agree_with_loops(rows, kind, seed):
 
 def test_the_test_sees_validation_rows_and_the_validation_does_not():
     data = build(ROWS, LAST_OUT)
-    catalogue = data.items.ids.to_pylist()
     validation, test = (data.evaluation_part(name) for name in ("validation", "test"))
     # Bob's and Cid's validation item, and Bob's test item, are in nobody's training rows.
     assert validation.user_ids.to_pylist() == ["ann"]
     assert test.user_ids.to_pylist() == ["ann", "cid"]
-    assert catalogue == ["a", "b", "b2", "c"]
+    assert data.items.ids.to_pylist() == ["a", "b", "b2", "c"]
     assert validation.history.toarray().tolist() == [[1.0, 1.0, 0.0, 0.0]]
     assert test.history.toarray()[0].tolist() == [1.0, 1.0, 0.0, 1.0]
     assert test.targets.toarray().tolist() == [[0.0, 0.0, 1.0, 0.0], [0.0, 0.0, 0.0, 1.0]]
-    assert data.counts["validation_rows_of_unseen_items"] == 2
-    assert data.counts["test_rows_of_unseen_items"] == 1
+    unseen = [data.counts[f"{name}_rows_of_unseen_items"] for name in ("validation", "test")]
+    assert unseen == [2, 1]
 
 
 def test_held_out_users_show_their_history_and_are_in_no_vocabulary():
@@ -222,6 +220,14 @@ def test_a_part_of_new_users_alone_has_no_rows():
     assert part.history.shape == part.targets.shape == (0, 2)
 
 
+def test_a_history_of_unseen_items_alone_is_none():
+    rows = [(1, 1), (2, 1), (1, 2), (2, 2), (1, 3), (2, 3), (3, 99), (1, 98), (3, 1), (1, 2)]
+    data = build(rows, BY_TIME)
+    assert data.items.ids.to_pylist() == [1, 2, 3]
+    assert data.evaluation_part("test").user_ids.to_pylist() == [1]
+    assert data.counts["test_rows_of_unseen_users"] == 1
+
+
 def test_another_part_is_refused():
     with pytest.raises(InputError, match="must be 'validation' or 'test', but got 'train'"):
         build(ROWS, LAST_OUT).evaluation_part("train")
@@ -232,7 +238,6 @@ def test_all_rows_are_those_of_the_log(kind):
     rows = [(user, item) for user in range(20) for item in range(7)]
     data = build(rows, [f"split.kind={kind}"])
     assert sorted(triples(data.all_rows())) == [(*row, 1.0) for row in rows]
-    assert sum(getattr(data.split, name).num_rows for name in PART_NAMES) == len(rows)
 
 
 def test_the_training_frame_leaves_empty_columns_out():

@@ -64,6 +64,12 @@ def test_equal_times_leave_the_last_by_order():
     assert (found["weight"].to_pylist(), count) == ([6.0], 1)
 
 
+def test_many_equal_times_leave_the_last_by_order_too():
+    rows = [(place % 7, "a", place, place % 2) for place in range(280)]
+    found, _ = without_duplicates(interactions(rows), "last")
+    assert found["weight"].to_pylist() == sorted(last_by_time(rows))
+
+
 def test_an_earlier_row_of_a_later_time_wins():
     found, _ = without_duplicates(interactions([(1, "a", 5, 9), (1, "a", 6, 7)]), "last")
     assert found["weight"].to_pylist() == [5.0]

@@ -159,6 +159,15 @@ def test_held_out_users_are_disjoint_and_seen_in_part(users, rows, validation, t
             assert seen[user] == min(max(round(size * fold_in), 1), size - 1)
 
 
+@pytest.mark.parametrize(("fold_in", "seen"), [(0.01, 1), (0.5, 2), (0.99, 4 - 1)])
+def test_held_out_users_have_a_row_to_see_and_a_row_to_predict(fold_in, seen):
+    table = interactions([user for user in range(20) for _ in range(4)])
+    found = parts(table, kind="held_out_users", fold_in=fold_in)
+    for part in ("validation", "test"):
+        assert len(found[f"{part}_history"]) == 2 * seen
+        assert len(found[part]) == 2 * (4 - seen)
+
+
 @pytest.mark.parametrize("kind", ["random", "leave_last_out", "held_out_users"])
 def test_users_with_too_few_rows_stay_in_training_and_are_counted(kind):
     table = interactions([0] * 4 + [1] * 5 + [2] * 6 + [3] * 7 + [4] * 8)
