@@ -15,7 +15,7 @@ from torch import Tensor
 
 try:
     import torch_scatter
-except ImportError:
+except (ImportError, OSError, RuntimeError):  # a build for another torch fails as the latter two
     torch_scatter = None
 
 Backend = Literal["torch_scatter", "torch"]

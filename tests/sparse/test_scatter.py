@@ -1,3 +1,5 @@
+import importlib.util
+import sys
 import warnings
 
 import numpy as np
@@ -184,6 +186,21 @@ def test_the_loss_of_torch_scatter_is_told_once(monkeypatch):
         scatter_max(src, index, 2)
         segment_sum(src, torch.tensor([0, 1, 2]))
     scatter._warn_once.cache_clear()
+
+
+@pytest.mark.parametrize("error", [ImportError, OSError, RuntimeError])
+def test_a_torch_scatter_that_is_missing_or_built_for_another_torch_is_not_used(
+    error, tmp_path, monkeypatch
+):
+    (tmp_path / "torch_scatter.py").write_text(f"raise {error.__name__}('undefined symbol')")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "torch_scatter", raising=False)
+    spec = importlib.util.spec_from_file_location("another_scatter", scatter.__file__)
+    another = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(another)
+    assert another.backend() == "torch"
+    with pytest.warns(UserWarning, match="torch_scatter cannot be imported"):
+        assert another.scatter_sum(torch.ones(2, 1), torch.tensor([0, 0]), 1).item() == 2.0
 
 
 def test_there_is_no_warning_where_torch_scatter_is_installed():
