@@ -33,6 +33,11 @@ def unchecked_types(monkeypatch) -> None:
     monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
 
 
+# Settings of the network that make a training take a moment.
+SMALL_NETWORK = (
+    "model.factors=4", "model.hidden=8", "model.item_iterations=1", "training.epochs=2",
+)  # fmt: skip
+
 # The fixtures below import recsparse themselves: the run-time checks of shapes are set up only
 # after this file is read.
 
@@ -84,3 +89,19 @@ def workplace(tmp_path, monkeypatch, empty_store) -> Path:
 def forget_mlflow(monkeypatch):
     for name in ("MLFLOW_TRACKING_URI", "MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT_ID"):
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(scope="session")
+def trained_folder(small_dataset, tmp_path_factory, empty_store) -> Path:
+    """A folder with the models `popularity` and `sparse_grid`, the latter registered as `shelf`."""
+    from recsparse.config_file import load_config
+    from recsparse.stages.train import train
+
+    folder = tmp_path_factory.mktemp("trained")
+    shutil.copy(empty_store, folder / "mlflow.db")
+    with pytest.MonkeyPatch.context() as patch:
+        forget_mlflow(patch)
+        train(small_dataset, folder / "popularity", load_config(None, ["model.kind=popularity"]))
+        settings = [*SMALL_NETWORK, "tracking.register_as=shelf"]
+        train(small_dataset, folder / "sparse_grid", load_config(None, settings))
+    return folder

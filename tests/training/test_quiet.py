@@ -1,0 +1,49 @@
+import logging
+import os
+
+import pytest
+
+from recsparse.training.quiet import kept_environment, only_warnings
+
+
+def test_only_warnings_pass_and_levels_come_back(caplog):
+    logger = logging.getLogger("test.quiet")
+    logger.setLevel(logging.INFO)
+    with only_warnings("test.quiet"):
+        logger.info("chat")
+        logging.getLogger("test.quiet.below").info("chat")
+        logger.warning("trouble")
+    assert [record.message for record in caplog.records] == ["trouble"]
+    assert logger.level == logging.INFO
+
+
+def test_a_logger_that_says_less_still_says_less():
+    logger = logging.getLogger("test.quieter")
+    logger.setLevel(logging.ERROR)
+    with only_warnings("test.quieter"):
+        assert logger.level == logging.ERROR
+
+
+def test_levels_and_variables_come_back_after_an_error(monkeypatch):
+    monkeypatch.setenv("KEPT", "before")
+    logger = logging.getLogger("test.error")
+    with (
+        pytest.raises(ValueError, match="within"),
+        only_warnings("test.error"),
+        kept_environment("KEPT"),
+    ):
+        os.environ["KEPT"] = "changed"
+        raise ValueError("within")
+    assert logger.level == logging.NOTSET
+    assert os.environ["KEPT"] == "before"
+
+
+def test_variables_are_changed_back_set_again_and_removed(monkeypatch):
+    monkeypatch.setenv("CHANGED", "before")
+    monkeypatch.setenv("REMOVED", "before")
+    monkeypatch.delenv("ADDED", raising=False)
+    with kept_environment("CHANGED", "REMOVED", "ADDED"):
+        os.environ["CHANGED"] = os.environ["ADDED"] = "within"
+        del os.environ["REMOVED"]
+    assert (os.environ["CHANGED"], os.environ["REMOVED"]) == ("before", "before")
+    assert "ADDED" not in os.environ
