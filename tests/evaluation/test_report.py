@@ -36,7 +36,9 @@ def three_models(num_users=30, seed=0):
 
 
 def test_the_comparison_has_users_means_errors_and_coverage():
-    table = comparison_table({"a": result([0.1, 0.5, np.nan]), "b": result([0.2, 0.2, np.nan], 1.0)})
+    table = comparison_table(
+        {"a": result([0.1, 0.5, np.nan]), "b": result([0.2, 0.2, np.nan], 1.0)}
+    )
     assert table.columns.tolist() == [
         *("users", METRIC, f"{METRIC} ±", "mrr@10", "mrr@10 ±", "coverage@10"),
     ]
