@@ -1,7 +1,7 @@
 """SparseGridRecommender: a network on the sparse user-item grid, and a linear term beside it."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import ClassVar
 
 import torch
@@ -11,7 +11,7 @@ from torch import Tensor
 
 from recsparse.config import IALSConfig, SparseGridConfig
 from recsparse.errors import InputError
-from recsparse.models.base import FitExtras, Recommender, check_interactions
+from recsparse.models.base import FitExtras, Recommender, Validate, check_interactions
 from recsparse.models.ease import EASE
 from recsparse.models.ials import als_factors
 from recsparse.models.sparse_grid_network import SparseGridNetwork, stored_words
@@ -70,7 +70,8 @@ class SparseGridRecommender(Recommender):
             self.network, interactions, None if validate is None else lambda: validate(self)
         )
         self.linear = EASE(self.config.linear).fit(interactions)
-        self._choose_linear_weight(interactions, validate)
+        equal = self._equal_spread_weight(self.linear, interactions[:SPREAD_ROWS])
+        self.linear_weight = equal if validate is None else self._best_weight(equal, validate)
         return self
 
     def score_batch(self, history: csr_matrix) -> Float[Tensor, "b m"]:
@@ -154,26 +155,18 @@ class SparseGridRecommender(Recommender):
         self.num_items = interactions.shape[1]
         self.linear, self.linear_weight = None, 0.0
 
-    def _choose_linear_weight(
-        self, interactions: csr_matrix, validate: Callable[[Recommender], float] | None
-    ) -> None:
-        equal = self._equal_spread_weight(interactions[:SPREAD_ROWS])
-        if validate is None:
-            self.linear_weight = equal
-            return
+    def _equal_spread_weight(self, linear: EASE, history: csr_matrix) -> float:
+        """Return the weight at which both terms' scores have the same standard deviation."""
+        spread = float(linear.score_batch(history).std(correction=0))
+        return float(self._network_scores(history).std(correction=0)) / spread if spread else 0.0
+
+    def _best_weight(self, equal: float, validate: Validate) -> float:
         quality: dict[float, float] = {}
         for share in LINEAR_SHARES:
             self.linear_weight = equal * share
             quality[self.linear_weight] = validate(self)
-        self.linear_weight = max(quality, key=quality.__getitem__)
         logger.info("validation by weight of the linear term: %s", quality)
-
-    def _equal_spread_weight(self, history: csr_matrix) -> float:
-        """Return the weight at which both terms' scores have the same standard deviation."""
-        if self.linear is None:
-            return 0.0
-        linear = float(self.linear.score_batch(history).std(correction=0))
-        return float(self._network_scores(history).std(correction=0)) / linear if linear else 0.0
+        return max(quality, key=quality.__getitem__)
 
     def _network_scores(self, history: csr_matrix) -> Float[Tensor, "b m"]:
         self.network.eval()

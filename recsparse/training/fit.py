@@ -1,6 +1,5 @@
 """Fitting any model: linear ones by themselves, networks with Lightning."""
 
-import logging
 import shutil
 import tempfile
 import warnings
@@ -30,6 +29,7 @@ from recsparse.training.module import (
     HiddenCellsModule,
     row_batches,
 )
+from recsparse.training.quiet import only_warnings
 
 OnEpoch = Callable[[int, Mapping[str, float]], None]
 
@@ -132,17 +132,9 @@ def _checkpoint_folder(plan: FitPlan) -> Iterator[Path]:
 @contextmanager
 def _quiet_lightning() -> Iterator[None]:
     """Keep Lightning's tips and warnings back: they are about settings that are made here."""
-    loggers = [logging.getLogger(name) for name in _LIGHTNING]
-    levels = [logger.level for logger in loggers]
-    with warnings.catch_warnings():
+    with only_warnings(*_LIGHTNING), warnings.catch_warnings():
         warnings.filterwarnings("ignore", module="|".join(_LIGHTNING))
-        for logger in loggers:
-            logger.setLevel(logging.ERROR)
-        try:
-            yield
-        finally:
-            for logger, level in zip(loggers, levels, strict=True):
-                logger.setLevel(level)
+        yield
 
 
 def _saver(folder: Path, name: str, monitor: str | None = None) -> ModelCheckpoint:
