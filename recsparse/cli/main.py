@@ -22,7 +22,13 @@ from recsparse.cli.options import (
     Overrides,
     UnknownIds,
 )
-from recsparse.cli.terminal import TerminalReporter, show_frame, show_json, show_pairs
+from recsparse.cli.terminal import (
+    TerminalReporter,
+    show_comparison,
+    show_frame,
+    show_json,
+    show_pairs,
+)
 from recsparse.config_file import load_config, parse_space
 from recsparse.errors import RecsparseError
 
@@ -135,7 +141,7 @@ def evaluate(
     if as_json:
         show_json({name: each.mean() for name, each in result.results.items()})
     else:
-        show_frame("test part, full catalogue", result.table.reset_index())
+        show_comparison("test part, full catalogue", result.table)
 
 
 @app.command()
@@ -163,13 +169,16 @@ def recommend(
     dataset: HistoryOf = None,
     history: Annotated[Path | None, typer.Option(help="Log of users to fold in.")] = None,
     on_unknown: UnknownIds = "error",
+    config: ConfigPath = None,
+    overrides: Overrides = None,
     as_json: AsJson = False,
 ) -> None:
     """Write the k best unseen items of each user."""
     from recsparse.stages.score import RecommendOptions
     from recsparse.stages.score import recommend as stage
 
-    options = RecommendOptions(k, users, dataset, history, on_unknown)
+    log = load_config(config, overrides or []).log
+    options = RecommendOptions(k, users, dataset, history, on_unknown, log)
     count = stage(model, out, options, TerminalReporter())
     _show({"recommendations": str(out), "users": count}, as_json, "recommended")
 

@@ -85,6 +85,23 @@ def show_frame(title: str, frame: pd.DataFrame) -> None:
     Console().print(table)
 
 
+def show_comparison(title: str, table: pd.DataFrame) -> None:
+    """Print models side by side: a line a figure, with its standard error where there is one.
+
+    Args:
+        title: Above the table.
+        table: One row a model; the column `ndcg@10 ±` is the standard error of `ndcg@10`.
+    """
+    figures = [name for name in table.columns if not name.endswith(" ±")]
+    shown = pd.DataFrame({"": figures})
+    for model, row in table.iterrows():
+        shown[str(model)] = [
+            _text(row[name]) + (f" ± {_text(row[f'{name} ±'])}" if f"{name} ±" in row else "")
+            for name in figures
+        ]
+    show_frame(title, shown)
+
+
 def _text(value: Any) -> str:
     if isinstance(value, float):
         return "–" if math.isnan(value) else f"{value:.4g}" if abs(value) < 1e5 else f"{value:,.0f}"

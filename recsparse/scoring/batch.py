@@ -12,9 +12,9 @@ import pyarrow.dataset as ds
 from numpy.typing import NDArray
 
 from recsparse.config import OnUnknown
-from recsparse.datasets.parquet import parquet_dataset, require_columns
+from recsparse.datasets.parquet import parquet_dataset, read_columns, require_columns
 from recsparse.errors import InputError, SchemaError
-from recsparse.scoring.ids import slices
+from recsparse.scoring.ids import as_array, slices
 from recsparse.scoring.parts import PartedOutput, rechunk
 from recsparse.scoring.trained import TrainedModel
 
@@ -67,7 +67,7 @@ def score_candidates(
     output = PartedOutput(out, _job("score", _file_states(source), *settings))
     total = 0
     with _no_parts_of_bad_input(output):
-        for part, table in enumerate(rechunk(_batches(source), options.rows_per_part)):
+        for part, table in enumerate(rechunk(_batches(source, candidates), options.rows_per_part)):
             if not output.is_done(part):
                 scores = pa.array(trained.score(table, options.on_unknown), from_pandas=True)
                 output.write(part, table.append_column("score", scores))
@@ -138,8 +138,7 @@ def read_ids(path: str | Path, column: str) -> pa.Array:
     """
     source = parquet_dataset(path)
     require_columns(source, path, [column])
-    with _damage_as_input_error(source):
-        return source.to_table(columns=[column])[column].unique()
+    return as_array(read_columns(source, [column])[column].unique())
 
 
 def _recommendations(
@@ -157,19 +156,13 @@ def _check_candidates(source: ds.Dataset, path: str | Path) -> None:
         )
 
 
-def _batches(source: ds.Dataset) -> Iterator[pa.RecordBatch]:
-    with _damage_as_input_error(source):
-        yield from source.to_batches()
-
-
-@contextmanager
-def _damage_as_input_error(source: ds.Dataset) -> Iterator[None]:
+def _batches(source: ds.Dataset, path: str | Path) -> Iterator[pa.RecordBatch]:
     try:
-        yield
+        yield from source.to_batches()
     except (OSError, pa.ArrowException) as error:
         raise InputError(
-            f"Parquet files must be complete, but reading {source.files[0]} and the others failed: "
-            f"{error}; copy or write them again"
+            f"{path} must hold complete Parquet files, but reading them failed: {error}; copy or "
+            "write them again"
         ) from error
 
 

@@ -77,7 +77,11 @@ def evaluate(
     table["fit seconds"] = [float(about.get("fit_seconds", np.nan)) for about in described.values()]
     if out is not None:
         write_report(out, results, table, reference=next(iter(results)))
-    _track(results, described, config, beside, out)
+    homes = {name: beside if is_model_uri(name) else folders[name].parent for name in folders}
+    for name, result in results.items():
+        _track_model(result, described[name], config, homes[name])
+    if out is not None:
+        _track_report(Path(out), ", ".join(results), config)
     return Comparison(results, table)
 
 
@@ -118,20 +122,17 @@ def _check_items(trained: TrainedModel, data: Dataset, name: str) -> None:
     )
 
 
-def _track(
-    results: Mapping[str, RankingResult],
-    described: Mapping[str, Mapping[str, Any]],
-    config: Config,
-    beside: Path,
-    out: str | Path | None,
+def _track_model(
+    result: RankingResult, described: Mapping[str, Any], config: Config, home: Path
 ) -> None:
-    """Put the test metrics into each model's own run, and the report into a run of its own."""
-    for name, result in results.items():
-        figures = {**result.mean(), **result.coverage}
-        metrics = {f"test_{metric}": value for metric, value in figures.items()}
-        log_to_run(config.tracking, beside, str(described[name].get("run_id")), metrics)
-    if out is None:
-        return
-    with start_run(config.tracking, beside, "evaluate", {"models": ", ".join(results)}) as run:
-        for file in sorted(Path(out).iterdir()):
+    """Put the test metrics into the run that trained the model."""
+    figures = {**result.mean(), **result.coverage}
+    metrics = {f"test_{metric}": value for metric, value in figures.items()}
+    log_to_run(config.tracking, home, str(described.get("run_id")), metrics)
+
+
+def _track_report(out: Path, models: str, config: Config) -> None:
+    """Put the report into a run of its own."""
+    with start_run(config.tracking, out.parent, "evaluate", {"models": models}) as run:
+        for file in sorted(out.iterdir()):
             run.log_file(file)

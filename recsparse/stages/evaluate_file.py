@@ -9,9 +9,9 @@ from scipy.sparse import csr_matrix
 
 from recsparse.config import Config
 from recsparse.datasets.dataset_folder import load_dataset
-from recsparse.datasets.parquet import parquet_dataset, require_columns
+from recsparse.datasets.parquet import parquet_dataset, read_columns, require_columns
 from recsparse.datasets.vocabulary import Vocabulary
-from recsparse.errors import InputError
+from recsparse.errors import InputError, SchemaError
 from recsparse.evaluation.evaluate import RankingResult, evaluate_ranking
 
 COLUMNS = ("user_id", "item_id", "score")
@@ -23,7 +23,8 @@ def evaluate_file(
     """Rank each test user's items by the scores of a file.
 
     Items without a score are not recommended; items that the user has seen are left out. Of equal
-    scores, the item that comes first in the dataset's catalogue ranks first.
+    scores, the item that comes first in the dataset's catalogue ranks first; of several scores of
+    one pair, the last one counts, and null or NaN is no score.
 
     Args:
         scored: Parquet with `user_id`, `item_id` and `score`.
@@ -34,7 +35,7 @@ def evaluate_file(
         Metrics a user; a test user without a row in the file scores 0.
 
     Raises:
-        SchemaError: If a column is missing.
+        SchemaError: If a column is missing, or the scores are no numbers.
         InputError: If no row belongs to a test user and a known item.
     """
     config, data = config or Config(), load_dataset(dataset)
@@ -75,15 +76,17 @@ class _Scores:
 
     def next_batch(self, history: csr_matrix) -> torch.Tensor:
         first, last = np.searchsorted(self.row, [self.done, self.done + history.shape[0]])
-        scores = torch.full(history.shape, -torch.inf)
-        scores[self.row[first:last] - self.done, self.item[first:last]] = torch.from_numpy(
-            self.values[first:last]
-        )
+        scores = np.full(history.shape, -np.inf, dtype=np.float32)
+        scores[self.row[first:last] - self.done, self.item[first:last]] = self.values[first:last]
         self.done += history.shape[0]
-        return scores
+        return torch.from_numpy(scores)
 
 
 def _read(scored: str | Path) -> pa.Table:
     source = parquet_dataset(scored)
     require_columns(source, scored, COLUMNS)
-    return source.to_table(columns=list(COLUMNS))
+    table = read_columns(source, COLUMNS)
+    found = table["score"].type
+    if not (pa.types.is_floating(found) or pa.types.is_integer(found)):
+        raise SchemaError(f"the column 'score' of {scored} must hold numbers, but holds {found}")
+    return table

@@ -28,5 +28,6 @@ def runs(folder: str | Path, config: TrackingConfig | None = None) -> pd.DataFra
     figures = sorted(
         name for name in map(str, found) if name.startswith(("metrics.val", "metrics.test"))
     )
-    chosen = found[["run_id", *_COLUMNS, *figures]].rename(columns=_COLUMNS)
+    # A column that no run has, such as the names of no runs at all, comes out empty.
+    chosen = found.reindex(columns=["run_id", *_COLUMNS, *figures]).rename(columns=_COLUMNS)
     return chosen.rename(columns=lambda name: name.removeprefix("metrics."))

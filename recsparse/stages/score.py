@@ -1,6 +1,6 @@
 """The fourth stage: batch scores of candidates, and recommendations."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from recsparse.config import LogConfig, OnUnknown
@@ -51,6 +51,7 @@ class RecommendOptions:
         dataset: Start from, and leave out, all that this dataset knows of the users.
         history: A log whose rows replace what is known of its users, who may be new.
         on_unknown: What to do with users never seen.
+        log: How to read the history.
     """
 
     k: int = 20
@@ -58,6 +59,7 @@ class RecommendOptions:
     dataset: str | Path | None = None
     history: str | Path | None = None
     on_unknown: OnUnknown = "error"
+    log: LogConfig = field(default_factory=LogConfig)
 
 
 def recommend(
@@ -81,10 +83,9 @@ def recommend(
     trained, name = _load(model, out, options.dataset)
     wanted = None
     if options.history is not None:
-        rows = InteractionLog.read(options.history, LogConfig()).table
+        rows = InteractionLog.read(options.history, options.log).table
         trained = trained.with_history(rows)
         wanted = rows["user_id"].unique()
-        name = f"{name} {options.history}"
     if options.users is not None:
         wanted = read_ids(options.users, "user_id")
     with reporter.task("recommending") as advance:
@@ -95,9 +96,9 @@ def recommend(
 def _load(
     model: str | Path, out: str | Path, dataset: str | Path | None
 ) -> tuple[TrainedModel, str]:
-    """Load a model, with its dataset's rows if wanted, and name both for resuming."""
+    """Load a model, with its dataset's rows if wanted, and name it for resuming."""
     folder = locate(model, Path(out).parent)
     trained, name = load_model(folder), str(read_description(folder)["sha256"])
     if dataset is None:
         return trained, name
-    return trained.with_history(load_dataset(dataset).all_rows()), f"{name} {dataset}"
+    return trained.with_history(load_dataset(dataset).all_rows()), name

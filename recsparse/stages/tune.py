@@ -48,7 +48,8 @@ class TuneResult:
 
     Attributes:
         config: The configuration with the best settings.
-        trials: One row a trial: its settings and its validation metric, the best first.
+        trials: One row a trial: its settings and its validation metric, the best first, equal ones
+            in the order of the search, NaN last.
         metric: Name of the metric.
     """
 
@@ -90,10 +91,9 @@ def tune(
             model = fit_on(data, tried, FitPlan(config.training, config.seed))
             rows.append({**settings, metric: validate(model, data, tried).mean()[metric]})
             advance(number + 1)
-    table = pd.DataFrame(rows)
-    order = table[metric].argsort(kind="stable")[::-1]
-    best = _with_settings(config, trials[int(order.iloc[0])])
-    result = TuneResult(best, table.iloc[order].reset_index(drop=True), metric)
+    table = pd.DataFrame(rows).sort_values(metric, ascending=False, kind="stable")
+    best = _with_settings(config, trials[int(table.index[0])])
+    result = TuneResult(best, table.reset_index(drop=True), metric)
     if out is not None:
         _write(result, Path(out))
     return result

@@ -174,7 +174,7 @@ def test_unknown_ids_in_a_late_part_leave_nothing(tmp_path):
 
 def test_damaged_pages_are_bad_input(tmp_path):
     source = damaged(written(tmp_path))
-    with pytest.raises(InputError, match="Parquet files must be complete"):
+    with pytest.raises(InputError, match=r"candidates\.parquet must hold complete Parquet files"):
         score_candidates(MODEL, source, tmp_path / "out")
     assert names(tmp_path) == ["candidates.parquet"]
 
@@ -265,5 +265,5 @@ def test_ids_of_a_file_without_the_column_or_with_damaged_pages_are_refused(tmp_
     path = damaged(written(tmp_path, candidates().select(["user_id"])))
     with pytest.raises(SchemaError, match="must have the column 'user'"):
         read_ids(path, "user")
-    with pytest.raises(InputError, match="Parquet files must be complete"):
+    with pytest.raises(InputError, match=r"candidates\.parquet must be a complete Parquet file"):
         read_ids(path, "user_id")
