@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 # What to do with ids that a model has never seen: refuse them, leave their scores empty, or fall
 # back on popularity.
@@ -56,6 +56,15 @@ class SplitConfig(Section):
     test: float = Field(default=0.1, gt=0, lt=1)
     fold_in: float = Field(default=0.8, gt=0, lt=1)
     min_rows: int = Field(default=3, ge=3)
+
+    @model_validator(mode="after")
+    def _leave_rows_to_train_on(self) -> "SplitConfig":
+        if self.validation + self.test >= 1:
+            raise ValueError(
+                "validation and test must leave something to train on, but take "
+                f"{self.validation} + {self.test} of everything"
+            )
+        return self
 
 
 class TextConfig(Section):

@@ -80,3 +80,8 @@ def test_a_search_space_lists_the_values_of_each_key() -> None:
 def test_a_search_space_without_a_list_is_refused(text: str) -> None:
     with pytest.raises(ConfigError, match="--try must look like"):
         parse_space([text])
+
+
+def test_shares_that_leave_nothing_to_train_on_are_refused() -> None:
+    with pytest.raises(ConfigError, match=r"split is wrong.*must leave something.*0\.5 \+ 0\.5"):
+        load_config(overrides=["split.test=0.5", "split.validation=0.5"])

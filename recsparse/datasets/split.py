@@ -38,7 +38,8 @@ class Split:
 def split_interactions(table: pa.Table, config: SplitConfig, seed: int) -> Split:
     """Part the rows of a log.
 
-    - `random`: of each user's rows, a random share for test and for validation.
+    - `random`: of each user's rows, a random share for test and for validation, rounded to whole
+      rows: none of a short row's for a small share.
     - `leave_last_out`: of each user's rows, the last by time for test, the last but one for
       validation; equal times in the order of the log.
     - `global_time`: the last rows of all by time for test, those before them for validation.
@@ -142,6 +143,8 @@ def _split(table: pa.Table, part: np.ndarray, config: SplitConfig, too_short: in
             f"{config.test} and split.validation = {config.validation}"
         )
     counts = {f"{name}_rows": part_rows.num_rows for name, part_rows in parts.items()}
+    # Beside the number of all users these tell how many are too short to be evaluated.
+    counts |= {f"{name}_users": len(parts[name][USER_ID].unique()) for name in PART_NAMES[1:3]}
     if config.kind != "global_time":
         counts["users_with_too_few_rows"] = too_short
     return Split(**parts, counts=counts)
