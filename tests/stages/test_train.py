@@ -1,0 +1,150 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from mlflow.tracking import MlflowClient
+
+from recsparse.config_file import load_config
+from recsparse.datasets.dataset_folder import load_dataset
+from recsparse.errors import MissingFileError
+from recsparse.scoring.model_folder import load_model, read_description
+from recsparse.stages import train as module
+from recsparse.stages.train import train, validate
+from tests.conftest import SMALL_NETWORK
+
+
+def client(folder):
+    return MlflowClient(f"sqlite:///{folder / 'mlflow.db'}")
+
+
+def run_of(folder, kind):
+    (experiment,) = client(folder).search_experiments(filter_string="name = 'recsparse'")
+    query = f"tags.mlflow.runName = '{kind}'"
+    (run,) = client(folder).search_runs([experiment.experiment_id], query)
+    return run
+
+
+def test_a_training_is_recorded_with_all_that_it_was_given(trained_folder, small_dataset):
+    run = run_of(trained_folder, "sparse_grid")
+    params = run.data.params
+    assert (params["seed"], params["model.kind"], params["model.factors"]) == (
+        "0", "sparse_grid", "4",
+    )  # fmt: skip
+    assert (params["training.epochs"], params["model.linear.kind"]) == ("2", "ease")
+    (given,) = run.inputs.dataset_inputs
+    assert json.loads(given.dataset.source) == {"uri": str(small_dataset)}
+    rows = load_dataset(small_dataset).split.train.num_rows
+    assert json.loads(given.dataset.profile)["num_rows"] == rows
+
+
+def test_a_training_is_recorded_with_all_that_came_out(trained_folder):
+    run, store = run_of(trained_folder, "sparse_grid"), client(trained_folder)
+    metrics = run.data.metrics
+    assert {"train_loss", "validation_ndcg", "validation_ndcg_at_10", "fit_seconds"} <= set(metrics)
+    for name in ("train_loss", "validation_ndcg"):
+        assert [each.step for each in store.get_metric_history(run.info.run_id, name)] == [0, 1]
+    files = {file.path for file in store.list_artifacts(run.info.run_id)}
+    assert {"config.json", "learning_curve.png"} <= files
+    config = json.loads(Path(store.download_artifacts(run.info.run_id, "config.json")).read_text())
+    assert config == load_config(None, [*SMALL_NETWORK, "tracking.register_as=shelf"]).model_dump(
+        mode="json"
+    )
+    version = store.get_model_version("shelf", "1")
+    assert version.run_id == run.info.run_id
+    assert (trained_folder / "mlartifacts").is_dir()
+
+
+def test_a_model_without_epochs_has_no_learning_curve(trained_folder):
+    run = run_of(trained_folder, "popularity")
+    files = client(trained_folder).list_artifacts(run.info.run_id)
+    assert [file.path for file in files] == ["config.json"]
+
+
+def test_the_model_folder_remembers_its_run_and_its_data(trained_folder, small_dataset):
+    about = read_description(trained_folder / "popularity")["training"]
+    run = run_of(trained_folder, "popularity")
+    assert about["run_id"] == run.info.run_id
+    assert about["dataset"] == str(small_dataset)
+    assert about["validation"]["ndcg@10"] == run.data.metrics["validation_ndcg_at_10"]
+    assert about["fit_seconds"] == run.data.metrics["fit_seconds"]
+
+
+def test_popularity_is_what_pandas_counts_in_the_training_rows(trained_folder, small_dataset):
+    trained = load_model(trained_folder / "popularity")
+    rows = load_dataset(small_dataset).split.train.to_pandas()
+    shares = rows["item_id"].value_counts(normalize=True)
+    pairs = pd.DataFrame({"user_id": 0, "item_id": shares.index})
+    np.testing.assert_allclose(trained.score(pairs), shares, rtol=1e-6)
+    seen = set(zip(rows["user_id"], rows["item_id"], strict=True))
+    lists = trained.recommend(k=20)
+    assert not seen & set(zip(lists["user_id"], lists["item_id"], strict=True))
+
+
+def test_what_comes_back_is_what_was_written(small_dataset, workplace):
+    config = load_config(None, ["model.kind=item_knn"])
+    result = train(small_dataset, "model", config)
+    loaded = load_model(result.folder)
+    pd.testing.assert_frame_equal(loaded.recommend(k=3), result.model.recommend(k=3))
+    data = load_dataset(small_dataset)
+    assert result.validation == validate(loaded.model, data, config).mean()
+    assert set(result.validation) == set(read_description("model")["training"]["validation"])
+    assert result.model_uri.startswith("models:/")
+    assert sorted(path.name for path in workplace.iterdir()) == [
+        "mlartifacts",
+        "mlflow.db",
+        "model",
+    ]
+
+
+def test_the_same_seed_gives_the_same_model(small_dataset, trained_folder, workplace):
+    again = train(small_dataset, "model", load_config(None, list(SMALL_NETWORK)))
+    first = load_model(trained_folder / "sparse_grid").model.state()
+    for name, value in again.model.model.state().items():
+        assert value.equal(first[name]), name
+
+
+def test_the_validation_figures_have_the_training_s_own_length_of_list(small_dataset, workplace):
+    config = load_config(None, ["model.kind=popularity", "training.k=3", "evaluation.k=[5]"])
+    validation = train(small_dataset, "model", config).validation
+    assert {name.split("@")[1] for name in validation} == {"3", "5"}
+
+
+def test_a_training_that_fails_is_recorded_so_and_writes_no_model(
+    small_dataset, workplace, monkeypatch
+):
+    config = load_config(None, [*SMALL_NETWORK, "training.epochs=3"])
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "save_model", None)
+        with pytest.raises(TypeError):
+            train(small_dataset, "model", config)
+    assert run_of(workplace, "sparse_grid").info.status == "FAILED"
+    assert not (workplace / "model").exists()
+
+
+def test_an_interrupted_training_goes_on_where_it_stopped(small_dataset, workplace, monkeypatch):
+    config = load_config(None, [*SMALL_NETWORK, "training.epochs=3"])
+    original, seen = module.Run.log_metrics, []
+
+    def interrupted(run, metrics, step=None):
+        seen.append(step)
+        if step == 1 and len(seen) == 2:
+            raise KeyboardInterrupt
+        original(run, metrics, step)
+
+    monkeypatch.setattr(module.Run, "log_metrics", interrupted)
+    with pytest.raises((KeyboardInterrupt, SystemExit)):
+        train(small_dataset, "model", config)
+    assert (workplace / "model.checkpoints").is_dir()
+    train(small_dataset, "model", config, resume=True)
+    assert [step for step in seen if step is not None] == [0, 1, 2]
+    assert not (workplace / "model.checkpoints").exists()
+
+
+def test_no_dataset_makes_no_run(workplace):
+    before = client(workplace).search_experiments()
+    with pytest.raises(MissingFileError, match="the dataset must be a folder"):
+        train("nowhere", "model")
+    assert len(client(workplace).search_experiments()) == len(before)
+    assert [path.name for path in workplace.iterdir()] == ["mlflow.db"]

@@ -1,0 +1,93 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from mlflow.tracking import MlflowClient
+
+from recsparse.config import MODEL_CONFIGS
+from recsparse.config_file import load_config
+from recsparse.errors import ConfigError, InputError
+from recsparse.evaluation.evaluate import RankingResult
+from recsparse.stages import tune as module
+from recsparse.stages.train import train
+from recsparse.stages.tune import SEARCH_SPACES, tune
+
+KNN = load_config(None, ["model.kind=item_knn", "training.k=5"])
+
+
+def test_every_combination_is_tried_and_the_best_is_what_training_it_gives(
+    small_dataset, workplace
+):
+    space = {"neighbours": [1, 20], "shrinkage": [0.0, 9.0, 99.0]}
+    result = tune(small_dataset, KNN, space=space)
+    tried = set(zip(result.trials["neighbours"], result.trials["shrinkage"], strict=True))
+    assert tried == {(n, s) for n in space["neighbours"] for s in space["shrinkage"]}
+    assert result.metric == "ndcg@5"
+    figures = result.trials["ndcg@5"].tolist()
+    assert figures == sorted(figures, reverse=True)
+    assert len(set(figures)) > 1
+    best = result.trials.iloc[0]
+    chosen = result.config.model
+    assert (chosen.neighbours, chosen.shrinkage) == (best["neighbours"], best["shrinkage"])
+    trained = train(small_dataset, workplace / "model", result.config)
+    assert trained.validation["ndcg@5"] == best["ndcg@5"]
+
+
+def with_figures(monkeypatch, figures):
+    left = iter(figures)
+
+    def validate(model, data, config):
+        return RankingResult({"ndcg@5": np.array([next(left)])}, {}, 1)
+
+    monkeypatch.setattr(module, "validate", validate)
+
+
+def test_of_equal_trials_the_first_wins_and_nan_never_does(small_dataset, monkeypatch):
+    with_figures(monkeypatch, [np.nan, 0.5, 0.5, 0.25])
+    result = tune(small_dataset, KNN, space={"neighbours": [1, 2, 3, 4]})
+    assert result.trials["neighbours"].tolist() == [2, 3, 4, 1]
+    assert result.config.model.neighbours == 2
+
+
+def test_a_model_without_settings_is_tried_once(small_dataset):
+    result = tune(small_dataset, load_config(None, ["model.kind=popularity"]))
+    assert len(result.trials) == 1
+    assert result.config.model.kind == "popularity"
+
+
+def test_the_best_configuration_is_written_and_recorded(small_dataset, workplace):
+    tune(small_dataset, KNN, "best.toml", {"neighbours": [3]})
+    assert load_config("best.toml").model.neighbours == 3
+    assert load_config("best.toml").training.k == 5
+    store = MlflowClient(f"sqlite:///{workplace}/mlflow.db")
+    experiment = store.get_experiment_by_name("recsparse").experiment_id
+    (run,) = store.search_runs([experiment])
+    assert run.info.run_name == "tune item_knn"
+    assert run.data.params["model.neighbours"] == "3"
+    assert "validation_ndcg_at_5" in run.data.metrics
+    trials = json.loads(Path(store.download_artifacts(run.info.run_id, "trials.json")).read_text())
+    assert trials["columns"] == ["neighbours", "ndcg@5"]
+    assert len(trials["data"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("space", "error", "message"),
+    [
+        ({"neighbours": []}, InputError, "must have values, but 'neighbours' has none"),
+        ({"neighbors": [3]}, ConfigError, "unknown key 'model.neighbors'.*'neighbours'"),
+        ({"neighbours": [0]}, ConfigError, "model.neighbours is wrong"),
+    ],
+)
+def test_a_search_space_that_makes_no_sense_is_refused(
+    small_dataset, workplace, space, error, message
+):
+    with pytest.raises(error, match=message):
+        tune(small_dataset, KNN, "best.toml", space)
+    assert not (workplace / "best.toml").exists()
+
+
+def test_every_kind_of_model_has_a_search_space_of_settings_it_knows():
+    for section in MODEL_CONFIGS:
+        for name, values in SEARCH_SPACES[section.model_fields["kind"].default].items():
+            assert [getattr(section(**{name: value}), name) for value in values] == [*values]
