@@ -137,13 +137,9 @@ class RecommenderConformance:
             fit(build_model(self.config), csr_matrix([[1.0, weight], [1.0, 1.0]]))
 
     def test_cells_of_weight_zero_teach_nothing(self):
-        padded = log_of().tolil()
-        empty = np.argwhere(log_of().toarray() == 0)
-        padded = csr_matrix(padded)
-        zeros = csr_matrix((np.zeros(len(empty)), empty.T), shape=padded.shape)
-        summed = np.concatenate([padded.data, zeros.data]).astype(np.float32)
-        cells = np.concatenate([np.stack(padded.nonzero()), empty.T], axis=1)
-        with_zeros = csr_matrix((summed, cells), shape=padded.shape)
+        dense = log_of().toarray()
+        every_cell = np.indices(dense.shape).reshape(2, -1)
+        with_zeros = csr_matrix((dense.ravel(), every_cell), shape=dense.shape)
         assert with_zeros.nnz == NUM_USERS * NUM_ITEMS
         model = fit(build_model(self.config), with_zeros)
         assert torch.equal(model.score_batch(log_of()), fitted(self.config).score_batch(log_of()))
