@@ -7,11 +7,14 @@ from pathlib import Path
 import jaxtyping
 import pyarrow.parquet as pq
 import pytest
+import torch
 from hypothesis import settings
 
 # Machines differ in speed; a slow example is no failure.
 settings.register_profile("recsparse", deadline=None, max_examples=25, derandomize=True)
 settings.load_profile("recsparse")
+# Test processes run side by side; threads that wait for a core of their own cost more than they do.
+torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")

@@ -17,6 +17,7 @@ from recsparse.evaluation.report import comparison_table, write_report
 from recsparse.scoring.model_folder import load_model, read_description
 from recsparse.scoring.trained import TrainedModel
 from recsparse.stages.load import locate
+from recsparse.stages.part import part_to_rank
 from recsparse.stages.reporting import SILENT, Advance, Reporter
 from recsparse.training.tracking import is_model_uri, log_to_run, start_run
 
@@ -65,7 +66,7 @@ def evaluate(
     folders = {_name(model): locate(model, beside) for model in models}
     if len(folders) != len(models):
         raise InputError(f"models must have different names, but got {[*map(str, models)]}")
-    part = data.evaluation_part("test")
+    part = part_to_rank(data, "test")
     results = {}
     for name, folder in folders.items():
         trained = load_model(folder)

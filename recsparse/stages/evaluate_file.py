@@ -13,6 +13,7 @@ from recsparse.datasets.parquet import parquet_dataset, read_columns, require_co
 from recsparse.datasets.vocabulary import Vocabulary
 from recsparse.errors import InputError, SchemaError
 from recsparse.evaluation.evaluate import RankingResult, evaluate_ranking
+from recsparse.stages.part import part_to_rank
 
 COLUMNS = ("user_id", "item_id", "score")
 
@@ -39,7 +40,7 @@ def evaluate_file(
         InputError: If no row belongs to a test user and a known item.
     """
     config, data = config or Config(), load_dataset(dataset)
-    part = data.evaluation_part("test")
+    part = part_to_rank(data, "test")
     table = _read(scored)
     row = Vocabulary(part.user_ids).index_of(table["user_id"])
     item = data.items.index_of(table["item_id"])

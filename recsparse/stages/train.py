@@ -8,13 +8,14 @@ from pathlib import Path
 import pandas as pd
 
 from recsparse.config import Config
-from recsparse.datasets.dataset import Dataset
+from recsparse.datasets.dataset import Dataset, EvaluationPart
 from recsparse.datasets.dataset_folder import load_dataset
 from recsparse.evaluation.evaluate import RankingResult, evaluate_ranking
 from recsparse.models.base import Recommender
 from recsparse.models.registry import build_model
 from recsparse.scoring.model_folder import save_model
 from recsparse.scoring.trained import TrainedModel
+from recsparse.stages.part import part_to_rank
 from recsparse.stages.reporting import SILENT, Reporter
 from recsparse.training.fit import FitPlan, fit_model
 from recsparse.training.learning_curve import plot_learning_curve
@@ -68,6 +69,7 @@ def train(
     """
     config, out = config or Config(), Path(out)
     data = load_dataset(dataset)
+    validation_part = part_to_rank(data, "validation")
     epochs: dict[int, Mapping[str, float]] = {}
     with start_run(config.tracking, out.parent, config.model.kind) as run:
         _log_inputs(run, data, dataset, config)
@@ -88,7 +90,7 @@ def train(
         model = fit_on(data, config, plan)
         fit_seconds = time.perf_counter() - started
         trained = TrainedModel(model, data.users, data.items, data.train_matrix())
-        validation = validate(model, data, config).mean()
+        validation = validate(model, validation_part, config).mean()
         _log_outputs(run, validation, fit_seconds, epochs)
         about = {
             "run_id": run.run_id,
@@ -114,28 +116,27 @@ def fit_on(data: Dataset, config: Config, plan: FitPlan) -> Recommender:
     Returns:
         The fitted model.
     """
-    metric = f"ndcg@{config.training.k}"
+    metric, part = f"ndcg@{config.training.k}", part_to_rank(data, "validation")
     return fit_model(
         build_model(config.model),
         data.train_matrix(),
         plan,
-        validate=lambda model: validate(model, data, config).mean()[metric],
+        validate=lambda model: validate(model, part, config).mean()[metric],
         item_words=data.item_words,
     )
 
 
-def validate(model: Recommender, data: Dataset, config: Config) -> RankingResult:
+def validate(model: Recommender, part: EvaluationPart, config: Config) -> RankingResult:
     """Rank the full catalogue for the validation part.
 
     Args:
         model: A fitted model.
-        data: The dataset.
+        part: The validation part.
         config: List lengths and users a batch.
 
     Returns:
         Metrics a user.
     """
-    part = data.evaluation_part("validation")
     return evaluate_ranking(
         model.score_batch,
         part.history,

@@ -13,6 +13,7 @@ from recsparse.config import Config
 from recsparse.config_file import parse_config
 from recsparse.datasets.dataset_folder import load_dataset
 from recsparse.errors import InputError
+from recsparse.stages.part import part_to_rank
 from recsparse.stages.reporting import SILENT, Reporter
 from recsparse.stages.train import fit_on, validate
 from recsparse.toml_file import write_toml
@@ -81,6 +82,7 @@ def tune(
         InputError: If the space names a key without values.
     """
     config, data = config or Config(), load_dataset(dataset)
+    part = part_to_rank(data, "validation")
     space = SEARCH_SPACES[config.model.kind] if space is None else space
     trials = _combinations(space)
     metric = f"ndcg@{config.training.k}"
@@ -89,7 +91,7 @@ def tune(
         for number, settings in enumerate(trials):
             tried = _with_settings(config, settings)
             model = fit_on(data, tried, FitPlan(config.training, config.seed))
-            rows.append({**settings, metric: validate(model, data, tried).mean()[metric]})
+            rows.append({**settings, metric: validate(model, part, tried).mean()[metric]})
             advance(number + 1)
     table = pd.DataFrame(rows).sort_values(metric, ascending=False, kind="stable")
     best = _with_settings(config, trials[int(table.index[0])])

@@ -87,8 +87,8 @@ def test_what_comes_back_is_what_was_written(small_dataset, workplace):
     result = train(small_dataset, "model", config)
     loaded = load_model(result.folder)
     pd.testing.assert_frame_equal(loaded.recommend(k=3), result.model.recommend(k=3))
-    data = load_dataset(small_dataset)
-    assert result.validation == validate(loaded.model, data, config).mean()
+    part = load_dataset(small_dataset).evaluation_part("validation")
+    assert result.validation == validate(loaded.model, part, config).mean()
     assert set(result.validation) == set(read_description("model")["training"]["validation"])
     assert result.model_uri.startswith("models:/")
     assert sorted(path.name for path in workplace.iterdir()) == [

@@ -37,7 +37,7 @@ def test_every_combination_is_tried_and_the_best_is_what_training_it_gives(
 def with_figures(monkeypatch, figures):
     left = iter(figures)
 
-    def validate(model, data, config):
+    def validate(model, part, config):
         return RankingResult({"ndcg@5": np.array([next(left)])}, {}, 1)
 
     monkeypatch.setattr(module, "validate", validate)

@@ -27,13 +27,14 @@ def test_a_logger_that_says_less_still_says_less():
 def test_levels_and_variables_come_back_after_an_error(monkeypatch):
     monkeypatch.setenv("KEPT", "before")
     logger = logging.getLogger("test.error")
-    with (
-        pytest.raises(ValueError, match="within"),
-        only_warnings("test.error"),
-        kept_environment("KEPT"),
-    ):
-        os.environ["KEPT"] = "changed"
-        raise ValueError("within")
+
+    def fail():
+        with only_warnings("test.error"), kept_environment("KEPT"):
+            os.environ["KEPT"] = "changed"
+            raise ValueError("within")
+
+    with pytest.raises(ValueError, match="within"):
+        fail()
     assert logger.level == logging.NOTSET
     assert os.environ["KEPT"] == "before"
 
