@@ -28,6 +28,7 @@ from recsparse.cli.terminal import (
     show_frame,
     show_json,
     show_pairs,
+    show_runs,
 )
 from recsparse.config_file import load_config, parse_space
 from recsparse.errors import RecsparseError
@@ -235,14 +236,14 @@ def runs(
     overrides: Overrides = None,
     as_json: AsJson = False,
 ) -> None:
-    """List the MLflow runs of the experiment, the newest first."""
+    """List the MLflow runs of the experiment, the newest first; --json has all their figures."""
     from recsparse.stages.runs import runs as stage
 
     frame = stage(folder, load_config(config, overrides or []).tracking)
     if as_json:
         show_json(frame.to_dict("records"))
     else:
-        show_frame("runs", frame)
+        show_runs("runs", frame)
 
 
 @app.command()

@@ -42,7 +42,10 @@ class TerminalReporter:
             A function that takes the number of steps done in all.
         """
         columns = (SpinnerColumn(), *Progress.get_default_columns(), TimeElapsedColumn())
-        with Progress(*columns, console=self.console, transient=True) as progress:
+        # Without a terminal a bar would still print an empty line.
+        with Progress(
+            *columns, console=self.console, transient=True, disable=not self.shows_progress
+        ) as progress:
             task = progress.add_task(description, total=total)
             yield lambda done: progress.update(task, completed=done)
 
@@ -100,6 +103,23 @@ def show_comparison(title: str, table: pd.DataFrame) -> None:
             for name in figures
         ]
     show_frame(title, shown)
+
+
+def show_runs(title: str, runs: pd.DataFrame) -> None:
+    """Print as much of the runs as a terminal is wide: of their figures, nDCG of the shortest list.
+
+    Args:
+        title: Above the table.
+        runs: Columns `run_id`, `name`, `status`, `started`, and one column a figure.
+    """
+    brief = runs[["name", "status"]].assign(started=runs["started"].map("{:%Y-%m-%d %H:%M}".format))
+    for part in ("validation", "test"):
+        prefix = f"{part}_ndcg_at_"
+        names = [name for name in map(str, runs.columns) if name.startswith(prefix)]
+        if names:
+            k = min(int(name.removeprefix(prefix)) for name in names)
+            brief[f"{part}\nnDCG@{k}"] = runs[f"{prefix}{k}"]
+    show_frame(title, brief)
 
 
 def _text(value: Any) -> str:

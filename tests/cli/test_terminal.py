@@ -1,0 +1,126 @@
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from recsparse.cli.terminal import (
+    TerminalReporter,
+    show_comparison,
+    show_frame,
+    show_json,
+    show_pairs,
+    show_runs,
+)
+
+
+@pytest.fixture(autouse=True)
+def wide_terminal(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "120")
+
+
+def cells(text):
+    """The cells of a printed table, row by row."""
+    rows = [line for line in text.splitlines() if line[:1] in "│┃"]
+    return [[cell.strip() for cell in row.replace("┃", "│").split("│")[1:-1]] for row in rows]
+
+
+def test_json_has_null_for_nan_at_any_depth(capfd):
+    value = {"a": float("nan"), 1: [np.float64("nan"), (1.5, None)], "path": pd.Timestamp(0)}
+    show_json(value)
+    assert json.loads(capfd.readouterr().out) == {
+        "a": None,
+        "1": [None, [1.5, None]],
+        "path": "1970-01-01 00:00:00",
+    }
+
+
+def test_pairs_are_a_table_of_two_columns(capfd):
+    show_pairs("title", {"rows": 1234567, "share": 0.123456, "seconds": 123456.7, "no": np.nan})
+    text = capfd.readouterr().out
+    assert "title" in text
+    assert cells(text) == [
+        ["rows", "1,234,567"],
+        ["share", "0.1235"],
+        ["seconds", "123,457"],
+        ["no", "–"],
+    ]
+
+
+def test_a_frame_is_shown_with_its_columns_and_without_its_index(capfd):
+    show_frame("title", pd.DataFrame({"name": ["a", "b"], "score": [0.5, np.nan]}, index=[7, 8]))
+    assert cells(capfd.readouterr().out) == [["name", "score"], ["a", "0.5"], ["b", "–"]]
+
+
+def test_a_comparison_has_a_column_a_model_and_errors_beside_the_means(capfd):
+    table = pd.DataFrame(
+        {
+            "users": [9, 9],
+            "ndcg@10": [0.5, 0.25],
+            "ndcg@10 ±": [0.125, np.nan],
+            "coverage@10": [1, 0.5],
+        },
+        index=pd.Index(["ours", "theirs"], name="model"),
+    )
+    show_comparison("title", table)
+    assert cells(capfd.readouterr().out) == [
+        ["", "ours", "theirs"],
+        ["users", "9", "9"],
+        ["ndcg@10", "0.5 ± 0.125", "0.25 ± –"],
+        ["coverage@10", "1", "0.5"],
+    ]
+
+
+def test_of_runs_as_much_is_shown_as_a_terminal_is_wide(capfd, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    runs = pd.DataFrame(
+        {
+            "run_id": ["0123456789abcdef"],
+            "name": ["tune sparse_grid"],
+            "status": ["FINISHED"],
+            "started": pd.to_datetime(["2026-01-02 03:04:05.678"], utc=True),
+            "test_map_at_10": [0.25],
+            "test_ndcg_at_10": [0.5],
+            "test_ndcg_at_5": [0.4567],
+            "validation_ndcg_at_20": [0.123456],
+        }
+    )
+    show_runs("title", runs)
+    first, second, line = cells(capfd.readouterr().out)
+    assert line == ["tune sparse_grid", "FINISHED", "2026-01-02 03:04", "0.1235", "0.4567"]
+    assert first == ["name", "status", "started", "validation", "test"]
+    assert second == ["", "", "", "nDCG@20", "nDCG@5"]
+
+
+def test_no_runs_are_a_table_without_rows(capfd):
+    runs = pd.DataFrame({name: [] for name in ("run_id", "name", "status", "started")})
+    show_runs("title", runs)
+    assert cells(capfd.readouterr().out) == [["name", "status", "started"]]
+
+
+def test_where_nobody_watches_no_bar_is_drawn(capfd):
+    reporter = TerminalReporter()
+    with reporter.task("work", 2) as advance:
+        advance(1)
+    with reporter.task("work of unknown length") as advance:
+        pass
+    assert not reporter.shows_progress
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_terminal_shows_the_work_and_how_far_it_is(capfd, monkeypatch):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TTY_COMPATIBLE", "1")
+    reporter = TerminalReporter()
+    assert reporter.shows_progress
+    with reporter.task("counting", 4) as advance:
+        advance(2)
+    shown = capfd.readouterr()
+    assert shown.out == ""
+    assert "counting" in shown.err
+    assert "50%" in shown.err
+
+
+def test_lines_go_to_standard_error_as_they_are(capfd):
+    TerminalReporter().say("[dataset] is up to date: 3")
+    assert capfd.readouterr() == ("", "[dataset] is up to date: 3\n")
