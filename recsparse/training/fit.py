@@ -22,6 +22,7 @@ from scipy.sparse import csr_matrix
 from torch import nn
 
 from recsparse.config import TrainingConfig
+from recsparse.errors import InputError
 from recsparse.models.base import FitExtras, Recommender
 from recsparse.sparse.tensor import SparseTensor
 from recsparse.training.module import (
@@ -100,6 +101,9 @@ def optimise_network(module: HiddenCellsModule, interactions: csr_matrix, plan: 
         module: The network and its loss.
         interactions: Users × items.
         plan: Settings of the training.
+
+    Raises:
+        InputError: If the checkpoint to resume from is that of another network.
     """
     with _checkpoint_folder(plan) as folder, _quiet_lightning():
         last, best = _saver(folder, "last"), _saver(folder, "best", VALIDATION_METRIC)
@@ -107,6 +111,8 @@ def optimise_network(module: HiddenCellsModule, interactions: csr_matrix, plan: 
         savers = [last] if module.validate is None else [best, last]
         loader = row_batches(interactions, plan.training.batch_users, plan.seed)
         resumed = plan.resume and (folder / "last.ckpt").is_file()
+        if resumed:
+            _check_fits(folder / "last.ckpt", module)
         trainer = _trainer(module, plan, savers)
         trainer.fit(module, loader, ckpt_path=folder / "last.ckpt" if resumed else None)
         if best.best_model_path:
@@ -114,6 +120,18 @@ def optimise_network(module: HiddenCellsModule, interactions: csr_matrix, plan: 
             state = torch.load(best.best_model_path, map_location="cpu", weights_only=False)
             module.load_state_dict(state["state_dict"])
     module.cpu()
+
+
+def _check_fits(checkpoint: Path, module: HiddenCellsModule) -> None:
+    """Refuse to go on from the state of another network."""
+    saved = torch.load(checkpoint, map_location="cpu", weights_only=False)["state_dict"]
+    shapes = {name: tuple(value.shape) for name, value in saved.items()}
+    wanted = {name: tuple(value.shape) for name, value in module.state_dict().items()}
+    if shapes != wanted:
+        raise InputError(
+            f"the checkpoint {checkpoint} must be of the configured network, but it was written by "
+            "another; resume with the configuration of then, or train without --resume"
+        )
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from scipy.sparse import csr_matrix
 from torch import nn
 
 from recsparse.config import EASEConfig, SparseGridConfig, TrainingConfig
+from recsparse.errors import InputError
 from recsparse.models.base import FitExtras
 from recsparse.models.ease import EASE
 from recsparse.models.sparse_grid import SparseGridRecommender
@@ -163,6 +164,15 @@ def test_without_resume_an_older_checkpoint_is_not_used(tmp_path):
     epochs = []
     fitted(FitPlan(settings(3), checkpoints=folder, on_epoch=lambda epoch, _: epochs.append(epoch)))
     assert epochs == [0, 1, 2]
+
+
+def test_resume_from_the_state_of_another_network_is_refused(tmp_path):
+    with pytest.raises(PowerCutError):
+        fitted(FitPlan(settings(3), checkpoints=tmp_path / "a", on_epoch=interrupt_after(0)))
+    plan = FitPlan(settings(3), checkpoints=tmp_path / "a", resume=True)
+    with pytest.raises(InputError, match=r"last\.ckpt must be of the configured network, but"):
+        fitted(plan, network=Table(num_items=21))
+    assert (tmp_path / "a" / "last.ckpt").is_file()
 
 
 def test_resume_without_a_checkpoint_starts_anew(tmp_path):
