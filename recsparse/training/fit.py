@@ -123,7 +123,7 @@ def optimise_network(module: HiddenCellsModule, interactions: csr_matrix, plan: 
 
 
 def _check_fits(checkpoint: Path, module: HiddenCellsModule) -> None:
-    """Refuse to go on from the state of another network."""
+    # Lightning would say this in terms of tensors.
     saved = torch.load(checkpoint, map_location="cpu", weights_only=False)["state_dict"]
     shapes = {name: tuple(value.shape) for name, value in saved.items()}
     wanted = {name: tuple(value.shape) for name, value in module.state_dict().items()}
