@@ -77,11 +77,23 @@ def publish_folder(filled: Path, target: Path) -> None:
     _remove(old)
 
 
-def _path_beside(target: Path) -> Path:
+def make_folder(folder: str | Path) -> None:
+    """Make a folder and those above it, unless they are there.
+
+    Args:
+        folder: The folder.
+
+    Raises:
+        OutputError: If it cannot be made, for example since a file is in its place.
+    """
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
+        Path(folder).mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OutputError(f"{target.parent} must be a folder, but {error}") from error
+        raise OutputError(f"{folder} must be a folder, but {error}") from error
+
+
+def _path_beside(target: Path) -> Path:
+    make_folder(target.parent)
     return target.parent / f".{target.name}.{os.getpid()}.{uuid.uuid4().hex[:8]}"
 
 

@@ -61,14 +61,20 @@ def exit_on_error(command: Callable[[], object]) -> None:
     try:
         command()
     except RecsparseError as error:
-        typer.secho(f"error: {error}", err=True, fg="red")
+        typer.secho(f"error: {_on_one_line(error)}", err=True, fg="red")
         sys.exit(BAD_INPUT)
     except Exception as error:
         if os.environ.get("RECSPARSE_TRACEBACK"):
             raise
-        message = f"{type(error).__name__}: {error}; RECSPARSE_TRACEBACK=1 shows where"
+        what = f"{type(error).__name__}: {_on_one_line(error)}"
+        message = f"{what}; RECSPARSE_TRACEBACK=1 shows where"
         typer.secho(f"failed: {message}", err=True, fg="red")
         sys.exit(FAILED)
+
+
+def _on_one_line(error: Exception) -> str:
+    # Arrow's messages, which some of ours quote, have several lines.
+    return " ".join(str(error).split())
 
 
 @app.command()

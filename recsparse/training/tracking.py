@@ -17,6 +17,7 @@ from mlflow.entities import Experiment
 from mlflow.models import infer_signature
 from mlflow.tracking import MlflowClient
 
+from recsparse.atomic import make_folder
 from recsparse.config import TrackingConfig
 from recsparse.errors import MissingFileError
 from recsparse.training.quiet import kept_environment, only_warnings
@@ -150,8 +151,13 @@ def start_run(
 
     Yields:
         The active run.
+
+    Raises:
+        OutputError: If the folder of the store cannot be made.
     """
     uri = tracking_uri(config, beside)
+    if uri == _local_uri(beside):
+        make_folder(beside)
     with _quiet_store(uri):
         joined = os.environ.get("MLFLOW_RUN_ID")
         experiment_id = None if joined else _experiment(config.experiment, uri, beside)

@@ -17,3 +17,7 @@ def recsparse(workplace, capfd):
         return Outcome(ended.value.code or 0, *capfd.readouterr())
 
     return run
+
+
+def sets(settings):
+    return [word for setting in settings for word in ("--set", setting)]

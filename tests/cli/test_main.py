@@ -11,16 +11,13 @@ from recsparse.cli.main import app, exit_on_error, run
 from recsparse.errors import InputError
 from recsparse.evaluation.metrics import FORMULAS
 from recsparse.stages.describe import describe
+from tests.cli.conftest import sets
 from tests.conftest import SMALL_NETWORK
 
 COMMANDS = [
     "fetch", "prepare", "train", "evaluate", "score", "recommend", "tune", "describe", "doctor",
     "runs", "metrics", "evaluate-file",
 ]  # fmt: skip
-
-
-def sets(settings):
-    return [word for setting in settings for word in ("--set", setting)]
 
 
 def as_json(outcome):

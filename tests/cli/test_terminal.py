@@ -88,8 +88,8 @@ def test_of_runs_as_much_is_shown_as_a_terminal_is_wide(capfd, monkeypatch):
     show_runs("title", runs)
     first, second, line = cells(capfd.readouterr().out)
     assert line == ["tune sparse_grid", "FINISHED", "2026-01-02 03:04", "0.1235", "0.4567"]
-    assert first == ["name", "status", "started", "validation", "test"]
-    assert second == ["", "", "", "nDCG@20", "nDCG@5"]
+    assert first == ["", "", "", "validation", "test"]
+    assert second == ["name", "status", "started", "nDCG@20", "nDCG@5"]
 
 
 def test_no_runs_are_a_table_without_rows(capfd):

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from mlflow.tracking import MlflowClient
 
 from recsparse.config import TrackingConfig
-from recsparse.errors import MissingFileError
+from recsparse.errors import MissingFileError, OutputError
 from recsparse.scoring.model_folder import load_model
 from recsparse.training.tracking import (
     download_model,
@@ -69,6 +69,15 @@ def test_the_store_of_the_environment_is_used_and_none_is_made_beside(
         pass
     assert found(workplace, run).info.status == "FINISHED"
     assert list(beside.iterdir()) == []
+
+
+def test_a_file_in_place_of_the_folder_is_told(workplace):
+    (workplace / "file").write_text("")
+    with (
+        pytest.raises(OutputError, match="file must be a folder"),
+        start_run(CONFIG, workplace / "file", "run"),
+    ):
+        pass
 
 
 def test_a_job_that_fails_is_marked_so(workplace):
