@@ -10,7 +10,7 @@ import torch
 
 from recsparse.config import TrackingConfig
 from recsparse.sparse.scatter import backend
-from recsparse.training.tracking import tracking_uri
+from recsparse.training.store import tracking_uri
 
 PACKAGES = (
     "recsparse", "torch", "torch-scatter", "pytorch-lightning", "mlflow", "pyarrow", "pandas",

@@ -19,7 +19,8 @@ from recsparse.scoring.trained import TrainedModel
 from recsparse.stages.load import locate
 from recsparse.stages.part import part_to_rank
 from recsparse.stages.reporting import SILENT, Advance, Reporter
-from recsparse.training.tracking import is_model_uri, log_to_run, start_run
+from recsparse.training.store import is_model_uri
+from recsparse.training.tracking import log_to_run, start_run
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,8 @@ from pathlib import Path
 from recsparse.config import TrackingConfig
 from recsparse.scoring.model_folder import load_model
 from recsparse.scoring.trained import TrainedModel
-from recsparse.training.tracking import download_model, is_model_uri, tracking_uri
+from recsparse.training.store import is_model_uri, tracking_uri
+from recsparse.training.tracking import download_model
 
 
 def load(model: str | Path, beside: str | Path = ".") -> TrainedModel:

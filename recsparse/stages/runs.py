@@ -5,7 +5,8 @@ from pathlib import Path
 import pandas as pd
 
 from recsparse.config import TrackingConfig
-from recsparse.training.tracking import list_runs, tracking_uri
+from recsparse.training.store import tracking_uri
+from recsparse.training.tracking import list_runs
 
 _COLUMNS = {"tags.mlflow.runName": "name", "status": "status", "start_time": "started"}
 

@@ -21,33 +21,22 @@ from recsparse.atomic import make_folder
 from recsparse.config import TrackingConfig
 from recsparse.errors import MissingFileError
 from recsparse.training.quiet import kept_environment, only_warnings
+from recsparse.training.store import (
+    ARTIFACTS,
+    URI_VARIABLE,
+    local_uri,
+    require_store,
+    tracking_uri,
+)
 
 logger = logging.getLogger(__name__)
 
-STORE = "mlflow.db"
-ARTIFACTS = "mlartifacts"
-_LOCAL_STORE = "sqlite:///"
-_URI_VARIABLE = "MLFLOW_TRACKING_URI"
 _NO_LINKS_VARIABLE = "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"
 # What MLflow warns of in each run, though nothing is wrong.
 _HINTS = (
     "Hint: Inferred schema contains integer column",
     "The specified dataset source can be interpreted in multiple ways",
 )
-MODEL_SCHEMES = ("runs:/", "models:/", "mlflow-artifacts:/")
-
-
-def tracking_uri(config: TrackingConfig, beside: str | Path) -> str:
-    """Return the address of the store: configured, else from the environment, else a local file.
-
-    Args:
-        config: The tracking section.
-        beside: Folder of the SQLite file where nothing else is set.
-
-    Returns:
-        An MLflow tracking address.
-    """
-    return config.uri or os.environ.get(_URI_VARIABLE) or _local_uri(beside)
 
 
 @dataclass(frozen=True)
@@ -156,7 +145,7 @@ def start_run(
         OutputError: If the folder of the store cannot be made.
     """
     uri = tracking_uri(config, beside)
-    if uri == _local_uri(beside):
+    if uri == local_uri(beside):
         make_folder(beside)
     with _quiet_store(uri):
         joined = os.environ.get("MLFLOW_RUN_ID")
@@ -182,25 +171,13 @@ def log_to_run(
     """
     uri = tracking_uri(config, beside)
     try:
-        _require_store(uri)
+        require_store(uri)
         with _quiet_store(uri):
             client = MlflowClient()
             for name, value in metrics.items():
                 client.log_metric(run_id, _metric_name(name), float(value))
     except (MissingFileError, mlflow.MlflowException):
         logger.warning("run %s is not in %s; its metrics are not recorded", run_id, uri)
-
-
-def is_model_uri(address: str) -> bool:
-    """Say whether an address is MLflow's and no folder.
-
-    Args:
-        address: A path or an address.
-
-    Returns:
-        True for `runs:/…`, `models:/…` and the like.
-    """
-    return address.startswith(MODEL_SCHEMES)
 
 
 def download_model(address: str, uri: str) -> Path:
@@ -216,7 +193,7 @@ def download_model(address: str, uri: str) -> Path:
     Raises:
         MissingFileError: If the store has no such model.
     """
-    _require_store(uri)
+    require_store(uri)
     try:
         with _quiet_store(uri):
             local = Path(mlflow.artifacts.download_artifacts(address))
@@ -242,7 +219,7 @@ def list_runs(uri: str, experiment: str) -> pd.DataFrame:
     Raises:
         MissingFileError: If there is no such store, or no such experiment in it.
     """
-    _require_store(uri)
+    require_store(uri)
     with _quiet_store(uri):
         if mlflow.get_experiment_by_name(experiment) is None:
             known = ", ".join(sorted(found.name for found in mlflow.search_experiments()))
@@ -261,7 +238,7 @@ def _quiet_store(uri: str) -> Iterator[None]:
     with (
         warnings.catch_warnings(),
         only_warnings("mlflow", "alembic"),
-        kept_environment(_URI_VARIABLE, _NO_LINKS_VARIABLE),
+        kept_environment(URI_VARIABLE, _NO_LINKS_VARIABLE),
     ):
         for hint in _HINTS:
             warnings.filterwarnings("ignore", hint)
@@ -273,32 +250,11 @@ def _quiet_store(uri: str) -> Iterator[None]:
             mlflow.set_tracking_uri(None)  # type: ignore[arg-type]
 
 
-def _require_store(uri: str) -> None:
-    """Refuse to look into a local file that is not there; MLflow would make an empty one.
-
-    Args:
-        uri: The store.
-
-    Raises:
-        MissingFileError: If there is no such file.
-    """
-    path = Path(uri.removeprefix(_LOCAL_STORE))
-    if uri.startswith(_LOCAL_STORE) and not path.is_file():
-        raise MissingFileError(
-            f"there must be an MLflow store at {path}, but there is none; set MLFLOW_TRACKING_URI "
-            "to the right store"
-        )
-
-
-def _local_uri(beside: str | Path) -> str:
-    return f"{_LOCAL_STORE}{Path(beside).resolve() / STORE}"
-
-
 def _experiment(name: str, uri: str, beside: str | Path) -> str:
     found: Experiment | None = mlflow.get_experiment_by_name(name)
     if found is not None:
         return str(found.experiment_id)
-    is_local = uri == _local_uri(beside)
+    is_local = uri == local_uri(beside)
     location = (Path(beside).resolve() / ARTIFACTS).as_uri() if is_local else None
     return str(mlflow.create_experiment(name, artifact_location=location))
 

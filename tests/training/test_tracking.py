@@ -15,11 +15,9 @@ from recsparse.errors import MissingFileError, OutputError
 from recsparse.scoring.model_folder import load_model
 from recsparse.training.tracking import (
     download_model,
-    is_model_uri,
     list_runs,
     log_to_run,
     start_run,
-    tracking_uri,
 )
 
 CONFIG = TrackingConfig()
@@ -41,13 +39,6 @@ def artifacts(folder, run):
 
 def read(folder, run, name):
     return Path(MlflowClient(store(folder)).download_artifacts(run.run_id, name)).read_bytes()
-
-
-def test_the_store_is_configured_or_from_the_environment_or_beside(workplace, monkeypatch):
-    assert tracking_uri(CONFIG, "deep") == f"sqlite:///{workplace}/deep/mlflow.db"
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://environment")
-    assert tracking_uri(CONFIG, "deep") == "http://environment"
-    assert tracking_uri(TrackingConfig(uri="http://configured"), "deep") == "http://configured"
 
 
 def test_a_run_and_its_artifacts_are_kept_beside_the_job(workplace):
@@ -219,14 +210,6 @@ def test_no_store_is_made_for_figures_of_an_unknown_run(workplace, caplog):
     log_to_run(CONFIG, workplace, "0" * 32, {"test_ndcg@10": 0.25})
     assert "its metrics are not recorded" in caplog.text
     assert list(workplace.iterdir()) == []
-
-
-def test_addresses_of_mlflow_are_told_from_folders():
-    assert is_model_uri("runs:/1/model")
-    assert is_model_uri("models:/shelf@champion")
-    assert is_model_uri("mlflow-artifacts:/1/model")
-    assert not is_model_uri("demo/models")
-    assert not is_model_uri("/models:/shelf")
 
 
 @pytest.mark.parametrize(
