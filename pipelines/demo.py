@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 import typer
 
 from pipelines.steps import Steps, file_state
+from recsparse.atomic import atomic_file, make_folder
 from recsparse.cli.main import exit_on_error
 from recsparse.cli.terminal import TerminalReporter, show_frame
 from recsparse.config import Config
@@ -24,7 +25,7 @@ from recsparse.stages.fetch import fetch
 from recsparse.stages.prepare import prepare
 from recsparse.stages.score import RecommendOptions, recommend, score
 from recsparse.stages.train import train
-from recsparse.stages.tune import tune
+from recsparse.stages.tune import SEARCH_SPACES, tune
 
 OURS = "sparse_grid"
 BASELINES = ("popularity", "item_knn", "ease", "ials")
@@ -89,13 +90,13 @@ def main(
     """Fetch, prepare, train, evaluate, score and recommend; then show what came out."""
     started = time.perf_counter()
     reporter = TerminalReporter()
-    out.mkdir(parents=True, exist_ok=True)
-    job = Job(out, Steps(out, reporter.say), load_config(CONFIG, [f"seed={seed}"]))
     if log is None:
         folder = fetch("movielens-100k", reporter=reporter)
         log, items = folder / "interactions.parquet", folder / "items.parquet"
     elif not log.exists():
         raise MissingFileError(f"LOG must be a Parquet file or folder, but there is none at {log}")
+    make_folder(out)
+    job = Job(out, Steps(out, reporter.say), load_config(CONFIG, [f"seed={seed}"]))
     _prepare(job, log, items, reporter)
     for kind in (OURS, *BASELINES):
         _train(job, kind, reporter)
@@ -121,7 +122,9 @@ def _train(job: Job, kind: str, reporter: TerminalReporter) -> None:
     tuned = job.out / f"{kind}.toml"
     data = job.steps.fingerprint(job.dataset)
     job.steps.run(
-        tuned, (data, config), lambda: tune(job.dataset, config, tuned, reporter=reporter)
+        tuned,
+        (data, config, SEARCH_SPACES[kind]),
+        lambda: tune(job.dataset, config, tuned, reporter=reporter),
     )
     job.steps.run(
         job.model(kind),
@@ -164,7 +167,8 @@ def _score(job: Job, reporter: TerminalReporter) -> None:
 def _candidates(job: Job, out: Path, options: RecommendOptions, reporter: TerminalReporter) -> None:
     recommend(job.model("item_knn"), out, options, reporter)
     pairs = pq.read_table(out, columns=["user_id", "item_id"])
-    pq.write_table(pairs, out)
+    with atomic_file(out) as aside:
+        pq.write_table(pairs, aside, compression="zstd")
 
 
 def _show(job: Job) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from recsparse.atomic import atomic_file
 from recsparse.toml_file import write_toml
 
 
@@ -37,7 +38,8 @@ class Steps:
             return
         self.say(f"making {name}")
         make()
-        write_toml(self._record, {**self._read(), name: fingerprint})
+        with atomic_file(self._record) as aside:
+            write_toml(aside, {**self._read(), name: fingerprint})
 
     def fingerprint(self, output: Path) -> str:
         """Return what identifies an output, for steps that depend on it.

@@ -1,0 +1,124 @@
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from pipelines import demo
+from pipelines.demo import app
+from recsparse.cli.main import exit_on_error
+from recsparse.scoring.model_folder import load_model
+from recsparse.stages import tune as tuning
+from recsparse.toml_file import write_toml
+
+KINDS = ["sparse_grid", "popularity", "item_knn", "ease", "ials"]
+MADE = [
+    "dataset", *(f"{kind}{end}" for kind in KINDS for end in (".toml", "")), "report",
+    "candidates.parquet", "scores.parquet", "recommendations.parquet",
+]  # fmt: skip
+
+
+@pytest.fixture
+def small_search(workplace, monkeypatch):
+    """Searches of one or two trials and a network of moments."""
+    spaces = {
+        "popularity": {},
+        "item_knn": {"neighbours": (5, 10)},
+        "ease": {"regularisation": (10.0,)},
+        "ials": {"factors": (4,), "iterations": (2,)},
+        "sparse_grid": {"factors": (4,), "hidden": (8,), "item_iterations": (1,)},
+    }
+    for module in (demo, tuning):
+        monkeypatch.setattr(module, "SEARCH_SPACES", spaces)
+    write_toml("demo.toml", {"training": {"epochs": 2}, "evaluation": {"k": [10, 20]}})
+    monkeypatch.setattr(demo, "CONFIG", workplace / "demo.toml")
+    return spaces
+
+
+@pytest.fixture
+def run_demo(capfd):
+    def run(*words):
+        capfd.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            exit_on_error(lambda: app([str(word) for word in words]))
+        return ended.value.code or 0, *capfd.readouterr()
+
+    return run
+
+
+def times(folder):
+    return {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
+
+
+def test_the_whole_job_and_its_repetition(small_search, run_demo, small_log, workplace):
+    words = ["--out", "out", "--log", small_log / "log.parquet"]
+    words += ["--items", small_log / "items.parquet"]
+    (workplace / "out").mkdir()
+    (workplace / "mlflow.db").rename(workplace / "out" / "mlflow.db")
+    status, table, said = run_demo(*words)
+    assert status == 0, said
+    assert said.splitlines()[:-1] == [f"making {name}" for name in MADE]
+    assert said.splitlines()[-1].startswith("done in ")
+    assert [kind for kind in KINDS if kind not in table] == []
+    for shown in ("nDCG@10", "Recall@20", "coverage@20", "fit seconds", "make ui OUT=out"):
+        assert shown in table
+
+    before = times(workplace / "out")
+    status, again, said = run_demo(*words)
+    assert status == 0, said
+    assert said.splitlines()[:-1] == [f"{name} is up to date" for name in MADE]
+    assert again == table
+    assert times(workplace / "out") == before
+
+    log = pd.read_parquet(small_log / "log.parquet")
+    lists = pd.read_parquet("out/recommendations.parquet")
+    assert lists["user_id"].nunique() == log["user_id"].nunique()
+    seen = set(zip(log["user_id"], log["item_id"], strict=True))
+    assert not seen & set(zip(lists["user_id"], lists["item_id"], strict=True))
+    scores = pd.read_parquet("out/scores.parquet")
+    assert list(scores) == ["user_id", "item_id", "score"]
+    history = log[["user_id", "item_id"]]
+    expected = load_model("out/sparse_grid").with_history(history).score(scores)
+    assert scores["score"].tolist() == expected.tolist()
+
+    small_search["ease"] = {"regularisation": (20.0,)}
+    _, _, said = run_demo(*words)
+    made = [line.removeprefix("making ") for line in said.splitlines() if "making" in line]
+    assert made == ["ease.toml", "ease", "report"]
+
+
+def test_no_log_leaves_nothing(run_demo, workplace):
+    status, out, said = run_demo("--log", "no.parquet")
+    assert (status, out) == (2, "")
+    assert said == "error: LOG must be a Parquet file or folder, but there is none at no.parquet\n"
+    assert [path.name for path in workplace.iterdir()] == ["mlflow.db"]
+
+
+def test_without_a_log_the_public_set_is_fetched(small_search, run_demo, small_log, monkeypatch):
+    asked = []
+    folder = shutil.copytree(small_log, "fetched")
+    Path("fetched/log.parquet").rename("fetched/interactions.parquet")
+
+    def fetch(name, reporter):
+        asked.append(name)
+        return Path(folder)
+
+    def prepare(log, out, items, config, reporter):
+        asked.extend([log.name, items.name])
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(demo, "fetch", fetch)
+    monkeypatch.setattr(demo, "prepare", prepare)
+    status, _, _ = run_demo("--out", "out")
+    assert status != 0
+    assert asked == ["movielens-100k", "interactions.parquet", "items.parquet"]
+
+
+def test_the_demo_s_own_configuration_is_in_order():
+    config = demo.load_config(demo.CONFIG, ["seed=3"])
+    assert (config.seed, config.model.kind) == (3, demo.OURS)
+    for kind in demo.BASELINES:
+        other = demo._config_of(config, kind)
+        assert other.model.kind == kind
+        assert other.training == config.training
+    assert demo._config_of(config, demo.OURS) is config
