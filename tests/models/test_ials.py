@@ -3,6 +3,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from implicit.als import AlternatingLeastSquares
 from scipy.sparse import csr_matrix
 
 from recsparse.config import IALSConfig
@@ -119,3 +120,25 @@ def test_the_seed_decides_the_factors():
 def test_without_extras_the_seed_is_zero():
     model = IALS(SMALL).fit(log_of())
     assert torch.equal(model.item_factors, als_factors(log_of(), SMALL, seed=0)[1])
+
+
+@pytest.mark.filterwarnings("ignore:OpenBLAS is configured")
+def test_the_user_step_is_that_of_the_implicit_library():
+    """There an observed cell of confidence c adds c to the right side, and here c − 1 = w.
+
+    So for equal weights the vectors of `implicit` are longer by the factor c / (c − 1).
+    """
+    weight, ridge, factors = 2.0, 0.7, 5
+    rng = np.random.default_rng(0)
+    cells = csr_matrix((rng.random((12, 9)) < 0.4).astype(np.float32) * weight)
+    items = torch.from_numpy(rng.standard_normal((9, factors)).astype(np.float32))
+    config = IALSConfig(
+        factors=factors, unobserved_weight=1.0, regularisation=ridge, frequency_exponent=0.0
+    )
+    peer = AlternatingLeastSquares(factors=factors, regularization=ridge, use_gpu=False)
+    peer.item_factors = items.numpy()
+    confidence = cells.copy()
+    confidence.data += 1
+    expected = peer.recalculate_user(np.arange(12), confidence)
+    found = half_step(cells, items, config) * (weight + 1) / weight
+    np.testing.assert_allclose(found.numpy(), expected, rtol=1e-3, atol=1e-4)
