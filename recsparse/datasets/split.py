@@ -38,8 +38,8 @@ class Split:
 def split_interactions(table: pa.Table, config: SplitConfig, seed: int) -> Split:
     """Part the rows of a log.
 
-    - `random`: of each user's rows, a random share for test and for validation, rounded to whole
-      rows: none of a short row's for a small share.
+    - `random`: of each user's rows, a random share for test and for validation, in whole rows:
+      users with few rows may get none.
     - `leave_last_out`: of each user's rows, the last by time for test, the last but one for
       validation; equal times in the order of the log.
     - `global_time`: the last rows of all by time for test, those before them for validation.
