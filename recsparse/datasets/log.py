@@ -1,6 +1,7 @@
 """InteractionLog: Parquet files become checked interactions; doubtful rows are set aside."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -75,6 +76,8 @@ class InteractionLog:
             InputError: If a file is damaged, no row is left, or rows are bad and `strict` is set.
         """
         source = parquet_dataset(paths)
+        given = [paths] if isinstance(paths, (str, Path)) else paths
+        where = ", ".join(map(str, given))
         required = [config.user_column, config.item_column]
         if config.user_column == config.item_column:
             raise SchemaError(
@@ -83,14 +86,14 @@ class InteractionLog:
             )
         if config.min_rating is not None:
             required.append(config.rating_column)
-        require_columns(source, paths, required)
+        require_columns(source, where, required)
         optional = [config.weight_column, config.timestamp_column, config.rating_column]
         there = [name for name in optional if name in source.schema.names]
         raw = read_columns(source, [*required, *there])
         if raw.num_rows == 0:
-            raise InputError(f"the log must have rows, but {paths} has none")
+            raise InputError(f"the log must have rows, but {where} has none")
         table, reasons = _canonical(raw, config)
-        return _cleaned(raw, table, reasons, config, str(paths))
+        return _cleaned(raw, table, reasons, config, where)
 
 
 def _canonical(raw: pa.Table, config: LogConfig) -> tuple[pa.Table, np.ndarray]:
