@@ -84,7 +84,7 @@ def locality(x: SparseTensor, window: int = 3) -> float:
     kernel_map = x.grid.submanifold_map((window,) * axes, (1,) * axes)
     if kernel_map.num_out == 0:
         return float("nan")
-    return kernel_map.tap_ptr[-1] / kernel_map.num_out - 1
+    return kernel_map.num_pairs / kernel_map.num_out - 1
 
 
 def _place(index: np.ndarray, order: AxisOrder | None, size: int, name: str) -> np.ndarray:

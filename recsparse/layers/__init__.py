@@ -8,10 +8,26 @@ from recsparse.layers.blocks import (
     SparseReLU,
     SparseSequential,
 )
-from recsparse.layers.conv import SubmanifoldConv1d, SubmanifoldConv2d, SubmanifoldConv3d
+from recsparse.layers.conv import (
+    SubmanifoldConv1d,
+    SubmanifoldConv2d,
+    SubmanifoldConv3d,
+    SubmanifoldConv4d,
+)
 from recsparse.layers.norm import SparseBatchNorm, SparseLayerNorm
 from recsparse.layers.pool import AxisPool, GlobalPool, RidgePool
+from recsparse.layers.strided import SparseConv1d, SparseConv2d, SparseConv3d, SparseConv4d
 from recsparse.layers.text import BagOfWordsEncoder
+from recsparse.layers.transposed import (
+    SparseConvTranspose1d,
+    SparseConvTranspose2d,
+    SparseConvTranspose3d,
+    SparseConvTranspose4d,
+    SparseInverseConv1d,
+    SparseInverseConv2d,
+    SparseInverseConv3d,
+    SparseInverseConv4d,
+)
 
 __all__ = [
     "AxisConv2d",
@@ -22,11 +38,24 @@ __all__ = [
     "ResidualBlock",
     "RidgePool",
     "SparseBatchNorm",
+    "SparseConv1d",
+    "SparseConv2d",
+    "SparseConv3d",
+    "SparseConv4d",
+    "SparseConvTranspose1d",
+    "SparseConvTranspose2d",
+    "SparseConvTranspose3d",
+    "SparseConvTranspose4d",
     "SparseGELU",
+    "SparseInverseConv1d",
+    "SparseInverseConv2d",
+    "SparseInverseConv3d",
+    "SparseInverseConv4d",
     "SparseLayerNorm",
     "SparseReLU",
     "SparseSequential",
     "SubmanifoldConv1d",
     "SubmanifoldConv2d",
     "SubmanifoldConv3d",
+    "SubmanifoldConv4d",
 ]

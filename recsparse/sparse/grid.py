@@ -2,21 +2,26 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from weakref import WeakKeyDictionary
 
 import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
 
+from recsparse.errors import InputError
 from recsparse.sparse.coords import check_sizes, ravel_coords
-from recsparse.sparse.kernel_map import KernelMap, submanifold_kernel_map
+from recsparse.sparse.generate import conv_coords, conv_transpose_coords
+from recsparse.sparse.kernel import Kernel
+from recsparse.sparse.kernel_map import KernelMap, kernel_map_between, submanifold_kernel_map
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Grid:
     """Active cells, sorted and without repetition, and the kernel maps computed for them so far.
 
-    Tensors on one grid share its kernel maps. The coordinates given here are trusted;
-    `sparse_tensor` sorts and checks them. More cells than 63 bits can count raise `InputError`.
+    Tensors on one grid share its kernel maps, which are freed with it. The coordinates given here
+    are trusted; `sparse_tensor` sorts and checks them. More cells than 63 bits can count raise
+    `InputError`.
 
     Attributes:
         coords: One row a cell: the sample, then one coordinate an axis; sorted, each cell once.
@@ -29,6 +34,14 @@ class Grid:
     batch_size: int
     _kernel_maps: dict[tuple[tuple[int, ...], tuple[int, ...]], KernelMap] = field(
         default_factory=dict, init=False
+    )
+    # The output padding tells the cells of a transposed convolution from those of a convolution.
+    _generated: dict[tuple[Kernel, tuple[int, ...] | None], "Grid"] = field(
+        default_factory=dict, init=False
+    )
+    # Keyed by the other grid, weakly: a map lives as long as both of its grids.
+    _maps_onto: "WeakKeyDictionary[Grid, dict[Kernel, KernelMap]]" = field(
+        default_factory=WeakKeyDictionary, init=False
     )
 
     def __post_init__(self) -> None:
@@ -61,6 +74,87 @@ class Grid:
                 self.coords, self.spatial_shape, *wanted
             )
         return self._kernel_maps[wanted]
+
+    def conv_grid(self, kernel: Kernel) -> "Grid":
+        """Return the output cells of a convolution: those whose window holds an active cell.
+
+        Args:
+            kernel: The window.
+
+        Returns:
+            A grid of shape `kernel.out_shape(spatial_shape)`, the same one at every call.
+        """
+        if (kernel, None) not in self._generated:
+            coords = conv_coords(self.coords, self.spatial_shape, kernel)
+            shape = kernel.out_shape(self.spatial_shape)
+            self._generated[kernel, None] = Grid(coords, shape, self.batch_size)
+        return self._generated[kernel, None]
+
+    def conv_transpose_grid(self, kernel: Kernel, output_padding: Sequence[int]) -> "Grid":
+        """Return the output cells of a transposed convolution: those that an active cell reaches.
+
+        Args:
+            kernel: The window of the convolution that is transposed.
+            output_padding: Added at the end of each axis of the output.
+
+        Returns:
+            A grid of shape `kernel.transposed_out_shape(spatial_shape, output_padding)`, the same
+            one at every call.
+        """
+        wanted = kernel, tuple(output_padding)
+        if wanted not in self._generated:
+            shape = kernel.transposed_out_shape(self.spatial_shape, output_padding)
+            coords = conv_transpose_coords(self.coords, shape, kernel)
+            self._generated[wanted] = Grid(coords, shape, self.batch_size)
+        return self._generated[wanted]
+
+    def map_onto(self, out: "Grid", kernel: Kernel) -> KernelMap:
+        """Return the kernel map of a convolution from these cells onto those of another grid.
+
+        Args:
+            out: The grid of the output, of any cells.
+            kernel: The window.
+
+        Returns:
+            The kernel map, computed at the first call.
+
+        Raises:
+            InputError: If the other grid has other samples, another device, or not the shape that
+                the kernel leads to.
+        """
+        self._check_output(out, kernel)
+        return self._map_onto(out, kernel)
+
+    def transposed_map_onto(self, out: "Grid", kernel: Kernel) -> KernelMap:
+        """Return the kernel map of a transposed convolution from these cells onto another grid.
+
+        Args:
+            out: The grid of the output, that of `conv_transpose_grid`.
+            kernel: The window of the convolution that is transposed.
+
+        Returns:
+            The kernel map, computed at the first call.
+        """
+        return out._map_onto(self, kernel).transpose()
+
+    def _map_onto(self, out: "Grid", kernel: Kernel) -> KernelMap:
+        maps = self._maps_onto.setdefault(out, {})
+        if kernel not in maps:
+            maps[kernel] = kernel_map_between(self.coords, out.coords, self.spatial_shape, kernel)
+        return maps[kernel]
+
+    def _check_output(self, out: "Grid", kernel: Kernel) -> None:
+        shape = kernel.out_shape(self.spatial_shape)
+        if out.spatial_shape != shape or out.batch_size != self.batch_size:
+            raise InputError(
+                f"a convolution with {kernel} takes {self!r} to spatial_shape {shape} and "
+                f"batch_size {self.batch_size}, but the output cells are of an unrelated {out!r}"
+            )
+        if out.coords.device != self.coords.device:
+            raise InputError(
+                f"both grids must be on one device, but got {self.coords.device} and "
+                f"{out.coords.device}; move one by .to(device)"
+            )
 
     def select(self, mask: Bool[Tensor, " n"]) -> "Grid":
         """Return the grid of some of the cells, in the same order.

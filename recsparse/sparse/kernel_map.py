@@ -1,6 +1,5 @@
 """Kernel maps: which input cell meets which output cell under which tap of a kernel."""
 
-import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -8,32 +7,57 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from recsparse.errors import InputError
-from recsparse.sparse.coords import find_keys, ravel_coords
+from recsparse.sparse.kernel import Kernel
+from recsparse.sparse.pairs import cell_pairs
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class KernelMap:
     """Pairs of cells, grouped by tap; taps are in the row-major order of the kernel.
 
+    A symmetric map, that of a submanifold convolution, holds the taps before the centre only: the
+    centre joins every cell to itself, and the tap opposite to another has its pairs, ends swapped.
+
     Attributes:
-        in_index: The input cell of each pair.
-        out_index: The output cell of each pair; under one tap each occurs at most once.
-        tap_ptr: Tap t owns the pairs `tap_ptr[t]` to `tap_ptr[t + 1] - 1`.
+        in_index: The input cell of each pair, int32.
+        out_index: The output cell of each pair, int32.
+        tap_ptr: On the CPU: tap t owns the pairs `tap_ptr[t]` to `tap_ptr[t + 1] - 1`.
         num_in: Number of input cells.
         num_out: Number of output cells.
+        symmetric: Whether half of the taps stand for all.
+        monotone: Whether input and output cells both rise under each tap, as those of every kernel
+            of coordinates do; under one tap each cell then occurs at most once.
     """
 
     in_index: Int[Tensor, " pairs"]
     out_index: Int[Tensor, " pairs"]
-    tap_ptr: tuple[int, ...]
+    tap_ptr: Int[Tensor, " stored_1"]
     num_in: int
     num_out: int
+    symmetric: bool = False
+    monotone: bool = True
 
     @property
     def num_taps(self) -> int:
         """Number of taps of the kernel."""
-        return len(self.tap_ptr) - 1
+        stored = len(self.tap_ptr) - 1
+        return 2 * stored + 1 if self.symmetric else stored
+
+    @property
+    def pairs_per_tap(self) -> list[int]:
+        """Number of pairs of each tap."""
+        stored: list[int] = self.tap_ptr.diff().tolist()
+        return [*stored, self.num_in, *reversed(stored)] if self.symmetric else stored
+
+    @property
+    def num_pairs(self) -> int:
+        """Number of pairs of all taps."""
+        return sum(self.pairs_per_tap)
+
+    @property
+    def num_bytes(self) -> int:
+        """Memory of the pairs in bytes."""
+        return self.in_index.nbytes + self.out_index.nbytes + self.tap_ptr.nbytes
 
     def tap(self, number: int) -> tuple[Int[Tensor, " some"], Int[Tensor, " some"]]:
         """Return the pairs of one tap.
@@ -44,21 +68,26 @@ class KernelMap:
         Returns:
             Input cells and output cells.
         """
-        pairs = slice(self.tap_ptr[number], self.tap_ptr[number + 1])
-        return self.in_index[pairs], self.out_index[pairs]
+        stored = len(self.tap_ptr) - 1
+        if self.symmetric and number == stored:
+            everything = torch.arange(self.num_in, device=self.in_index.device, dtype=torch.int32)
+            return everything, everything
+        swapped = self.symmetric and number > stored
+        held = 2 * stored - number if swapped else number
+        pairs = slice(int(self.tap_ptr[held]), int(self.tap_ptr[held + 1]))
+        ends = self.in_index[pairs], self.out_index[pairs]
+        return (ends[1], ends[0]) if swapped else ends
 
     def is_identity(self, number: int) -> bool:
-        """Say whether a tap maps every cell to itself, as the centre of a submanifold kernel does.
+        """Say whether a tap is the centre of a symmetric map, which joins every cell to itself.
 
         Args:
             number: The tap.
 
         Returns:
-            True if the pairs are (0, 0), (1, 1), … over all cells.
+            True for the centre.
         """
-        in_index, out_index = self.tap(number)
-        everything = len(in_index) == self.num_in == self.num_out
-        return everything and torch.equal(in_index, out_index)
+        return self.symmetric and number == len(self.tap_ptr) - 1
 
     def transpose(self) -> "KernelMap":
         """Return the map that leads back from output cells to input cells, tap by tap.
@@ -66,7 +95,15 @@ class KernelMap:
         Returns:
             The transposed map; it shares memory with this one.
         """
-        return KernelMap(self.out_index, self.in_index, self.tap_ptr, self.num_out, self.num_in)
+        return KernelMap(
+            self.out_index,
+            self.in_index,
+            self.tap_ptr,
+            self.num_out,
+            self.num_in,
+            self.symmetric,
+            self.monotone,
+        )
 
 
 def submanifold_kernel_map(
@@ -79,8 +116,7 @@ def submanifold_kernel_map(
 
     After Graham et al. 2018 (https://arxiv.org/abs/1711.10275, section 3.1). Tap `k` joins the
     output cell `x` to the input cell `x + dilation (k - (kernel_size - 1) / 2)`, as torch's
-    cross-correlation does. Opposite taps have the same pairs with their ends swapped, so half of
-    the taps are looked up.
+    cross-correlation does.
 
     Args:
         coords: Active cells, sorted by key, without repetition.
@@ -89,71 +125,58 @@ def submanifold_kernel_map(
         dilation: Distance between taps on each axis.
 
     Returns:
-        The kernel map.
+        The kernel map, symmetric.
 
     Raises:
         InputError: If a kernel size is even or not positive, a dilation is not positive, or their
             number is not the number of axes.
     """
-    check_submanifold_kernel(len(spatial_shape), kernel_size, dilation)
-    keys = ravel_coords(coords, spatial_shape)
-    offsets = [
-        [
-            step * (tap - size // 2)
-            for tap, size, step in zip(taps, kernel_size, dilation, strict=True)
-        ]
-        for taps in itertools.product(*map(range, kernel_size))
-    ]
-    centre = len(offsets) // 2
-    everything = torch.arange(len(keys), device=coords.device)
-    half = [_neighbours(coords, keys, spatial_shape, offset) for offset in offsets[:centre]]
-    pairs = [*half, (everything, everything), *((out, into) for into, out in reversed(half))]
-    tap_ptr = (0, *itertools.accumulate(len(into) for into, _ in pairs))
-    in_index, out_index = (torch.cat(ends) for ends in zip(*pairs, strict=True))
-    return KernelMap(in_index, out_index, tap_ptr, len(keys), len(keys))
+    kernel = Kernel.centred(kernel_size, dilation)
+    kernel.check_axes(spatial_shape)
+    half = kernel.num_taps // 2
+    ends = cell_pairs(coords, coords, list(spatial_shape), *_settings(kernel), half)
+    in_index, out_index, tap_ptr = ends
+    return KernelMap(in_index, out_index, tap_ptr, len(coords), len(coords), symmetric=True)
 
 
-def check_submanifold_kernel(
-    num_axes: int, kernel_size: Sequence[int], dilation: Sequence[int]
-) -> None:
-    """Raise an error unless a kernel fits a submanifold convolution.
+def kernel_map_between(
+    in_coords: Int[Tensor, "n d_1"],
+    out_coords: Int[Tensor, "m d_1"],
+    in_shape: Sequence[int],
+    kernel: Kernel,
+) -> KernelMap:
+    """Return the map of a convolution from given input cells onto given output cells.
 
     Args:
-        num_axes: Number of axes of the grid.
-        kernel_size: Size on each axis.
-        dilation: Distance between taps on each axis.
+        in_coords: Input cells, sorted by key, without repetition.
+        out_coords: Output cells, likewise.
+        in_shape: Size of each axis of the input.
+        kernel: The window.
 
-    Raises:
-        InputError: If a size is even or not positive, a dilation is not positive, or their number
-            is not the number of axes.
+    Returns:
+        The kernel map; output cells that no input cell meets have no pair.
     """
-    if not num_axes == len(kernel_size) == len(dilation):
-        raise InputError(
-            f"kernel_size and dilation must have one entry for each of {num_axes} axes, "
-            f"but got kernel_size {tuple(kernel_size)} and dilation {tuple(dilation)}"
-        )
-    if any(size < 1 or size % 2 == 0 for size in kernel_size):
-        raise InputError(
-            "a submanifold kernel must be odd on each axis, so that it has a centre, but got "
-            f"{tuple(kernel_size)}; use the next odd size"
-        )
-    if any(step < 1 for step in dilation):
-        raise InputError(f"dilation must be at least 1 on each axis, but got {tuple(dilation)}")
+    ends = cell_pairs(in_coords, out_coords, list(in_shape), *_settings(kernel), kernel.num_taps)
+    in_index, out_index, tap_ptr = ends
+    return KernelMap(in_index, out_index, tap_ptr, len(in_coords), len(out_coords))
 
 
-def _neighbours(
-    coords: Int[Tensor, "n d_1"],
-    keys: Int[Tensor, " n"],
-    spatial_shape: Sequence[int],
-    offset: Sequence[int],
-) -> tuple[Int[Tensor, " pairs"], Int[Tensor, " pairs"]]:
-    """Return the pairs (input cell, output cell) with the input at output + offset."""
-    shifted = coords[:, 1:] + torch.tensor(offset, device=coords.device)
-    inside = (shifted >= 0) & (shifted < torch.tensor(spatial_shape, device=coords.device))
-    # A key outside the grid would be that of another cell: it is left out before the look-up.
-    out_index = inside.all(dim=1).nonzero().flatten()
-    # Keys are linear in the coordinates, so the offset has a key of its own.
-    key_offset = ravel_coords(torch.tensor([[0, *offset]], device=coords.device), spatial_shape)
-    found = find_keys(keys, keys[out_index] + key_offset)
-    hit = found >= 0
-    return found[hit], out_index[hit]
+def neighbour_kernel_map(neighbours: Int[Tensor, "m r"], num_in: int) -> KernelMap:
+    """Return the map of a table of neighbours: tap t joins output row o to `neighbours[o, t]`.
+
+    Args:
+        neighbours: The input row of each output row under each tap; -1 for none.
+        num_in: Number of input rows.
+
+    Returns:
+        The kernel map; under one tap an input row may occur many times.
+    """
+    tap, out = (neighbours.T >= 0).nonzero(as_tuple=True)
+    into = neighbours.T[tap, out]
+    counts = torch.bincount(tap, minlength=neighbours.shape[1])
+    tap_ptr = torch.cat([counts.new_zeros(1), counts.cumsum(0)]).cpu()
+    return KernelMap(into.int(), out.int(), tap_ptr, num_in, len(neighbours), monotone=False)
+
+
+def _settings(kernel: Kernel) -> tuple[list[int], list[int], list[int], list[int]]:
+    return list(kernel.size), list(kernel.stride), list(kernel.padding), list(kernel.dilation)

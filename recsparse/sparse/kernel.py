@@ -1,0 +1,200 @@
+"""Kernel: the window of a convolution, as integers an axis, and the shapes that it leads to."""
+
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from math import prod
+
+from recsparse.errors import InputError
+
+OneOrMany = int | Sequence[int]
+
+
+def one_an_axis(name: str, value: OneOrMany, num_axes: int) -> tuple[int, ...]:
+    """Return one integer an axis.
+
+    Args:
+        name: What the value is, for the message.
+        value: One number for all axes, or one for each.
+        num_axes: Number of axes.
+
+    Returns:
+        The numbers.
+
+    Raises:
+        InputError: If there are more or fewer than axes.
+    """
+    values = (value,) * num_axes if isinstance(value, int) else tuple(value)
+    if len(values) != num_axes:
+        raise InputError(f"{name} must have one entry for each of {num_axes} axes, but got {value}")
+    return values
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """The window of a convolution: output cell `o` and tap `t` read input cell `i`, axis by axis.
+
+    `i = stride · o − padding + dilation · t`, as in torch's convolutions.
+
+    Attributes:
+        size: Number of taps on each axis.
+        stride: Distance of the windows of neighbouring outputs.
+        padding: How far the first window reaches out of the grid; on both sides of an axis.
+        dilation: Distance between taps.
+    """
+
+    size: tuple[int, ...]
+    stride: tuple[int, ...]
+    padding: tuple[int, ...]
+    dilation: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        if not len(self.size) == len(self.stride) == len(self.padding) == len(self.dilation) > 0:
+            raise InputError(
+                f"a kernel must have one entry an axis in each setting, but got {self}"
+            )
+        for name, least in (("size", 1), ("stride", 1), ("dilation", 1), ("padding", 0)):
+            values = getattr(self, name)
+            if min(values) < least:
+                shown = "kernel_size" if name == "size" else name
+                raise InputError(f"{shown} must be at least {least} on each axis, but got {values}")
+
+    @classmethod
+    def of(
+        cls,
+        num_axes: int,
+        size: OneOrMany,
+        stride: OneOrMany = 1,
+        padding: OneOrMany = 0,
+        dilation: OneOrMany = 1,
+    ) -> "Kernel":
+        """Make a kernel of settings that are one number or one an axis.
+
+        Args:
+            num_axes: Number of axes.
+            size: Number of taps.
+            stride: Distance of windows.
+            padding: Reach out of the grid.
+            dilation: Distance between taps.
+
+        Returns:
+            The kernel.
+
+        Example:
+            >>> Kernel.of(2, 3, padding=(1, 0)).out_shape((5, 5))
+            (5, 3)
+        """
+        return cls(
+            one_an_axis("kernel_size", size, num_axes),
+            one_an_axis("stride", stride, num_axes),
+            one_an_axis("padding", padding, num_axes),
+            one_an_axis("dilation", dilation, num_axes),
+        )
+
+    @classmethod
+    def centred(cls, size: Sequence[int], dilation: Sequence[int]) -> "Kernel":
+        """Make the kernel of a submanifold convolution, whose middle tap is the cell itself.
+
+        Args:
+            size: Odd number of taps on each axis.
+            dilation: Distance between taps.
+
+        Returns:
+            A kernel of stride 1.
+
+        Raises:
+            InputError: If a size is even or not positive, or a dilation is not positive.
+        """
+        size = tuple(size)
+        if any(number < 1 or number % 2 == 0 for number in size):
+            raise InputError(
+                "a submanifold kernel must be odd on each axis, so that it has a centre, but got "
+                f"{size}; use the next odd size"
+            )
+        # A wrong dilation must not turn up as a wrong padding.
+        padding = (
+            max(step, 0) * (number // 2) for step, number in zip(dilation, size, strict=False)
+        )
+        return cls(size, (1,) * len(size), tuple(padding), tuple(dilation))
+
+    @property
+    def num_axes(self) -> int:
+        """Number of axes."""
+        return len(self.size)
+
+    @property
+    def num_taps(self) -> int:
+        """Number of taps."""
+        return prod(self.size)
+
+    def taps(self) -> Iterator[tuple[int, ...]]:
+        """Return the taps in row-major order, the order of torch's weights.
+
+        Returns:
+            One integer an axis, from 0, for each tap.
+        """
+        return itertools.product(*map(range, self.size))
+
+    def out_shape(self, in_shape: Sequence[int]) -> tuple[int, ...]:
+        """Return the shape of a convolution's output.
+
+        Args:
+            in_shape: Size of each axis of the input.
+
+        Returns:
+            `floor((in + 2 padding − dilation (size − 1) − 1) / stride) + 1`, at least 0.
+
+        Raises:
+            InputError: If the number of axes differs.
+        """
+        self.check_axes(in_shape)
+        rows = zip(in_shape, self.size, self.stride, self.padding, self.dilation, strict=True)
+        return tuple(
+            max((into + 2 * pad - step * (size - 1) - 1) // stride + 1, 0)
+            for into, size, stride, pad, step in rows
+        )
+
+    def transposed_out_shape(
+        self, in_shape: Sequence[int], output_padding: Sequence[int]
+    ) -> tuple[int, ...]:
+        """Return the shape of a transposed convolution's output.
+
+        Args:
+            in_shape: Size of each axis of the input.
+            output_padding: Added at the end of each axis, to choose among the possible shapes.
+
+        Returns:
+            `(in − 1) stride − 2 padding + dilation (size − 1) + output_padding + 1`, at least 0.
+
+        Raises:
+            InputError: If the number of axes differs.
+        """
+        self.check_axes(in_shape)
+        rows = zip(
+            in_shape,
+            self.size,
+            self.stride,
+            self.padding,
+            self.dilation,
+            output_padding,
+            strict=True,
+        )
+        return tuple(
+            max((into - 1) * stride - 2 * pad + step * (size - 1) + more + 1, 0) if into else 0
+            for into, size, stride, pad, step, more in rows
+        )
+
+    def check_axes(self, spatial_shape: Sequence[int]) -> None:
+        """Raise an error unless the kernel has the axes of a grid.
+
+        Args:
+            spatial_shape: Size of each axis of the grid.
+
+        Raises:
+            InputError: If the number of axes differs.
+        """
+        if len(spatial_shape) != self.num_axes:
+            raise InputError(
+                f"kernel_size must have one entry for each of {len(spatial_shape)} axes of the "
+                f"grid, but got {self.size}"
+            )

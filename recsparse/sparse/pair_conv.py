@@ -1,0 +1,157 @@
+"""The two operators behind every convolution; each is the gradient of the other.
+
+`pair_conv` gives `out[o] = bias + sum over taps t and pairs (i, o) of t: x[i] W_t`, and
+`pair_conv_weight` gives `dW_t = sum over pairs (i, o) of t: x[i]^T g[o]`. Both are linear in each
+tensor, so gradients of any order are made of the same two. They are known to torch by name, so
+that `torch.compile` and `torch.export` keep them whole.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from recsparse.sparse import native
+from recsparse.sparse.kernel_map import KernelMap
+from recsparse.sparse.tiled import tiled_conv, tiled_conv_weight
+
+
+@torch.library.custom_op("recsparse::pair_conv", mutates_args=())
+def pair_conv(
+    feats: Tensor,
+    taps: Tensor,
+    bias: Tensor | None,
+    in_index: Tensor,
+    out_index: Tensor,
+    tap_ptr: Tensor,
+    num_out: int,
+    symmetric: bool,
+    monotone: bool,
+) -> Tensor:
+    """Convolve along the pairs of a kernel map, whose fields follow the three tensors.
+
+    Args:
+        feats: (num_in, groups · c_in).
+        taps: (taps, groups, c_in, c_out).
+        bias: (groups · c_out) or None.
+        in_index: The input cell of each pair.
+        out_index: The output cell of each pair.
+        tap_ptr: Where the pairs of each stored tap begin and end.
+        num_out: Number of output cells.
+        symmetric: Whether half of the taps stand for all.
+        monotone: Whether both ends rise under each tap.
+
+    Returns:
+        (num_out, groups · c_out), of the type of the features.
+    """
+    pairs = KernelMap(in_index, out_index, tap_ptr, len(feats), num_out, symmetric, monotone)
+    convolve = native.conv if native.can_run(feats) else tiled_conv
+    return convolve(feats, taps, bias, pairs)
+
+
+@torch.library.custom_op("recsparse::pair_conv_weight", mutates_args=())
+def pair_conv_weight(
+    feats: Tensor,
+    grad_out: Tensor,
+    in_index: Tensor,
+    out_index: Tensor,
+    tap_ptr: Tensor,
+    groups: int,
+    symmetric: bool,
+    monotone: bool,
+) -> Tensor:
+    """Sum the outer products of the pairs of each tap: the gradient of the taps.
+
+    Args:
+        feats: (num_in, groups · c_in).
+        grad_out: (num_out, groups · c_out).
+        in_index: The input cell of each pair.
+        out_index: The output cell of each pair.
+        tap_ptr: Where the pairs of each stored tap begin and end.
+        groups: Number of groups of channels that do not mix.
+        symmetric: Whether half of the taps stand for all.
+        monotone: Whether both ends rise under each tap.
+
+    Returns:
+        (taps, groups, c_in, c_out).
+    """
+    pairs = KernelMap(in_index, out_index, tap_ptr, len(feats), len(grad_out), symmetric, monotone)
+    multiply = native.conv_weight if native.can_run(feats) else tiled_conv_weight
+    return multiply(feats, grad_out, pairs, groups)
+
+
+@pair_conv.register_fake
+def _(
+    feats: Tensor,
+    taps: Tensor,
+    bias: Tensor | None,
+    in_index: Tensor,
+    out_index: Tensor,
+    tap_ptr: Tensor,
+    num_out: int,
+    symmetric: bool,
+    monotone: bool,
+) -> Tensor:
+    return feats.new_empty(num_out, taps.shape[1] * taps.shape[3])
+
+
+@pair_conv_weight.register_fake
+def _(
+    feats: Tensor,
+    grad_out: Tensor,
+    in_index: Tensor,
+    out_index: Tensor,
+    tap_ptr: Tensor,
+    groups: int,
+    symmetric: bool,
+    monotone: bool,
+) -> Tensor:
+    stored = tap_ptr.shape[0] - 1
+    num_taps = 2 * stored + 1 if symmetric else stored
+    return feats.new_empty(num_taps, groups, feats.shape[1] // groups, grad_out.shape[1] // groups)
+
+
+def _save_conv(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+    feats, taps, _, *pairs, _num_out, ctx.symmetric, ctx.monotone = inputs
+    ctx.save_for_backward(feats, taps, *pairs)
+
+
+def _conv_gradients(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+    feats, taps, in_index, out_index, tap_ptr = ctx.saved_tensors
+    kind = ctx.symmetric, ctx.monotone
+    grad = grad.contiguous()  # that of a sum is one expanded number: slow to gather
+    grad_feats = grad_taps = grad_bias = None
+    if ctx.needs_input_grad[0]:
+        back = taps.transpose(2, 3)
+        grad_feats = pair_conv(grad, back, None, out_index, in_index, tap_ptr, len(feats), *kind)
+    if ctx.needs_input_grad[1]:
+        groups = taps.shape[1]
+        grad_taps = pair_conv_weight(feats, grad, in_index, out_index, tap_ptr, groups, *kind)
+    if ctx.needs_input_grad[2]:
+        grad_bias = grad.sum(0)
+    return grad_feats, grad_taps, grad_bias, None, None, None, None, None, None
+
+
+def _save_conv_weight(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+    *tensors, ctx.groups, ctx.symmetric, ctx.monotone = inputs
+    ctx.save_for_backward(*tensors)
+
+
+def _conv_weight_gradients(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+    feats, grad_out, in_index, out_index, tap_ptr = ctx.saved_tensors
+    kind = ctx.symmetric, ctx.monotone
+    grad_feats = grad_of_grad = None
+    if ctx.needs_input_grad[0]:
+        back = grad.transpose(2, 3)
+        grad_feats = pair_conv(
+            grad_out, back, None, out_index, in_index, tap_ptr, len(feats), *kind
+        )
+    if ctx.needs_input_grad[1]:
+        grad_of_grad = pair_conv(
+            feats, grad, None, in_index, out_index, tap_ptr, len(grad_out), *kind
+        )
+    return grad_feats, grad_of_grad, None, None, None, None, None, None
+
+
+pair_conv.register_autograd(_conv_gradients, setup_context=_save_conv)
+pair_conv_weight.register_autograd(_conv_weight_gradients, setup_context=_save_conv_weight)

@@ -1,0 +1,87 @@
+"""The pairs of a kernel map: every active input cell under every tap of every output cell."""
+
+import itertools
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from recsparse.sparse.coords import find_keys, ravel_coords
+
+
+@torch.library.custom_op("recsparse::cell_pairs", mutates_args=())
+def cell_pairs(
+    in_coords: Tensor,
+    out_coords: Tensor,
+    in_shape: list[int],
+    size: list[int],
+    stride: list[int],
+    padding: list[int],
+    dilation: list[int],
+    num_taps: int,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Join input cell `stride · o − padding + dilation · t` to output cell `o`, tap by tap.
+
+    Args:
+        in_coords: (n, 1 + D), sorted by key, without repetition.
+        out_coords: (m, 1 + D), likewise.
+        in_shape: Size of each axis of the input.
+        size: Number of taps an axis.
+        stride: Distance of windows an axis.
+        padding: Reach of the first window an axis.
+        dilation: Distance between taps an axis.
+        num_taps: How many of the taps are wanted, from the first in row-major order.
+
+    Returns:
+        The input cell and the output cell of each pair, int32, both rising under each tap; and, on
+        the CPU, where the pairs of each tap begin and end (num_taps + 1).
+    """
+    taps = itertools.islice(itertools.product(*map(range, size)), num_taps)
+    in_keys = ravel_coords(in_coords, in_shape)
+    device = in_coords.device
+    start = out_coords.clone()
+    start[:, 1:] *= torch.tensor(stride, device=device)
+    start[:, 1:] -= torch.tensor(padding, device=device)
+    pairs = [
+        _pairs_of_tap(in_keys, start, in_shape, [d * t for d, t in zip(dilation, tap, strict=True)])
+        for tap in taps
+    ]
+    nothing = torch.zeros(0, dtype=torch.int32, device=device)
+    in_index = torch.cat([nothing, *(ends[0] for ends in pairs)])
+    out_index = torch.cat([nothing, *(ends[1] for ends in pairs)])
+    tap_ptr = torch.tensor([0, *itertools.accumulate(len(ends[0]) for ends in pairs)])
+    return in_index, out_index, tap_ptr
+
+
+@cell_pairs.register_fake
+def _(
+    in_coords: Tensor,
+    out_coords: Tensor,
+    in_shape: list[int],
+    size: list[int],
+    stride: list[int],
+    padding: list[int],
+    dilation: list[int],
+    num_taps: int,
+) -> tuple[Tensor, Tensor, Tensor]:
+    num_pairs = torch.library.get_ctx().new_dynamic_size()
+    ends = [in_coords.new_empty(num_pairs, dtype=torch.int32) for _ in range(2)]
+    return ends[0], ends[1], torch.empty(num_taps + 1, dtype=torch.int64)
+
+
+def _pairs_of_tap(
+    in_keys: Int[Tensor, " n"],
+    start: Int[Tensor, "m d_1"],
+    in_shape: Sequence[int],
+    offset: Sequence[int],
+) -> tuple[Int[Tensor, " pairs"], Int[Tensor, " pairs"]]:
+    """Return the input and output cells with the input at start + offset."""
+    device = start.device
+    moved = start + torch.tensor([0, *offset], device=device)
+    inside = (moved[:, 1:] >= 0) & (moved[:, 1:] < torch.tensor(in_shape, device=device))
+    # A key outside the grid would be that of another cell: it is left out before the look-up.
+    out_index = inside.all(dim=1).nonzero().flatten()
+    found = find_keys(in_keys, ravel_coords(moved, in_shape)[out_index])
+    hit = found >= 0
+    return found[hit].int(), out_index[hit].int()

@@ -1,0 +1,147 @@
+"""Convolution along pairs by torch operations alone, on any device: gather, multiply, add.
+
+The work goes tile by tile of output cells, so that the tile stays in cache while all taps add to
+it, and buffers are of the size of a tile and not of all pairs. On one device and number of threads
+the order of every sum is fixed; other numbers of threads may round products differently, as
+torch's own matrix products do.
+"""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from recsparse.sparse.kernel_map import KernelMap
+
+_TILE_ROWS = 16_384  # with 64 channels a tile and its buffers take 12 MB
+_DEVICE_TILE_ROWS = 1_048_576  # elsewhere caches are small, and to launch an operation costs more
+
+
+def tiled_conv(
+    feats: Float[Tensor, "n_in c_in"],
+    taps: Float[Tensor, "t g k m"],
+    bias: Float[Tensor, " c_out"] | None,
+    pairs: KernelMap,
+) -> Float[Tensor, "n_out c_out"]:
+    """Return `bias + sum over pairs (i, o) of tap t: x[i] W_t` for each output cell o.
+
+    Low-precision types are multiplied as they are and added up in float32.
+
+    Args:
+        feats: Features of the input cells.
+        taps: The matrix of each tap and group.
+        bias: One number an output channel.
+        pairs: The kernel map.
+
+    Returns:
+        Features of the output cells, of the type of `feats`.
+    """
+    pairs = sorted_by_output(pairs)
+    channels, rows = taps.shape[1] * taps.shape[3], _tile_rows(feats)
+    wide = _accumulator(feats.dtype)
+    bounds = _tile_bounds(pairs, rows)
+    out = feats.new_empty(pairs.num_out, channels)
+    for number, start in enumerate(range(0, pairs.num_out, rows)):
+        tile = out[start : start + rows]
+        total = (
+            tile.new_zeros(tile.shape, dtype=wide)
+            if bias is None
+            else bias.to(wide).expand_as(tile).clone()
+        )
+        for tap in range(pairs.num_taps):
+            if pairs.is_identity(tap):
+                total += _multiply(feats[start : start + rows], taps[tap])
+                continue
+            into, onto = pairs.tap(tap)
+            some = slice(bounds[tap][number], bounds[tap][number + 1])
+            if some.start < some.stop:
+                # index_select is several times faster than indexing by brackets.
+                product = _multiply(feats.index_select(0, into[some]), taps[tap])
+                total.index_add_(0, onto[some] - start, product.to(wide))
+        tile.copy_(total)
+    return out
+
+
+def tiled_conv_weight(
+    feats: Float[Tensor, "n_in c_in"],
+    grad_out: Float[Tensor, "n_out c_out"],
+    pairs: KernelMap,
+    groups: int,
+) -> Float[Tensor, "t g k m"]:
+    """Return `sum over pairs (i, o) of tap t: x[i]^T g[o]` for each tap and group.
+
+    Args:
+        feats: Features of the input cells.
+        grad_out: Gradient at the output cells.
+        pairs: The kernel map.
+        groups: Number of groups of channels.
+
+    Returns:
+        One matrix a tap and group, of the type of `feats`.
+    """
+    sizes = groups, feats.shape[1] // groups, grad_out.shape[1] // groups
+    total = feats.new_zeros(pairs.num_taps, *sizes, dtype=_accumulator(feats.dtype))
+    rows = _tile_rows(feats)
+    for tap in range(pairs.num_taps):
+        into, onto = pairs.tap(tap)
+        for some, other in zip(into.split(rows), onto.split(rows), strict=True):
+            left, right = feats.index_select(0, some), grad_out.index_select(0, other)
+            if groups == 1:
+                total[tap, 0] += left.T @ right
+            else:
+                left, right = (side.unflatten(1, (groups, -1)) for side in (left, right))
+                total[tap] += torch.einsum("pgk,pgm->gkm", left, right)
+    return total.to(feats.dtype)
+
+
+def sorted_by_output(pairs: KernelMap) -> KernelMap:
+    """Return the same pairs with rising output cells under each tap, itself if they are so.
+
+    Args:
+        pairs: A kernel map.
+
+    Returns:
+        A kernel map with the pairs of each tap sorted.
+    """
+    if pairs.monotone:
+        return pairs
+    tap = torch.arange(pairs.num_taps, device=pairs.out_index.device)
+    tap = tap.repeat_interleave(pairs.tap_ptr.diff().to(tap.device))
+    order = (tap * pairs.num_out + pairs.out_index).argsort(stable=True)
+    return KernelMap(
+        pairs.in_index[order],
+        pairs.out_index[order],
+        pairs.tap_ptr,
+        pairs.num_in,
+        pairs.num_out,
+        monotone=False,
+    )
+
+
+def _tile_bounds(pairs: KernelMap, rows: int) -> list[list[int]]:
+    """Return, for each tap, where the pairs of each tile of output rows begin and end."""
+    edges = torch.arange(0, pairs.num_out + rows, rows, device=pairs.out_index.device).int()
+    return [
+        torch.searchsorted(pairs.tap(tap)[1].contiguous(), edges).tolist()
+        if not pairs.is_identity(tap)
+        else []
+        for tap in range(pairs.num_taps)
+    ]
+
+
+def _multiply(
+    rows: Float[Tensor, "n c_in"], weight: Float[Tensor, "g k m"]
+) -> Float[Tensor, "n c_out"]:
+    groups, per_group, _ = weight.shape
+    if groups == 1:
+        return rows @ weight[0]
+    if per_group == 1:
+        return (rows.unsqueeze(2) * weight[:, 0]).flatten(1)
+    return torch.einsum("ngk,gkm->ngm", rows.unflatten(1, (groups, -1)), weight).flatten(1)
+
+
+def _tile_rows(feats: Tensor) -> int:
+    return _TILE_ROWS if feats.device.type == "cpu" else _DEVICE_TILE_ROWS
+
+
+def _accumulator(dtype: torch.dtype) -> torch.dtype:
+    return torch.float32 if dtype in (torch.float16, torch.bfloat16) else dtype
