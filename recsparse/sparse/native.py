@@ -1,8 +1,81 @@
-"""The fast path on a CPU: compiled kernels of a small C interface, loaded by ctypes."""
+"""The fast path on a CPU: compiled kernels with a small C interface, loaded by ctypes.
 
+The environment variable `RECSPARSE_KERNELS` picks among the instruction sets that the processor
+has: `auto` (the best), `avx512`, `avx2`, `base`, or `off` for torch operations alone.
+"""
+
+import ctypes
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from math import prod
+from pathlib import Path
+
+import torch
+from jaxtyping import Int
 from torch import Tensor
 
-from recsparse.sparse.kernel_map import KernelMap
+_LIBRARY = Path(__file__).parent / "kernels" / "kernels.so"
+_DTYPES = (torch.float32, torch.float64, torch.bfloat16)
+_CHUNK = 4096  # output cells a unit of work of the merge, as in pairs.cpp
+_LARGE = 8 << 20  # bytes from which large pages pay
+
+
+class _MergeArgs(ctypes.Structure):
+    _fields_ = [
+        *((name, ctypes.c_void_p) for name in ("in_keys", "out_keys", "offsets")),
+        *((name, ctypes.c_int64) for name in ("n_in", "n_out", "taps")),
+        *((name, ctypes.c_void_p) for name in ("counts", "in_index", "out_index")),
+        ("threads", ctypes.c_int64),
+    ]
+
+
+class _KeyArgs(ctypes.Structure):
+    _fields_ = [
+        *((name, ctypes.c_void_p) for name in ("coords", "weights", "keys")),
+        *((name, ctypes.c_int64) for name in ("n", "axes", "threads")),
+    ]
+
+
+@dataclass(frozen=True)
+class Kernels:
+    """The compiled kernels, or why there are none.
+
+    Attributes:
+        library: The loaded library, or None.
+        variant: The instruction set in use: `avx512`, `avx2`, `base`; `none` without the library.
+        bfloat16: Whether the processor multiplies bfloat16.
+        reason: Why there are none; empty where there are.
+    """
+
+    library: ctypes.CDLL | None
+    variant: str
+    bfloat16: bool
+    reason: str
+
+
+@cache
+def kernels() -> Kernels:
+    """Return the compiled kernels, loaded at the first call.
+
+    Returns:
+        The kernels.
+    """
+    wanted = os.environ.get("RECSPARSE_KERNELS", "auto")
+    if wanted == "off":
+        return Kernels(None, "none", False, "switched off by RECSPARSE_KERNELS=off")
+    if not _LIBRARY.exists():
+        return Kernels(None, "none", False, "not compiled: no C++ compiler when it was installed")
+    try:
+        library = ctypes.CDLL(str(_LIBRARY))
+    except OSError as error:
+        return Kernels(None, "none", False, f"cannot be loaded: {error}")
+    library.rs_features.restype = ctypes.c_int64
+    features = library.rs_features()
+    possible = ["avx512"] * (features >> 1 & 1) + ["avx2"] * (features & 1) + ["base"]
+    variant = wanted if wanted in possible else possible[0]
+    return Kernels(library, variant, variant == "avx512" and bool(features & 4), "")
 
 
 def can_run(feats: Tensor) -> bool:
@@ -12,16 +85,116 @@ def can_run(feats: Tensor) -> bool:
         feats: Features of cells.
 
     Returns:
-        True for float32, float64 and bfloat16 on a CPU, where the kernels were compiled.
+        True on a CPU for float32 and float64, and for bfloat16 where the processor multiplies it.
     """
-    return False
+    if feats.device.type != "cpu" or feats.dtype not in _DTYPES:
+        return False
+    found = kernels()
+    return found.library is not None and (feats.dtype != torch.bfloat16 or found.bfloat16)
 
 
-def conv(feats: Tensor, taps: Tensor, bias: Tensor | None, pairs: KernelMap) -> Tensor:
-    """Compute `tiled_conv`."""
-    raise NotImplementedError
+def empty(like: Tensor, rows: int, channels: int) -> Tensor:
+    """Return uninitialised memory, in large pages where it is large.
+
+    Args:
+        like: Gives type and device.
+        rows: Number of rows.
+        channels: Number of columns.
+
+    Returns:
+        A tensor (rows, channels) with arbitrary content.
+    """
+    out = like.new_empty(rows, channels)
+    library = kernels().library
+    if library is not None and out.nbytes >= _LARGE:
+        library.rs_large_pages(ctypes.c_void_p(out.data_ptr()), ctypes.c_int64(out.nbytes))
+    return out
 
 
-def conv_weight(feats: Tensor, grad_out: Tensor, pairs: KernelMap, groups: int) -> Tensor:
-    """Compute `tiled_conv_weight`."""
-    raise NotImplementedError
+def padded_sizes(
+    in_shape: Sequence[int], lowest: Sequence[int], highest: Sequence[int], batch_size: int
+) -> list[int] | None:
+    """Return axis sizes that hold every place that a tap reads, inside the grid or not.
+
+    With them, a place outside the grid has a key that no cell has, and needs no check: what lies
+    before the start of an axis falls behind the end of the one before.
+
+    Args:
+        in_shape: Size of each axis.
+        lowest: Lowest place read on each axis.
+        highest: Highest place read on each axis.
+        batch_size: Number of samples.
+
+    Returns:
+        The sizes, or None where their product does not fit 63 bits.
+    """
+    rows = zip(in_shape, lowest, highest, strict=True)
+    sizes = [max(size - 1, high) - min(0, low) + 1 for size, low, high in rows]
+    return sizes if prod(sizes) * max(batch_size, 1) < 2**62 else None
+
+
+def merged_pairs(
+    in_keys: Int[Tensor, " n"], out_keys: Int[Tensor, " m"], offsets: Sequence[int]
+) -> tuple[Int[Tensor, " pairs"], Int[Tensor, " pairs"], Int[Tensor, " taps_1"]]:
+    """Join the keys of two rising lists that differ by a tap's offset.
+
+    Args:
+        in_keys: Rising keys.
+        out_keys: Rising keys.
+        offsets: For each tap, what the key of an input exceeds that of its output by.
+
+    Returns:
+        Input and output index of each pair, tap by tap, and where each tap begins and ends.
+    """
+    library, taps = _library(), len(offsets)
+    chunks = -(-len(out_keys) // _CHUNK)
+    counts = torch.zeros(chunks, taps, dtype=torch.int64)
+    shifts = torch.tensor(offsets, dtype=torch.int64)
+    keys = in_keys.data_ptr(), out_keys.data_ptr(), shifts.data_ptr()
+    sizes = len(in_keys), len(out_keys), taps
+    threads = torch.get_num_threads()
+    library.rs_merge(
+        ctypes.byref(_MergeArgs(*keys, *sizes, counts.data_ptr(), None, None, threads))
+    )
+    # Tap by tap, and chunk by chunk within a tap, is the order in which pairs are written.
+    ends = counts.T.flatten().cumsum(0)
+    starts = (ends - counts.T.flatten()).reshape(taps, chunks).T.contiguous()
+    total = int(ends[-1]) if len(ends) else 0
+    in_index = torch.empty(total, dtype=torch.int32)
+    out_index = torch.empty(total, dtype=torch.int32)
+    if total:
+        ends_of_pairs = in_index.data_ptr(), out_index.data_ptr()
+        args = _MergeArgs(*keys, *sizes, starts.data_ptr(), *ends_of_pairs, threads)
+        library.rs_merge(ctypes.byref(args))
+    per_tap = counts.sum(0)
+    return in_index, out_index, torch.cat([per_tap.new_zeros(1), per_tap.cumsum(0)])
+
+
+def affine_keys(
+    coords: Int[Tensor, "n d_1"], scale: Sequence[int], sizes: Sequence[int]
+) -> Int[Tensor, " n"]:
+    """Return the keys of `scale · place`, row-major in a grid of some sizes.
+
+    Args:
+        coords: One row a cell: the sample, then one coordinate an axis.
+        scale: One number an axis.
+        sizes: Size of each axis of the grid.
+
+    Returns:
+        The keys.
+    """
+    steps = [prod(sizes[axis:]) for axis in range(len(sizes) + 1)]
+    weights = torch.tensor([s * step for s, step in zip([1, *scale], steps, strict=True)])
+    coords = coords.contiguous()
+    keys = torch.empty(len(coords), dtype=torch.int64)
+    ends = coords.data_ptr(), weights.data_ptr(), keys.data_ptr()
+    args = _KeyArgs(*ends, *coords.shape, torch.get_num_threads())
+    _library().rs_keys(ctypes.byref(args))
+    return keys
+
+
+def _library() -> ctypes.CDLL:
+    library = kernels().library
+    if library is None:  # callers ask first
+        raise RuntimeError(f"there are no compiled kernels: {kernels().reason}")
+    return library

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from recsparse.sparse import native
+from recsparse.sparse import native, native_conv
 from recsparse.sparse.kernel_map import KernelMap
 from recsparse.sparse.tiled import tiled_conv, tiled_conv_weight
 
@@ -45,7 +45,7 @@ def pair_conv(
         (num_out, groups · c_out), of the type of the features.
     """
     pairs = KernelMap(in_index, out_index, tap_ptr, len(feats), num_out, symmetric, monotone)
-    convolve = native.conv if native.can_run(feats) else tiled_conv
+    convolve = native_conv.conv if native.can_run(feats) else tiled_conv
     return convolve(feats, taps, bias, pairs)
 
 
@@ -76,7 +76,7 @@ def pair_conv_weight(
         (taps, groups, c_in, c_out).
     """
     pairs = KernelMap(in_index, out_index, tap_ptr, len(feats), len(grad_out), symmetric, monotone)
-    multiply = native.conv_weight if native.can_run(feats) else tiled_conv_weight
+    multiply = native_conv.conv_weight if native.can_run(feats) else tiled_conv_weight
     return multiply(feats, grad_out, pairs, groups)
 
 

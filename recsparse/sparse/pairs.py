@@ -2,11 +2,13 @@
 
 import itertools
 from collections.abc import Sequence
+from math import prod
 
 import torch
 from jaxtyping import Int
 from torch import Tensor
 
+from recsparse.sparse import native
 from recsparse.sparse.coords import find_keys, ravel_coords
 
 
@@ -37,21 +39,14 @@ def cell_pairs(
         The input cell and the output cell of each pair, int32, both rising under each tap; and, on
         the CPU, where the pairs of each tap begin and end (num_taps + 1).
     """
-    taps = itertools.islice(itertools.product(*map(range, size)), num_taps)
-    in_keys = ravel_coords(in_coords, in_shape)
-    device = in_coords.device
-    start = out_coords.clone()
-    start[:, 1:] *= torch.tensor(stride, device=device)
-    start[:, 1:] -= torch.tensor(padding, device=device)
-    pairs = [
-        _pairs_of_tap(in_keys, start, in_shape, [d * t for d, t in zip(dilation, tap, strict=True)])
-        for tap in taps
-    ]
-    nothing = torch.zeros(0, dtype=torch.int32, device=device)
-    in_index = torch.cat([nothing, *(ends[0] for ends in pairs)])
-    out_index = torch.cat([nothing, *(ends[1] for ends in pairs)])
-    tap_ptr = torch.tensor([0, *itertools.accumulate(len(ends[0]) for ends in pairs)])
-    return in_index, out_index, tap_ptr
+    taps = list(itertools.islice(itertools.product(*map(range, size)), num_taps))
+    offsets = [[d * t for d, t in zip(dilation, tap, strict=True)] for tap in taps]
+    start = [-pad for pad in padding]
+    if in_coords.device.type == "cpu" and native.kernels().library is not None:
+        found = _merged(in_coords, out_coords, in_shape, stride, start, offsets)
+        if found is not None:
+            return found
+    return _looked_up(in_coords, out_coords, in_shape, stride, start, offsets)
 
 
 @cell_pairs.register_fake
@@ -68,6 +63,56 @@ def _(
     num_pairs = torch.library.get_ctx().new_dynamic_size()
     ends = [in_coords.new_empty(num_pairs, dtype=torch.int32) for _ in range(2)]
     return ends[0], ends[1], torch.empty(num_taps + 1, dtype=torch.int64)
+
+
+def _merged(
+    in_coords: Int[Tensor, "n d_1"],
+    out_coords: Int[Tensor, "m d_1"],
+    in_shape: Sequence[int],
+    stride: Sequence[int],
+    start: Sequence[int],
+    offsets: Sequence[Sequence[int]],
+) -> tuple[Tensor, Tensor, Tensor] | None:
+    """Merge rising lists of keys; None where the keys of all places read do not fit 63 bits."""
+    axes = range(len(in_shape))
+    onto_itself = in_coords.data_ptr() == out_coords.data_ptr() and set(stride) <= {1}
+    last_sample = max([0, *in_coords[-1:, 0].tolist(), *out_coords[-1:, 0].tolist()])
+    highest = [size - 1 for size in in_shape]
+    if not onto_itself and len(out_coords):
+        highest = out_coords[:, 1:].amax(0).tolist()
+    furthest = [max((offset[axis] for offset in offsets), default=0) for axis in axes]
+    reach = [stride[a] * highest[a] + start[a] + furthest[a] for a in axes]
+    sizes = native.padded_sizes(in_shape, start, reach, last_sample + 1)
+    if sizes is None:
+        return None
+    in_keys = native.affine_keys(in_coords, [1] * len(sizes), sizes)
+    out_keys = in_keys if onto_itself else native.affine_keys(out_coords, stride, sizes)
+    # A key is linear in the place, so where the window starts is part of a tap's offset.
+    steps = [prod(sizes[axis + 1 :]) for axis in axes]
+    key_offsets = [sum((start[a] + offset[a]) * steps[a] for a in axes) for offset in offsets]
+    return native.merged_pairs(in_keys, out_keys, key_offsets)
+
+
+def _looked_up(
+    in_coords: Int[Tensor, "n d_1"],
+    out_coords: Int[Tensor, "m d_1"],
+    in_shape: Sequence[int],
+    stride: Sequence[int],
+    start: Sequence[int],
+    offsets: Sequence[Sequence[int]],
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Look the place of every tap up in the sorted keys, by torch operations on any device."""
+    device = in_coords.device
+    in_keys = ravel_coords(in_coords, in_shape)
+    first = out_coords.clone()
+    first[:, 1:] *= torch.tensor(stride, device=device)
+    first[:, 1:] += torch.tensor(start, device=device)
+    pairs = [_pairs_of_tap(in_keys, first, in_shape, offset) for offset in offsets]
+    nothing = torch.zeros(0, dtype=torch.int32, device=device)
+    in_index = torch.cat([nothing, *(ends[0] for ends in pairs)])
+    out_index = torch.cat([nothing, *(ends[1] for ends in pairs)])
+    tap_ptr = torch.tensor([0, *itertools.accumulate(len(ends[0]) for ends in pairs)])
+    return in_index, out_index, tap_ptr
 
 
 def _pairs_of_tap(

@@ -1,0 +1,89 @@
+// The pairs of a kernel map: for each tap a merge of two rising lists of keys, without branches.
+#include <algorithm>
+#include <cstring>
+
+#include "kernels.h"
+
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
+
+constexpr int64_t kChunk = 4096;  // output cells a unit of work; native.py allots its counts by it
+
+#define EXPORT extern "C" __attribute__((visibility("default")))
+
+EXPORT void rs_keys(const KeyArgs* args) {
+  const KeyArgs a = *args;
+#pragma omp parallel for num_threads(a.threads) if (a.threads > 1 && a.n > 16384)
+  for (int64_t i = 0; i < a.n; ++i) {
+    int64_t key = 0;
+    for (int64_t d = 0; d < a.axes; ++d) key += a.coords[i * a.axes + d] * a.weights[d];
+    a.keys[i] = key;
+  }
+}
+
+// Finds the pairs of one tap in a chunk of at most kChunk output cells.
+static int64_t merge(const MergeArgs& a, int64_t first, int64_t last, int64_t offset, int32_t* in,
+                     int32_t* out) {
+  int64_t j = std::lower_bound(a.in_keys, a.in_keys + a.n_in, a.out_keys[first] + offset) - a.in_keys;
+  int64_t i = first, found = 0;
+  while (i < last && j < a.n_in) {
+    const int64_t wanted = a.out_keys[i] + offset, key = a.in_keys[j];
+    in[found] = static_cast<int32_t>(j);
+    out[found] = static_cast<int32_t>(i);
+    found += key == wanted;
+    i += key >= wanted;
+    j += key <= wanted;
+  }
+  return found;
+}
+
+EXPORT void rs_merge(const MergeArgs* args) {
+  const MergeArgs a = *args;
+  const int64_t chunks = (a.n_out + kChunk - 1) / kChunk;
+#pragma omp parallel for schedule(dynamic, 1) num_threads(a.threads) if (a.threads > 1 && chunks > 1)
+  for (int64_t chunk = 0; chunk < chunks; ++chunk)
+    for (int64_t tap = 0; tap < a.taps; ++tap) {
+      const int64_t first = chunk * kChunk, last = std::min(first + kChunk, a.n_out);
+      // Written aside, since the slot after the last pair is written too.
+      int32_t in[kChunk + 1], out[kChunk + 1];
+      const int64_t found = merge(a, first, last, a.offsets[tap], in, out);
+      int64_t* count = a.counts + chunk * a.taps + tap;
+      if (a.in == nullptr) {
+        *count = found;
+      } else {
+        std::memcpy(a.in + *count, in, found * sizeof(int32_t));
+        std::memcpy(a.out + *count, out, found * sizeof(int32_t));
+      }
+    }
+}
+
+// Asks for large pages before memory is first touched: fewer faults, each of which costs more than
+// the arithmetic on the page.
+EXPORT void rs_large_pages(void* memory, int64_t bytes) {
+#if defined(__linux__) && defined(MADV_HUGEPAGE)
+  const uintptr_t page = uintptr_t(1) << 21;
+  const uintptr_t begin = (reinterpret_cast<uintptr_t>(memory) + page - 1) / page * page;
+  const uintptr_t end = (reinterpret_cast<uintptr_t>(memory) + bytes) / page * page;
+  if (end > begin) madvise(reinterpret_cast<void*>(begin), end - begin, MADV_HUGEPAGE);
+#else
+  (void)memory;
+  (void)bytes;
+#endif
+}
+
+// The instruction sets of this processor: 1 AVX2 with FMA, 2 AVX-512, 4 AVX-512 bfloat16.
+EXPORT int64_t rs_features() {
+#if defined(__x86_64__)
+  __builtin_cpu_init();
+  int64_t found = 0;
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) found |= 1;
+  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
+      __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq"))
+    found |= 2;
+  if ((found & 2) && __builtin_cpu_supports("avx512bf16")) found |= 4;
+  return found;
+#else
+  return 0;
+#endif
+}
