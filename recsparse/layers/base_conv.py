@@ -22,7 +22,7 @@ class BaseConv(nn.Module):
         bias: Have a learned number for each output channel.
 
     Raises:
-        InputError: If the channels are not multiples of the groups.
+        InputError: If the channels are not positive multiples of the groups.
     """
 
     transposed: ClassVar[bool] = False
@@ -31,9 +31,10 @@ class BaseConv(nn.Module):
         self, in_channels: int, out_channels: int, kernel: Kernel, groups: int, bias: bool
     ) -> None:
         super().__init__()
-        if groups < 1 or in_channels % groups or out_channels % groups:
+        least = min(in_channels, out_channels, groups)
+        if least < 1 or in_channels % groups or out_channels % groups:
             raise InputError(
-                "in_channels and out_channels must be multiples of groups, but got "
+                "in_channels and out_channels must be positive multiples of groups, but got "
                 f"{in_channels}, {out_channels} and {groups}"
             )
         self.in_channels, self.out_channels, self.groups = in_channels, out_channels, groups

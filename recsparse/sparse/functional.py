@@ -52,6 +52,7 @@ def sparse_conv(
         bias = None if bias is None else bias.to(kind)
     taps = _taps_by_group(weight, groups, transposed)
     _check_sizes(feats, taps, kernel_map)
+    _check_bias(bias, taps)
     out: Tensor = pair_conv(feats, taps, bias, *_fields(kernel_map))
     return out
 
@@ -157,4 +158,13 @@ def _check_sizes(feats: Tensor, taps: Float[Tensor, "t g k m"], kernel_map: Kern
         raise InputError(
             f"the kernel map must have {num_taps} taps and {len(feats)} input cells, but has "
             f"{kernel_map.num_taps} and {kernel_map.num_in}"
+        )
+
+
+def _check_bias(bias: Float[Tensor, " c"] | None, taps: Float[Tensor, "t g k m"]) -> None:
+    channels = taps.shape[1] * taps.shape[3]
+    if bias is not None and (len(bias) != channels or bias.dtype != taps.dtype):
+        raise InputError(
+            f"bias must have {channels} numbers of the weight's {taps.dtype}, but got "
+            f"{len(bias)} of {bias.dtype}"
         )

@@ -179,6 +179,10 @@ class Grid:
         moved = self.coords.to(device)
         return self if moved is self.coords else Grid(moved, self.spatial_shape, self.batch_size)
 
+    def __reduce__(self) -> tuple[type["Grid"], tuple[Tensor, tuple[int, ...], int]]:
+        # What is remembered is keyed weakly, which cannot be pickled, and is computed anew.
+        return Grid, (self.coords, self.spatial_shape, self.batch_size)
+
     def __repr__(self) -> str:
         return (
             f"Grid({self.num_cells} cells, spatial_shape={self.spatial_shape}, "

@@ -75,7 +75,7 @@ def _merged(
 ) -> tuple[Tensor, Tensor, Tensor] | None:
     """Merge rising lists of keys; None where the keys of all places read do not fit 63 bits."""
     axes = range(len(in_shape))
-    onto_itself = in_coords.data_ptr() == out_coords.data_ptr() and set(stride) <= {1}
+    onto_itself = out_coords.is_set_to(in_coords) and set(stride) <= {1}
     last_sample = max([0, *in_coords[-1:, 0].tolist(), *out_coords[-1:, 0].tolist()])
     highest = [size - 1 for size in in_shape]
     if not onto_itself and len(out_coords):
@@ -85,8 +85,8 @@ def _merged(
     sizes = native.padded_sizes(in_shape, start, reach, last_sample + 1)
     if sizes is None:
         return None
-    in_keys = native.affine_keys(in_coords, [1] * len(sizes), sizes)
-    out_keys = in_keys if onto_itself else native.affine_keys(out_coords, stride, sizes)
+    in_keys = native.affine_keys(in_coords.long(), [1] * len(sizes), sizes)
+    out_keys = in_keys if onto_itself else native.affine_keys(out_coords.long(), stride, sizes)
     # A key is linear in the place, so where the window starts is part of a tap's offset.
     steps = [prod(sizes[axis + 1 :]) for axis in axes]
     key_offsets = [sum((start[a] + offset[a]) * steps[a] for a in axes) for offset in offsets]
