@@ -20,12 +20,13 @@ LIBRARY = FOLDER / "kernels.so"
 COMMON = ["-O3", "-std=c++17", "-fPIC", "-fno-exceptions", "-fno-rtti", "-fvisibility=hidden"]
 # One build of conv.cpp for each instruction set; the best that the processor has is picked at run
 # time. Elsewhere than on x86 the compiler's own target serves.
+AVX512 = ["-mavx512f", "-mavx512vl", "-mavx512bw", "-mavx512dq", "-mfma"]
 X86_VARIANTS = {
-    "avx512": (["-mavx512f", "-mavx512vl", "-mavx512bw", "-mavx512dq", "-mfma"], 64, 32),
+    "avx512bf16": ([*AVX512, "-mavx512bf16"], 64, 32),
+    "avx512": (AVX512, 64, 32),
     "avx2": (["-mavx2", "-mfma"], 32, 16),
     "base": ([], 16, 16),
 }
-BF16_FLAGS = [*X86_VARIANTS["avx512"][0], "-mavx512bf16"]
 
 
 def compile_kernels(root: Path) -> None:
@@ -36,6 +37,7 @@ def compile_kernels(root: Path) -> None:
 
     Raises:
         FileNotFoundError: If there is no C++ compiler.
+        CalledProcessError: If it fails.
     """
     compiler = os.environ.get("CXX") or shutil.which("c++") or shutil.which("g++")
     if compiler is None:
@@ -49,8 +51,6 @@ def compile_kernels(root: Path) -> None:
         commands.append(
             ["conv.cpp", *flags, *settings, f"-DSUFFIX={suffix}", "-o", f"conv_{suffix}.o"]
         )
-    if is_x86:
-        commands.append(["conv_bf16.cpp", *BF16_FLAGS, "-o", "conv_bf16.o"])
     objects = [command[-1] for command in commands]
     try:
         # The variants are independent of each other.

@@ -13,6 +13,7 @@ from recsparse.sparse.coords import check_sizes, ravel_coords
 from recsparse.sparse.generate import conv_coords, conv_transpose_coords
 from recsparse.sparse.kernel import Kernel
 from recsparse.sparse.kernel_map import KernelMap, kernel_map_between, submanifold_kernel_map
+from recsparse.sparse.ranks import position_coords
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -43,6 +44,7 @@ class Grid:
     _maps_onto: "WeakKeyDictionary[Grid, dict[Kernel, KernelMap]]" = field(
         default_factory=WeakKeyDictionary, init=False
     )
+    _positions: dict[int, tuple["Grid", Tensor | None]] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
         # Past 63 bits two cells would share a key, and neighbours would be wrong without a word.
@@ -107,6 +109,36 @@ class Grid:
             coords = conv_transpose_coords(self.coords, shape, kernel)
             self._generated[wanted] = Grid(coords, shape, self.batch_size)
         return self._generated[wanted]
+
+    def position_grid(self, axis: int) -> "tuple[Grid, Int[Tensor, ' n'] | None]":
+        """Return the cells, each moved along an axis to its rank among the active cells there.
+
+        Args:
+            axis: From 0.
+
+        Returns:
+            A grid of the same shape, the same one at every call, and the row here of each of its
+            cells; None where the rows stay, as they do on the last axis.
+        """
+        if axis not in self._positions:
+            coords, order = position_coords(self.coords, self.spatial_shape, axis)
+            self._positions[axis] = Grid(coords, self.spatial_shape, self.batch_size), order
+        return self._positions[axis]
+
+    def same_cells(self, other: "Grid") -> bool:
+        """Say whether another grid has the same cells, shape and batch size.
+
+        Args:
+            other: A grid on the same device.
+
+        Returns:
+            True for the grid itself, at no cost, and for one that is equal.
+        """
+        return self is other or (
+            self.spatial_shape == other.spatial_shape
+            and self.batch_size == other.batch_size
+            and torch.equal(self.coords, other.coords)
+        )
 
     def map_onto(self, out: "Grid", kernel: Kernel) -> KernelMap:
         """Return the kernel map of a convolution from these cells onto those of another grid.

@@ -1,7 +1,7 @@
 """The fast path on a CPU: compiled kernels with a small C interface, loaded by ctypes.
 
 The environment variable `RECSPARSE_KERNELS` picks among the instruction sets that the processor
-has: `auto` (the best), `avx512`, `avx2`, `base`, or `off` for torch operations alone.
+has: `auto` (the best), `avx512bf16`, `avx512`, `avx2`, `base`, or `off` for torch operations alone.
 """
 
 import ctypes
@@ -17,7 +17,6 @@ from jaxtyping import Int
 from torch import Tensor
 
 _LIBRARY = Path(__file__).parent / "kernels" / "kernels.so"
-_DTYPES = (torch.float32, torch.float64, torch.bfloat16)
 _CHUNK = 4096  # output cells a unit of work of the merge, as in pairs.cpp
 _LARGE = 8 << 20  # bytes from which large pages pay
 
@@ -44,14 +43,12 @@ class Kernels:
 
     Attributes:
         library: The loaded library, or None.
-        variant: The instruction set in use: `avx512`, `avx2`, `base`; `none` without the library.
-        bfloat16: Whether the processor multiplies bfloat16.
+        variant: The instruction set in use, one of those above; `none` without the library.
         reason: Why there are none; empty where there are.
     """
 
     library: ctypes.CDLL | None
     variant: str
-    bfloat16: bool
     reason: str
 
 
@@ -64,33 +61,36 @@ def kernels() -> Kernels:
     """
     wanted = os.environ.get("RECSPARSE_KERNELS", "auto")
     if wanted == "off":
-        return Kernels(None, "none", False, "switched off by RECSPARSE_KERNELS=off")
+        return Kernels(None, "none", "switched off by RECSPARSE_KERNELS=off")
     if not _LIBRARY.exists():
-        return Kernels(None, "none", False, "not compiled: no C++ compiler when it was installed")
+        return Kernels(None, "none", "not compiled: no C++ compiler when it was installed")
     try:
         library = ctypes.CDLL(str(_LIBRARY))
     except OSError as error:
-        return Kernels(None, "none", False, f"cannot be loaded: {error}")
+        return Kernels(None, "none", f"cannot be loaded: {error}")
     library.rs_features.restype = ctypes.c_int64
     features = library.rs_features()
-    possible = ["avx512"] * (features >> 1 & 1) + ["avx2"] * (features & 1) + ["base"]
-    variant = wanted if wanted in possible else possible[0]
-    return Kernels(library, variant, variant == "avx512" and bool(features & 4), "")
+    known = {"avx512bf16": features & 4, "avx512": features & 2, "avx2": features & 1, "base": 1}
+    possible = [name for name, has in known.items() if has]
+    return Kernels(library, wanted if wanted in possible else possible[0], "")
 
 
-def can_run(feats: Tensor) -> bool:
+def can_run(feats: Tensor, channels: int) -> bool:
     """Say whether the compiled kernels take these features.
 
     Args:
         feats: Features of cells.
+        channels: How many of the channels are summed in one product.
 
     Returns:
-        True on a CPU for float32 and float64, and for bfloat16 where the processor multiplies it.
+        True on a CPU for float32 and float64, and for bfloat16 where the processor multiplies it
+        (two channels at a time).
     """
-    if feats.device.type != "cpu" or feats.dtype not in _DTYPES:
+    if feats.device.type != "cpu" or kernels().library is None:
         return False
-    found = kernels()
-    return found.library is not None and (feats.dtype != torch.bfloat16 or found.bfloat16)
+    if feats.dtype == torch.bfloat16:
+        return kernels().variant == "avx512bf16" and channels % 2 == 0
+    return feats.dtype in (torch.float32, torch.float64)
 
 
 def empty(like: Tensor, rows: int, channels: int) -> Tensor:

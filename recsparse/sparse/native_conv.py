@@ -94,8 +94,5 @@ def _call(
         *sizes,
         num_threads,
     )
-    variant = native.kernels().variant
-    suffix = "" if feats.dtype == torch.bfloat16 else f"_{variant}"
-    getattr(native.kernels().library, f"rs_{name}_{_DTYPE_NAMES[feats.dtype]}{suffix}")(
-        ctypes.byref(args)
-    )
+    name = f"rs_{name}_{_DTYPE_NAMES[feats.dtype]}_{native.kernels().variant}"
+    getattr(native.kernels().library, name)(ctypes.byref(args))

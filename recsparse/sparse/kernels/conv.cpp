@@ -10,6 +10,9 @@
 #include <cstring>
 
 #include "kernels.h"
+#if defined(__AVX512BF16__)
+#include <immintrin.h>
+#endif
 
 #define JOIN_(a, b) a##b
 #define JOIN(a, b) JOIN_(a, b)
@@ -28,7 +31,59 @@ struct Vector {
 template <class T>
 using vec = typename Vector<T>::type;
 
+// How numbers of one type are multiplied: what they add up in, how many go into one step of the
+// inner loop, and that step.
+template <class T>
+struct Format {
+  using Sum = T;
+  using Weights = vec<T>;
+  static constexpr int pack = 1;
+  static Weights load(const T* w) { return *reinterpret_cast<const vec<T>*>(w); }
+  static void add(vec<T>& sum, Weights w, const T* x) { sum += w * *x; }
+  static T widen(T value) { return value; }
+  static T narrow(T value) { return value; }
+};
+
+struct bfloat16 {
+  uint16_t bits;
+};
+
+#if defined(__AVX512BF16__)
+// Two neighbouring numbers of the summed axis go into one step, so matrices are packed in pairs.
+template <>
+struct Format<bfloat16> {
+  using Sum = float;
+  using Weights = __m512bh;
+  static constexpr int pack = 2;
+  static Weights load(const bfloat16* w) { return (__m512bh)_mm512_loadu_si512(w); }
+  static void add(vec<float>& sum, Weights w, const bfloat16* x) {
+    int32_t both;
+    std::memcpy(&both, x, sizeof both);
+    sum = (vec<float>)_mm512_dpbf16_ps((__m512)sum, w, (__m512bh)_mm512_set1_epi32(both));
+  }
+  static float widen(bfloat16 value) {
+    const uint32_t bits = uint32_t(value.bits) << 16;
+    float wide;
+    std::memcpy(&wide, &bits, sizeof wide);
+    return wide;
+  }
+  static bfloat16 narrow(float value) {  // to the nearest, ties to even; NaN stays NaN
+    uint32_t bits;
+    std::memcpy(&bits, &value, sizeof bits);
+    const uint32_t rounded = (bits + 0x7fff + ((bits >> 16) & 1)) >> 16;
+    return {uint16_t((bits & 0x7fffffff) > 0x7f800000 ? (bits >> 16) | 0x40 : rounded)};
+  }
+};
+#endif
+template <class T>
+using Sum = typename Format<T>::Sum;
+
 int64_t rounded_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
+
+template <class T>
+inline void fetch(const T* row, int64_t size) {
+  for (int64_t i = 0; i < size; i += 64 / sizeof(T)) __builtin_prefetch(row + i);
+}
 
 // Registers: rows * vectors accumulators, the vectors of the weights, one broadcast number.
 constexpr int rows_for(int vectors) {
@@ -40,37 +95,38 @@ constexpr int kMaxVectors = VECTOR_REGISTERS >= 32 ? 4 : 2;
 template <class T>
 struct Rows {
   const T* x[12];
-  T* y[12];
+  Sum<T>* y[12];
 };
 
-// y[r] += x[r] W for a block of rows, over `V` vectors of columns; `first` forgets what y held.
+// y[r] += x[r] W for a block of rows, over `V` vectors of columns; where `start` is given, it
+// stands for what y held.
 template <class T, int V>
 __attribute__((always_inline)) inline void multiply_rows(
-    const Rows<T>& rows, const T* w, int64_t c_in, int64_t w_stride, const T* start) {
-  constexpr int R = rows_for(V), W = Vector<T>::width;
-  vec<T> sum[R][V];
+    const Rows<T>& rows, const T* w, int64_t c_in, int64_t columns, const Sum<T>* start) {
+  constexpr int R = rows_for(V), W = Vector<Sum<T>>::width, P = Format<T>::pack;
+  using Wide = vec<Sum<T>>;
+  Wide sum[R][V];
 #pragma GCC unroll 12
   for (int r = 0; r < R; ++r)
 #pragma GCC unroll 4
     for (int v = 0; v < V; ++v)
-      sum[r][v] = *reinterpret_cast<const vec<T>*>((start ? start : rows.y[r]) + v * W);
+      sum[r][v] = *reinterpret_cast<const Wide*>((start ? start : rows.y[r]) + v * W);
   const T* x[R];
 #pragma GCC unroll 12
   for (int r = 0; r < R; ++r) x[r] = rows.x[r];
-  for (int64_t k = 0; k < c_in; ++k) {
-    vec<T> weight[V];
+  for (int64_t k = 0; k < c_in; k += P) {
+    typename Format<T>::Weights weight[V];
 #pragma GCC unroll 4
-    for (int v = 0; v < V; ++v)
-      weight[v] = *reinterpret_cast<const vec<T>*>(w + k * w_stride + v * W);
+    for (int v = 0; v < V; ++v) weight[v] = Format<T>::load(w + k * columns + v * W * P);
 #pragma GCC unroll 12
     for (int r = 0; r < R; ++r)
 #pragma GCC unroll 4
-      for (int v = 0; v < V; ++v) sum[r][v] += weight[v] * x[r][k];
+      for (int v = 0; v < V; ++v) Format<T>::add(sum[r][v], weight[v], x[r] + k);
   }
 #pragma GCC unroll 12
   for (int r = 0; r < R; ++r)
 #pragma GCC unroll 4
-    for (int v = 0; v < V; ++v) *reinterpret_cast<vec<T>*>(rows.y[r] + v * W) = sum[r][v];
+    for (int v = 0; v < V; ++v) *reinterpret_cast<Wide*>(rows.y[r] + v * W) = sum[r][v];
 }
 
 // What a tile needs to know of the convolution.
@@ -79,7 +135,7 @@ struct Conv {
   const ConvArgs& args;
   const T* x;
   const T* w;       // (taps, groups, c_in, columns), the columns padded to whole vectors
-  const T* bias;    // (groups, columns) padded, never null
+  const Sum<T>* bias;  // (groups, columns) padded, never null
   int64_t columns;  // of a group, padded
   int64_t x_stride, y_stride, taps;
 
@@ -106,13 +162,14 @@ struct Conv {
 // Rows [0, size) of x (by index or in sequence) times one tap onto rows of the tile.
 template <class T, int V>
 void multiply_span(const Conv<T>& conv, const int32_t* in, const int32_t* out, int64_t size,
-                   int64_t first, T* tile, int64_t group, int64_t column, int64_t tap,
-                   const T* start, T* spare) {
+                   int64_t first, Sum<T>* tile, int64_t group, int64_t column, int64_t tap,
+                   const Sum<T>* start, Sum<T>* spare) {
   constexpr int R = rows_for(V);
   const int64_t c_in = conv.args.c_in;
   const T* x = conv.x + group * c_in;
-  T* y = tile + group * conv.columns + column;
-  const T* w = conv.w + ((tap * conv.args.groups + group) * c_in) * conv.columns + column;
+  Sum<T>* y = tile + group * conv.columns + column;
+  const T* w = conv.w + ((tap * conv.args.groups + group) * c_in) * conv.columns +
+               column * Format<T>::pack;
   for (int64_t p = 0; p < size;) {
     Rows<T> rows;
     int r = 0;
@@ -121,7 +178,7 @@ void multiply_span(const Conv<T>& conv, const int32_t* in, const int32_t* out, i
       rows.x[r] = x + (in ? in[p] : first + p) * conv.x_stride;
       rows.y[r] = y + (out ? out[p] - first : p) * conv.y_stride;
       if (in && p + R < size)
-        __builtin_prefetch(x + in[p + R] * conv.x_stride);
+        fetch(x + in[p + R] * conv.x_stride, c_in);
     }
     for (; r < R; ++r) {  // the rest of a block computes what nobody reads
       rows.x[r] = rows.x[0];
@@ -133,12 +190,12 @@ void multiply_span(const Conv<T>& conv, const int32_t* in, const int32_t* out, i
 
 template <class T>
 void multiply_columns(const Conv<T>& conv, const int32_t* in, const int32_t* out, int64_t size,
-                      int64_t first, T* tile, int64_t tap, bool fresh, T* spare) {
-  constexpr int W = Vector<T>::width;
+                      int64_t first, Sum<T>* tile, int64_t tap, bool fresh, Sum<T>* spare) {
+  constexpr int W = Vector<Sum<T>>::width;
   for (int64_t group = 0; group < conv.args.groups; ++group)
     for (int64_t column = 0; column < conv.columns;) {
       const int64_t left = std::min<int64_t>((conv.columns - column) / W, kMaxVectors);
-      const T* start = fresh ? conv.bias + group * conv.columns + column : nullptr;
+      const Sum<T>* start = fresh ? conv.bias + group * conv.columns + column : nullptr;
       switch (left) {
         case 1: multiply_span<T, 1>(conv, in, out, size, first, tile, group, column, tap, start, spare); break;
         case 2: multiply_span<T, 2>(conv, in, out, size, first, tile, group, column, tap, start, spare); break;
@@ -151,19 +208,19 @@ void multiply_columns(const Conv<T>& conv, const int32_t* in, const int32_t* out
 
 template <class T>
 void add_depthwise(const Conv<T>& conv, const int32_t* in, const int32_t* out, int64_t size,
-                   int64_t first, T* tile, int64_t tap) {
+                   int64_t first, Sum<T>* tile, int64_t tap) {
   const int64_t channels = conv.args.groups;
   const T* w = conv.w + tap * channels;
   for (int64_t p = 0; p < size; ++p) {
     const T* x = conv.x + (in ? in[p] : first + p) * channels;
-    T* y = tile + (out ? out[p] - first : p) * channels;
-    for (int64_t c = 0; c < channels; ++c) y[c] += x[c] * w[c];
+    Sum<T>* y = tile + (out ? out[p] - first : p) * channels;
+    for (int64_t c = 0; c < channels; ++c) y[c] += Format<T>::widen(x[c]) * Format<T>::widen(w[c]);
   }
 }
 
 // One tile of output rows, every tap.
 template <class T>
-void convolve_tile(const Conv<T>& conv, int64_t first, int64_t last, T* tile, T* spare) {
+void convolve_tile(const Conv<T>& conv, int64_t first, int64_t last, Sum<T>* tile, Sum<T>* spare) {
   const ConvArgs& args = conv.args;
   const bool depthwise = args.c_in == 1 && args.c_out == 1;
   const int64_t width = args.groups * conv.columns;
@@ -172,7 +229,7 @@ void convolve_tile(const Conv<T>& conv, int64_t first, int64_t last, T* tile, T*
     multiply_columns<T>(conv, nullptr, nullptr, last - first, first, tile, args.stored, true, spare);
   else
     for (int64_t row = 0; row < last - first; ++row)
-      std::memcpy(tile + row * width, conv.bias, width * sizeof(T));
+      std::memcpy(tile + row * width, conv.bias, width * sizeof(Sum<T>));
   for (int64_t tap = 0; tap < conv.taps; ++tap) {
     const bool centre = args.symmetric && tap == args.stored;
     if (centre && fresh) continue;
@@ -193,44 +250,61 @@ T* aligned_array(int64_t size) {
   return static_cast<T*>(memory);
 }
 
-// Rows of `c` numbers, padded with zeros to rows of `columns`.
+// Matrices of `c_in` rows of `c_out` numbers: rows padded with zeros, and interleaved in packs.
 template <class T>
-T* padded(const T* rows, int64_t n, int64_t c, int64_t columns) {
-  T* copy = aligned_array<T>(n * columns);
-  if (rows)
-    for (int64_t i = 0; i < n; ++i) std::memcpy(copy + i * columns, rows + i * c, c * sizeof(T));
+T* packed_weights(const T* w, int64_t matrices, int64_t c_in, int64_t c_out, int64_t columns) {
+  constexpr int P = Format<T>::pack;
+  T* copy = aligned_array<T>(matrices * c_in * columns);
+  for (int64_t row = 0; row < matrices * c_in; ++row)
+    for (int64_t c = 0; c < c_out; ++c)
+      copy[row / P * P * columns + c * P + row % P] = w[row * c_out + c];
   return copy;
+}
+
+template <class T>
+Sum<T>* padded_bias(const T* bias, int64_t groups, int64_t c_out, int64_t columns) {
+  Sum<T>* copy = aligned_array<Sum<T>>(groups * columns);
+  if (bias)
+    for (int64_t i = 0; i < groups; ++i)
+      for (int64_t c = 0; c < c_out; ++c) copy[i * columns + c] = Format<T>::widen(bias[i * c_out + c]);
+  return copy;
+}
+
+// Rows of the result, which lie in it where its type and width are those of a tile.
+template <class T>
+void store_tile(const Conv<T>& conv, const Sum<T>* tile, int64_t first, int64_t last, T* y) {
+  const int64_t groups = conv.args.groups, c_out = conv.args.c_out;
+  for (int64_t row = first; row < last; ++row)
+    for (int64_t group = 0; group < groups; ++group) {
+      const Sum<T>* from = tile + (row - first) * conv.y_stride + group * conv.columns;
+      T* onto = y + (row * groups + group) * c_out;
+      for (int64_t c = 0; c < c_out; ++c) onto[c] = Format<T>::narrow(from[c]);
+    }
 }
 
 template <class T>
 void convolve(const ConvArgs& args) {
   const bool depthwise = args.c_in == 1 && args.c_out == 1;
-  const int64_t columns = depthwise ? 1 : rounded_up(args.c_out, Vector<T>::width);
+  const int64_t columns = depthwise ? 1 : rounded_up(args.c_out, Vector<Sum<T>>::width);
   const int64_t taps = args.symmetric ? 2 * args.stored + 1 : args.stored;
-  const int64_t width = args.groups * columns, exact = args.groups * args.c_out;
-  T* w = padded(static_cast<const T*>(args.other), taps * args.groups * args.c_in, args.c_out, columns);
-  T* bias = padded(static_cast<const T*>(args.bias), args.groups, args.c_out, columns);
+  const int64_t width = args.groups * columns;
+  const bool in_place = sizeof(T) == sizeof(Sum<T>) && columns == args.c_out;
+  T* w = packed_weights(static_cast<const T*>(args.other), taps * args.groups, args.c_in, args.c_out, columns);
+  Sum<T>* bias = padded_bias(static_cast<const T*>(args.bias), args.groups, args.c_out, columns);
   const Conv<T> conv{args, static_cast<const T*>(args.x), w, bias, columns,
                      args.groups * args.c_in, width, taps};
   T* y = static_cast<T*>(args.result);
-  const int64_t rows = std::max<int64_t>(kTileBytes / (width * sizeof(T)), 16);
+  const int64_t rows = std::max<int64_t>(kTileBytes / (width * sizeof(Sum<T>)), 16);
   const int64_t tiles = (args.n_out + rows - 1) / rows;
 #pragma omp parallel num_threads(args.threads) if (args.threads > 1 && tiles > 1)
   {
-    T* spare = aligned_array<T>(width + (width == exact ? 0 : rows * width));
+    Sum<T>* spare = aligned_array<Sum<T>>(width + (in_place ? 0 : rows * width));
 #pragma omp for schedule(dynamic, 1)
     for (int64_t number = 0; number < tiles; ++number) {
       const int64_t first = number * rows, last = std::min(first + rows, args.n_out);
-      if (width == exact) {
-        convolve_tile<T>(conv, first, last, y + first * width, spare);
-        continue;
-      }
-      T* tile = spare + width;
+      Sum<T>* tile = in_place ? reinterpret_cast<Sum<T>*>(y) + first * width : spare + width;
       convolve_tile<T>(conv, first, last, tile, spare);
-      for (int64_t row = first; row < last; ++row)
-        for (int64_t group = 0; group < args.groups; ++group)
-          std::memcpy(y + row * exact + group * args.c_out,
-                      tile + (row - first) * width + group * columns, args.c_out * sizeof(T));
+      if (!in_place) store_tile<T>(conv, tile, first, last, y);
     }
     std::free(spare);
   }
@@ -238,37 +312,39 @@ void convolve(const ConvArgs& args) {
   std::free(bias);
 }
 
-// sum[k] += x[p][k] g[p] over a block of pairs: `K` rows of the tap's gradient, `V` vectors.
+// sum[k] += x[p][k] g[p] over a block of pairs: `K` rows of the tap's gradient, `V` vectors. With
+// packs, x[p] and g[p] hold the numbers of as many pairs, interleaved.
 template <class T, int K, int V>
 __attribute__((always_inline)) inline void outer_rows(const T* const* x, const T* const* g,
-                                                      int64_t pairs, int64_t k, int64_t column,
-                                                      T* sum, int64_t stride) {
-  constexpr int W = Vector<T>::width;
-  vec<T> total[K][V];
+                                                      int64_t packs, int64_t k, int64_t column,
+                                                      Sum<T>* sum, int64_t stride) {
+  constexpr int W = Vector<Sum<T>>::width, P = Format<T>::pack;
+  using Wide = vec<Sum<T>>;
+  Wide total[K][V];
 #pragma GCC unroll 16
   for (int i = 0; i < K; ++i)
 #pragma GCC unroll 4
     for (int v = 0; v < V; ++v)
-      total[i][v] = *reinterpret_cast<const vec<T>*>(sum + i * stride + v * W);
-  for (int64_t p = 0; p < pairs; ++p) {
-    const T* left = x[p] + k;
-    vec<T> right[V];
+      total[i][v] = *reinterpret_cast<const Wide*>(sum + i * stride + v * W);
+  for (int64_t p = 0; p < packs; ++p) {
+    const T* left = x[p] + k * P;
+    typename Format<T>::Weights right[V];
 #pragma GCC unroll 4
-    for (int v = 0; v < V; ++v) right[v] = *reinterpret_cast<const vec<T>*>(g[p] + column + v * W);
+    for (int v = 0; v < V; ++v) right[v] = Format<T>::load(g[p] + (column + v * W) * P);
 #pragma GCC unroll 16
     for (int i = 0; i < K; ++i)
 #pragma GCC unroll 4
-      for (int v = 0; v < V; ++v) total[i][v] += right[v] * left[i];
+      for (int v = 0; v < V; ++v) Format<T>::add(total[i][v], right[v], left + i * P);
   }
 #pragma GCC unroll 16
   for (int i = 0; i < K; ++i)
 #pragma GCC unroll 4
-    for (int v = 0; v < V; ++v) *reinterpret_cast<vec<T>*>(sum + i * stride + v * W) = total[i][v];
+    for (int v = 0; v < V; ++v) *reinterpret_cast<Wide*>(sum + i * stride + v * W) = total[i][v];
 }
 
 template <class T, int V>
 void outer_columns(const T* const* x, const T* const* g, int64_t pairs, int64_t c_in,
-                   int64_t column, T* sum, int64_t stride) {
+                   int64_t column, Sum<T>* sum, int64_t stride) {
   constexpr int K = VECTOR_REGISTERS >= 32 ? (V == 1 ? 16 : V == 2 ? 8 : 4) : (V == 1 ? 8 : 4);
   int64_t k = 0;
   for (; k + K <= c_in; k += K)
@@ -279,8 +355,8 @@ void outer_columns(const T* const* x, const T* const* g, int64_t pairs, int64_t 
 
 template <class T>
 void outer_block(const T* const* x, const T* const* g, int64_t pairs, int64_t c_in,
-                 int64_t columns, T* sum) {
-  constexpr int W = Vector<T>::width;
+                 int64_t columns, Sum<T>* sum) {
+  constexpr int W = Vector<Sum<T>>::width;
   for (int64_t column = 0; column < columns;) {
     const int64_t left = std::min<int64_t>((columns - column) / W, kMaxVectors);
     switch (left) {
@@ -300,37 +376,60 @@ struct WeightGradient {
   const T* g;
   int64_t columns, taps;
 
-  // Adds the pairs of one tap and tile to that tap's sums; `rows` holds padded gradient rows.
-  void add(const typename Conv<T>::Span& span, int64_t first, int64_t tap, T* sums, T* rows) const {
-    const int64_t x_stride = args.groups * args.c_in, g_stride = args.groups * args.c_out;
+  // Adds the pairs of one tap and tile to that tap's sums; `spare` holds rows that are copied.
+  void add(const typename Conv<T>::Span& span, int64_t first, int64_t tap, Sum<T>* sums,
+           T* spare) const {
+    constexpr int P = Format<T>::pack;
+    const int64_t c_in = args.c_in, c_out = args.c_out;
+    const int64_t x_stride = args.groups * c_in, g_stride = args.groups * c_out;
     const T* left[kPairBlock];
     const T* right[kPairBlock];
     for (int64_t group = 0; group < args.groups; ++group) {
-      T* sum = sums + (tap * args.groups + group) * args.c_in * columns;
+      const T* x_rows = x + group * c_in;
+      const T* g_rows = g + group * c_out;
       for (int64_t p = 0; p < span.size; p += kPairBlock) {
         const int64_t pairs = std::min<int64_t>(kPairBlock, span.size - p);
         for (int64_t i = 0; i < pairs; ++i) {
-          const int64_t in = span.in ? span.in[p + i] : first + p + i;
-          const int64_t out = span.out ? span.out[p + i] : first + p + i;
-          left[i] = x + in * x_stride + group * args.c_in;
-          right[i] = g + out * g_stride + group * args.c_out;
-          if (columns != args.c_out) {  // a whole vector must not read past the row
-            std::memcpy(rows + i * columns, right[i], args.c_out * sizeof(T));
-            right[i] = rows + i * columns;
+          left[i] = x_rows + (span.in ? span.in[p + i] : first + p + i) * x_stride;
+          right[i] = g_rows + (span.out ? span.out[p + i] : first + p + i) * g_stride;
+          if (span.in && p + i + kPairBlock < span.size) {  // for the next block
+            fetch(x_rows + span.in[p + i + kPairBlock] * x_stride, c_in);
+            fetch(g_rows + span.out[p + i + kPairBlock] * g_stride, c_out);
           }
         }
-        outer_block<T>(left, right, pairs, args.c_in, columns, sum);
+        // A whole vector must not read past a row, and packs hold the rows of several pairs.
+        if (P > 1) interleave(left, pairs, c_in, c_in, spare);
+        if (P > 1 || columns != c_out)
+          interleave(right, pairs, c_out, columns, spare + kPairBlock * c_in);
+        outer_block<T>(left, right, (pairs + P - 1) / P, c_in, columns,
+                       sums + (tap * args.groups + group) * c_in * columns);
       }
     }
   }
 
-  void add_depthwise(const typename Conv<T>::Span& span, int64_t first, int64_t tap, T* sums) const {
+  // Copies `size` numbers of each row to rows of `width`, the packs interleaved, the rest zeros.
+  static void interleave(const T** rows, int64_t pairs, int64_t size, int64_t width, T* spare) {
+    constexpr int P = Format<T>::pack;
+    for (int64_t i = 0; i < pairs; i += P) {
+      T* onto = spare + i * width;
+      if (pairs - i < P) std::memset(onto, 0, P * width * sizeof(T));
+      for (int64_t part = 0; part < std::min<int64_t>(P, pairs - i); ++part) {
+        const T* from = rows[i + part];
+        for (int64_t c = 0; c < size; ++c) onto[c * P + part] = from[c];
+      }
+      rows[i / P] = onto;
+    }
+  }
+
+  void add_depthwise(const typename Conv<T>::Span& span, int64_t first, int64_t tap,
+                     Sum<T>* sums) const {
     const int64_t channels = args.groups;
-    T* sum = sums + tap * channels;
+    Sum<T>* sum = sums + tap * channels;
     for (int64_t p = 0; p < span.size; ++p) {
       const T* left = x + (span.in ? span.in[p] : first + p) * channels;
       const T* right = g + (span.out ? span.out[p] : first + p) * channels;
-      for (int64_t c = 0; c < channels; ++c) sum[c] += left[c] * right[c];
+      for (int64_t c = 0; c < channels; ++c)
+        sum[c] += Format<T>::widen(left[c]) * Format<T>::widen(right[c]);
     }
   }
 };
@@ -338,7 +437,7 @@ struct WeightGradient {
 template <class T>
 void weight_gradient(const ConvArgs& args) {
   const bool depthwise = args.c_in == 1 && args.c_out == 1;
-  const int64_t columns = depthwise ? 1 : rounded_up(args.c_out, Vector<T>::width);
+  const int64_t columns = depthwise ? 1 : rounded_up(args.c_out, Vector<Sum<T>>::width);
   const int64_t taps = args.symmetric ? 2 * args.stored + 1 : args.stored;
   const int64_t matrices = taps * args.groups * args.c_in, size = matrices * columns;
   const WeightGradient<T> gradient{args, static_cast<const T*>(args.x),
@@ -348,11 +447,11 @@ void weight_gradient(const ConvArgs& args) {
   const int64_t rows = std::max<int64_t>(kTileBytes / row_bytes, 16);
   const int64_t tiles = (args.n_out + rows - 1) / rows;
   // As many strips as keep many cores busy, whatever the number of threads; few where sums are large.
-  const int64_t strips = std::max<int64_t>(std::min<int64_t>({tiles, 32, (int64_t(1) << 24) / (size * int64_t(sizeof(T)) + 1)}), 1);
-  T* sums = aligned_array<T>(strips * size);
+  const int64_t strips = std::max<int64_t>(std::min<int64_t>({tiles, 32, (int64_t(1) << 24) / (size * int64_t(sizeof(Sum<T>)) + 1)}), 1);
+  Sum<T>* sums = aligned_array<Sum<T>>(strips * size);
 #pragma omp parallel num_threads(args.threads) if (args.threads > 1 && strips > 1)
   {
-    T* spare = aligned_array<T>(columns == args.c_out ? 1 : kPairBlock * columns);
+    T* spare = aligned_array<T>(kPairBlock * (args.c_in + columns));
 #pragma omp for schedule(dynamic, 1)
     for (int64_t strip = 0; strip < strips; ++strip)
       for (int64_t number = tiles * strip / strips; number < tiles * (strip + 1) / strips; ++number) {
@@ -361,7 +460,7 @@ void weight_gradient(const ConvArgs& args) {
           const bool centre = args.symmetric && tap == args.stored;
           auto span = centre ? typename Conv<T>::Span{nullptr, nullptr, last - first}
                              : pairs.span(tap, first, last);
-          T* own = sums + strip * size;
+          Sum<T>* own = sums + strip * size;
           if (depthwise) gradient.add_depthwise(span, first, tap, own);
           else gradient.add(span, first, tap, own, spare);
         }
@@ -371,9 +470,9 @@ void weight_gradient(const ConvArgs& args) {
   T* result = static_cast<T*>(args.result);
   for (int64_t i = 0; i < matrices; ++i)
     for (int64_t c = 0; c < args.c_out; ++c) {
-      T total = 0;
+      Sum<T> total = 0;
       for (int64_t strip = 0; strip < strips; ++strip) total += sums[strip * size + i * columns + c];
-      result[i * args.c_out + c] = total;
+      result[i * args.c_out + c] = Format<T>::narrow(total);
     }
   std::free(sums);
 }
@@ -384,3 +483,7 @@ EXPORT void JOIN(rs_conv_f32_, SUFFIX)(const ConvArgs* args) { convolve<float>(*
 EXPORT void JOIN(rs_conv_f64_, SUFFIX)(const ConvArgs* args) { convolve<double>(*args); }
 EXPORT void JOIN(rs_weight_f32_, SUFFIX)(const ConvArgs* args) { weight_gradient<float>(*args); }
 EXPORT void JOIN(rs_weight_f64_, SUFFIX)(const ConvArgs* args) { weight_gradient<double>(*args); }
+#if defined(__AVX512BF16__)
+EXPORT void JOIN(rs_conv_bf16_, SUFFIX)(const ConvArgs* args) { convolve<bfloat16>(*args); }
+EXPORT void JOIN(rs_weight_bf16_, SUFFIX)(const ConvArgs* args) { weight_gradient<bfloat16>(*args); }
+#endif

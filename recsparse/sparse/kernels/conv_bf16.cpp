@@ -1,1 +1,0 @@
-// bfloat16 (to come)
