@@ -75,21 +75,22 @@ def kernels() -> Kernels:
     return Kernels(library, wanted if wanted in possible else possible[0], "")
 
 
-def can_run(feats: Tensor, channels: int) -> bool:
+def can_run(feats: Tensor, in_channels: int, out_channels: int) -> bool:
     """Say whether the compiled kernels take these features.
 
     Args:
         feats: Features of cells.
-        channels: How many of the channels are summed in one product.
+        in_channels: Input channels of a group, which are summed.
+        out_channels: Output channels of a group.
 
     Returns:
         True on a CPU for float32 and float64, and for bfloat16 where the processor multiplies it
         (two channels at a time).
     """
-    if feats.device.type != "cpu" or kernels().library is None:
+    if feats.device.type != "cpu" or kernels().library is None or not in_channels * out_channels:
         return False
     if feats.dtype == torch.bfloat16:
-        return kernels().variant == "avx512bf16" and channels % 2 == 0
+        return kernels().variant == "avx512bf16" and in_channels % 2 == 0
     return feats.dtype in (torch.float32, torch.float64)
 
 

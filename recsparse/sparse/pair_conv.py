@@ -45,7 +45,7 @@ def pair_conv(
         (num_out, groups · c_out), of the type of the features.
     """
     pairs = KernelMap(in_index, out_index, tap_ptr, len(feats), num_out, symmetric, monotone)
-    convolve = native_conv.conv if native.can_run(feats) and taps.numel() else tiled_conv
+    convolve = native_conv.conv if native.can_run(feats, *taps.shape[2:]) else tiled_conv
     return convolve(feats, taps, bias, pairs)
 
 
@@ -76,8 +76,8 @@ def pair_conv_weight(
         (taps, groups, c_in, c_out).
     """
     pairs = KernelMap(in_index, out_index, tap_ptr, len(feats), len(grad_out), symmetric, monotone)
-    some = feats.shape[1] and grad_out.shape[1]
-    multiply = native_conv.conv_weight if native.can_run(feats) and some else tiled_conv_weight
+    channels = feats.shape[1] // groups, grad_out.shape[1] // groups
+    multiply = native_conv.conv_weight if native.can_run(feats, *channels) else tiled_conv_weight
     return multiply(feats, grad_out, pairs, groups)
 
 
