@@ -40,6 +40,9 @@ struct Format {
   static constexpr int pack = 1;
   static Weights load(const T* w) { return *reinterpret_cast<const vec<T>*>(w); }
   static void add(vec<T>& sum, Weights w, const T* x) { sum += w * *x; }
+  static void interleave(const T* row, const T*, int64_t size, T* onto) {
+    std::memcpy(onto, row, size * sizeof(T));
+  }
   static T widen(T value) { return value; }
   static T narrow(T value) { return value; }
 };
@@ -60,6 +63,13 @@ struct Format<bfloat16> {
     int32_t both;
     std::memcpy(&both, x, sizeof both);
     sum = (vec<float>)_mm512_dpbf16_ps((__m512)sum, w, (__m512bh)_mm512_set1_epi32(both));
+  }
+  // One 32-bit word for each column: what a loop of vectors can write.
+  static void interleave(const bfloat16* even, const bfloat16* odd, int64_t size, bfloat16* onto) {
+    for (int64_t c = 0; c < size; ++c) {
+      const uint32_t both = uint32_t(even[c].bits) | uint32_t(odd[c].bits) << 16;
+      std::memcpy(onto + 2 * c, &both, sizeof both);
+    }
   }
   static float widen(bfloat16 value) {
     const uint32_t bits = uint32_t(value.bits) << 16;
@@ -412,10 +422,11 @@ struct WeightGradient {
     constexpr int P = Format<T>::pack;
     for (int64_t i = 0; i < pairs; i += P) {
       T* onto = spare + i * width;
-      if (pairs - i < P) std::memset(onto, 0, P * width * sizeof(T));
-      for (int64_t part = 0; part < std::min<int64_t>(P, pairs - i); ++part) {
-        const T* from = rows[i + part];
-        for (int64_t c = 0; c < size; ++c) onto[c * P + part] = from[c];
+      if (pairs - i < P) {  // a missing partner is a row of zeros
+        std::memset(onto, 0, P * width * sizeof(T));
+        for (int64_t c = 0; c < size; ++c) onto[c * P] = rows[i][c];
+      } else {
+        Format<T>::interleave(rows[i], rows[i + P - 1], size, onto);
       }
       rows[i / P] = onto;
     }
