@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import jaxtyping
@@ -34,6 +35,24 @@ def unchecked_types(monkeypatch) -> None:
     What recsparse says itself of such an argument is hidden behind that check.
     """
     monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
+
+
+@pytest.fixture(scope="module", params=["tiled", "native"])
+def conv_path(request) -> Iterator[str]:
+    """Run a test by torch operations alone and, where they run, by the compiled kernels.
+
+    Of module scope, since hypothesis refuses fixtures that are made anew for each test.
+    """
+    from recsparse.sparse import native
+
+    with pytest.MonkeyPatch.context() as patch:
+        if request.param == "tiled":
+            patch.setenv("RECSPARSE_KERNELS", "off")
+        native.kernels.cache_clear()
+        if request.param == "native" and native.kernels().library is None:
+            pytest.skip(f"no compiled kernels: {native.kernels().reason}")
+        yield request.param
+    native.kernels.cache_clear()
 
 
 # Settings of the network that make a training take a moment.
