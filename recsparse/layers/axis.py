@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from recsparse.errors import InputError
-from recsparse.sparse.functional import lines_of_cells
+from recsparse.sparse.pooling import lines_of_cells
 from recsparse.sparse.scatter import scatter_mean
 from recsparse.sparse.tensor import SparseTensor
 

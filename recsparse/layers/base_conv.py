@@ -82,6 +82,17 @@ class BaseConv(nn.Module):
             InputError: If the axes or the channels differ from the layer's.
         """
         self.kernel.check_axes(x.spatial_shape)
+        self.check_channels(x)
+
+    def check_channels(self, x: SparseTensor) -> None:
+        """Raise an error that names the layer unless it takes so many channels.
+
+        Args:
+            x: The input.
+
+        Raises:
+            InputError: If the channels differ from the layer's.
+        """
         if x.num_channels != self.in_channels:
             raise InputError(
                 f"{self} needs feats of {self.in_channels} channels, but got {x.num_channels}"

@@ -5,7 +5,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from recsparse.errors import InputError
-from recsparse.sparse.functional import Reduce, axis_pool, check_reduce
+from recsparse.sparse.pooling import Reduce, axis_pool, check_reduce
 from recsparse.sparse.ridge import ridge_pool
 from recsparse.sparse.tensor import SparseTensor
 

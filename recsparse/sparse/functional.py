@@ -1,20 +1,12 @@
-"""Functions of active cells: convolution along a kernel map, and pooling along axes."""
-
-from collections.abc import Sequence
-from typing import Literal
+"""Convolution of the features of active cells along a kernel map."""
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
 from recsparse.errors import InputError
 from recsparse.sparse.kernel_map import KernelMap
 from recsparse.sparse.pair_conv import pair_conv
-from recsparse.sparse.scatter import scatter_max, scatter_mean, scatter_sum
-from recsparse.sparse.tensor import SparseTensor
-
-Reduce = Literal["sum", "mean", "max"]
-_REDUCERS = {"sum": scatter_sum, "mean": scatter_mean, "max": scatter_max}
 
 
 def sparse_conv(
@@ -66,69 +58,6 @@ def _taps_by_group(weight: Tensor, groups: int, transposed: bool) -> Float[Tenso
         )
     by_group = weight.flatten(2).movedim(2, 0).unflatten(1, (groups, -1))
     return by_group if transposed else by_group.transpose(2, 3)
-
-
-def axis_pool(
-    x: SparseTensor, kept_axes: Sequence[int], reduce: Reduce
-) -> Float[Tensor, "lines c"]:
-    """Reduce the active cells of every line, the cells that agree in the sample and the kept axes.
-
-    Args:
-        x: A sparse tensor.
-        kept_axes: Axes, from 0; none of them makes one line a sample.
-        reduce: `sum`, `mean` or `max`.
-
-    Returns:
-        One row a line, in row-major order of the sample and the kept axes; zero for a line without
-        active cells.
-
-    Raises:
-        InputError: If `reduce` or an axis is unknown.
-
-    Example:
-        >>> x = SparseTensor.from_dense(torch.tensor([[[[1.0, 2.0], [0.0, 3.0]]]]))
-        >>> axis_pool(x, (0,), "sum").tolist()
-        [[3.0], [3.0]]
-    """
-    check_reduce(reduce)
-    line, num_lines = lines_of_cells(x, kept_axes)
-    return _REDUCERS[reduce](x.feats, line, num_lines)
-
-
-def check_reduce(reduce: str) -> None:
-    """Raise an error unless `reduce` names a way to pool.
-
-    Args:
-        reduce: The name.
-
-    Raises:
-        InputError: If it is neither `sum` nor `mean` nor `max`.
-    """
-    if reduce not in _REDUCERS:
-        raise InputError(f"reduce must be one of {', '.join(_REDUCERS)}, but got {reduce!r}")
-
-
-def lines_of_cells(x: SparseTensor, kept_axes: Sequence[int]) -> tuple[Int[Tensor, " n"], int]:
-    """Number the lines, the cells that agree in the sample and in the kept axes.
-
-    Args:
-        x: A sparse tensor.
-        kept_axes: Axes, from 0.
-
-    Returns:
-        The line of each cell, and the number of lines, active or not.
-
-    Raises:
-        InputError: If there is no such axis.
-    """
-    num_axes = len(x.spatial_shape)
-    if not all(0 <= axis < num_axes for axis in kept_axes):
-        raise InputError(f"axes must be from 0 to {num_axes - 1}, but got {tuple(kept_axes)}")
-    line, num_lines = x.coords[:, 0], x.batch_size
-    for axis in kept_axes:
-        size = x.spatial_shape[axis]
-        line, num_lines = line * size + x.coords[:, 1 + axis], num_lines * size
-    return line, num_lines
 
 
 def _fields(kernel_map: KernelMap) -> tuple[Tensor, Tensor, Tensor, int, bool, bool]:

@@ -30,17 +30,8 @@ def conv_coords(
         >>> conv_coords(coords, (5,), Kernel.of(1, 3)).tolist()
         [[0, 0], [0, 1], [0, 2]]
     """
-    sizes = [*in_shape]
-    for axis, out_size in enumerate(kernel.out_shape(in_shape)):
-        stride, step = kernel.stride[axis], kernel.dilation[axis]
-        first = coords[:, 1 + axis] + kernel.padding[axis]
-        places = []
-        for tap in range(kernel.size[axis]):
-            window = (first - step * tap).div(stride, rounding_mode="floor")
-            places.append(torch.where(window * stride == first - step * tap, window, -1))
-        sizes[axis] = out_size
-        coords = _spread(coords, axis, sizes, places)
-    return coords
+    cells: Tensor = conv_cells(coords, list(in_shape), *kernel.as_lists())
+    return cells
 
 
 def conv_transpose_coords(
@@ -56,13 +47,98 @@ def conv_transpose_coords(
     Returns:
         The output cells of a transposed convolution, each once.
     """
-    sizes = [int(size) for size in (coords[:, 1:].amax(0) + 1 if len(coords) else out_shape)]
-    for axis, out_size in enumerate(out_shape):
-        first = coords[:, 1 + axis] * kernel.stride[axis] - kernel.padding[axis]
-        places = [first + kernel.dilation[axis] * tap for tap in range(kernel.size[axis])]
+    cells: Tensor = conv_transpose_cells(coords, list(out_shape), *kernel.as_lists())
+    return cells
+
+
+@torch.library.custom_op("recsparse::conv_cells", mutates_args=())
+def conv_cells(
+    coords: Tensor,
+    in_shape: list[int],
+    size: list[int],
+    stride: list[int],
+    padding: list[int],
+    dilation: list[int],
+) -> Tensor:
+    """Return the output cells of a convolution; the operator of `conv_coords`.
+
+    Args:
+        coords: (n, 1 + D), the active input cells.
+        in_shape: Size of each axis of the input.
+        size: Number of taps an axis.
+        stride: Distance of windows an axis.
+        padding: Reach of the first window an axis.
+        dilation: Distance between taps an axis.
+
+    Returns:
+        (m, 1 + D), sorted, each cell once.
+    """
+    kernel, sizes = Kernel(tuple(size), tuple(stride), tuple(padding), tuple(dilation)), [*in_shape]
+    for axis, out_size in enumerate(kernel.out_shape(in_shape)):
+        first = coords[:, 1 + axis] + padding[axis]
+        places = []
+        for tap in range(size[axis]):
+            start = first - dilation[axis] * tap
+            window = start.div(stride[axis], rounding_mode="floor")
+            places.append(torch.where(window * stride[axis] == start, window, -1))
         sizes[axis] = out_size
         coords = _spread(coords, axis, sizes, places)
     return coords
+
+
+@conv_cells.register_fake
+def _(
+    coords: Tensor,
+    in_shape: list[int],
+    size: list[int],
+    stride: list[int],
+    padding: list[int],
+    dilation: list[int],
+) -> Tensor:
+    return coords.new_empty(torch.library.get_ctx().new_dynamic_size(), coords.shape[1])
+
+
+@torch.library.custom_op("recsparse::conv_transpose_cells", mutates_args=())
+def conv_transpose_cells(
+    coords: Tensor,
+    out_shape: list[int],
+    size: list[int],
+    stride: list[int],
+    padding: list[int],
+    dilation: list[int],
+) -> Tensor:
+    """Return the output cells of a transposed convolution; that of `conv_transpose_coords`.
+
+    Args:
+        coords: (n, 1 + D), the active input cells.
+        out_shape: Size of each axis of the output.
+        size: Number of taps an axis.
+        stride: Distance of windows of the convolution that is transposed, an axis.
+        padding: Reach of its first window an axis.
+        dilation: Distance between taps an axis.
+
+    Returns:
+        (m, 1 + D), sorted, each cell once.
+    """
+    sizes = [int(most) for most in (coords[:, 1:].amax(0) + 1 if len(coords) else out_shape)]
+    for axis, out_size in enumerate(out_shape):
+        first = coords[:, 1 + axis] * stride[axis] - padding[axis]
+        places = [first + dilation[axis] * tap for tap in range(size[axis])]
+        sizes[axis] = out_size
+        coords = _spread(coords, axis, sizes, places)
+    return coords
+
+
+@conv_transpose_cells.register_fake
+def _(
+    coords: Tensor,
+    out_shape: list[int],
+    size: list[int],
+    stride: list[int],
+    padding: list[int],
+    dilation: list[int],
+) -> Tensor:
+    return coords.new_empty(torch.library.get_ctx().new_dynamic_size(), coords.shape[1])
 
 
 def _spread(

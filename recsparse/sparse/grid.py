@@ -12,7 +12,12 @@ from recsparse.errors import InputError
 from recsparse.sparse.coords import check_sizes, ravel_coords
 from recsparse.sparse.generate import conv_coords, conv_transpose_coords
 from recsparse.sparse.kernel import Kernel
-from recsparse.sparse.kernel_map import KernelMap, kernel_map_between, submanifold_kernel_map
+from recsparse.sparse.kernel_map import (
+    KernelMap,
+    kernel_map_between,
+    neighbour_kernel_map,
+    submanifold_kernel_map,
+)
 from recsparse.sparse.ranks import position_coords
 
 
@@ -45,6 +50,12 @@ class Grid:
         default_factory=WeakKeyDictionary, init=False
     )
     _positions: dict[int, tuple["Grid", Tensor | None]] = field(default_factory=dict, init=False)
+    _own_maps: dict[Kernel, KernelMap] = field(default_factory=dict, init=False)
+    # With each map its table is kept, lest another one gets the number by which it goes.
+    _neighbour_maps: dict[tuple[int, int, int], tuple[Tensor, KernelMap]] = field(
+        default_factory=dict, init=False
+    )
+    _rounded: dict[tuple[int, ...], "Grid"] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
         # Past 63 bits two cells would share a key, and neighbours would be wrong without a word.
@@ -76,6 +87,59 @@ class Grid:
                 self.coords, self.spatial_shape, *wanted
             )
         return self._kernel_maps[wanted]
+
+    def map_onto_itself(self, kernel: Kernel) -> KernelMap:
+        """Return the kernel map onto the grid's own cells, whatever shape the kernel leads to.
+
+        Args:
+            kernel: The window; its padding says which tap is the cell itself.
+
+        Returns:
+            The kernel map, computed at the first call.
+        """
+        if kernel not in self._own_maps:
+            self._own_maps[kernel] = kernel_map_between(
+                self.coords, self.coords, self.spatial_shape, kernel
+            )
+        return self._own_maps[kernel]
+
+    def neighbour_map(self, table: Int[Tensor, "items r"], axis: int) -> KernelMap:
+        """Return the kernel map onto the grid's own cells whose taps a table of neighbours gives.
+
+        Args:
+            table: The neighbours of each place on the axis; -1 for none.
+            axis: From 0.
+
+        Returns:
+            The kernel map, computed at the first call with this tensor and its present values.
+        """
+        # A table that was written to since, as by `load_state_dict`, is another table.
+        wanted = id(table), table._version, axis
+        if wanted not in self._neighbour_maps:
+            kernel_map = neighbour_kernel_map(self.coords, self.spatial_shape, table, axis)
+            self._neighbour_maps[wanted] = table, kernel_map
+        return self._neighbour_maps[wanted][1]
+
+    def rounded_up(self, multiple: int) -> "Grid":
+        """Return the same cells on axes that end at a multiple, so that they can be halved evenly.
+
+        Args:
+            multiple: At least 1.
+
+        Returns:
+            A grid whose shape is rounded up, the same one at every call; itself where nothing
+            changes.
+
+        Example:
+            >>> Grid(torch.zeros(0, 3, dtype=torch.int64), (1, 6), 1).rounded_up(4).spatial_shape
+            (4, 8)
+        """
+        shape = tuple(-(-size // multiple) * multiple for size in self.spatial_shape)
+        if shape == self.spatial_shape:
+            return self
+        if shape not in self._rounded:
+            self._rounded[shape] = Grid(self.coords, shape, self.batch_size)
+        return self._rounded[shape]
 
     def conv_grid(self, kernel: Kernel) -> "Grid":
         """Return the output cells of a convolution: those whose window holds an active cell.

@@ -117,6 +117,27 @@ class Kernel:
         )
         return cls(size, (1,) * len(size), tuple(padding), tuple(dilation))
 
+    def along_last(self, num_axes: int) -> "Kernel":
+        """Return the kernel of one axis laid along the last of several, a single tap on the others.
+
+        Args:
+            num_axes: Number of axes.
+
+        Returns:
+            A kernel of as many taps.
+
+        Example:
+            >>> Kernel.of(1, 3, padding=2).along_last(2).padding
+            (0, 2)
+        """
+        others = num_axes - self.num_axes
+        return Kernel(
+            (1,) * others + self.size,
+            (1,) * others + self.stride,
+            (0,) * others + self.padding,
+            (1,) * others + self.dilation,
+        )
+
     @property
     def num_axes(self) -> int:
         """Number of axes."""
@@ -126,6 +147,14 @@ class Kernel:
     def num_taps(self) -> int:
         """Number of taps."""
         return prod(self.size)
+
+    def as_lists(self) -> tuple[list[int], list[int], list[int], list[int]]:
+        """Return the settings as torch's operators take them.
+
+        Returns:
+            Size, stride, padding and dilation.
+        """
+        return list(self.size), list(self.stride), list(self.padding), list(self.dilation)
 
     def taps(self) -> Iterator[tuple[int, ...]]:
         """Return the taps in row-major order, the order of torch's weights.

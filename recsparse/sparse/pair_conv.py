@@ -124,7 +124,7 @@ def _conv_gradients(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
     grad_feats = grad_taps = grad_bias = None
     if ctx.needs_input_grad[0]:
         back = taps.transpose(2, 3)
-        grad_feats = pair_conv(grad, back, None, out_index, in_index, tap_ptr, len(feats), *kind)
+        grad_feats = pair_conv(grad, back, None, out_index, in_index, tap_ptr, feats.shape[0], *kind)
     if ctx.needs_input_grad[1]:
         groups = taps.shape[1]
         grad_taps = pair_conv_weight(feats, grad, in_index, out_index, tap_ptr, groups, *kind)
@@ -145,11 +145,11 @@ def _conv_weight_gradients(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
     if ctx.needs_input_grad[0]:
         back = grad.transpose(2, 3)
         grad_feats = pair_conv(
-            grad_out, back, None, out_index, in_index, tap_ptr, len(feats), *kind
+            grad_out, back, None, out_index, in_index, tap_ptr, feats.shape[0], *kind
         )
     if ctx.needs_input_grad[1]:
         grad_of_grad = pair_conv(
-            feats, grad, None, in_index, out_index, tap_ptr, len(grad_out), *kind
+            feats, grad, None, in_index, out_index, tap_ptr, grad_out.shape[0], *kind
         )
     return grad_feats, grad_of_grad, None, None, None, None, None, None
 

@@ -1,8 +1,8 @@
 """The one door to torch_scatter: reductions of rows into groups, by index or by pointers.
 
 Where torch_scatter cannot be imported, torch's own operations give the same results, and one
-warning says what is lost. Groups without rows get 0. Sums and means pass NaN and infinities on;
-maxima and softmax are defined for finite rows only.
+warning says what is lost. Groups without rows get 0. NaN passes on to the result of its group and
+to no other.
 """
 
 import warnings
@@ -75,6 +75,8 @@ def scatter_max(
 ) -> Float[Tensor, "g c"]:
     """Take the largest value of each group and channel; of equal ones, one gets the gradient.
 
+    NaN counts as the largest value.
+
     Args:
         src: Rows.
         index: The group of each row.
@@ -83,7 +85,7 @@ def scatter_max(
     Returns:
         One row a group.
     """
-    if _has_torch_scatter():
+    if _has_torch_scatter() and not src.isnan().any():  # torch_scatter would pass over NaN
         largest: Tensor = torch_scatter.scatter_max(src, index, dim=0, dim_size=num_groups)[0]
         return largest
     winner = _first_largest(src.detach(), index, num_groups)
@@ -145,6 +147,8 @@ def segment_mean(src: Float[Tensor, "n c"], ptr: Int[Tensor, " g_1"]) -> Float[T
 def segment_max(src: Float[Tensor, "n c"], ptr: Int[Tensor, " g_1"]) -> Float[Tensor, "g c"]:
     """Take the largest value of each segment and channel; of equal ones, one gets the gradient.
 
+    NaN counts as the largest value.
+
     Args:
         src: Rows, sorted by segment.
         ptr: Segment g owns the rows `ptr[g]` to `ptr[g + 1] - 1`; from 0 to n.
@@ -152,7 +156,7 @@ def segment_max(src: Float[Tensor, "n c"], ptr: Int[Tensor, " g_1"]) -> Float[Te
     Returns:
         One row a segment.
     """
-    if _has_torch_scatter():
+    if _has_torch_scatter() and not src.isnan().any():
         largest: Tensor = torch_scatter.segment_csr(src, ptr, reduce="max")
         return largest
     return scatter_max(src, segment_of_rows(ptr), len(ptr) - 1)
@@ -177,14 +181,14 @@ def segment_of_rows(ptr: Int[Tensor, " g_1"]) -> Int[Tensor, " n"]:
 def _first_largest(
     src: Float[Tensor, "n c"], index: Int[Tensor, " n"], num_groups: int
 ) -> Int[Tensor, "g c"]:
-    """Return the first row that holds each group's maximum; `n` for a group without rows."""
+    """Return the first row that holds each group's maximum or NaN; `n` for a group without rows."""
     num_rows, channels = src.shape
     group = index.unsqueeze(1).expand(-1, channels)
     largest = src.new_zeros(num_groups, channels).scatter_reduce(
         0, group, src, "amax", include_self=False
     )
     row = torch.arange(num_rows, device=src.device).unsqueeze(1).expand(-1, channels)
-    row = torch.where(src == largest[index], row, num_rows)
+    row = torch.where((src == largest[index]) | src.isnan(), row, num_rows)
     first = torch.full((num_groups, channels), num_rows, device=src.device)
     return first.scatter_reduce(0, group, row, "amin")
 

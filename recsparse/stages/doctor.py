@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 
 from recsparse.config import TrackingConfig
+from recsparse.sparse.native import kernels
 from recsparse.sparse.scatter import backend
 from recsparse.training.store import tracking_uri
 
@@ -33,12 +34,18 @@ def doctor(folder: str | Path = ".") -> dict[str, str]:
         "python": platform.python_version(),
         **{name: _version(name) for name in PACKAGES},
         "scatter kernels": backend(),
+        "convolution kernels": _convolution_kernels(),
         "threads": str(torch.get_num_threads()),
         "CUDA": torch.cuda.get_device_name() if torch.cuda.is_available() else "not available",
         "MLflow store": tracking_uri(TrackingConfig(), folder),
         "free disk": f"{free:.1f} GiB",
         "free memory": f"{memory:.1f} GiB",
     }
+
+
+def _convolution_kernels() -> str:
+    found = kernels()
+    return f"torch ({found.reason})" if found.library is None else f"compiled, {found.variant}"
 
 
 def _version(package: str) -> str:

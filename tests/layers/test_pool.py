@@ -61,9 +61,9 @@ def test_an_axis_that_the_grid_lacks_is_refused(axis):
 
 
 def test_an_unknown_reduction_is_refused(unchecked_types):
-    with pytest.raises(InputError, match="reduce must be one of sum, mean, max, but got 'min'"):
+    with pytest.raises(InputError, match="reduce must be one of sum, mean, max, lp, but got 'min'"):
         AxisPool(0, "min")
-    with pytest.raises(InputError, match="reduce must be one of sum, mean, max, but got 'min'"):
+    with pytest.raises(InputError, match="reduce must be one of sum, mean, max, lp, but got 'min'"):
         GlobalPool("min")
 
 

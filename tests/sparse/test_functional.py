@@ -1,15 +1,18 @@
+from collections import Counter
+
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from recsparse.errors import InputError
-from recsparse.sparse.functional import axis_pool, check_reduce, lines_of_cells, sparse_conv
+from recsparse.sparse.functional import sparse_conv
 from recsparse.sparse.kernel_map import KernelMap
-from recsparse.sparse.tensor import SparseTensor, sparse_tensor
 from tests.grids import random_tensor, sparse_tensors
+
+pytestmark = pytest.mark.usefixtures("conv_path")
 
 DENSE_CONV = {1: nn.functional.conv1d, 2: nn.functional.conv2d, 3: nn.functional.conv3d}
 
@@ -92,7 +95,8 @@ def test_a_map_onto_other_cells_sums_the_products_of_its_pairs():
     feats = torch.tensor([[1.0], [10.0], [100.0]], dtype=torch.float64, requires_grad=True)
     weight = torch.tensor([[[2.0, 3.0]]], dtype=torch.float64, requires_grad=True)
     # Tap 0 joins 0 -> 1 and 2 -> 0, tap 1 joins 1 -> 1.
-    kernel_map = KernelMap(torch.tensor([0, 2, 1]), torch.tensor([1, 0, 1]), (0, 2, 3), 3, 2)
+    ends, tap_ptr = [torch.tensor([0, 2, 1]), torch.tensor([1, 0, 1])], torch.tensor([0, 2, 3])
+    kernel_map = KernelMap(*(part.int() for part in ends), tap_ptr, 3, 2, monotone=False)
     out = sparse_conv(feats, weight, None, kernel_map)
     assert out.tolist() == [[2 * 100.0], [2 * 1.0 + 3 * 10.0]]
     (out * torch.tensor([[5.0], [7.0]])).sum().backward()
@@ -100,64 +104,81 @@ def test_a_map_onto_other_cells_sums_the_products_of_its_pairs():
     assert weight.grad.tolist() == [[[5 * 100.0 + 7 * 1.0, 7 * 10.0]]]
 
 
-@pytest.mark.parametrize("groups", [1, 2])
-def test_forward_and_backward_multiply_once_a_pair_of_active_cells(groups):
-    # A dense grid of this size would not fit any memory.
-    places = torch.tensor([0, 1, 2, 2**19, 10**6 - 1])
-    coords = torch.stack([torch.zeros_like(places), places, places], dim=1)
-    x = sparse_tensor(coords, torch.ones(5, 4), (10**6, 10**6), 1)
-    feats = x.feats.clone().requires_grad_()
-    weight = torch.ones(6, 4 // groups, 3, 3, requires_grad=True)
-    with FlopCounterMode(display=False) as counter:
-        out = sparse_at_cells(x.with_feats(feats), weight, None, (1, 1), groups)
-        forward = counter.get_total_flops()
-        out.sum().backward()
-    pairs = 5 + 2 + 2  # each cell with itself, (0, 0) with (1, 1) and (1, 1) with (2, 2) both ways
-    assert forward == 2 * pairs * 4 * 6 / groups
-    assert counter.get_total_flops() == 3 * forward
-    assert feats.grad.shape == (5, 4)
-    assert feats.grad[:, 0].tolist() == [6 / groups * pairs for pairs in (2, 3, 2, 1, 1)]
+class CallCounter(TorchDispatchMode):
+    """Counts how often each operator of recsparse is called."""
+
+    def __init__(self):
+        super().__init__()
+        self.calls = Counter()
+
+    def __torch_dispatch__(self, operator, types, args=(), kwargs=None):
+        if operator.namespace == "recsparse":
+            self.calls[operator.name().removeprefix("recsparse::")] += 1
+        return operator(*args, **(kwargs or {}))
 
 
-@pytest.mark.parametrize("wanted", [0, 1], ids=["features", "weight"])
-def test_only_the_gradient_that_is_wanted_is_computed(wanted):
+@pytest.mark.parametrize(
+    ("wanted", "backward"),
+    [
+        (["feats"], {"pair_conv": 1}),
+        (["weight"], {"pair_conv_weight": 1}),
+        (["bias"], {}),
+        (["feats", "weight", "bias"], {"pair_conv": 1, "pair_conv_weight": 1}),
+    ],
+)
+def test_only_the_gradients_that_are_wanted_are_computed(wanted, backward):
     x = random_tensor((3, 3), channels=2, density=1.0)
-    parts = [x.feats, torch.ones(4, 2, 3, 3, dtype=torch.float64)]
-    parts[wanted].requires_grad_()
-    with FlopCounterMode(display=False) as counter:
-        out = sparse_at_cells(x.with_feats(parts[0]), parts[1], None, (1, 1), 1)
-        forward = counter.get_total_flops()
+    parts = {
+        "feats": x.feats.clone(),
+        "weight": torch.ones(4, 2, 3, 3, dtype=torch.float64),
+        "bias": torch.ones(4, dtype=torch.float64),
+    }
+    for name in wanted:
+        parts[name].requires_grad_()
+    kernel_map = x.grid.submanifold_map((3, 3), (1, 1))
+    with CallCounter() as forward:
+        out = sparse_conv(*parts.values(), kernel_map)
+    with CallCounter() as counter:
         out.sum().backward()
-    assert counter.get_total_flops() == 2 * forward
-    assert parts[wanted].grad.shape == parts[wanted].shape
-    assert parts[1 - wanted].grad is None
+    assert forward.calls == {"pair_conv": 1}
+    assert counter.calls == backward
+    assert [name for name, part in parts.items() if part.grad is not None] == wanted
 
 
-def test_the_gradient_has_no_gradient_of_its_own():
-    x = random_tensor((3, 3))
-    weight = torch.ones(1, 1, 3, 3, dtype=torch.float64, requires_grad=True)
-    out = sparse_at_cells(x, weight, None, (1, 1), 1).square().sum()
-    (grad,) = torch.autograd.grad(out, weight, create_graph=True)
-    with pytest.raises(RuntimeError, match="once_differentiable"):
-        grad.sum().backward()
+def test_second_derivatives_equal_those_of_the_dense_convolution():
+    x = random_tensor((4, 5), batch_size=2, channels=2)
+    weight = torch.linspace(-1, 1, 4 * 2 * 9, dtype=torch.float64).reshape(4, 2, 3, 3)
+    second = []
+    for convolve in (sparse_at_cells, dense_at_cells):
+        inputs = [part.clone().requires_grad_() for part in (x.feats, weight)]
+        out = convolve(x.with_feats(inputs[0]), inputs[1], None, (1, 1), 1)
+        first = torch.autograd.grad(out.pow(3).sum(), inputs, create_graph=True)
+        second.append(torch.autograd.grad(sum(part.square().sum() for part in first), inputs))
+    for ours, dense in zip(*second, strict=True):
+        torch.testing.assert_close(ours, dense)
 
 
 @pytest.mark.parametrize("groups", [1, 2])
-def test_under_autocast_products_are_coarser_and_sums_keep_the_type_of_the_features(groups):
-    x = random_tensor((4, 4), channels=2, dtype=torch.float32)
-    weight = torch.linspace(-1, 1, 36 // groups).reshape(2, 2 // groups, 3, 3).requires_grad_()
-    exact = result_and_gradients(sparse_at_cells, x, weight, None, (1, 1), groups)
+def test_under_autocast_the_result_has_its_type_and_gradients_those_of_the_inputs(groups):
+    x = random_tensor((4, 4), channels=4, dtype=torch.float32)
+    weight = torch.linspace(-1, 1, 4 * 36 // groups).reshape(4, 4 // groups, 3, 3)
+    case = x, weight, torch.ones(4), (1, 1), groups
+    exact = result_and_gradients(sparse_at_cells, *case)
     with torch.autocast("cpu", torch.bfloat16):
-        coarse = result_and_gradients(sparse_at_cells, x, weight, None, (1, 1), groups)
+        coarse = result_and_gradients(sparse_at_cells, *case)
+        dense = result_and_gradients(dense_at_cells, *case)
+    assert [part.dtype for part in coarse] == [part.dtype for part in dense]
+    assert [part.dtype for part in coarse] == [torch.bfloat16, *[torch.float32] * 3]
     for found, expected in zip(coarse, exact, strict=True):
-        torch.testing.assert_close(found, expected, atol=0.1, rtol=0.05)
+        torch.testing.assert_close(found.float(), expected, atol=0.1, rtol=0.05)
 
 
 @pytest.mark.parametrize(
     ("weight_shape", "groups", "message"),
     [
-        ((2, 3, 3), 1, "feats must have 3 channels for each of 1 groups .* but got 4 and 2"),
-        ((3, 2, 3), 2, "multiple of the groups, but got 4 and 3"),
+        ((2, 3, 3), 1, "feats must have 3 channels for each of 1 groups, but got 4"),
+        ((3, 2, 3), 2, r"must be multiples of the groups, but got \(3, 2, 3\) and 2 groups"),
+        ((2, 4, 3), 0, "must be multiples of the groups, .* and 0 groups"),
         ((2, 4, 5), 1, "must have 5 taps and 2 input cells, but has 3 and 2"),
     ],
 )
@@ -175,50 +196,23 @@ def test_a_kernel_map_of_another_grid_is_refused():
         sparse_conv(x.feats, torch.ones(1, 1, 3).double(), None, kernel_map)
 
 
-def lines_one_by_one(x, kept_axes, reduce):
-    """Pool with a loop over all lines, active or not."""
-    dense = x.feats.new_zeros(x.batch_size, *[x.spatial_shape[axis] for axis in kept_axes], 1)
-    for line in torch.ones(dense.shape[:-1]).nonzero():
-        cells = (x.coords[:, [0, *(axis + 1 for axis in kept_axes)]] == line).all(dim=1)
-        rows = x.feats[cells]
-        if len(rows):
-            pooled = {"sum": rows.sum(0), "mean": rows.mean(0), "max": rows.amax(0)}
-            dense[tuple(line)] = pooled[reduce]
-    return dense.reshape(-1, 1)
+@pytest.mark.parametrize("change", [torch.Tensor.float, lambda weight: weight.to("meta")])
+def test_a_weight_of_another_type_or_device_is_refused(change):
+    x = random_tensor((2,), density=1.0)
+    kernel_map = x.grid.submanifold_map((3,), (1,))
+    with pytest.raises(InputError, match=r"must agree in type and device, but got .*; move one"):
+        sparse_conv(x.feats, change(torch.ones(1, 1, 3).double()), None, kernel_map)
 
 
-@given(
-    sparse_tensors(3, channels=1, max_size=3),
-    st.lists(st.integers(0, 2), unique=True),
-    st.sampled_from(["sum", "mean", "max"]),
+@pytest.mark.parametrize(
+    ("bias", "message"),
+    [
+        (torch.ones(3).double(), "must have 2 numbers .*float64, but got 3 of torch.float64"),
+        (torch.ones(2), "must have 2 numbers .*float64, but got 2 of torch.float32"),
+    ],
 )
-def test_lines_are_pooled_in_row_major_order_and_empty_ones_are_zero(make, kept_axes, reduce):
-    x = make()
-    pooled = axis_pool(x, kept_axes, reduce)
-    torch.testing.assert_close(pooled, lines_one_by_one(x, kept_axes, reduce))
-
-
-@pytest.mark.parametrize("reduce", ["sum", "mean", "max"])
-def test_the_gradient_of_pooling_equals_finite_differences(reduce):
-    x = random_tensor((3, 4), batch_size=2, channels=2)
-    feats = x.feats.clone().requires_grad_()
-    assert torch.autograd.gradcheck(lambda f: axis_pool(x.with_feats(f), (1,), reduce), feats)
-
-
-def test_lines_are_numbered_over_samples_and_kept_axes():
-    x = SparseTensor.from_dense(torch.ones(2, 1, 2, 3))
-    line, num_lines = lines_of_cells(x, (1,))
-    assert line.tolist() == [0, 1, 2, 0, 1, 2, 3, 4, 5, 3, 4, 5]
-    assert num_lines == 2 * 3
-
-
-@pytest.mark.parametrize("axes", [(2,), (0, -1)])
-def test_an_axis_that_the_grid_lacks_is_refused(axes):
-    with pytest.raises(InputError, match="axes must be from 0 to 1, but got"):
-        axis_pool(random_tensor((2, 2)), axes, "sum")
-
-
-def test_an_unknown_reduction_is_refused():
-    assert check_reduce("max") is None
-    with pytest.raises(InputError, match="reduce must be one of sum, mean, max, but got 'median'"):
-        check_reduce("median")
+def test_a_bias_of_another_size_or_type_is_refused(unchecked_types, bias, message):
+    x = random_tensor((2,), density=1.0)
+    kernel_map = x.grid.submanifold_map((3,), (1,))
+    with pytest.raises(InputError, match=message):
+        sparse_conv(x.feats, torch.ones(2, 1, 3).double(), bias, kernel_map)
