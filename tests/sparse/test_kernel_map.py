@@ -1,4 +1,5 @@
 import itertools
+from math import prod
 
 import pytest
 import torch
@@ -6,8 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recsparse.errors import InputError
-from recsparse.sparse.kernel_map import KernelMap, submanifold_kernel_map
+from recsparse.sparse.kernel import Kernel
+from recsparse.sparse.kernel_map import KernelMap, kernel_map_between, submanifold_kernel_map
 from tests.grids import random_tensor, sparse_tensors
+from tests.oracles import Window
+
+pytestmark = pytest.mark.usefixtures("conv_path")
 
 
 @st.composite
@@ -74,10 +79,16 @@ def test_the_transposed_map_swaps_the_ends_of_every_pair(case):
     assert pairs_of(kernel_map.transpose()) == swapped
 
 
-def test_transposing_exchanges_the_numbers_of_cells():
-    nothing = torch.zeros(0, dtype=torch.int64)
-    transposed = KernelMap(nothing, nothing, (0, 0), num_in=2, num_out=5).transpose()
-    assert (transposed.num_in, transposed.num_out) == (5, 2)
+def map_of(*pairs, **options):
+    """Return a map of one tap with these pairs."""
+    into, onto = torch.tensor(pairs, dtype=torch.int32).reshape(-1, 2).T
+    return KernelMap(into, onto, torch.tensor([0, len(pairs)]), num_in=2, num_out=5, **options)
+
+
+def test_transposing_exchanges_the_numbers_of_cells_and_keeps_the_kind():
+    transposed = map_of((1, 0), monotone=False).transpose()
+    assert (transposed.num_in, transposed.num_out, transposed.monotone) == (5, 2, False)
+    assert pairs_of(transposed) == [[(0, 1)]]
 
 
 def test_only_the_centre_of_a_full_grid_is_the_identity():
@@ -87,21 +98,65 @@ def test_only_the_centre_of_a_full_grid_is_the_identity():
 
 
 def test_a_map_of_all_cells_onto_other_cells_is_no_identity():
-    forward, backward = torch.tensor([0, 1]), torch.tensor([1, 0])
-    assert not KernelMap(forward, backward, (0, 2), 2, 2).is_identity(0)
-    assert not KernelMap(forward, forward, (0, 2), 2, 3).is_identity(0)
+    assert not map_of((0, 1), (1, 0), monotone=False).is_identity(0)
+    assert not map_of((0, 0), (1, 1)).is_identity(0)
+
+
+@given(maps())
+def test_a_submanifold_map_stores_the_taps_before_the_centre_for_all(case):
+    make, kernel_size, dilation = case
+    x = make()
+    kernel_map = submanifold_kernel_map(x.coords, x.spatial_shape, kernel_size, dilation)
+    sizes = [len(pairs) for pairs in pairs_by_dictionary(x, kernel_size, dilation)]
+    assert kernel_map.pairs_per_tap == sizes
+    assert kernel_map.num_pairs == sum(sizes)
+    stored = (sum(sizes) - len(x.coords)) // 2
+    assert len(kernel_map.in_index) == len(kernel_map.out_index) == stored
+    assert kernel_map.num_bytes == 4 * 2 * stored + 8 * (prod(kernel_size) // 2 + 1)
 
 
 def test_cells_at_opposite_edges_and_in_other_samples_are_no_neighbours():
     # Row-major keys of (0, 2) and (1, 0) differ by one, as those of two samples' edges do.
     coords = torch.tensor([[0, 0, 2], [0, 1, 0], [1, 0, 0]])
-    assert len(submanifold_kernel_map(coords, (2, 3), (1, 3), (1, 1)).in_index) == 3
+    assert submanifold_kernel_map(coords, (2, 3), (1, 3), (1, 1)).pairs_per_tap == [0, 3, 0]
 
 
 def test_a_dilation_wider_than_the_grid_leaves_the_centre():
     x = random_tensor((4, 4), density=1.0)
     kernel_map = submanifold_kernel_map(x.coords, x.spatial_shape, (3, 3), (4, 2**40))
-    assert kernel_map.tap_ptr == (0, 0, 0, 0, 0, 16, 16, 16, 16, 16)
+    assert kernel_map.pairs_per_tap == [0, 0, 0, 0, 16, 0, 0, 0, 0]
+
+
+@given(st.data(), st.integers(1, 3))
+def test_a_map_between_grids_joins_the_cells_that_a_dictionary_joins(data, num_axes):
+    x = data.draw(sparse_tensors(num_axes, channels=1, max_size=4, batch_size=2))()
+    numbers = [st.tuples(*[st.integers(low, 3)] * num_axes) for low in (1, 1, 0, 1)]
+    window = Window(*(data.draw(numbers_of_setting) for numbers_of_setting in numbers))
+    cells = random_tensor(window.out_shape(x.spatial_shape), 2, seed=1).coords
+    kernel = Kernel(window.size, window.stride, window.padding, window.dilation)
+    kernel_map = kernel_map_between(x.coords, cells, x.spatial_shape, kernel)
+    row = {tuple(cell): number for number, cell in enumerate(x.coords.tolist())}
+    expected = [[] for _ in range(prod(window.size))]
+    for out, (sample, *place) in enumerate(cells.tolist()):
+        for tap, read in enumerate(window.places_read(place)):
+            if (sample, *read) in row:
+                expected[tap].append((row[sample, *read], out))
+    assert pairs_of(kernel_map) == expected
+    assert (kernel_map.num_in, kernel_map.num_out) == (len(x.coords), len(cells))
+    assert not kernel_map.symmetric
+
+
+@given(maps())
+def test_under_each_tap_both_ends_rise(case):
+    make, kernel_size, dilation = case
+    x = make()
+    own = submanifold_kernel_map(x.coords, x.spatial_shape, kernel_size, dilation)
+    kernel = Kernel.of(len(kernel_size), kernel_size, 2, 1, dilation)
+    other = kernel_map_between(x.coords, x.grid.conv_grid(kernel).coords, x.spatial_shape, kernel)
+    for kernel_map in (own, own.transpose(), other, other.transpose()):
+        assert kernel_map.monotone
+        for tap in range(kernel_map.num_taps):
+            assert all((ends.diff() > 0).all() for ends in kernel_map.tap(tap))
 
 
 @pytest.mark.parametrize(
@@ -110,8 +165,8 @@ def test_a_dilation_wider_than_the_grid_leaves_the_centre():
         ((3, 2), (1, 1), r"must be odd on each axis.* but got \(3, 2\); use the next odd size"),
         ((-1, 3), (1, 1), r"must be odd on each axis.* but got \(-1, 3\)"),
         ((3, 3), (1, 0), r"dilation must be at least 1 on each axis, but got \(1, 0\)"),
-        ((3,), (1, 1), r"one entry for each of 2 axes, but got kernel_size \(3,\)"),
-        ((3, 3), (1,), r"one entry for each of 2 axes.* dilation \(1,\)"),
+        ((3,), (1,), r"kernel_size must have one entry for each of 2 axes .* but got \(3,\)"),
+        ((3, 3), (1,), r"one entry an axis in each setting, but got .*dilation=\(1,\)"),
     ],
 )
 def test_a_kernel_that_does_not_fit_is_refused(kernel_size, dilation, message):
