@@ -25,7 +25,10 @@ class _MergeArgs(ctypes.Structure):
     _fields_ = [
         *((name, ctypes.c_void_p) for name in ("in_keys", "out_keys", "offsets")),
         *((name, ctypes.c_int64) for name in ("n_in", "n_out", "taps")),
-        *((name, ctypes.c_void_p) for name in ("counts", "in_index", "out_index")),
+        *(
+            (name, ctypes.c_void_p)
+            for name in ("counts", "starts", "kept", "in_index", "out_index")
+        ),
         ("threads", ctypes.c_int64),
     ]
 
@@ -151,22 +154,24 @@ def merged_pairs(
     chunks = -(-len(out_keys) // _CHUNK)
     counts = torch.zeros(chunks, taps, dtype=torch.int64)
     shifts = torch.tensor(offsets, dtype=torch.int64)
-    keys = in_keys.data_ptr(), out_keys.data_ptr(), shifts.data_ptr()
-    sizes = len(in_keys), len(out_keys), taps
-    threads = torch.get_num_threads()
-    library.rs_merge(
-        ctypes.byref(_MergeArgs(*keys, *sizes, counts.data_ptr(), None, None, threads))
+    kept = torch.zeros(chunks, dtype=torch.int64)
+    starts = torch.empty_like(counts)
+    args = _MergeArgs(
+        *(part.data_ptr() for part in (in_keys, out_keys, shifts)),
+        *(len(in_keys), len(out_keys), taps),
+        *(part.data_ptr() for part in (counts, starts, kept)),
+        *(None, None, torch.get_num_threads()),
     )
+    library.rs_merge(ctypes.byref(args))
     # Tap by tap, and chunk by chunk within a tap, is the order in which pairs are written.
-    ends = counts.T.flatten().cumsum(0)
-    starts = (ends - counts.T.flatten()).reshape(taps, chunks).T.contiguous()
-    total = int(ends[-1]) if len(ends) else 0
+    by_tap = counts.T.flatten()
+    ends = by_tap.cumsum(0)
+    starts.copy_((ends - by_tap).reshape(taps, chunks).T)
+    total = int(counts.sum())
     in_index = torch.empty(total, dtype=torch.int32)
     out_index = torch.empty(total, dtype=torch.int32)
-    if total:
-        ends_of_pairs = in_index.data_ptr(), out_index.data_ptr()
-        args = _MergeArgs(*keys, *sizes, starts.data_ptr(), *ends_of_pairs, threads)
-        library.rs_merge(ctypes.byref(args))
+    args.in_index, args.out_index = in_index.data_ptr(), out_index.data_ptr()
+    library.rs_merge_write(ctypes.byref(args))
     per_tap = counts.sum(0)
     return in_index, out_index, torch.cat([per_tap.new_zeros(1), per_tap.cumsum(0)])
 

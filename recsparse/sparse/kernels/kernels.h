@@ -24,8 +24,10 @@ struct MergeArgs {
   const int64_t* out_keys;  // rising
   const int64_t* offsets;   // one a tap: in_key = out_key + offset
   int64_t n_in, n_out, taps;
-  int64_t* counts;          // (chunks, taps): pairs found, or where to write the first
-  int32_t* in;              // null: count only
+  int64_t* counts;          // (chunks, taps): pairs found
+  const int64_t* starts;    // (chunks, taps): where to write them
+  int32_t** kept;           // (chunks): the pairs of a chunk, tap by tap, until they are written
+  int32_t* in;
   int32_t* out;
   int64_t threads;
 };

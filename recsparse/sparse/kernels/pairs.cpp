@@ -1,5 +1,6 @@
 // The pairs of a kernel map: for each tap a merge of two rising lists of keys, without branches.
 #include <algorithm>
+#include <cstdlib>
 #include <cstring>
 
 #include "kernels.h"
@@ -38,24 +39,50 @@ static int64_t merge(const MergeArgs& a, int64_t first, int64_t last, int64_t of
   return found;
 }
 
+// Finds all pairs; they are kept aside, chunk by chunk, until it is known where each belongs.
 EXPORT void rs_merge(const MergeArgs* args) {
   const MergeArgs a = *args;
   const int64_t chunks = (a.n_out + kChunk - 1) / kChunk;
-#pragma omp parallel for schedule(dynamic, 1) num_threads(a.threads) if (a.threads > 1 && chunks > 1)
-  for (int64_t chunk = 0; chunk < chunks; ++chunk)
-    for (int64_t tap = 0; tap < a.taps; ++tap) {
+#pragma omp parallel num_threads(a.threads) if (a.threads > 1 && chunks > 1)
+  {
+    // One slot more than a chunk: the slot after the last pair is written too.
+    int32_t* found_pairs = static_cast<int32_t*>(std::malloc(a.taps * 2 * (kChunk + 1) * sizeof(int32_t)));
+#pragma omp for schedule(dynamic, 1)
+    for (int64_t chunk = 0; chunk < chunks; ++chunk) {
       const int64_t first = chunk * kChunk, last = std::min(first + kChunk, a.n_out);
-      // Written aside, since the slot after the last pair is written too.
-      int32_t in[kChunk + 1], out[kChunk + 1];
-      const int64_t found = merge(a, first, last, a.offsets[tap], in, out);
-      int64_t* count = a.counts + chunk * a.taps + tap;
-      if (a.in == nullptr) {
-        *count = found;
-      } else {
-        std::memcpy(a.in + *count, in, found * sizeof(int32_t));
-        std::memcpy(a.out + *count, out, found * sizeof(int32_t));
+      int64_t* counts = a.counts + chunk * a.taps;
+      int64_t total = 0;
+      for (int64_t tap = 0; tap < a.taps; ++tap) {
+        int32_t in[kChunk + 1];
+        counts[tap] = merge(a, first, last, a.offsets[tap], in, found_pairs + 2 * total + kChunk + 1);
+        // Inputs first, outputs behind them.
+        std::memmove(found_pairs + 2 * total + counts[tap], found_pairs + 2 * total + kChunk + 1,
+                     counts[tap] * sizeof(int32_t));
+        std::memcpy(found_pairs + 2 * total, in, counts[tap] * sizeof(int32_t));
+        total += counts[tap];
       }
+      a.kept[chunk] = static_cast<int32_t*>(std::malloc((2 * total + 1) * sizeof(int32_t)));
+      std::memcpy(a.kept[chunk], found_pairs, 2 * total * sizeof(int32_t));
     }
+    std::free(found_pairs);
+  }
+}
+
+// Writes the pairs where `starts` says, and frees what was kept.
+EXPORT void rs_merge_write(const MergeArgs* args) {
+  const MergeArgs a = *args;
+  const int64_t chunks = (a.n_out + kChunk - 1) / kChunk;
+#pragma omp parallel for num_threads(a.threads) if (a.threads > 1 && chunks > 1)
+  for (int64_t chunk = 0; chunk < chunks; ++chunk) {
+    const int32_t* pairs = a.kept[chunk];
+    for (int64_t tap = 0; tap < a.taps; ++tap) {
+      const int64_t count = a.counts[chunk * a.taps + tap], start = a.starts[chunk * a.taps + tap];
+      std::memcpy(a.in + start, pairs, count * sizeof(int32_t));
+      std::memcpy(a.out + start, pairs + count, count * sizeof(int32_t));
+      pairs += 2 * count;
+    }
+    std::free(a.kept[chunk]);
+  }
 }
 
 // Asks for large pages before memory is first touched: fewer faults, each of which costs more than
