@@ -12,22 +12,27 @@ from recsparse.errors import InputError
 from recsparse.sparse.coords import check_sizes, ravel_coords
 from recsparse.sparse.generate import conv_coords, conv_transpose_coords
 from recsparse.sparse.kernel import Kernel
-from recsparse.sparse.kernel_map import (
-    KernelMap,
-    kernel_map_between,
-    neighbour_kernel_map,
-    submanifold_kernel_map,
-)
+from recsparse.sparse.kernel_map import KernelMap, kernel_map_between, submanifold_kernel_map
+from recsparse.sparse.neighbours import NeighbourMaps, remembered_neighbour_map
+from recsparse.sparse.lines import active_lines
 from recsparse.sparse.ranks import position_coords
 
+# The settings of a kernel as plain numbers: `torch.compile` rebuilds them where it cannot a Kernel.
+_Settings = tuple[tuple[int, ...], ...]
+_Maps = dict[_Settings, KernelMap]
+# Maps between grids of which neither made the other live as long as both do. They are apart from
+# the grids because `torch.compile` cannot look into weak dictionaries.
+_MAPS_BETWEEN: "WeakKeyDictionary[Grid, WeakKeyDictionary[Grid, _Maps]]" = WeakKeyDictionary()
 
-@dataclass(frozen=True, eq=False, repr=False)
+
+# Not frozen, because `torch.compile` cannot rebuild a frozen object that refers to later ones.
+@dataclass(eq=False, repr=False)
 class Grid:
     """Active cells, sorted and without repetition, and the kernel maps computed for them so far.
 
-    Tensors on one grid share its kernel maps, which are freed with it. The coordinates given here
-    are trusted; `sparse_tensor` sorts and checks them. More cells than 63 bits can count raise
-    `InputError`.
+    Tensors on one grid share its kernel maps, which are freed with it; nothing else of it changes.
+    The coordinates given here are trusted; `sparse_tensor` sorts and checks them. More cells than
+    63 bits can count raise `InputError`.
 
     Attributes:
         coords: One row a cell: the sample, then one coordinate an axis; sorted, each cell once.
@@ -38,24 +43,18 @@ class Grid:
     coords: Int[Tensor, "n d_1"]
     spatial_shape: tuple[int, ...]
     batch_size: int
-    _kernel_maps: dict[tuple[tuple[int, ...], tuple[int, ...]], KernelMap] = field(
+    _kernel_maps: dict[tuple[tuple[int, ...], ...], KernelMap] = field(
         default_factory=dict, init=False
     )
-    # The output padding tells the cells of a transposed convolution from those of a convolution.
-    _generated: dict[tuple[Kernel, tuple[int, ...] | None], "Grid"] = field(
+    # The grids made of this one, each with the maps to it and back. The output padding tells the
+    # cells of a transposed convolution from those of a convolution.
+    _made: dict[tuple[_Settings, tuple[int, ...] | None], tuple["Grid", _Maps, _Maps]] = field(
         default_factory=dict, init=False
-    )
-    # Keyed by the other grid, weakly: a map lives as long as both of its grids.
-    _maps_onto: "WeakKeyDictionary[Grid, dict[Kernel, KernelMap]]" = field(
-        default_factory=WeakKeyDictionary, init=False
     )
     _positions: dict[int, tuple["Grid", Tensor | None]] = field(default_factory=dict, init=False)
-    _own_maps: dict[Kernel, KernelMap] = field(default_factory=dict, init=False)
-    # With each map its table is kept, lest another one gets the number by which it goes.
-    _neighbour_maps: dict[tuple[int, int, int], tuple[Tensor, KernelMap]] = field(
-        default_factory=dict, init=False
-    )
+    _neighbour_maps: NeighbourMaps = field(default_factory=dict, init=False)
     _rounded: dict[tuple[int, ...], "Grid"] = field(default_factory=dict, init=False)
+    _lines: dict[tuple[int, ...], tuple["Grid", Tensor]] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
         # Past 63 bits two cells would share a key, and neighbours would be wrong without a word.
@@ -92,16 +91,17 @@ class Grid:
         """Return the kernel map onto the grid's own cells, whatever shape the kernel leads to.
 
         Args:
-            kernel: The window; its padding says which tap is the cell itself.
+            kernel: The window, of stride 1; its padding says which tap is the cell itself.
 
         Returns:
             The kernel map, computed at the first call.
         """
-        if kernel not in self._own_maps:
-            self._own_maps[kernel] = kernel_map_between(
+        wanted = kernel.size, kernel.dilation, kernel.padding
+        if wanted not in self._kernel_maps:
+            self._kernel_maps[wanted] = kernel_map_between(
                 self.coords, self.coords, self.spatial_shape, kernel
             )
-        return self._own_maps[kernel]
+        return self._kernel_maps[wanted]
 
     def neighbour_map(self, table: Int[Tensor, "items r"], axis: int) -> KernelMap:
         """Return the kernel map onto the grid's own cells whose taps a table of neighbours gives.
@@ -111,14 +111,11 @@ class Grid:
             axis: From 0.
 
         Returns:
-            The kernel map, computed at the first call with this tensor and its present values.
+            The kernel map, computed at the first call with this tensor, and anew after a write to
+            it, as by `load_state_dict`; compiled code does not notice such writes.
         """
-        # A table that was written to since, as by `load_state_dict`, is another table.
-        wanted = id(table), table._version, axis
-        if wanted not in self._neighbour_maps:
-            kernel_map = neighbour_kernel_map(self.coords, self.spatial_shape, table, axis)
-            self._neighbour_maps[wanted] = table, kernel_map
-        return self._neighbour_maps[wanted][1]
+        maps, shape = self._neighbour_maps, self.spatial_shape
+        return remembered_neighbour_map(maps, self.coords, shape, table, axis)
 
     def rounded_up(self, multiple: int) -> "Grid":
         """Return the same cells on axes that end at a multiple, so that they can be halved evenly.
@@ -129,10 +126,6 @@ class Grid:
         Returns:
             A grid whose shape is rounded up, the same one at every call; itself where nothing
             changes.
-
-        Example:
-            >>> Grid(torch.zeros(0, 3, dtype=torch.int64), (1, 6), 1).rounded_up(4).spatial_shape
-            (4, 8)
         """
         shape = tuple(-(-size // multiple) * multiple for size in self.spatial_shape)
         if shape == self.spatial_shape:
@@ -140,6 +133,23 @@ class Grid:
         if shape not in self._rounded:
             self._rounded[shape] = Grid(self.coords, shape, self.batch_size)
         return self._rounded[shape]
+
+    def lines(self, kept_axes: Sequence[int]) -> tuple["Grid", Int[Tensor, " n"]]:
+        """Return the lines that hold a cell: the cells that agree in the sample and some axes.
+
+        Args:
+            kept_axes: The axes, from 0, in which the cells of a line agree.
+
+        Returns:
+            A grid of these axes with one cell a line, the same one at every call, and the line of
+            each cell.
+        """
+        wanted = tuple(kept_axes)
+        if wanted not in self._lines:
+            coords, line = active_lines(self.coords, self.spatial_shape, self.batch_size, wanted)
+            shape = tuple(self.spatial_shape[axis] for axis in wanted)
+            self._lines[wanted] = Grid(coords, shape, self.batch_size), line
+        return self._lines[wanted]
 
     def conv_grid(self, kernel: Kernel) -> "Grid":
         """Return the output cells of a convolution: those whose window holds an active cell.
@@ -150,11 +160,12 @@ class Grid:
         Returns:
             A grid of shape `kernel.out_shape(spatial_shape)`, the same one at every call.
         """
-        if (kernel, None) not in self._generated:
+        wanted = _settings(kernel), None
+        if wanted not in self._made:
             coords = conv_coords(self.coords, self.spatial_shape, kernel)
             shape = kernel.out_shape(self.spatial_shape)
-            self._generated[kernel, None] = Grid(coords, shape, self.batch_size)
-        return self._generated[kernel, None]
+            self._made[wanted] = Grid(coords, shape, self.batch_size), {}, {}
+        return self._made[wanted][0]
 
     def conv_transpose_grid(self, kernel: Kernel, output_padding: Sequence[int]) -> "Grid":
         """Return the output cells of a transposed convolution: those that an active cell reaches.
@@ -167,12 +178,12 @@ class Grid:
             A grid of shape `kernel.transposed_out_shape(spatial_shape, output_padding)`, the same
             one at every call.
         """
-        wanted = kernel, tuple(output_padding)
-        if wanted not in self._generated:
+        wanted = _settings(kernel), tuple(output_padding)
+        if wanted not in self._made:
             shape = kernel.transposed_out_shape(self.spatial_shape, output_padding)
             coords = conv_transpose_coords(self.coords, shape, kernel)
-            self._generated[wanted] = Grid(coords, shape, self.batch_size)
-        return self._generated[wanted]
+            self._made[wanted] = Grid(coords, shape, self.batch_size), {}, {}
+        return self._made[wanted][0]
 
     def position_grid(self, axis: int) -> "tuple[Grid, Int[Tensor, ' n'] | None]":
         """Return the cells, each moved along an axis to its rank among the active cells there.
@@ -234,10 +245,21 @@ class Grid:
         return out._map_onto(self, kernel).transpose()
 
     def _map_onto(self, out: "Grid", kernel: Kernel) -> KernelMap:
-        maps = self._maps_onto.setdefault(out, {})
-        if kernel not in maps:
-            maps[kernel] = kernel_map_between(self.coords, out.coords, self.spatial_shape, kernel)
-        return maps[kernel]
+        maps, wanted = self._maps_to(out), _settings(kernel)
+        if wanted not in maps:
+            maps[wanted] = kernel_map_between(self.coords, out.coords, self.spatial_shape, kernel)
+        return maps[wanted]
+
+    def _maps_to(self, out: "Grid") -> _Maps:
+        for made, there, _ in self._made.values():
+            if made is out:
+                return there
+        for made, _, back in out._made.values():
+            if made is self:
+                return back
+        if torch.compiler.is_compiling():
+            return {}
+        return _MAPS_BETWEEN.setdefault(self, WeakKeyDictionary()).setdefault(out, {})
 
     def _check_output(self, out: "Grid", kernel: Kernel) -> None:
         shape = kernel.out_shape(self.spatial_shape)
@@ -284,3 +306,7 @@ class Grid:
             f"Grid({self.num_cells} cells, spatial_shape={self.spatial_shape}, "
             f"batch_size={self.batch_size})"
         )
+
+
+def _settings(kernel: Kernel) -> _Settings:
+    return kernel.size, kernel.stride, kernel.padding, kernel.dilation

@@ -1,15 +1,12 @@
 """Kernel maps: which input cell meets which output cell under which tap of a kernel."""
 
-import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import prod
 
 import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from recsparse.sparse.coords import find_keys, ravel_coords
 from recsparse.sparse.kernel import Kernel
 from recsparse.sparse.pairs import cell_pairs
 
@@ -162,40 +159,6 @@ def kernel_map_between(
     ends = cell_pairs(in_coords, out_coords, list(in_shape), *_settings(kernel), kernel.num_taps)
     in_index, out_index, tap_ptr = ends
     return KernelMap(in_index, out_index, tap_ptr, len(in_coords), len(out_coords))
-
-
-def neighbour_kernel_map(
-    coords: Int[Tensor, "n d_1"],
-    spatial_shape: Sequence[int],
-    table: Int[Tensor, "items r"],
-    axis: int,
-) -> KernelMap:
-    """Return the map of a convolution whose taps a table of neighbours gives.
-
-    Tap t joins the output cell at place `i` of the axis to the input cell at `table[i, t]`, the
-    other coordinates alike. One tap after the other is looked up, so that memory is that of the
-    pairs found and of a few numbers a cell.
-
-    Args:
-        coords: Active cells, sorted by key, without repetition.
-        spatial_shape: Size of each axis.
-        table: The neighbours of each place on the axis; -1 for none.
-        axis: From 0.
-
-    Returns:
-        The kernel map; under one tap an input cell may occur many times.
-    """
-    keys = ravel_coords(coords, spatial_shape)
-    place, step = coords[:, 1 + axis], prod(spatial_shape[axis + 1 :])
-    ends = []
-    for neighbours in table.T:
-        neighbour = neighbours[place]
-        out = (neighbour >= 0).nonzero().flatten()
-        into = find_keys(keys, (keys + (neighbour - place) * step)[out])
-        ends.append((into[into >= 0].int(), out[into >= 0].int()))
-    tap_ptr = torch.tensor([0, *itertools.accumulate(len(out) for _, out in ends)])
-    into, out = (torch.cat(side) for side in zip(*ends, strict=True))
-    return KernelMap(into, out, tap_ptr, len(coords), len(coords), monotone=False)
 
 
 def _settings(kernel: Kernel) -> tuple[list[int], list[int], list[int], list[int]]:
