@@ -1,6 +1,7 @@
-"""AxisConv2d: the kernel is the whole row and the whole column of a cell."""
+"""AxisConv: the kernel is the whole row, the whole column, any plane, or everything."""
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import torch
@@ -8,14 +9,108 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from recsparse.errors import InputError
-from recsparse.sparse.pooling import lines_of_cells
-from recsparse.sparse.scatter import scatter_mean
+from recsparse.sparse.pooling import reduce_lines
 from recsparse.sparse.tensor import SparseTensor
 
 Kernel = Literal["row", "column", "all"]
 
 
-class AxisConv2d(nn.Module):
+class _AxisConv(nn.Module):
+    """The layer with lines under names of their own; the public classes choose them."""
+
+    def __init__(
+        self,
+        num_axes: int,
+        in_channels: int,
+        out_channels: int,
+        bias: bool,
+        lines: Mapping[str, tuple[int, ...]],
+    ) -> None:
+        super().__init__()
+        self.num_axes = num_axes
+        self.lines = dict(lines)
+        self.cell = nn.Linear(in_channels, out_channels, bias=bias)
+        self.mixed = nn.ModuleDict(
+            {name: nn.Linear(in_channels, out_channels, bias=False) for name in self.lines}
+        )
+
+    def forward(self, x: SparseTensor) -> SparseTensor:
+        """Mix every active cell with the means of the lines through it.
+
+        Args:
+            x: Features (n, in_channels) on a grid with as many axes as the layer.
+
+        Returns:
+            Features (n, out_channels) on the same grid.
+
+        Raises:
+            InputError: If the grid has other axes or the input other channels.
+        """
+        name = type(self).__name__
+        if len(x.spatial_shape) != self.num_axes:
+            count = {1: "one axis", 2: "two axes"}.get(self.num_axes, f"{self.num_axes} axes")
+            raise InputError(f"{name} needs {count}, but got {len(x.spatial_shape)}")
+        if x.num_channels != self.cell.in_features:
+            raise InputError(
+                f"{name} needs feats of {self.cell.in_features} channels, but got {x.num_channels}"
+            )
+        out: Float[Tensor, "n c_out"] = self.cell(x.feats)
+        for key, linear in self.mixed.items():
+            lines, line = x.grid.lines(self.lines[key])
+            # The product on the means costs one row a line, and not one a cell.
+            mean = reduce_lines(x.feats, line, lines.num_cells, "mean")
+            out = out + torch.index_select(linear(mean), 0, line)
+        return x.with_feats(out)
+
+
+class AxisConv(_AxisConv):
+    """The exchangeable tensor layer in any number of axes (Hartford et al. 2018).
+
+    `out = x W + sum over S: mean(cells that agree in the sample and the axes S) W_S + b`, with
+    means over the active cells (https://arxiv.org/abs/1803.02879, section 3.2). It does not depend
+    on the order of the places of any axis, and serves grids of any size. In two axes, `S = (0,)` is
+    the row, `(1,)` the column, `()` everything; in three, `(0, 1)` is a line along axis 2 and
+    `(0,)` a plane.
+
+    Args:
+        num_axes: Number of axes of the grid.
+        in_channels: Channels of the input.
+        out_channels: Channels of the output.
+        bias: Add a learned number to each output channel of the active cells.
+        kept_axes: The sets S of axes, from 0; None for all `2^num_axes − 1` but that of all axes,
+            in which a line would be the cell alone.
+
+    Raises:
+        InputError: If a set has an axis twice or one that there is not, holds all axes, or occurs
+            twice.
+
+    Example:
+        >>> sorted(AxisConv(2, 1, 1).mixed)
+        ['0', '1', 'all']
+    """
+
+    def __init__(
+        self,
+        num_axes: int,
+        in_channels: int,
+        out_channels: int,
+        bias: bool = True,
+        kept_axes: Sequence[Sequence[int]] | None = None,
+    ) -> None:
+        axes = range(num_axes)
+        possible = [kept for size in axes for kept in itertools.combinations(axes, size)]
+        wanted = possible if kept_axes is None else [tuple(sorted(kept)) for kept in kept_axes]
+        wrong = [kept for kept in wanted if kept not in possible or wanted.count(kept) > 1]
+        if num_axes < 1 or wrong:
+            raise InputError(
+                f"kept_axes must be different sets of fewer than {num_axes} axes from 0 to "
+                f"{num_axes - 1}, but got {wrong or kept_axes}"
+            )
+        lines = {"_".join(map(str, kept)) or "all": kept for kept in wanted}
+        super().__init__(num_axes, in_channels, out_channels, bias, lines)
+
+
+class AxisConv2d(_AxisConv):
     """The exchangeable matrix layer (Hartford et al. 2018, arXiv 1803.02879, section 3).
 
     `out = x W + mean(row of x) W_row + mean(column of x) W_column + mean(all of x) W_all + b`,
@@ -39,37 +134,12 @@ class AxisConv2d(nn.Module):
         bias: bool = True,
         axes: Sequence[Kernel] = ("row", "column", "all"),
     ) -> None:
-        super().__init__()
-        unknown = set(axes) - {"row", "column", "all"}
+        unknown = set(axes) - _KEPT_AXES.keys()
         if unknown:
             raise InputError(f"axes must be of 'row', 'column', 'all', but got {sorted(unknown)}")
+        lines = {axis: _KEPT_AXES[axis] for axis in axes}
+        super().__init__(2, in_channels, out_channels, bias, lines)
         self.axes = tuple(axes)
-        self.cell = nn.Linear(in_channels, out_channels, bias=bias)
-        self.mixed = nn.ModuleDict(
-            {axis: nn.Linear(in_channels, out_channels, bias=False) for axis in self.axes}
-        )
-
-    def forward(self, x: SparseTensor) -> SparseTensor:
-        """Mix every active cell with the means of its row, its column and its sample.
-
-        Args:
-            x: Features (n, in_channels) on a grid of two axes.
-
-        Returns:
-            Features (n, out_channels) on the same grid.
-
-        Raises:
-            InputError: If the grid has not two axes.
-        """
-        if len(x.spatial_shape) != 2:
-            raise InputError(f"AxisConv2d needs two axes, but got {len(x.spatial_shape)}")
-        out: Float[Tensor, "n c_out"] = self.cell(x.feats)
-        for axis, linear in self.mixed.items():
-            line, num_lines = lines_of_cells(x, _KEPT_AXES[axis])
-            # The product on the means costs one row a line, and not one a cell.
-            mean = scatter_mean(x.feats, line, num_lines)
-            out = out + torch.index_select(linear(mean), 0, line)
-        return x.with_feats(out)
 
 
 # A row's mean keeps the row axis (0), a column's the column axis (1), the sample's neither.

@@ -1,8 +1,18 @@
-"""Normalisation over the channels or over the active cells."""
+"""Normalisation of active cells: over the batch, a sample, groups of channels, or a cell.
+
+Every layer is torch's own where all cells are active, with the same parameters, state and types;
+empty cells do not count. Statistics of low-precision features are computed in float32.
+"""
+
+from typing import Any
 
 import torch
-from torch import nn
+from jaxtyping import Float, Int
+from torch import Tensor, nn
 
+from recsparse.errors import InputError
+from recsparse.sparse.pooling import widened
+from recsparse.sparse.scatter import scatter_mean
 from recsparse.sparse.tensor import SparseTensor
 
 
@@ -10,7 +20,8 @@ class SparseBatchNorm(nn.BatchNorm1d):
     """`torch.nn.BatchNorm1d` over the active cells; empty cells do not count.
 
     In training, a batch of fewer than two cells has no variance and is normalised by the running
-    statistics, which stay as they are; without running statistics torch's own rules hold.
+    statistics, which stay as they are; without running statistics torch's own rules hold. For
+    several processes see `SparseSyncBatchNorm`.
     """
 
     def forward(self, input: SparseTensor) -> SparseTensor:  # type: ignore[override]
@@ -22,14 +33,140 @@ class SparseBatchNorm(nn.BatchNorm1d):
         Returns:
             Features (n, c) on the same grid.
         """
+        _check_channels(self, input, self.num_features)
         if self.training and self.track_running_stats and len(input.feats) < 2:
             return input.with_feats(self._by_running_statistics(input.feats))
         return input.with_feats(super().forward(input.feats))
 
-    def _by_running_statistics(self, feats: torch.Tensor) -> torch.Tensor:
+    def _by_running_statistics(self, feats: Tensor) -> Tensor:
         return nn.functional.batch_norm(
             feats, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps
         )
+
+
+class SparseSyncBatchNorm(nn.SyncBatchNorm):
+    """`torch.nn.SyncBatchNorm` over the active cells of all processes, on GPUs as torch's own.
+
+    torch's `convert_sync_batchnorm` makes layers of a `SparseBatchNorm` that take no sparse tensor;
+    that of this class keeps it sparse, and converts dense layers as torch does.
+
+    Example:
+        >>> network = nn.Sequential(SparseBatchNorm(4), nn.BatchNorm1d(4))
+        >>> [type(layer).__name__ for layer in SparseSyncBatchNorm.convert_sync_batchnorm(network)]
+        ['SparseSyncBatchNorm', 'SyncBatchNorm']
+    """
+
+    def forward(self, input: SparseTensor) -> SparseTensor:  # type: ignore[override]
+        """Normalise each channel over all active cells of all processes.
+
+        Args:
+            input: Features (n, c).
+
+        Returns:
+            Features (n, c) on the same grid.
+        """
+        _check_channels(self, input, self.num_features)
+        return input.with_feats(super().forward(input.feats))
+
+    @classmethod
+    def convert_sync_batchnorm(cls, module: nn.Module, process_group: Any = None) -> nn.Module:
+        """Return a module whose batch norms, sparse and dense, share statistics among processes.
+
+        Args:
+            module: The module; one that is no batch norm is changed in place.
+            process_group: The processes; None for all.
+
+        Returns:
+            The module, or what stands for it.
+        """
+        # torch's method calls this one for every child, so each layer passes here once.
+        converted: nn.Module = super().convert_sync_batchnorm(module, process_group)
+        if isinstance(module, SparseBatchNorm):
+            converted.__class__ = cls
+        return converted
+
+
+class SparseInstanceNorm(nn.InstanceNorm1d):
+    """Instance norm: each channel of each sample over its active cells (Ulyanov et al. 2016).
+
+    `out = (x − mean) / sqrt(var + eps) · weight + bias` with the mean and biased variance of the
+    sample's active cells (https://arxiv.org/abs/1607.08022, section 2); where all cells are active
+    it is `torch.nn.InstanceNorm1d` to `3d`, running statistics included. A sample of one cell gets
+    the bias, where torch raises an error; samples of fewer than two cells do not count in the
+    running statistics. Arguments are torch's.
+
+    Example:
+        >>> x = SparseTensor.from_dense(torch.tensor([[[1.0, 0.0, 3.0]]]))
+        >>> SparseInstanceNorm(1)(x).feats.round(decimals=3).tolist()
+        [[-1.0], [1.0]]
+    """
+
+    def forward(self, input: SparseTensor) -> SparseTensor:  # type: ignore[override]
+        """Normalise each channel of each sample.
+
+        Args:
+            input: Features (n, c).
+
+        Returns:
+            Features (n, c) on the same grid.
+        """
+        _check_channels(self, input, self.num_features)
+        feats, sample = widened(input.feats), input.coords[:, 0]
+        if self.training or not self.track_running_stats:
+            mean, variance = _moments(feats.unsqueeze(2), sample, input.batch_size)
+            if self.training and self.running_mean is not None:
+                self._follow(mean.detach(), variance.detach(), sample)
+            out = _standardised(feats.unsqueeze(2), mean, variance, sample, self.eps).squeeze(2)
+        else:
+            mean, variance = self.running_mean, self.running_var
+            out = (feats - mean) * (variance + self.eps).rsqrt()
+        return input.with_feats(_affine(out, self.weight, self.bias).to(input.feats.dtype))
+
+    def _follow(
+        self, mean: Float[Tensor, "b c"], variance: Float[Tensor, "b c"], sample: Int[Tensor, " n"]
+    ) -> None:
+        """Move the running statistics towards the mean of those of the samples, as torch does."""
+        cells = torch.bincount(sample, minlength=len(mean)).unsqueeze(1)
+        counts = cells > 1
+        share = counts / counts.sum().clamp(min=1)
+        unbiased = variance * cells / (cells - 1).clamp(min=1)
+        # Without a sample that counts the step is zero: nothing waits for the device to say so.
+        step = counts.any() * (self.momentum or 0.0)
+        for running, now in ((self.running_mean, mean), (self.running_var, unbiased)):
+            if running is not None:
+                running += step * ((share * now).sum(0) - running)
+
+
+class SparseGroupNorm(nn.GroupNorm):
+    """Group norm: each group of channels of each sample over its active cells (Wu and He 2018).
+
+    `out = (x − mean) / sqrt(var + eps) · weight + bias` with the mean and biased variance over the
+    sample's active cells and the channels of the group (https://arxiv.org/abs/1803.08494, section
+    3.1); where all cells are active it is `torch.nn.GroupNorm`. Arguments are torch's.
+
+    Example:
+        >>> x = SparseTensor.from_dense(torch.tensor([[[1.0, 0.0, 3.0]]]))
+        >>> SparseGroupNorm(1, 1)(x).feats.round(decimals=3).tolist()
+        [[-1.0], [1.0]]
+    """
+
+    def forward(self, input: SparseTensor) -> SparseTensor:  # type: ignore[override]
+        """Normalise each group of channels of each sample.
+
+        Args:
+            input: Features (n, c).
+
+        Returns:
+            Features (n, c) on the same grid.
+        """
+        _check_channels(self, input, self.num_channels)
+        grouped, sample = (
+            widened(input.feats).unflatten(1, (self.num_groups, -1)),
+            input.coords[:, 0],
+        )
+        mean, variance = _moments(grouped, sample, input.batch_size)
+        out = _standardised(grouped, mean, variance, sample, self.eps).flatten(1)
+        return input.with_feats(_affine(out, self.weight, self.bias).to(input.feats.dtype))
 
 
 class SparseLayerNorm(nn.LayerNorm):
@@ -44,4 +181,42 @@ class SparseLayerNorm(nn.LayerNorm):
         Returns:
             Features (n, c) on the same grid.
         """
+        _check_channels(self, input, self.normalized_shape[-1])
         return input.with_feats(super().forward(input.feats))
+
+
+def _check_channels(layer: nn.Module, x: SparseTensor, channels: int) -> None:
+    if x.num_channels != channels:
+        raise InputError(f"{layer} needs feats of {channels} channels, but got {x.num_channels}")
+
+
+def _moments(
+    grouped: Float[Tensor, "n g k"], sample: Int[Tensor, " n"], batch_size: int
+) -> tuple[Float[Tensor, "b g"], Float[Tensor, "b g"]]:
+    """Return the mean and biased variance of each sample and group of channels."""
+    mean = scatter_mean(grouped.mean(2), sample, batch_size)
+    # Squares of distances, not of values: the difference of two large sums would lose digits.
+    distance = grouped - mean.index_select(0, sample).unsqueeze(2)
+    return mean, scatter_mean(distance.square().mean(2), sample, batch_size)
+
+
+def _standardised(
+    grouped: Float[Tensor, "n g k"],
+    mean: Float[Tensor, "b g"],
+    variance: Float[Tensor, "b g"],
+    sample: Int[Tensor, " n"],
+    eps: float,
+) -> Float[Tensor, "n g k"]:
+    scale = (variance + eps).rsqrt()
+    shift = -mean * scale
+    scale, shift = (part.index_select(0, sample).unsqueeze(2) for part in (scale, shift))
+    return grouped * scale + shift
+
+
+def _affine(
+    feats: Float[Tensor, "n c"],
+    weight: Float[Tensor, " c"] | None,
+    bias: Float[Tensor, " c"] | None,
+) -> Float[Tensor, "n c"]:
+    feats = feats if weight is None else feats * weight
+    return feats if bias is None else feats + bias

@@ -1,66 +1,166 @@
 """Pooling of active cells: along an axis, over a sample, and by least squares over a row."""
 
+from collections.abc import Sequence
+
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from recsparse.errors import InputError
-from recsparse.sparse.pooling import Reduce, axis_pool, check_reduce
+from recsparse.sparse.pooling import (
+    Reduce,
+    axis_pool,
+    check_reduce,
+    lines_of_cells,
+    reduce_lines,
+)
 from recsparse.sparse.ridge import ridge_pool
 from recsparse.sparse.tensor import SparseTensor
 
 
-class AxisPool(nn.Module):
-    """The sum, mean or maximum of the active cells along one axis.
+class LinePool(nn.Module):
+    """What pooling along axes has in common: which axes go away, and where the results lie.
 
     Args:
-        axis: The axis that goes away, from 0.
-        reduce: How cells are combined.
+        axis: The axis that goes away, from 0, or several; None for all, which leaves one vector a
+            sample.
+        sparse: Return the lines with active cells alone, as a sparse tensor on the other axes.
 
     Raises:
-        InputError: If `reduce` is unknown.
+        InputError: If nothing is left for a sparse tensor.
     """
 
-    def __init__(self, axis: int, reduce: Reduce = "mean") -> None:
+    def __init__(self, axis: int | Sequence[int] | None, sparse: bool) -> None:
         super().__init__()
+        if sparse and axis is None:
+            raise InputError("a sparse result needs an axis that stays, but got axis=None")
         self.axis = axis
-        check_reduce(reduce)
-        self.reduce = reduce
+        self.sparse = sparse
 
-    def forward(self, x: SparseTensor) -> Float[Tensor, "b *kept c"]:
-        """Pool along the axis.
+    def pool(
+        self, feats: Float[Tensor, "n c"], line: Int[Tensor, " n"], num_lines: int
+    ) -> Float[Tensor, "lines c"]:
+        """Pool the cells of each line.
+
+        Args:
+            feats: One row a cell.
+            line: The line of each cell.
+            num_lines: Number of lines.
+
+        Returns:
+            One row a line.
+        """
+        raise NotImplementedError
+
+    def forward(self, x: SparseTensor) -> Float[Tensor, "b *kept c"] | SparseTensor:
+        """Pool the active cells that agree in the sample and in the axes that stay.
 
         Args:
             x: Features (n, c).
 
         Returns:
-            Dense, (batch, *the other axes, c); zero where a line has no active cell.
+            Dense, (batch, *the other axes, c), zero where a line has no active cell; or the lines
+            that have one, as a sparse tensor.
+        """
+        kept = self.kept_axes(len(x.spatial_shape))
+        if self.sparse:
+            grid, line = x.grid.lines(kept)
+            return SparseTensor(grid, self.pool(x.feats, line, grid.num_cells))
+        line, num_lines = lines_of_cells(x, kept)
+        sizes = [x.spatial_shape[axis] for axis in kept]
+        return self.pool(x.feats, line, num_lines).reshape(x.batch_size, *sizes, x.num_channels)
+
+    def kept_axes(self, num_axes: int) -> tuple[int, ...]:
+        """Return the axes that stay.
+
+        Args:
+            num_axes: Number of axes of the grid.
+
+        Returns:
+            Their numbers, rising.
 
         Raises:
-            InputError: If there is no such axis.
+            InputError: If the grid lacks an axis that goes away, or a sparse result would have no
+                axis.
         """
-        num_axes = len(x.spatial_shape)
-        if not 0 <= self.axis < num_axes:
+        if self.axis is None:
+            return ()
+        gone = (self.axis,) if isinstance(self.axis, int) else tuple(self.axis)
+        if not all(0 <= axis < num_axes for axis in gone):
             raise InputError(f"axis must be from 0 to {num_axes - 1}, but got {self.axis}")
-        kept = [axis for axis in range(num_axes) if axis != self.axis]
-        sizes = [x.spatial_shape[axis] for axis in kept]
-        return axis_pool(x, kept, self.reduce).reshape(x.batch_size, *sizes, x.num_channels)
+        kept = tuple(axis for axis in range(num_axes) if axis not in gone)
+        if self.sparse and not kept:
+            raise InputError(f"a sparse result needs an axis that stays, but got axis={self.axis}")
+        return kept
+
+
+class AxisPool(LinePool):
+    """The sum, mean, maximum or p-norm of the active cells along one axis or several.
+
+    The p-norm is `(sum x^p)^(1/p)`, without absolute values, as that of `torch.nn.LPPool2d`.
+
+    Args:
+        axis: The axis that goes away, from 0, or several.
+        reduce: How cells are combined.
+        norm_type: The exponent of `lp`.
+        sparse: Return the lines with active cells alone, as a sparse tensor on the other axes: for
+            results that would not fit memory, such as users × items of a grid of three axes.
+
+    Raises:
+        InputError: If `reduce` is unknown or the exponent is not positive.
+
+    Example:
+        >>> x = SparseTensor.from_dense(torch.tensor([[[[1.0, 2.0], [0.0, 0.0]]]]))
+        >>> AxisPool(1, "sum")(x).tolist()
+        [[[3.0], [0.0]]]
+        >>> AxisPool(1, "sum", sparse=True)(x)
+        SparseTensor(Grid(1 cells, spatial_shape=(2,), batch_size=1), 1 channels)
+    """
+
+    def __init__(
+        self,
+        axis: int | Sequence[int],
+        reduce: Reduce = "mean",
+        norm_type: float = 2.0,
+        sparse: bool = False,
+    ) -> None:
+        super().__init__(axis, sparse)
+        check_reduce(reduce, norm_type)
+        self.reduce: Reduce = reduce
+        self.norm_type = norm_type
+
+    def pool(
+        self, feats: Float[Tensor, "n c"], line: Int[Tensor, " n"], num_lines: int
+    ) -> Float[Tensor, "lines c"]:
+        """Pool the cells of each line.
+
+        Args:
+            feats: One row a cell.
+            line: The line of each cell.
+            num_lines: Number of lines.
+
+        Returns:
+            One row a line; zero for one without cells.
+        """
+        return reduce_lines(feats, line, num_lines, self.reduce, self.norm_type)
 
 
 class GlobalPool(nn.Module):
-    """The sum, mean or maximum of all active cells of each sample.
+    """The sum, mean, maximum or p-norm of all active cells of each sample.
 
     Args:
-        reduce: How cells are combined.
+        reduce: How cells are combined; `lp` as in `AxisPool`.
+        norm_type: The exponent of `lp`.
 
     Raises:
-        InputError: If `reduce` is unknown.
+        InputError: If `reduce` is unknown or the exponent is not positive.
     """
 
-    def __init__(self, reduce: Reduce = "mean") -> None:
+    def __init__(self, reduce: Reduce = "mean", norm_type: float = 2.0) -> None:
         super().__init__()
-        check_reduce(reduce)
-        self.reduce = reduce
+        check_reduce(reduce, norm_type)
+        self.reduce: Reduce = reduce
+        self.norm_type = norm_type
 
     def forward(self, x: SparseTensor) -> Float[Tensor, "b c"]:
         """Pool every sample.
@@ -71,7 +171,7 @@ class GlobalPool(nn.Module):
         Returns:
             One row a sample; zero for one without active cells.
         """
-        return axis_pool(x, (), self.reduce)
+        return axis_pool(x, (), self.reduce, self.norm_type)
 
 
 class RidgePool(nn.Module):

@@ -1,0 +1,300 @@
+"""Pooling of the active cells of each window: maximum, average, sum and p-norm."""
+
+from typing import ClassVar, Literal, get_args
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from recsparse.errors import InputError
+from recsparse.sparse.kernel import Kernel, OneOrMany
+from recsparse.sparse.kernel_map import KernelMap
+from recsparse.sparse.pooling import check_norm_type
+from recsparse.sparse.tensor import SparseTensor
+from recsparse.sparse.window_pool import window_lp, window_max, window_mean, window_sum
+
+Divisor = Literal["active", "kernel"]
+
+
+class WindowPool(nn.Module):
+    """What pooling over windows has in common: the window, the output cells and the input's check.
+
+    The output cells are those whose window holds an active cell, as those of `SparseConv1d`.
+
+    Args:
+        kernel_size: One number, or one an axis.
+        stride: Distance of the windows of neighbouring outputs; None for the kernel size.
+        padding: Reach of the first window out of the grid.
+        dilation: Distance between taps.
+    """
+
+    num_axes: ClassVar[int]
+
+    def __init__(
+        self,
+        kernel_size: OneOrMany,
+        stride: OneOrMany | None = None,
+        padding: OneOrMany = 0,
+        dilation: OneOrMany = 1,
+    ) -> None:
+        super().__init__()
+        stride = kernel_size if stride is None else stride
+        self.kernel = Kernel.of(self.num_axes, kernel_size, stride, padding, dilation)
+
+    def pool(self, feats: Float[Tensor, "n c"], kernel_map: KernelMap) -> Float[Tensor, "m c"]:
+        """Pool the active cells of each window.
+
+        Args:
+            feats: Features of the input cells.
+            kernel_map: Which of them lie in the window of which output cell.
+
+        Returns:
+            Features of the output cells.
+        """
+        raise NotImplementedError
+
+    def forward(self, x: SparseTensor) -> SparseTensor:
+        """Pool onto every cell whose window holds an active cell.
+
+        Args:
+            x: Features (n, c) on a grid with as many axes as the layer.
+
+        Returns:
+            Features (m, c) on the output cells.
+        """
+        self.kernel.check_axes(x.spatial_shape)
+        out = x.grid.conv_grid(self.kernel)
+        return SparseTensor(out, self.pool(x.feats, x.grid.map_onto(out, self.kernel)))
+
+    def extra_repr(self) -> str:
+        """Return the window for `print(layer)`.
+
+        Returns:
+            Its settings.
+        """
+        kernel = self.kernel
+        return (
+            f"kernel_size={kernel.size}, stride={kernel.stride}, padding={kernel.padding}, "
+            f"dilation={kernel.dilation}"
+        )
+
+
+class _MaxPool(WindowPool):
+    def pool(self, feats: Float[Tensor, "n c"], kernel_map: KernelMap) -> Float[Tensor, "m c"]:
+        return window_max(feats, kernel_map)
+
+
+class _SumPool(WindowPool):
+    def pool(self, feats: Float[Tensor, "n c"], kernel_map: KernelMap) -> Float[Tensor, "m c"]:
+        return window_sum(feats, kernel_map)
+
+
+class _AvgPool(WindowPool):
+    def __init__(
+        self,
+        kernel_size: OneOrMany,
+        stride: OneOrMany | None = None,
+        padding: OneOrMany = 0,
+        dilation: OneOrMany = 1,
+        divisor: Divisor = "active",
+    ) -> None:
+        super().__init__(kernel_size, stride, padding, dilation)
+        if divisor not in get_args(Divisor):
+            raise InputError(f"divisor must be 'active' or 'kernel', but got {divisor!r}")
+        self.divisor = divisor
+
+    def pool(self, feats: Float[Tensor, "n c"], kernel_map: KernelMap) -> Float[Tensor, "m c"]:
+        if self.divisor == "kernel":
+            return window_sum(feats, kernel_map) / self.kernel.num_taps
+        return window_mean(feats, kernel_map)
+
+    def extra_repr(self) -> str:
+        return f"{super().extra_repr()}, divisor={self.divisor!r}"
+
+
+class _LPPool(WindowPool):
+    def __init__(
+        self,
+        norm_type: float,
+        kernel_size: OneOrMany,
+        stride: OneOrMany | None = None,
+        padding: OneOrMany = 0,
+        dilation: OneOrMany = 1,
+    ) -> None:
+        super().__init__(kernel_size, stride, padding, dilation)
+        check_norm_type(norm_type)
+        self.norm_type = norm_type
+
+    def pool(self, feats: Float[Tensor, "n c"], kernel_map: KernelMap) -> Float[Tensor, "m c"]:
+        return window_lp(feats, kernel_map, self.norm_type)
+
+    def extra_repr(self) -> str:
+        return f"norm_type={self.norm_type}, {super().extra_repr()}"
+
+
+class SparseMaxPool1d(_MaxPool):
+    """Maximum over the active cells of each window of one axis (Graham 2014, arXiv 1409.6070).
+
+    `out[o, c] = max over the active cells i in the window of o: x[i, c]`. Empty cells are never
+    seen: a window of negative values gives a negative maximum, where dense pooling would take the
+    zero beside them. Where all cells are active it equals `torch.nn.MaxPool1d`, NaN and the
+    gradient of equal values (all of it to the first) included.
+
+    Args:
+        kernel_size: One number, or one an axis.
+        stride: Distance of the windows of neighbouring outputs; None for the kernel size.
+        padding: Reach of the first window out of the grid.
+        dilation: Distance between taps.
+
+    Example:
+        >>> import torch
+        >>> x = SparseTensor.from_dense(torch.tensor([[[-1.0, 0.0, 2.0, 3.0]]]))
+        >>> SparseMaxPool1d(2)(x).feats.tolist()
+        [[-1.0], [3.0]]
+    """
+
+    num_axes = 1
+
+
+class SparseMaxPool2d(_MaxPool):
+    """Maximum over the active cells of each window of two axes, as `SparseMaxPool1d`."""
+
+    num_axes = 2
+
+
+class SparseMaxPool3d(_MaxPool):
+    """Maximum over the active cells of each window of three axes, as `SparseMaxPool1d`."""
+
+    num_axes = 3
+
+
+class SparseMaxPool4d(_MaxPool):
+    """Maximum over the active cells of each window of four axes, as `SparseMaxPool1d`."""
+
+    num_axes = 4
+
+
+class SparseAvgPool1d(_AvgPool):
+    """Average over the active cells of each window of one axis.
+
+    `out[o, c] = sum over the active cells i in the window of o: x[i, c] / divisor`. The divisor
+    `active` is the number of these cells. The divisor `kernel` is the number of taps, which counts
+    empty cells and padding as zeros: then the result equals `torch.nn.functional.avg_pool1d` of
+    the dense tensor at the output cells.
+
+    Args:
+        kernel_size: One number, or one an axis.
+        stride: Distance of the windows of neighbouring outputs; None for the kernel size.
+        padding: Reach of the first window out of the grid.
+        dilation: Distance between taps.
+        divisor: What the sum is divided by.
+
+    Example:
+        >>> import torch
+        >>> x = SparseTensor.from_dense(torch.tensor([[[4.0, 0.0, 2.0, 3.0]]]))
+        >>> SparseAvgPool1d(2)(x).feats.tolist()
+        [[4.0], [2.5]]
+        >>> SparseAvgPool1d(2, divisor="kernel")(x).feats.tolist()
+        [[2.0], [2.5]]
+    """
+
+    num_axes = 1
+
+
+class SparseAvgPool2d(_AvgPool):
+    """Average over the active cells of each window of two axes, as `SparseAvgPool1d`."""
+
+    num_axes = 2
+
+
+class SparseAvgPool3d(_AvgPool):
+    """Average over the active cells of each window of three axes, as `SparseAvgPool1d`."""
+
+    num_axes = 3
+
+
+class SparseAvgPool4d(_AvgPool):
+    """Average over the active cells of each window of four axes, as `SparseAvgPool1d`."""
+
+    num_axes = 4
+
+
+class SparseSumPool1d(_SumPool):
+    """Sum over the active cells of each window of one axis.
+
+    `out[o, c] = sum over the active cells i in the window of o: x[i, c]`, which equals the sum over
+    the window of the dense tensor.
+
+    Args:
+        kernel_size: One number, or one an axis.
+        stride: Distance of the windows of neighbouring outputs; None for the kernel size.
+        padding: Reach of the first window out of the grid.
+        dilation: Distance between taps.
+
+    Example:
+        >>> import torch
+        >>> x = SparseTensor.from_dense(torch.tensor([[[4.0, 0.0, 2.0, 3.0]]]))
+        >>> SparseSumPool1d(2)(x).feats.tolist()
+        [[4.0], [5.0]]
+    """
+
+    num_axes = 1
+
+
+class SparseSumPool2d(_SumPool):
+    """Sum over the active cells of each window of two axes, as `SparseSumPool1d`."""
+
+    num_axes = 2
+
+
+class SparseSumPool3d(_SumPool):
+    """Sum over the active cells of each window of three axes, as `SparseSumPool1d`."""
+
+    num_axes = 3
+
+
+class SparseSumPool4d(_SumPool):
+    """Sum over the active cells of each window of four axes, as `SparseSumPool1d`."""
+
+    num_axes = 4
+
+
+class SparseLPPool1d(_LPPool):
+    """p-norm over the active cells of each window of one axis, as `torch.nn.LPPool1d`.
+
+    `out[o, c] = (sum over the active cells i in the window of o: x[i, c]^p)^(1/p)`, without
+    absolute values, as torch has it: for an odd p a negative sum gives NaN. Where the sum is 0 the
+    gradient is 0.
+
+    Args:
+        norm_type: The exponent `p`, positive.
+        kernel_size: One number, or one an axis.
+        stride: Distance of the windows of neighbouring outputs; None for the kernel size.
+        padding: Reach of the first window out of the grid.
+        dilation: Distance between taps.
+
+    Example:
+        >>> import torch
+        >>> x = SparseTensor.from_dense(torch.tensor([[[3.0, 4.0, 0.0, 2.0]]]))
+        >>> SparseLPPool1d(2.0, 2)(x).feats.tolist()
+        [[5.0], [2.0]]
+    """
+
+    num_axes = 1
+
+
+class SparseLPPool2d(_LPPool):
+    """p-norm over the active cells of each window of two axes, as `SparseLPPool1d`."""
+
+    num_axes = 2
+
+
+class SparseLPPool3d(_LPPool):
+    """p-norm over the active cells of each window of three axes, as `SparseLPPool1d`."""
+
+    num_axes = 3
+
+
+class SparseLPPool4d(_LPPool):
+    """p-norm over the active cells of each window of four axes, as `SparseLPPool1d`."""
+
+    num_axes = 4
