@@ -11,8 +11,9 @@
 from typing import TYPE_CHECKING, Any
 
 from recsparse.errors import RecsparseError
+from recsparse.sparse.concatenate import cat
 from recsparse.sparse.grid import Grid
-from recsparse.sparse.tensor import SparseTensor, cat, sparse_tensor
+from recsparse.sparse.tensor import SparseTensor, sparse_tensor
 
 if TYPE_CHECKING:
     from recsparse.config_file import load_config

@@ -16,6 +16,10 @@ class InputError(RecsparseError, ValueError):
     """A value, a file's content or an argument breaks a stated rule."""
 
 
+class InputTypeError(InputError, TypeError):
+    """An argument or a tensor is of a type that cannot be used."""
+
+
 class ConfigError(InputError):
     """A configuration file or `--set` has an unknown key or a value out of range."""
 

@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.autograd import gradcheck, gradgradcheck
 
-from recsparse.sparse.tensor import cat, sparse_tensor
+from recsparse.sparse.concatenate import cat
+from recsparse.sparse.tensor import sparse_tensor
 from tests import oracles
 from tests.convolutions import KINDS, WINDOWS, kinds_of_layers, moved, moved_by
 from tests.grids import random_tensor

@@ -6,8 +6,9 @@ import pytest
 import recsparse as rs
 from recsparse.config_file import load_config
 from recsparse.errors import RecsparseError
+from recsparse.sparse.concatenate import cat
 from recsparse.sparse.grid import Grid
-from recsparse.sparse.tensor import SparseTensor, cat, sparse_tensor
+from recsparse.sparse.tensor import SparseTensor, sparse_tensor
 
 
 def test_the_public_names_are_those_of_the_defining_modules():

@@ -2,14 +2,20 @@
 
 from collections.abc import Sequence
 from math import prod
+from operator import index
+from typing import Literal
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from recsparse.errors import InputError
+from recsparse.errors import InputError, InputTypeError
+from recsparse.sparse.scatter import scatter_max, scatter_mean, scatter_sum
 
+DuplicateRule = Literal["sum", "mean", "max", "first"]
+_REDUCERS = {"sum": scatter_sum, "mean": scatter_mean, "max": scatter_max}
 _LARGEST_KEY = 2**63 - 1
+_INTEGERS = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
 
 
 def check_coords(
@@ -23,14 +29,20 @@ def check_coords(
         batch_size: Number of samples.
 
     Raises:
+        InputTypeError: If `coords` is no tensor of integers.
         InputError: If the number of columns or a coordinate is wrong, or the grid has more cells
             than 63 bits can count.
     """
     limits = [batch_size, *spatial_shape]
-    if coords.shape[1] != len(limits):
+    if not isinstance(coords, Tensor) or coords.dtype not in _INTEGERS:
+        raise InputTypeError(
+            f"coords must be a tensor of signed integers, but got {_kind(coords)}; mend it by "
+            "torch.as_tensor(coords).long()"
+        )
+    if coords.ndim != 2 or coords.shape[1] != len(limits):
         raise InputError(
-            f"coords must have {len(limits)} columns (the sample, then {len(limits) - 1} axes), "
-            f"but got {coords.shape[1]}"
+            f"coords must have one row a cell and {len(limits)} columns (the sample, then "
+            f"{len(limits) - 1} axes), but got shape {tuple(coords.shape)}"
         )
     check_sizes(spatial_shape, batch_size)
     upper = torch.tensor(limits, device=coords.device)
@@ -39,7 +51,8 @@ def check_coords(
         first = int(wrong.nonzero()[0])
         raise InputError(
             f"coords must be non-negative and below {limits}, but {int(wrong.sum())} of "
-            f"{len(coords)} rows are not; the first is coords[{first}] = {coords[first].tolist()}"
+            f"{len(coords)} rows are not; the first is coords[{first}] = {coords[first].tolist()}; "
+            "leave them out, or enlarge spatial_shape or batch_size"
         )
 
 
@@ -54,11 +67,92 @@ def check_sizes(spatial_shape: Sequence[int], batch_size: int) -> None:
         InputError: If a size is negative, or the grid has more cells than 63 bits can count.
     """
     sizes = [batch_size, *spatial_shape]
-    if min(sizes) < 0 or prod(sizes) > _LARGEST_KEY:
+    if min(sizes) < 0:
         raise InputError(
-            f"the sizes {sizes} must not be negative and their product must fit 63 bits; "
-            "split the longest axis"
+            "spatial_shape and batch_size must not be negative, but got "
+            f"{tuple(spatial_shape)} and {batch_size}"
         )
+    if prod(sizes) > _LARGEST_KEY:
+        raise InputError(
+            f"the product of batch_size {batch_size} and spatial_shape {tuple(spatial_shape)} must "
+            f"fit 63 bits, but takes {prod(sizes).bit_length()}; split {_too_long(sizes)} into "
+            "ranges and make a tensor of each, or count in coarser steps"
+        )
+
+
+def _too_long(sizes: Sequence[int]) -> str:
+    """Name the fewest of the longest axes without which the cells could be counted."""
+    kept, names = list(sizes), []
+    for place in sorted(range(len(sizes)), key=lambda place: -sizes[place]):
+        if prod(kept) <= _LARGEST_KEY:
+            break
+        kept[place] = 1
+        names.append(f"axis {place - 1}" if place else "the batch")
+    return " and ".join(names)
+
+
+def check_feats(feats: Float[Tensor, "n c"], coords: Int[Tensor, "n d_1"]) -> None:
+    """Raise an error unless there is one row of features a cell, on the device of the cells.
+
+    Args:
+        feats: The channels of each cell; NaN is allowed.
+        coords: One row a cell.
+
+    Raises:
+        InputTypeError: If `feats` is no tensor of a floating type.
+        InputError: If it has not two dimensions, another length or another device.
+    """
+    if not isinstance(feats, Tensor) or not feats.is_floating_point():
+        raise InputTypeError(
+            f"feats must be a tensor of a floating type, but got {_kind(feats)}; mend it by "
+            "torch.as_tensor(feats).float()"
+        )
+    if feats.ndim != 2:
+        raise InputError(
+            "feats must have one row a cell and one column a channel, but got shape "
+            f"{tuple(feats.shape)}; mend a single channel by feats.reshape(-1, 1)"
+        )
+    if len(feats) != len(coords):
+        longer = "coords" if len(coords) > len(feats) else "feats"
+        raise InputError(
+            f"feats must have one row a cell, but got {len(feats)} rows for {len(coords)} cells; "
+            f"the first row left over is {longer}[{min(len(feats), len(coords))}]"
+        )
+    if feats.device != coords.device:
+        raise InputError(
+            f"feats and coords must be on one device, but got {feats.device} and {coords.device}; "
+            "move one by .to(device)"
+        )
+
+
+def whole_sizes(spatial_shape: Sequence[int], batch_size: int) -> tuple[tuple[int, ...], int]:
+    """Return sizes as Python's integers; numpy's would overflow unseen where they are multiplied.
+
+    Args:
+        spatial_shape: Size of each axis, any kind of integers.
+        batch_size: Number of samples.
+
+    Returns:
+        The shape and the batch size.
+
+    Raises:
+        InputTypeError: If one of them is no integer.
+        InputError: If there is no axis.
+    """
+    try:
+        shape, samples = tuple(map(index, spatial_shape)), index(batch_size)
+    except TypeError as error:
+        raise InputTypeError(
+            "spatial_shape must hold one integer an axis and batch_size must be an integer, but "
+            f"got {spatial_shape!r} and {batch_size!r}"
+        ) from error
+    if not shape:
+        raise InputError("spatial_shape must have at least one axis, but got ()")
+    return shape, samples
+
+
+def _kind(value: object) -> str:
+    return str(value.dtype) if isinstance(value, Tensor) else type(value).__name__
 
 
 def ravel_coords(coords: Int[Tensor, "n d_1"], spatial_shape: Sequence[int]) -> Int[Tensor, " n"]:
@@ -118,30 +212,64 @@ def find_keys(sorted_keys: Int[Tensor, " n"], queries: Int[Tensor, " m"]) -> Int
     return torch.where(sorted_keys[position] == queries, position, -1)
 
 
+def sort_cells(
+    coords: Int[Tensor, "n d_1"], spatial_shape: Sequence[int]
+) -> tuple[Int[Tensor, " n"], Bool[Tensor, " n"]]:
+    """Return the rows in the order of their cells' keys, and where in it a new cell begins.
+
+    Args:
+        coords: One row a cell, repetitions allowed.
+        spatial_shape: Size of each axis.
+
+    Returns:
+        Row numbers, those of one cell rising; False where the cell is that of the row before.
+
+    Example:
+        >>> [part.tolist() for part in sort_cells(torch.tensor([[0, 1], [0, 0], [0, 1]]), (2,))]
+        [[1, 0, 2], [True, True, False]]
+    """
+    keys, order = ravel_coords(coords, spatial_shape).sort(stable=True)
+    return order, keys.diff(prepend=keys.new_full((1,), -1)) != 0
+
+
 def coalesce(
-    coords: Int[Tensor, "n d_1"], feats: Float[Tensor, "n c"], spatial_shape: Sequence[int]
+    coords: Int[Tensor, "n d_1"],
+    feats: Float[Tensor, "n c"],
+    spatial_shape: Sequence[int],
+    reduce: DuplicateRule = "sum",
 ) -> tuple[Int[Tensor, "m d_1"], Float[Tensor, "m c"]]:
-    """Sort cells and add up the features of cells that occur more than once.
+    """Sort cells and make one of those that occur more than once.
 
     Args:
         coords: One row a cell, repetitions allowed.
         feats: The features of each row.
         spatial_shape: Size of each axis.
+        reduce: What a repeated cell gets, channel by channel: the `sum`, `mean` or `max` of its
+            rows, or the row that comes `first`. NaN makes the first three NaN.
 
     Returns:
-        Each cell once, in the order of its key, and its summed features.
+        Each cell once, in the order of its key, and its features.
 
     Raises:
-        InputError: If a coordinate is negative or not below the size of its axis.
+        InputError: If a coordinate is negative or not below the size of its axis, or `reduce` is
+            unknown.
 
     Example:
         >>> coords, feats = torch.tensor([[0, 1], [0, 0], [0, 1]]), torch.ones(3, 1)
         >>> [part.tolist() for part in coalesce(coords, feats, (2,))]
         [[[0, 0], [0, 1]], [[1.0], [2.0]]]
     """
-    # A coordinate past its axis would have the key of another cell and be added to that one.
+    if reduce not in (*_REDUCERS, "first"):
+        known = ", ".join([*_REDUCERS, "first"])
+        raise InputError(f"reduce must be one of {known}, but got {reduce!r}")
+    # A coordinate past its axis would have the key of another cell and be merged with that one.
     num_samples = int(coords[:, 0].max().clamp(min=0)) + 1 if len(coords) else 0
     check_coords(coords, spatial_shape, num_samples)
-    keys, cell = ravel_coords(coords, spatial_shape).unique(return_inverse=True)
-    summed = feats.new_zeros(len(keys), feats.shape[1]).index_add(0, cell, feats)
-    return unravel_coords(keys, spatial_shape), summed
+    check_feats(feats, coords)
+    order, starts = sort_cells(coords, spatial_shape)
+    firsts = order[starts]
+    cells = coords.index_select(0, firsts).long()
+    if reduce == "first" or len(firsts) == len(order):
+        return cells, feats.index_select(0, firsts)
+    cell = starts.cumsum(0) - 1
+    return cells, _REDUCERS[reduce](feats.index_select(0, order), cell, len(cells))

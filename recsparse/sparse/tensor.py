@@ -2,57 +2,46 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Literal
 
 import torch
 from jaxtyping import Bool, Float, Int
-from scipy.sparse import coo_matrix, csr_matrix
 from torch import Tensor
 
-from recsparse.errors import InputError
-from recsparse.sparse.coords import check_coords, ravel_coords
+from recsparse.errors import InputError, InputTypeError
+from recsparse.sparse.conversions import Convertible
+from recsparse.sparse.coords import (
+    DuplicateRule,
+    check_coords,
+    check_feats,
+    coalesce,
+    sort_cells,
+    whole_sizes,
+)
 from recsparse.sparse.grid import Grid
-from recsparse.sparse.tensorflow import from_tf_sparse, to_tf_sparse
+from recsparse.sparse.sets import check_same_space, intersection, rows_of, union
+from recsparse.sparse.slicing import Key, sampled, sliced, slices_of
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class SparseTensor:
+class SparseTensor(Convertible):
     """Features on the active cells of a grid; every other cell is zero.
+
+    `x + y` and `x - y` are on the union of both grids, `x * y` on their intersection, as sums and
+    products of the dense tensors; on one grid they stay there. `x * 2` scales. `x[...]` takes
+    slices of (batch, channels, *spatial_shape) with the meaning they have on the dense tensor.
 
     Attributes:
         grid: The cells.
-        feats: One row of channels a cell; another number of rows raises `InputError`.
+        feats: One row of channels a cell, of a floating type, on the device of the grid; anything
+            else raises `InputError`.
+
+    Example:
+        >>> x = SparseTensor.from_dense(torch.tensor([[[1.0, 0.0, 2.0]]]))
+        >>> y = SparseTensor.from_dense(torch.tensor([[[0.0, 0.0, 3.0]]]))
+        >>> (x + y).to_dense().tolist(), (x * y).coords.tolist(), x[..., 1:].coords.tolist()
+        ([[[1.0, 0.0, 5.0]]], [[0, 2]], [[0, 1]])
     """
-
-    grid: Grid
-    feats: Float[Tensor, "n c"]
-
-    def __post_init__(self) -> None:
-        if len(self.feats) != self.grid.num_cells:
-            raise InputError(
-                f"feats must have one row a cell, but got {len(self.feats)} rows for "
-                f"{self.grid.num_cells} cells"
-            )
-
-    @property
-    def coords(self) -> Int[Tensor, "n d_1"]:
-        """One row a cell: the sample, then one coordinate an axis."""
-        return self.grid.coords
-
-    @property
-    def spatial_shape(self) -> tuple[int, ...]:
-        """Size of each axis."""
-        return self.grid.spatial_shape
-
-    @property
-    def batch_size(self) -> int:
-        """Number of samples."""
-        return self.grid.batch_size
-
-    @property
-    def num_channels(self) -> int:
-        """Number of channels."""
-        return self.feats.shape[1]
 
     def with_feats(self, feats: Float[Tensor, "n c"]) -> "SparseTensor":
         """Return other features on the same grid.
@@ -64,17 +53,6 @@ class SparseTensor:
             A tensor that shares the grid and its kernel maps.
         """
         return SparseTensor(self.grid, feats)
-
-    def select(self, mask: Bool[Tensor, " n"]) -> "SparseTensor":
-        """Return some of the cells with their features.
-
-        Args:
-            mask: True for the cells to keep.
-
-        Returns:
-            A tensor on a smaller grid of the same shape.
-        """
-        return SparseTensor(self.grid.select(mask), self.feats[mask])
 
     def to(self, device_or_dtype: torch.device | torch.dtype | str) -> "SparseTensor":
         """Return the tensor on a device, or with features of a type.
@@ -88,137 +66,132 @@ class SparseTensor:
         feats = self.feats.to(device_or_dtype)
         return SparseTensor(self.grid.to(feats.device), feats)
 
-    def to_dense(self) -> Tensor:
-        """Return the dense tensor.
-
-        Returns:
-            Shape (batch, channels, *spatial_shape).
-        """
-        dense = self.feats.new_zeros(self.batch_size, *self.spatial_shape, self.num_channels)
-        return dense.index_put(tuple(self.coords.T), self.feats).movedim(-1, 1)
-
-    @classmethod
-    def from_dense(cls, dense: Tensor) -> "SparseTensor":
-        """Return the cells of a dense tensor that have any non-zero channel.
+    def select(self, mask: Bool[Tensor, " n"]) -> "SparseTensor":
+        """Return some of the cells with their features.
 
         Args:
-            dense: Shape (batch, channels, *spatial_shape); integers become torch's default float.
+            mask: True for the cells to keep.
 
         Returns:
-            The sparse tensor.
+            A tensor on a smaller grid of the same shape.
 
         Raises:
-            InputError: If it has no spatial axis.
+            InputTypeError: If the mask is not of type bool.
+            InputError: If it has not one entry a cell.
         """
-        if dense.ndim < 3:
-            raise InputError(
-                f"from_dense needs (batch, channels, *spatial_shape), but got {tuple(dense.shape)}"
+        if mask.dtype != torch.bool:
+            raise InputTypeError(
+                f"mask must be of type bool, but got {mask.dtype}; mend it by a comparison"
             )
-        last = dense.movedim(1, -1)
-        coords = (last != 0).any(dim=-1).nonzero()
-        grid = Grid(coords, tuple(dense.shape[2:]), dense.shape[0])
-        return cls(grid, _as_float(last[tuple(coords.T)]))
-
-    def to_torch(self) -> Tensor:
-        """Return a hybrid `torch.sparse_coo` tensor.
-
-        Returns:
-            Shape (batch, *spatial_shape, channels), the channels dense, coalesced.
-        """
-        shape = (self.batch_size, *self.spatial_shape, self.num_channels)
-        return torch.sparse_coo_tensor(
-            self.coords.T, self.feats, shape, is_coalesced=True, check_invariants=False
-        )
-
-    @classmethod
-    def from_torch(cls, coo: Tensor) -> "SparseTensor":
-        """Read a hybrid `torch.sparse_coo` tensor; cells that occur twice are summed.
-
-        Args:
-            coo: Shape (batch, *spatial_shape, channels) with one dense dimension; integers become
-                torch's default float.
-
-        Returns:
-            The sparse tensor.
-
-        Raises:
-            InputError: If it is not sparse_coo with exactly one dense dimension, or has no axis.
-        """
-        if coo.layout != torch.sparse_coo or coo.dense_dim() != 1 or coo.sparse_dim() < 2:
+        if mask.shape != self.feats.shape[:1]:
             raise InputError(
-                "from_torch needs a sparse_coo tensor (batch, *spatial_shape, channels) with one "
-                f"dense dimension, the channels, but got {coo.layout} of shape {tuple(coo.shape)}; "
-                "mend it by x.to_dense().to_sparse(x.ndim - 1)"
+                f"mask must have one entry a cell, shape ({self.grid.num_cells},), but got "
+                f"{tuple(mask.shape)}"
             )
-        coo = coo.coalesce()
-        grid = Grid(coo.indices().T.contiguous(), tuple(coo.shape[1:-1]), coo.shape[0])
-        return cls(grid, _as_float(coo.values()))
+        return SparseTensor(self.grid.select(mask), self.feats[mask])
 
-    def to_scipy(self) -> csr_matrix:
-        """Return a SciPy matrix of one sample, two axes and one channel.
+    def prune(self, threshold: float = 0.0) -> "SparseTensor":
+        """Return the cells of which any channel is farther from zero than a threshold, or is NaN.
+
+        Args:
+            threshold: Not negative.
 
         Returns:
-            A CSR matrix of shape `spatial_shape`.
+            A tensor on a smaller grid of the same shape.
 
         Raises:
-            InputError: If there are more samples, axes or channels.
+            InputError: If the threshold is negative or NaN.
         """
-        if (self.batch_size, len(self.spatial_shape), self.num_channels) != (1, 2, 1):
+        if not threshold >= 0:
+            raise InputError(f"threshold must not be negative, but got {threshold}")
+        return self.select(~(self.feats.abs() <= threshold).all(dim=1))
+
+    def samples(self, index: Int[Tensor, " b"]) -> "SparseTensor":
+        """Return some samples of the batch, in the order given.
+
+        Args:
+            index: The samples, repetitions allowed.
+
+        Returns:
+            A tensor of as many samples.
+
+        Raises:
+            InputError: If there is no such sample.
+        """
+        grid, rows = sampled(self.grid, index)
+        return SparseTensor(grid, self.feats.index_select(0, rows))
+
+    def at(self, coords: Int[Tensor, "m d_1"]) -> Float[Tensor, "m c"]:
+        """Look up the features of given cells.
+
+        Args:
+            coords: One row a cell, in any order, repetitions allowed.
+
+        Returns:
+            One row for each, zero where the cell is not active.
+
+        Raises:
+            InputError: If a cell is outside the grid's shape.
+        """
+        rows = rows_of(self.grid, coords)
+        # Inactive cells read a row of zeros at the end: no product with 0, which would keep NaN.
+        padded = torch.cat([self.feats, self.feats.new_zeros(1, self.num_channels)])
+        return padded.index_select(0, torch.where(rows < 0, self.grid.num_cells, rows))
+
+    def onto(self, grid: Grid) -> "SparseTensor":
+        """Return the tensor on the cells of another grid.
+
+        Args:
+            grid: Of the same shape and batch size.
+
+        Returns:
+            A tensor on that grid, zero at the cells that were not active; itself if it is there.
+
+        Raises:
+            InputError: If the shape, batch size or device differs.
+        """
+        check_same_space(self.grid, grid)
+        return self if grid is self.grid else SparseTensor(grid, self.at(grid.coords))
+
+    def __getitem__(self, key: Key) -> "SparseTensor":
+        samples, channels, *axes = slices_of(key, 2 + len(self.spatial_shape))
+        grid, rows = sliced(self.grid, [samples, *axes])
+        feats = self.feats if rows is None else self.feats.index_select(0, rows)
+        return SparseTensor(grid, feats[:, channels])
+
+    def __add__(self, other: "SparseTensor") -> "SparseTensor":
+        grid = union(self.grid, self._operand(other, "+").grid)
+        return SparseTensor(grid, self.onto(grid).feats + other.onto(grid).feats)
+
+    def __sub__(self, other: "SparseTensor") -> "SparseTensor":
+        grid = union(self.grid, self._operand(other, "-").grid)
+        return SparseTensor(grid, self.onto(grid).feats - other.onto(grid).feats)
+
+    def __mul__(self, other: "SparseTensor | float | Tensor") -> "SparseTensor":
+        if isinstance(other, int | float) or (isinstance(other, Tensor) and other.ndim == 0):
+            return self.with_feats(self.feats * other)
+        factor = self._operand(other, "*")
+        grid = intersection(self.grid, factor.grid)
+        return SparseTensor(grid, self.onto(grid).feats * factor.onto(grid).feats)
+
+    def __rmul__(self, number: float | Tensor) -> "SparseTensor":
+        return self * number
+
+    def __neg__(self) -> "SparseTensor":
+        return self.with_feats(-self.feats)
+
+    def _operand(self, other: object, sign: str) -> "SparseTensor":
+        if not isinstance(other, SparseTensor):
+            raise InputTypeError(
+                f"x {sign} y needs two sparse tensors, but got {type(other).__name__}; to change "
+                "the active cells alone, use x.with_feats"
+            )
+        if other.num_channels != self.num_channels:
             raise InputError(
-                "to_scipy needs one sample, two axes and one channel, but got "
-                f"{self.batch_size}, {len(self.spatial_shape)} and {self.num_channels}"
+                f"x {sign} y needs as many channels on both sides, but got {self.num_channels} and "
+                f"{other.num_channels}"
             )
-        _, row, column = self.coords.T.cpu().numpy()
-        values = self.feats[:, 0].detach().cpu().numpy()
-        return coo_matrix((values, (row, column)), shape=self.spatial_shape).tocsr()
-
-    @classmethod
-    def from_scipy(cls, matrix: Any) -> "SparseTensor":
-        """Read a SciPy matrix as one sample with one channel; explicit zeros stay active cells.
-
-        Args:
-            matrix: Any two-dimensional SciPy sparse matrix; duplicates are summed, integers become
-                torch's default float.
-
-        Returns:
-            The sparse tensor.
-        """
-        csr = csr_matrix(matrix, copy=True)
-        csr.sum_duplicates()
-        coo = csr.tocoo(copy=False)
-        coords = torch.zeros(coo.nnz, 3, dtype=torch.int64)
-        coords[:, 1] = torch.from_numpy(coo.row)
-        coords[:, 2] = torch.from_numpy(coo.col)
-        values = _as_float(torch.from_numpy(coo.data))
-        return cls(Grid(coords, tuple(csr.shape), 1), values.unsqueeze(1))
-
-    def to_tensorflow(self) -> Any:
-        """Return a `tf.sparse.SparseTensor` that stores every channel of every active cell.
-
-        Returns:
-            Shape (batch, *spatial_shape, channels), in row-major order.
-
-        Raises:
-            MissingPackageError: If tensorflow is not installed.
-        """
-        shape = (self.batch_size, *self.spatial_shape, self.num_channels)
-        return to_tf_sparse(self.coords, self.feats, shape)
-
-    @classmethod
-    def from_tensorflow(cls, sparse: Any) -> "SparseTensor":
-        """Read a `tf.sparse.SparseTensor`; a cell is active where any of its channels is stored.
-
-        Args:
-            sparse: Shape (batch, *spatial_shape, channels); integers become torch's default float.
-
-        Returns:
-            The sparse tensor.
-
-        Raises:
-            InputError: If it has fewer than three dimensions.
-        """
-        coords, feats, shape = from_tf_sparse(sparse)
-        return cls(Grid(coords, shape[1:-1], shape[0]), _as_float(feats))
+        return other
 
     def __repr__(self) -> str:
         return f"SparseTensor({self.grid!r}, {self.num_channels} channels)"
@@ -229,70 +202,50 @@ def sparse_tensor(
     feats: Float[Tensor, "n c"],
     spatial_shape: Sequence[int],
     batch_size: int,
+    on_duplicates: DuplicateRule | Literal["error"] = "error",
 ) -> SparseTensor:
     """Make a sparse tensor of cells in any order.
 
     Args:
-        coords: One row a cell: the sample, then one coordinate an axis.
-        feats: The channels of each cell.
-        spatial_shape: Size of each axis.
+        coords: One row a cell: the sample, then one coordinate an axis; of any integer type.
+        feats: The channels of each cell; NaN is allowed.
+        spatial_shape: Size of each axis; the sizes and the batch size multiply to less than 2^63.
         batch_size: Number of samples.
+        on_duplicates: `error` refuses a cell that occurs twice; else it gets, channel by channel,
+            the `sum`, `mean` or `max` of its rows, or the row that comes `first`.
 
     Returns:
         The tensor; its cells are sorted by sample and coordinate.
 
     Raises:
-        InputError: If a coordinate is outside the grid or a cell occurs twice.
+        InputTypeError: If `coords` is not of an integer type, or `feats` not of a floating type.
+        InputError: If a size, a length or a device does not fit, a coordinate is outside the grid,
+            or a cell occurs twice.
 
     Example:
         >>> coords = torch.tensor([[0, 2, 1], [0, 0, 0]])
         >>> sparse_tensor(coords, torch.ones(2, 1), (3, 3), 1).coords.tolist()
         [[0, 0, 0], [0, 2, 1]]
     """
-    check_coords(coords, spatial_shape, batch_size)
-    if len(coords) != len(feats):
-        raise InputError(
-            f"coords and feats must agree, but got {len(coords)} and {len(feats)} rows"
-        )
-    keys, order = ravel_coords(coords, spatial_shape).sort(stable=True)
-    twice = (keys[1:] == keys[:-1]).nonzero().flatten()
-    if len(twice):
-        first, second = order[twice[0]], order[twice[0] + 1]
-        raise InputError(
-            f"each cell must occur once, but {len(twice)} rows repeat one; the first are "
-            f"coords[{int(first)}] and coords[{int(second)}] = {coords[first].tolist()}; sum them "
-            "with recsparse.sparse.coords.coalesce"
-        )
-    return SparseTensor(Grid(coords[order].long(), tuple(spatial_shape), batch_size), feats[order])
+    shape, batch_size = whole_sizes(spatial_shape, batch_size)
+    check_coords(coords, shape, batch_size)
+    check_feats(feats, coords)
+    if on_duplicates == "error":
+        order, starts = sort_cells(coords, shape)
+        _refuse_repeats(coords, order, starts)
+        cells, rows = coords[order].long(), feats[order]
+    else:
+        cells, rows = coalesce(coords, feats, shape, on_duplicates)
+    return SparseTensor(Grid(cells, shape, batch_size), rows)
 
 
-def cat(tensors: Sequence[SparseTensor]) -> SparseTensor:
-    """Concatenate batches.
-
-    Args:
-        tensors: At least one tensor, all of one spatial shape and number of channels.
-
-    Returns:
-        A tensor whose samples are those of the first, then of the second, and so on.
-
-    Raises:
-        InputError: If there is no tensor, or the spatial shapes or channels differ.
-    """
-    kinds = {(x.spatial_shape, x.num_channels) for x in tensors}
-    if len(kinds) != 1:
-        raise InputError(
-            "cat needs tensors of one spatial shape and number of channels, but got "
-            f"{sorted(kinds) or 'no tensor'}"
-        )
-    coords, first_sample = [], 0
-    for x in tensors:
-        moved = x.coords.clone()
-        moved[:, 0] += first_sample
-        coords.append(moved)
-        first_sample += x.batch_size
-    grid = Grid(torch.cat(coords), tensors[0].spatial_shape, first_sample)
-    return SparseTensor(grid, torch.cat([x.feats for x in tensors]))
-
-
-def _as_float(values: Tensor) -> Tensor:
-    return values if values.is_floating_point() else values.to(torch.get_default_dtype())
+def _refuse_repeats(coords: Tensor, order: Tensor, starts: Tensor) -> None:
+    if starts.all():
+        return
+    repeats = (~starts).nonzero().flatten()
+    first, second = int(order[repeats[0] - 1]), int(order[repeats[0]])
+    raise InputError(
+        f"each cell must occur once, but {len(repeats)} rows repeat one; the first are "
+        f"coords[{first}] and coords[{second}] = {coords[first].tolist()}; say what they become "
+        "by on_duplicates='sum', 'mean', 'max' or 'first'"
+    )

@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from recsparse.errors import InputError
 from recsparse.layers.axis import AxisConv2d
-from recsparse.sparse.tensor import cat, sparse_tensor
+from recsparse.sparse.concatenate import cat
+from recsparse.sparse.tensor import sparse_tensor
 from tests.grids import random_tensor, sparse_tensors
 
 some_axes = st.lists(st.sampled_from(["row", "column", "all"]), unique=True).map(tuple)

@@ -1,0 +1,190 @@
+"""Features on cells, to and from dense tensors and those of torch, SciPy and TensorFlow."""
+
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import torch
+from jaxtyping import Float, Int
+from scipy.sparse import coo_matrix, csr_matrix
+from torch import Tensor
+
+from recsparse.errors import InputError
+from recsparse.sparse.coords import check_feats
+from recsparse.sparse.grid import Grid
+from recsparse.sparse.tensorflow import from_tf_sparse, to_tf_sparse
+
+# Not `Self`, which beartype cannot check in a method by itself.
+Cells = TypeVar("Cells", bound="Convertible")
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Convertible:
+    """Features on the active cells of a grid, in any of the field's formats; see `SparseTensor`.
+
+    Attributes:
+        grid: The cells.
+        feats: One row of channels a cell, of a floating type, on the device of the grid; anything
+            else raises `InputError`.
+    """
+
+    grid: Grid
+    feats: Float[Tensor, "n c"]
+
+    def __post_init__(self) -> None:
+        check_feats(self.feats, self.grid.coords)
+
+    @property
+    def coords(self) -> Int[Tensor, "n d_1"]:
+        """One row a cell: the sample, then one coordinate an axis."""
+        return self.grid.coords
+
+    @property
+    def spatial_shape(self) -> tuple[int, ...]:
+        """Size of each axis."""
+        return self.grid.spatial_shape
+
+    @property
+    def batch_size(self) -> int:
+        """Number of samples."""
+        return self.grid.batch_size
+
+    @property
+    def num_channels(self) -> int:
+        """Number of channels."""
+        return self.feats.shape[1]
+
+    def to_dense(self) -> Tensor:
+        """Return the dense tensor.
+
+        Returns:
+            Shape (batch, channels, *spatial_shape).
+        """
+        dense = self.feats.new_zeros(self.batch_size, *self.spatial_shape, self.num_channels)
+        return dense.index_put(tuple(self.coords.T), self.feats).movedim(-1, 1)
+
+    @classmethod
+    def from_dense(cls: type[Cells], dense: Tensor) -> Cells:
+        """Return the cells of a dense tensor that have any non-zero channel.
+
+        Args:
+            dense: Shape (batch, channels, *spatial_shape); integers become torch's default float.
+
+        Returns:
+            The sparse tensor.
+
+        Raises:
+            InputError: If it has no spatial axis.
+        """
+        if dense.ndim < 3:
+            raise InputError(
+                f"from_dense needs (batch, channels, *spatial_shape), but got {tuple(dense.shape)}"
+            )
+        last = dense.movedim(1, -1)
+        coords = (last != 0).any(dim=-1).nonzero()
+        grid = Grid(coords, tuple(dense.shape[2:]), dense.shape[0])
+        return cls(grid, _as_float(last[tuple(coords.T)]))
+
+    def to_torch(self) -> Tensor:
+        """Return a hybrid `torch.sparse_coo` tensor.
+
+        Returns:
+            Shape (batch, *spatial_shape, channels), the channels dense, coalesced.
+        """
+        shape = (self.batch_size, *self.spatial_shape, self.num_channels)
+        return torch.sparse_coo_tensor(
+            self.coords.T, self.feats, shape, is_coalesced=True, check_invariants=False
+        )
+
+    @classmethod
+    def from_torch(cls: type[Cells], coo: Tensor) -> Cells:
+        """Read a hybrid `torch.sparse_coo` tensor; cells that occur twice are summed.
+
+        Args:
+            coo: Shape (batch, *spatial_shape, channels) with one dense dimension; integers become
+                torch's default float.
+
+        Returns:
+            The sparse tensor.
+
+        Raises:
+            InputError: If it is not sparse_coo with exactly one dense dimension, or has no axis.
+        """
+        if coo.layout != torch.sparse_coo or coo.dense_dim() != 1 or coo.sparse_dim() < 2:
+            raise InputError(
+                "from_torch needs a sparse_coo tensor (batch, *spatial_shape, channels) with one "
+                f"dense dimension, the channels, but got {coo.layout} of shape {tuple(coo.shape)}; "
+                "mend it by x.to_dense().to_sparse(x.ndim - 1)"
+            )
+        coo = coo.coalesce()
+        grid = Grid(coo.indices().T.contiguous(), tuple(coo.shape[1:-1]), coo.shape[0])
+        return cls(grid, _as_float(coo.values()))
+
+    def to_scipy(self) -> csr_matrix:
+        """Return a SciPy matrix of one sample, two axes and one channel.
+
+        Returns:
+            A CSR matrix of shape `spatial_shape`.
+
+        Raises:
+            InputError: If there are more samples, axes or channels.
+        """
+        if (self.batch_size, len(self.spatial_shape), self.num_channels) != (1, 2, 1):
+            raise InputError(
+                "to_scipy needs one sample, two axes and one channel, but got "
+                f"{self.batch_size}, {len(self.spatial_shape)} and {self.num_channels}"
+            )
+        _, row, column = self.coords.T.cpu().numpy()
+        values = self.feats[:, 0].detach().cpu().numpy()
+        return coo_matrix((values, (row, column)), shape=self.spatial_shape).tocsr()
+
+    @classmethod
+    def from_scipy(cls: type[Cells], matrix: Any) -> Cells:
+        """Read a SciPy matrix as one sample with one channel; explicit zeros stay active cells.
+
+        Args:
+            matrix: Any two-dimensional SciPy sparse matrix; duplicates are summed, integers become
+                torch's default float.
+
+        Returns:
+            The sparse tensor.
+        """
+        csr = csr_matrix(matrix, copy=True)
+        csr.sum_duplicates()
+        coo = csr.tocoo(copy=False)
+        coords = torch.zeros(coo.nnz, 3, dtype=torch.int64)
+        coords[:, 1] = torch.from_numpy(coo.row)
+        coords[:, 2] = torch.from_numpy(coo.col)
+        values = _as_float(torch.from_numpy(coo.data))
+        return cls(Grid(coords, tuple(csr.shape), 1), values.unsqueeze(1))
+
+    def to_tensorflow(self) -> Any:
+        """Return a `tf.sparse.SparseTensor` that stores every channel of every active cell.
+
+        Returns:
+            Shape (batch, *spatial_shape, channels), in row-major order.
+
+        Raises:
+            MissingPackageError: If tensorflow is not installed.
+        """
+        shape = (self.batch_size, *self.spatial_shape, self.num_channels)
+        return to_tf_sparse(self.coords, self.feats, shape)
+
+    @classmethod
+    def from_tensorflow(cls: type[Cells], sparse: Any) -> Cells:
+        """Read a `tf.sparse.SparseTensor`; a cell is active where any of its channels is stored.
+
+        Args:
+            sparse: Shape (batch, *spatial_shape, channels); integers become torch's default float.
+
+        Returns:
+            The sparse tensor.
+
+        Raises:
+            InputError: If it has fewer than three dimensions.
+        """
+        coords, feats, shape = from_tf_sparse(sparse)
+        return cls(Grid(coords, shape[1:-1], shape[0]), _as_float(feats))
+
+
+def _as_float(values: Tensor) -> Tensor:
+    return values if values.is_floating_point() else values.to(torch.get_default_dtype())
