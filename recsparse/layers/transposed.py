@@ -53,6 +53,14 @@ class _SparseConvTranspose(_Transposed):
         kernel = Kernel.of(self.num_axes, kernel_size, stride, padding, dilation)
         super().__init__(in_channels, out_channels, kernel, groups, bias)
         self.output_padding = one_an_axis("output_padding", output_padding, self.num_axes)
+        limits = [max(pair) for pair in zip(kernel.stride, kernel.dilation, strict=True)]
+        if any(
+            not 0 <= more < limit for more, limit in zip(self.output_padding, limits, strict=True)
+        ):
+            raise InputError(
+                "output_padding must be at least 0 and below the stride or the dilation on each "
+                f"axis, but got {self.output_padding} for {kernel}"
+            )
 
     def forward(self, x: SparseTensor) -> SparseTensor:
         """Spread every active cell over its window.

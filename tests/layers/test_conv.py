@@ -5,7 +5,12 @@ from hypothesis import strategies as st
 from torch import nn
 
 from recsparse.errors import InputError
-from recsparse.layers.conv import SubmanifoldConv1d, SubmanifoldConv2d, SubmanifoldConv3d
+from recsparse.layers.conv import (
+    SubmanifoldConv1d,
+    SubmanifoldConv2d,
+    SubmanifoldConv3d,
+    SubmanifoldConv4d,
+)
 from tests.grids import random_tensor, sparse_tensors
 
 LAYERS = {1: SubmanifoldConv1d, 2: SubmanifoldConv2d, 3: SubmanifoldConv3d}
@@ -76,6 +81,12 @@ def test_one_number_serves_every_axis():
     assert layer.weight.shape == (1, 1, 3, 3, 3)
 
 
+def test_four_axes_have_a_layer_of_their_own():
+    layer = SubmanifoldConv4d(2, 3, 3).double()
+    assert layer.weight.shape == (3, 2, 3, 3, 3, 3)
+    assert layer(random_tensor((2, 3, 2, 3), channels=2)).num_channels == 3
+
+
 def test_layers_of_one_kernel_share_the_kernel_map_of_the_grid():
     x = random_tensor((4, 4), dtype=torch.float32)
     first, second = SubmanifoldConv2d(1, 3, 3), SubmanifoldConv2d(3, 2, (3, 3))
@@ -102,9 +113,10 @@ def test_no_cells_stay_no_cells_and_give_zero_gradients():
         ((1, 1, (3, 3, 3)), r"kernel_size must have one entry .* 2 axes, but got \(3, 3, 3\)"),
         ((1, 1, 3, (1,)), r"dilation must have one entry .* 2 axes, but got \(1,\)"),
         ((1, 1, 3, 0), r"dilation must be at least 1 on each axis, but got \(0, 0\)"),
-        ((3, 2, 3, 1, 2), "must be multiples of groups, but got 3, 2 and 2"),
-        ((2, 3, 3, 1, 2), "must be multiples of groups, but got 2, 3 and 2"),
-        ((2, 2, 3, 1, 0), "must be multiples of groups, but got 2, 2 and 0"),
+        ((3, 2, 3, 1, 2), "must be positive multiples of groups, but got 3, 2 and 2"),
+        ((2, 3, 3, 1, 2), "must be positive multiples of groups, but got 2, 3 and 2"),
+        ((2, 2, 3, 1, 0), "must be positive multiples of groups, but got 2, 2 and 0"),
+        ((0, 2, 3), "must be positive multiples of groups, but got 0, 2 and 1"),
     ],
 )
 def test_settings_that_make_no_layer_are_refused(arguments, message):
@@ -116,7 +128,8 @@ def test_a_tensor_of_other_axes_or_channels_is_refused():
     layer = SubmanifoldConv2d(2, 1, 3).double()
     with pytest.raises(InputError, match="one entry for each of 3 axes"):
         layer(random_tensor((2, 2, 2), channels=2))
-    with pytest.raises(InputError, match=r"feats must have 2 channels .* but got 3 and 1"):
+    expected = r"SubmanifoldConv2d\(2, 1, .*\) needs feats of 2 channels, but got 3"
+    with pytest.raises(InputError, match=expected):
         layer(random_tensor((2, 2), channels=3))
 
 
