@@ -71,11 +71,23 @@ def kernels() -> Kernels:
         library = ctypes.CDLL(str(_LIBRARY))
     except OSError as error:
         return Kernels(None, "none", f"cannot be loaded: {error}")
+    possible = variants(library)
+    return Kernels(library, wanted if wanted in possible else possible[0], "")
+
+
+def variants(library: ctypes.CDLL) -> list[str]:
+    """Return the instruction sets of the library that this processor has, the best first.
+
+    Args:
+        library: The compiled kernels.
+
+    Returns:
+        Some of `avx512bf16`, `avx512`, `avx2`, and `base`.
+    """
     library.rs_features.restype = ctypes.c_int64
     features = library.rs_features()
     known = {"avx512bf16": features & 4, "avx512": features & 2, "avx2": features & 1, "base": 1}
-    possible = [name for name, has in known.items() if has]
-    return Kernels(library, wanted if wanted in possible else possible[0], "")
+    return [name for name, has in known.items() if has]
 
 
 def can_run(feats: Tensor, in_channels: int, out_channels: int) -> bool:
