@@ -102,7 +102,8 @@ def can_run(feats: Tensor, in_channels: int, out_channels: int) -> bool:
         True on a CPU for float32 and float64, and for bfloat16 where the processor multiplies it
         (two channels at a time).
     """
-    if feats.device.type != "cpu" or kernels().library is None or not in_channels * out_channels:
+    num_channels = feats.shape[1] * in_channels * out_channels
+    if feats.device.type != "cpu" or kernels().library is None or not num_channels:
         return False
     if feats.dtype == torch.bfloat16:
         return kernels().variant == "avx512bf16" and in_channels % 2 == 0
