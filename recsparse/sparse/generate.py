@@ -95,7 +95,8 @@ def _(
     padding: list[int],
     dilation: list[int],
 ) -> Tensor:
-    return coords.new_empty(torch.library.get_ctx().new_dynamic_size(), coords.shape[1])
+    num_cells = torch.library.get_ctx().new_dynamic_size()
+    return coords.new_empty(num_cells, coords.shape[1], dtype=torch.int64)
 
 
 @torch.library.custom_op("recsparse::conv_transpose_cells", mutates_args=())
@@ -138,7 +139,8 @@ def _(
     padding: list[int],
     dilation: list[int],
 ) -> Tensor:
-    return coords.new_empty(torch.library.get_ctx().new_dynamic_size(), coords.shape[1])
+    num_cells = torch.library.get_ctx().new_dynamic_size()
+    return coords.new_empty(num_cells, coords.shape[1], dtype=torch.int64)
 
 
 def _spread(

@@ -1,6 +1,6 @@
 """Grid: the active cells, which remember their kernel maps."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from weakref import WeakKeyDictionary
 
@@ -13,9 +13,10 @@ from recsparse.sparse.coords import check_sizes, ravel_coords
 from recsparse.sparse.generate import conv_coords, conv_transpose_coords
 from recsparse.sparse.kernel import Kernel
 from recsparse.sparse.kernel_map import KernelMap, kernel_map_between, submanifold_kernel_map
-from recsparse.sparse.neighbours import NeighbourMaps, remembered_neighbour_map
 from recsparse.sparse.lines import active_lines
+from recsparse.sparse.neighbours import NeighbourMaps, remembered_neighbour_map
 from recsparse.sparse.ranks import position_coords
+from recsparse.sparse.stats import GridStats, kernel_map_stats
 
 # The settings of a kernel as plain numbers: `torch.compile` rebuilds them where it cannot a Kernel.
 _Settings = tuple[tuple[int, ...], ...]
@@ -296,6 +297,41 @@ class Grid:
         """
         moved = self.coords.to(device)
         return self if moved is self.coords else Grid(moved, self.spatial_shape, self.batch_size)
+
+    def stats(self) -> GridStats:
+        """Return the numbers of cells and pairs and the memory, of what is remembered so far.
+
+        Returns:
+            A record that prints as a table.
+
+        Example:
+            >>> grid = Grid(torch.tensor([[0, 1], [0, 2]]), (4,), 1)
+            >>> grid.submanifold_map((3,), (1,)).num_pairs
+            4
+            >>> grid.stats()
+            2 cells of 1 × 4, 50.000% active, coordinates 32 B, with kernel maps 64 B
+              kernel_size=(3,) dilation=(1,): 4 pairs, 2.00 an output cell, 32 B; by tap 1, 2, 1
+        """
+        return GridStats(
+            self.num_cells,
+            self.spatial_shape,
+            self.batch_size,
+            self.coords.nbytes,
+            kernel_map_stats(self._named_maps()),
+        )
+
+    def _named_maps(self) -> Iterator[tuple[str, KernelMap]]:
+        names = ("kernel_size", "dilation", "padding")
+        for settings, kernel_map in self._kernel_maps.items():
+            pairs = zip(names, settings, strict=False)
+            yield " ".join(f"{name}={value}" for name, value in pairs), kernel_map
+        for (_, axis), (_, _, kernel_map) in self._neighbour_maps.items():
+            yield f"neighbours on axis {axis}", kernel_map
+        for made, there, back in self._made.values():
+            yield from ((f"onto {made!r} {Kernel(*key)}", found) for key, found in there.items())
+            yield from ((f"from {made!r} {Kernel(*key)}", found) for key, found in back.items())
+        for other, maps in _MAPS_BETWEEN.get(self, {}).items():
+            yield from ((f"onto {other!r} {Kernel(*key)}", found) for key, found in maps.items())
 
     def __reduce__(self) -> tuple[type["Grid"], tuple[Tensor, tuple[int, ...], int]]:
         # What is remembered is keyed weakly, which cannot be pickled, and is computed anew.

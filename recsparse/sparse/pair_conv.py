@@ -120,11 +120,14 @@ def _save_conv(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
 def _conv_gradients(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
     feats, taps, in_index, out_index, tap_ptr = ctx.saved_tensors
     kind = ctx.symmetric, ctx.monotone
+    # Here and below shape[0], since len() fixes a number of cells that torch.compile leaves open.
     grad = grad.contiguous()  # that of a sum is one expanded number: slow to gather
     grad_feats = grad_taps = grad_bias = None
     if ctx.needs_input_grad[0]:
         back = taps.transpose(2, 3)
-        grad_feats = pair_conv(grad, back, None, out_index, in_index, tap_ptr, feats.shape[0], *kind)
+        grad_feats = pair_conv(
+            grad, back, None, out_index, in_index, tap_ptr, feats.shape[0], *kind
+        )
     if ctx.needs_input_grad[1]:
         groups = taps.shape[1]
         grad_taps = pair_conv_weight(feats, grad, in_index, out_index, tap_ptr, groups, *kind)
