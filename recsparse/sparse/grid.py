@@ -309,8 +309,8 @@ class Grid:
             >>> grid.submanifold_map((3,), (1,)).num_pairs
             4
             >>> grid.stats()
-            2 cells of 1 × 4, 50.000% active, coordinates 32 B, with kernel maps 64 B
-              kernel_size=(3,) dilation=(1,): 4 pairs, 2.00 an output cell, 32 B; by tap 1, 2, 1
+            2 cells of 1 × 4, 50.000% active, coordinates 32 B, with kernel maps 56 B
+              kernel_size=(3,) dilation=(1,): 4 pairs, 2.00 an output cell, 24 B; by tap 1, 2, 1
         """
         return GridStats(
             self.num_cells,
