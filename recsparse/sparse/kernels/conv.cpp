@@ -260,6 +260,13 @@ T* aligned_array(int64_t size) {
   return static_cast<T*>(memory);
 }
 
+// How many threads a convolution is worth: waking one costs as much as some million products.
+int64_t threads_for(const ConvArgs& args) {
+  const int64_t pairs = args.n_out + args.tap_ptr[args.stored] * (args.symmetric ? 2 : 1);
+  const bool small = pairs * args.groups * args.c_in * args.c_out < (int64_t(1) << 22);
+  return small ? 1 : args.threads;
+}
+
 // Matrices of `c_in` rows of `c_out` numbers: rows padded with zeros, and interleaved in packs.
 template <class T>
 T* packed_weights(const T* w, int64_t matrices, int64_t c_in, int64_t c_out, int64_t columns) {
@@ -306,7 +313,7 @@ void convolve(const ConvArgs& args) {
   T* y = static_cast<T*>(args.result);
   const int64_t rows = std::max<int64_t>(kTileBytes / (width * sizeof(Sum<T>)), 16);
   const int64_t tiles = (args.n_out + rows - 1) / rows;
-#pragma omp parallel num_threads(args.threads) if (args.threads > 1 && tiles > 1)
+#pragma omp parallel num_threads(threads_for(args)) if (threads_for(args) > 1 && tiles > 1)
   {
     Sum<T>* spare = aligned_array<Sum<T>>(width + (in_place ? 0 : rows * width));
 #pragma omp for schedule(dynamic, 1)
@@ -460,7 +467,7 @@ void weight_gradient(const ConvArgs& args) {
   // As many strips as keep many cores busy, whatever the number of threads; few where sums are large.
   const int64_t strips = std::max<int64_t>(std::min<int64_t>({tiles, 32, (int64_t(1) << 24) / (size * int64_t(sizeof(Sum<T>)) + 1)}), 1);
   Sum<T>* sums = aligned_array<Sum<T>>(strips * size);
-#pragma omp parallel num_threads(args.threads) if (args.threads > 1 && strips > 1)
+#pragma omp parallel num_threads(threads_for(args)) if (threads_for(args) > 1 && strips > 1)
   {
     T* spare = aligned_array<T>(kPairBlock * (args.c_in + columns));
 #pragma omp for schedule(dynamic, 1)
