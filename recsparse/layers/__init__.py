@@ -1,6 +1,7 @@
 """Modules over sparse tensors."""
 
-from recsparse.layers.axis import AxisConv2d
+from recsparse.layers.attention_pool import AttentionPool
+from recsparse.layers.axis import AxisConv, AxisConv2d
 from recsparse.layers.blocks import (
     CellDropout,
     ResidualBlock,
@@ -14,7 +15,13 @@ from recsparse.layers.conv import (
     SubmanifoldConv3d,
     SubmanifoldConv4d,
 )
-from recsparse.layers.norm import SparseBatchNorm, SparseLayerNorm
+from recsparse.layers.norm import (
+    SparseBatchNorm,
+    SparseGroupNorm,
+    SparseInstanceNorm,
+    SparseLayerNorm,
+    SparseSyncBatchNorm,
+)
 from recsparse.layers.pool import AxisPool, GlobalPool, RidgePool
 from recsparse.layers.strided import SparseConv1d, SparseConv2d, SparseConv3d, SparseConv4d
 from recsparse.layers.text import BagOfWordsEncoder
@@ -28,8 +35,38 @@ from recsparse.layers.transposed import (
     SparseInverseConv3d,
     SparseInverseConv4d,
 )
+from recsparse.layers.unpool import (
+    SparseMaxUnpool1d,
+    SparseMaxUnpool2d,
+    SparseMaxUnpool3d,
+    SparseMaxUnpool4d,
+    SparseUnpool1d,
+    SparseUnpool2d,
+    SparseUnpool3d,
+    SparseUnpool4d,
+)
+from recsparse.layers.window_pool import (
+    SparseAvgPool1d,
+    SparseAvgPool2d,
+    SparseAvgPool3d,
+    SparseAvgPool4d,
+    SparseLPPool1d,
+    SparseLPPool2d,
+    SparseLPPool3d,
+    SparseLPPool4d,
+    SparseMaxPool1d,
+    SparseMaxPool2d,
+    SparseMaxPool3d,
+    SparseMaxPool4d,
+    SparseSumPool1d,
+    SparseSumPool2d,
+    SparseSumPool3d,
+    SparseSumPool4d,
+)
 
 __all__ = [
+    "AttentionPool",
+    "AxisConv",
     "AxisConv2d",
     "AxisPool",
     "BagOfWordsEncoder",
@@ -37,6 +74,10 @@ __all__ = [
     "GlobalPool",
     "ResidualBlock",
     "RidgePool",
+    "SparseAvgPool1d",
+    "SparseAvgPool2d",
+    "SparseAvgPool3d",
+    "SparseAvgPool4d",
     "SparseBatchNorm",
     "SparseConv1d",
     "SparseConv2d",
@@ -47,13 +88,36 @@ __all__ = [
     "SparseConvTranspose3d",
     "SparseConvTranspose4d",
     "SparseGELU",
+    "SparseGroupNorm",
+    "SparseInstanceNorm",
     "SparseInverseConv1d",
     "SparseInverseConv2d",
     "SparseInverseConv3d",
     "SparseInverseConv4d",
+    "SparseLPPool1d",
+    "SparseLPPool2d",
+    "SparseLPPool3d",
+    "SparseLPPool4d",
     "SparseLayerNorm",
+    "SparseMaxPool1d",
+    "SparseMaxPool2d",
+    "SparseMaxPool3d",
+    "SparseMaxPool4d",
+    "SparseMaxUnpool1d",
+    "SparseMaxUnpool2d",
+    "SparseMaxUnpool3d",
+    "SparseMaxUnpool4d",
     "SparseReLU",
     "SparseSequential",
+    "SparseSumPool1d",
+    "SparseSumPool2d",
+    "SparseSumPool3d",
+    "SparseSumPool4d",
+    "SparseSyncBatchNorm",
+    "SparseUnpool1d",
+    "SparseUnpool2d",
+    "SparseUnpool3d",
+    "SparseUnpool4d",
     "SubmanifoldConv1d",
     "SubmanifoldConv2d",
     "SubmanifoldConv3d",

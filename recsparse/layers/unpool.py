@@ -1,31 +1,14 @@
 """Unpooling: from the output cells of a pooling back to its input cells."""
 
-from typing import ClassVar
-
-from torch import nn
-
 from recsparse.errors import InputError
-from recsparse.sparse.kernel import Kernel, OneOrMany
+from recsparse.layers.window import WindowLayer
 from recsparse.sparse.kernel_map import KernelMap
 from recsparse.sparse.tensor import SparseTensor
 from recsparse.sparse.window_pool import spread_to_winners, window_mean
 
 
-class _Unpool(nn.Module):
+class _Unpool(WindowLayer):
     """The way back along the kernel map of a pooling; the public classes fix the axes."""
-
-    num_axes: ClassVar[int]
-
-    def __init__(
-        self,
-        kernel_size: OneOrMany,
-        stride: OneOrMany | None = None,
-        padding: OneOrMany = 0,
-        dilation: OneOrMany = 1,
-    ) -> None:
-        super().__init__()
-        stride = kernel_size if stride is None else stride
-        self.kernel = Kernel.of(self.num_axes, kernel_size, stride, padding, dilation)
 
     def map_of_pooling(self, x: SparseTensor, like: SparseTensor) -> KernelMap:
         """Return the kernel map of the pooling that led from `like` to the grid of `x`.
@@ -47,18 +30,6 @@ class _Unpool(nn.Module):
             raise InputError(
                 f"{self} needs as `like` the finer tensor from which its input came: {error}"
             ) from error
-
-    def extra_repr(self) -> str:
-        """Return the window for `print(layer)`.
-
-        Returns:
-            Its settings.
-        """
-        kernel = self.kernel
-        return (
-            f"kernel_size={kernel.size}, stride={kernel.stride}, padding={kernel.padding}, "
-            f"dilation={kernel.dilation}"
-        )
 
 
 class _SparseUnpool(_Unpool):
@@ -114,10 +85,11 @@ class SparseUnpool1d(_SparseUnpool):
 
     Example:
         >>> import torch
+        >>> from recsparse.layers.window_pool import SparseSumPool1d
         >>> x = SparseTensor.from_dense(torch.tensor([[[1.0, 0.0, 3.0, 4.0]]]))
-        >>> coarse = SparseTensor(x.grid.conv_grid(Kernel.of(1, 2, 2)), torch.tensor([[5.0], [6]]))
+        >>> coarse = SparseSumPool1d(2)(x)
         >>> SparseUnpool1d(2)(coarse, x).to_dense().tolist()
-        [[[5.0, 0.0, 6.0, 6.0]]]
+        [[[1.0, 0.0, 7.0, 7.0]]]
     """
 
     num_axes = 1
@@ -157,10 +129,11 @@ class SparseMaxUnpool1d(_SparseMaxUnpool):
 
     Example:
         >>> import torch
+        >>> from recsparse.layers.window_pool import SparseSumPool1d
         >>> x = SparseTensor.from_dense(torch.tensor([[[1.0, 0.0, 3.0, 4.0]]]))
-        >>> coarse = SparseTensor(x.grid.conv_grid(Kernel.of(1, 2, 2)), torch.tensor([[5.0], [6]]))
+        >>> coarse = SparseSumPool1d(2)(x)
         >>> SparseMaxUnpool1d(2)(coarse, x).to_dense().tolist()
-        [[[5.0, 0.0, 0.0, 6.0]]]
+        [[[1.0, 0.0, 0.0, 7.0]]]
     """
 
     num_axes = 1

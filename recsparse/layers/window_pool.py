@@ -1,12 +1,13 @@
 """Pooling of the active cells of each window: maximum, average, sum and p-norm."""
 
-from typing import ClassVar, Literal, get_args
+from typing import Literal, get_args
 
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
 from recsparse.errors import InputError
-from recsparse.sparse.kernel import Kernel, OneOrMany
+from recsparse.layers.window import WindowLayer
+from recsparse.sparse.kernel import OneOrMany
 from recsparse.sparse.kernel_map import KernelMap
 from recsparse.sparse.pooling import check_norm_type
 from recsparse.sparse.tensor import SparseTensor
@@ -15,30 +16,8 @@ from recsparse.sparse.window_pool import window_lp, window_max, window_mean, win
 Divisor = Literal["active", "kernel"]
 
 
-class WindowPool(nn.Module):
-    """What pooling over windows has in common: the window, the output cells and the input's check.
-
-    The output cells are those whose window holds an active cell, as those of `SparseConv1d`.
-
-    Args:
-        kernel_size: One number, or one an axis.
-        stride: Distance of the windows of neighbouring outputs; None for the kernel size.
-        padding: Reach of the first window out of the grid.
-        dilation: Distance between taps.
-    """
-
-    num_axes: ClassVar[int]
-
-    def __init__(
-        self,
-        kernel_size: OneOrMany,
-        stride: OneOrMany | None = None,
-        padding: OneOrMany = 0,
-        dilation: OneOrMany = 1,
-    ) -> None:
-        super().__init__()
-        stride = kernel_size if stride is None else stride
-        self.kernel = Kernel.of(self.num_axes, kernel_size, stride, padding, dilation)
+class _WindowPool(WindowLayer):
+    """Pooling onto the cells whose window holds an active cell, as those of `SparseConv1d`."""
 
     def pool(self, feats: Float[Tensor, "n c"], kernel_map: KernelMap) -> Float[Tensor, "m c"]:
         """Pool the active cells of each window.
@@ -65,30 +44,18 @@ class WindowPool(nn.Module):
         out = x.grid.conv_grid(self.kernel)
         return SparseTensor(out, self.pool(x.feats, x.grid.map_onto(out, self.kernel)))
 
-    def extra_repr(self) -> str:
-        """Return the window for `print(layer)`.
 
-        Returns:
-            Its settings.
-        """
-        kernel = self.kernel
-        return (
-            f"kernel_size={kernel.size}, stride={kernel.stride}, padding={kernel.padding}, "
-            f"dilation={kernel.dilation}"
-        )
-
-
-class _MaxPool(WindowPool):
+class _MaxPool(_WindowPool):
     def pool(self, feats: Float[Tensor, "n c"], kernel_map: KernelMap) -> Float[Tensor, "m c"]:
         return window_max(feats, kernel_map)
 
 
-class _SumPool(WindowPool):
+class _SumPool(_WindowPool):
     def pool(self, feats: Float[Tensor, "n c"], kernel_map: KernelMap) -> Float[Tensor, "m c"]:
         return window_sum(feats, kernel_map)
 
 
-class _AvgPool(WindowPool):
+class _AvgPool(_WindowPool):
     def __init__(
         self,
         kernel_size: OneOrMany,
@@ -111,7 +78,7 @@ class _AvgPool(WindowPool):
         return f"{super().extra_repr()}, divisor={self.divisor!r}"
 
 
-class _LPPool(WindowPool):
+class _LPPool(_WindowPool):
     def __init__(
         self,
         norm_type: float,

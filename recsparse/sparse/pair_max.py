@@ -46,12 +46,13 @@ def pair_max(
     taps = [pairs.tap(tap) for tap in range(pairs.num_taps)]
     edges = torch.arange(0, num_out + rows, rows, device=out_index.device).int()
     bounds = [torch.searchsorted(onto.contiguous(), edges).tolist() for _, onto in taps]
-    for number, tile in enumerate(winner.split(rows)):
+    for number, start in enumerate(range(0, num_out, rows)):
+        tile = winner[start : start + rows]
         largest = feats.new_empty(tile.shape)
         for (into, onto), bound in zip(taps, bounds, strict=True):
             some = slice(bound[number], bound[number + 1])
             if some.start < some.stop:
-                _compete(largest, tile, feats, into[some], onto[some].long() - number * rows)
+                _compete(largest, tile, feats, into[some], onto[some].long() - start)
     return winner
 
 
