@@ -20,8 +20,9 @@ class SparseBatchNorm(nn.BatchNorm1d):
     """`torch.nn.BatchNorm1d` over the active cells; empty cells do not count.
 
     In training, a batch of fewer than two cells has no variance and is normalised by the running
-    statistics, which stay as they are; without running statistics torch's own rules hold. For
-    several processes see `SparseSyncBatchNorm`.
+    statistics, which stay as they are; compiled code, which cannot choose by the number of cells,
+    raises a RuntimeError instead. Without running statistics torch's own rules hold. For several
+    processes see `SparseSyncBatchNorm`.
     """
 
     def forward(self, input: SparseTensor) -> SparseTensor:  # type: ignore[override]
@@ -34,8 +35,15 @@ class SparseBatchNorm(nn.BatchNorm1d):
             Features (n, c) on the same grid.
         """
         _check_channels(self, input, self.num_features)
-        if self.training and self.track_running_stats and len(input.feats) < 2:
-            return input.with_feats(self._by_running_statistics(input.feats))
+        if self.training and self.track_running_stats:
+            if torch.compiler.is_compiling():
+                # Behind a strided convolution the number is known only as the code runs.
+                torch._check(
+                    input.feats.shape[0] >= 2,
+                    lambda: "a compiled SparseBatchNorm needs at least 2 cells in training",
+                )
+            elif len(input.feats) < 2:
+                return input.with_feats(self._by_running_statistics(input.feats))
         return input.with_feats(super().forward(input.feats))
 
     def _by_running_statistics(self, feats: Tensor) -> Tensor:
