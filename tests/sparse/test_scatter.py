@@ -155,12 +155,38 @@ def test_no_rows_and_no_groups_give_no_rows(each_backend):
         assert reduction(nothing, torch.tensor([0])).shape == (0, 2)
 
 
-def test_nan_and_infinity_pass_through_sums_and_stay_in_their_group(each_backend):
-    src = torch.tensor([[torch.nan], [torch.inf], [1.0]])
-    for reduction in (scatter_sum, scatter_mean):
-        out = reduction(src, torch.tensor([0, 1, 2]), 3).flatten()
-        assert out.isnan().tolist() == [True, False, False]
-        assert out[1:].tolist() == [torch.inf, 1.0]
+def test_nan_and_infinities_stay_in_their_group_and_channel(each_backend):
+    src = torch.tensor([[torch.nan, 1], [torch.inf, 1], [-torch.inf, 1], [1, 1], [2, 2]])
+    for by_index, by_pointer in ((scatter_sum, segment_sum), (scatter_mean, segment_mean)):
+        for out in (
+            by_index(src, torch.tensor([0, 1, 2, 3, 3]), 4),
+            by_pointer(src, torch.tensor([0, 1, 2, 3, 5])),
+        ):
+            assert out[0].isnan().tolist() == [True, False]
+            assert out[1:3, 0].tolist() == [torch.inf, -torch.inf]
+            assert out[1:].isnan().any().item() is False
+            assert out[3].isfinite().all()
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_nan_is_the_largest_value_of_its_group_wherever_it_is(each_backend, place):
+    src = torch.tensor([[1.0, 1.0], [3.0, 3.0], [2.0, 2.0], [-torch.inf, torch.inf]])
+    src[place, 0] = torch.nan
+    expected = torch.tensor([[torch.nan, 3.0], [-torch.inf, torch.inf], [0.0, 0.0]])
+    src.requires_grad_()
+    largest = scatter_max(src, torch.tensor([0, 0, 0, 1]), 3)
+    torch.testing.assert_close(largest, expected, equal_nan=True)
+    (grad,) = torch.autograd.grad(largest[0, 0], src)
+    assert grad.nonzero().tolist() == [[place, 0]]
+    largest = segment_max(src, torch.tensor([0, 3, 4, 4]))
+    torch.testing.assert_close(largest, expected, equal_nan=True)
+
+
+def test_the_softmax_of_a_group_with_nan_is_nan_and_that_of_others_is_not(each_backend):
+    src = torch.tensor([[torch.nan], [1.0], [1.0], [1.0]])
+    shares = scatter_softmax(src, torch.tensor([0, 0, 1, 1]), 2).flatten()
+    assert shares[:2].isnan().all()
+    assert shares[2:].tolist() == [0.5, 0.5]
 
 
 def test_the_softmax_of_large_numbers_does_not_overflow(each_backend):
