@@ -34,3 +34,13 @@ def sparse_tensors(draw, num_axes=2, channels=None, min_size=0, max_size=5, batc
         draw(st.sampled_from([0.0, 0.1, 0.4, 1.0])),
         draw(st.integers(0, 999)),
     )
+
+
+@st.composite
+def two_grids(draw) -> list[tuple]:
+    """Draw the arguments of `random_tensor` for two tensors of one shape and batch size."""
+    num_axes = draw(st.integers(1, 3))
+    shape = draw(st.tuples(*[st.integers(0, 4)] * num_axes))
+    batch_size = draw(st.integers(0, 2))
+    kinds = st.tuples(st.sampled_from([0.0, 0.3, 0.7, 1.0]), st.integers(0, 99))
+    return [(shape, batch_size, 1, *draw(kinds)) for _ in range(2)]

@@ -8,6 +8,8 @@ from recsparse.errors import RecsparseError, nearest
     ("kind", "builtin"),
     [
         (errors.InputError, ValueError),
+        (errors.InputTypeError, ValueError),
+        (errors.InputTypeError, TypeError),
         (errors.ConfigError, ValueError),
         (errors.SchemaError, ValueError),
         (errors.UnknownIdError, KeyError),

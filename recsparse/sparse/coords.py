@@ -15,7 +15,7 @@ from recsparse.sparse.scatter import scatter_max, scatter_mean, scatter_sum
 DuplicateRule = Literal["sum", "mean", "max", "first"]
 _REDUCERS = {"sum": scatter_sum, "mean": scatter_mean, "max": scatter_max}
 _LARGEST_KEY = 2**63 - 1
-_INTEGERS = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
+_INTEGERS = (torch.int64, torch.int32, torch.int16, torch.int8)
 
 
 def check_coords(

@@ -90,8 +90,15 @@ def sampled(grid: Grid, index: Int[Tensor, " b"]) -> tuple[Grid, Int[Tensor, " m
         A grid of as many samples as the index has, and the row of each of its cells.
 
     Raises:
+        InputTypeError: If the index is no tensor of 64-bit integers.
         InputError: If there is no such sample.
     """
+    if not isinstance(index, Tensor) or index.dtype != torch.int64:
+        found = index.dtype if isinstance(index, Tensor) else type(index).__name__
+        raise InputTypeError(
+            f"samples must be given by a tensor of 64-bit integers, but got {found}; mend it by "
+            "torch.tensor(samples), or mask.nonzero().flatten()"
+        )
     wrong = ((index < 0) | (index >= grid.batch_size)).nonzero().flatten()
     if len(wrong):
         first = int(wrong[0])

@@ -116,6 +116,7 @@ class SparseTensor(Convertible):
             A tensor of as many samples.
 
         Raises:
+            InputTypeError: If the index is no tensor of 64-bit integers.
             InputError: If there is no such sample.
         """
         grid, rows = sampled(self.grid, index)
@@ -167,14 +168,14 @@ class SparseTensor(Convertible):
         grid = union(self.grid, self._operand(other, "-").grid)
         return SparseTensor(grid, self.onto(grid).feats - other.onto(grid).feats)
 
-    def __mul__(self, other: "SparseTensor | float | Tensor") -> "SparseTensor":
+    def __mul__(self, other: "SparseTensor | int | float | Tensor") -> "SparseTensor":
         if isinstance(other, int | float) or (isinstance(other, Tensor) and other.ndim == 0):
             return self.with_feats(self.feats * other)
         factor = self._operand(other, "*")
         grid = intersection(self.grid, factor.grid)
         return SparseTensor(grid, self.onto(grid).feats * factor.onto(grid).feats)
 
-    def __rmul__(self, number: float | Tensor) -> "SparseTensor":
+    def __rmul__(self, number: int | float | Tensor) -> "SparseTensor":
         return self * number
 
     def __neg__(self) -> "SparseTensor":

@@ -1,4 +1,5 @@
 import itertools
+import re
 from collections import defaultdict
 
 import numpy as np
@@ -7,14 +8,16 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recsparse.errors import InputError
+from recsparse.errors import InputError, InputTypeError
 from recsparse.sparse.coords import (
     check_coords,
+    check_feats,
     check_sizes,
     coalesce,
     find_keys,
     ravel_coords,
     unravel_coords,
+    whole_sizes,
 )
 
 shapes = st.lists(st.integers(1, 5), min_size=1, max_size=3).map(tuple)
@@ -50,24 +53,50 @@ def test_keys_are_found_where_a_dictionary_finds_them(known, queries):
     assert found.tolist() == [position.get(query, -1) for query in queries]
 
 
-@given(shapes, st.integers(0, 20), st.integers(0, 99))
-def test_coalescing_sums_the_features_of_equal_cells(shape, num_rows, seed):
+REDUCTIONS = {"sum": np.sum, "mean": np.mean, "max": np.max, "first": lambda rows, axis: rows[0]}
+
+
+@pytest.mark.parametrize("reduce", list(REDUCTIONS))
+@given(shape=shapes, num_rows=st.integers(0, 20), seed=st.integers(0, 99))
+def test_coalescing_makes_one_cell_of_equal_ones(shape, num_rows, seed, reduce):
     rng = np.random.default_rng(seed)
     rows = rng.integers(0, (2, *shape), size=(num_rows, 1 + len(shape)))
     values = rng.normal(size=(num_rows, 2))
-    expected = defaultdict(lambda: np.zeros(2))
+    together = defaultdict(list)
     for row, value in zip(rows, values, strict=True):
-        expected[tuple(row)] += value
-    coords, feats = coalesce(torch.from_numpy(rows), torch.from_numpy(values), shape)
-    assert [tuple(cell) for cell in coords.tolist()] == sorted(expected)
+        together[tuple(row)].append(value)
+    coords, feats = coalesce(torch.from_numpy(rows), torch.from_numpy(values), shape, reduce)
+    assert [tuple(cell) for cell in coords.tolist()] == sorted(together)
     for cell, value in zip(coords.tolist(), feats.numpy(), strict=True):
-        np.testing.assert_allclose(value, expected[tuple(cell)], atol=1e-12)
+        expected = REDUCTIONS[reduce](together[tuple(cell)], axis=0)
+        np.testing.assert_allclose(value, expected, atol=1e-12)
 
 
-def test_the_gradient_of_coalescing_reaches_every_row():
+@pytest.mark.parametrize("reduce", list(REDUCTIONS))
+def test_the_gradient_of_coalescing_reaches_every_row_that_counts(reduce):
     coords = torch.tensor([[0, 1], [0, 0], [0, 1]])
-    feats = torch.ones(3, 1, dtype=torch.float64, requires_grad=True)
-    assert torch.autograd.gradcheck(lambda rows: coalesce(coords, rows, (2,))[1], feats)
+    feats = torch.tensor([[1.0], [2.0], [3.0]], dtype=torch.float64, requires_grad=True)
+
+    def squares(rows):
+        return coalesce(coords, rows, (2,), reduce)[1].square()
+
+    assert torch.autograd.gradcheck(squares, feats)
+    assert torch.autograd.gradgradcheck(squares, feats)
+
+
+@pytest.mark.parametrize(
+    ("reduce", "expected"), [("sum", True), ("mean", True), ("max", True), ("first", False)]
+)
+def test_nan_makes_its_own_cell_nan_and_no_other(reduce, expected):
+    coords = torch.tensor([[0, 1], [0, 0], [0, 1], [0, 0]])
+    feats = torch.tensor([[1.0], [2.0], [torch.nan], [2.0]])
+    found = coalesce(coords, feats, (2,), reduce)[1].isnan().flatten().tolist()
+    assert found == [False, expected]
+
+
+def test_an_unknown_way_to_coalesce_is_refused(unchecked_types):
+    with pytest.raises(InputError, match="must be one of sum, mean, max, first, but got 'last'"):
+        coalesce(torch.zeros(1, 2, dtype=torch.int64), torch.ones(1, 1), (2,), "last")
 
 
 @pytest.mark.parametrize("wrong", [[0, 0, 2], [0, -1, 0], [-3, 0, 0]])
@@ -90,17 +119,85 @@ def test_coordinates_on_the_edge_and_no_coordinates_are_right():
     assert check_coords(torch.zeros(0, 3, dtype=torch.int64), (0, 0), 0) is None
 
 
-def test_another_number_of_columns_is_refused():
-    with pytest.raises(InputError, match=r"must have 3 columns .* 2 axes.*, but got 2"):
-        check_coords(torch.zeros(1, 2, dtype=torch.int64), (3, 2), 1)
+@pytest.mark.parametrize("shape", [(1, 2), (3,), (2, 3, 1)])
+def test_coordinates_that_are_no_table_of_the_right_width_are_refused(unchecked_types, shape):
+    found = re.escape(f"3 columns (the sample, then 2 axes), but got shape {shape}")
+    with pytest.raises(InputError, match=found):
+        check_coords(torch.zeros(shape, dtype=torch.int64), (3, 2), 1)
 
 
-@pytest.mark.parametrize(("shape", "batch_size"), [((2**32, 2**31), 1), ((-1, 2), 1), ((2,), -1)])
-def test_sizes_that_no_key_can_count_are_refused(shape, batch_size):
-    with pytest.raises(InputError, match="must not be negative and must fit 63 bits"):
+@pytest.mark.parametrize("wrong", [torch.zeros(1, 2), torch.ones(1, 2, dtype=torch.uint8)])
+def test_coordinates_that_are_no_integers_are_refused(unchecked_types, wrong):
+    with pytest.raises(InputTypeError, match=rf"of signed integers, but got {wrong.dtype}; mend"):
+        check_coords(wrong, (3,), 1)
+    with pytest.raises(TypeError, match=r"but got ndarray; mend it by torch.as_tensor"):
+        check_coords(wrong.numpy(), (3,), 1)
+
+
+@pytest.mark.parametrize("dtype", [torch.int8, torch.int16, torch.int32, torch.int64])
+def test_every_signed_integer_is_a_coordinate(dtype):
+    coords = torch.tensor([[0, 2], [1, 1]], dtype=dtype)
+    assert check_coords(coords, (3,), 2) is None
+    with pytest.raises(InputError, match=r"coords\[0\] = \[0, 2\]"):
+        check_coords(coords, (2,), 2)
+
+
+def test_rows_too_many_and_too_few_are_named(unchecked_types):
+    coords = torch.zeros(2, 2, dtype=torch.int64)
+    with pytest.raises(InputError, match=r"got 3 rows for 2 cells; .* left over is feats\[2\]"):
+        check_feats(torch.ones(3, 1), coords)
+    with pytest.raises(InputError, match=r"got 1 rows for 2 cells; .* left over is coords\[1\]"):
+        check_feats(torch.ones(1, 1), coords)
+
+
+def test_features_of_another_type_shape_or_device_are_refused(unchecked_types):
+    coords = torch.zeros(2, 2, dtype=torch.int64)
+    with pytest.raises(InputTypeError, match=r"floating type, but got torch.int64; mend it by"):
+        check_feats(torch.ones(2, 1, dtype=torch.int64), coords)
+    with pytest.raises(TypeError, match=r"floating type, but got list; mend it by"):
+        check_feats([[1.0], [2.0]], coords)
+    with pytest.raises(InputError, match=r"got shape \(2,\); mend .* feats.reshape\(-1, 1\)"):
+        check_feats(torch.ones(2), coords)
+    with pytest.raises(InputError, match=r"one device, but got meta and cpu; move one by .to"):
+        check_feats(torch.ones(2, 1, device="meta"), coords)
+
+
+@pytest.mark.parametrize(("shape", "batch_size"), [((-1, 2), 1), ((2,), -1), ((0, -2), 0)])
+def test_negative_sizes_are_refused(shape, batch_size):
+    found = re.escape(f"must not be negative, but got {shape} and {batch_size}")
+    with pytest.raises(InputError, match=found):
         check_sizes(shape, batch_size)
-    with pytest.raises(InputError, match="split the longest axis"):
+    with pytest.raises(InputError, match=found):
         check_coords(torch.zeros(0, 1 + len(shape), dtype=torch.int64), shape, batch_size)
+
+
+@pytest.mark.parametrize(
+    ("shape", "batch_size", "message"),
+    [
+        ((2**31, 2**32), 1, "takes 64; split axis 1 into ranges"),
+        ((2**31, 10, 2**31), 4, "takes 68; split axis 0 into ranges"),
+        ((2**31,) * 4, 1, "takes 125; split axis 0 and axis 1 into ranges"),
+        ((2, 3), 2**62, "takes 65; split the batch into ranges"),
+    ],
+)
+def test_sizes_that_no_key_can_count_are_refused_and_the_axes_to_split_named(
+    shape, batch_size, message
+):
+    with pytest.raises(InputError, match=f"must fit 63 bits, but {message}"):
+        check_sizes(shape, batch_size)
+    with pytest.raises(InputError, match="must fit 63 bits"):
+        check_coords(torch.zeros(0, 1 + len(shape), dtype=torch.int64), shape, batch_size)
+
+
+def test_integers_of_numpy_are_sizes_and_fractions_are_not(unchecked_types):
+    found = whole_sizes(np.array([2**31, 2**31]), np.int32(2))
+    assert found == ((2**31, 2**31), 2)
+    assert all(type(size) is int for size in [*found[0], found[1]])
+    for shape, batch_size in (((2.0,), 1), ((2,), 1.5), (3, 1)):
+        with pytest.raises(InputTypeError, match="must hold one integer an axis"):
+            whole_sizes(shape, batch_size)
+    with pytest.raises(InputError, match=r"at least one axis, but got \(\)"):
+        whole_sizes((), 1)
 
 
 def test_the_largest_grid_has_a_key_for_its_last_cell():

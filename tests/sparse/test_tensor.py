@@ -1,173 +1,14 @@
-import re
+import operator
 
 import numpy as np
-import pyarrow.parquet as pq
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.sparse import coo_array, csr_matrix, random_array
 
-from recsparse.errors import InputError
-from recsparse.sparse.concatenate import cat
-from recsparse.sparse.functional import sparse_conv
-from recsparse.sparse.tensor import SparseTensor, sparse_tensor
-from tests.grids import random_tensor, sparse_tensors
-
-axes = st.integers(1, 3)
-
-
-def assert_same(found, expected):
-    assert found.coords.tolist() == expected.coords.tolist()
-    assert found.coords.dtype == torch.int64
-    assert torch.equal(found.feats, expected.feats)
-    assert found.feats.dtype == expected.feats.dtype
-    assert found.spatial_shape == expected.spatial_shape
-    assert found.batch_size == expected.batch_size
-
-
-def dense_one_by_one(x):
-    """Fill a numpy array (batch, channels, *spatial_shape) cell by cell."""
-    dense = np.zeros((x.batch_size, x.num_channels, *x.spatial_shape))
-    for (sample, *place), row in zip(x.coords.tolist(), x.feats.tolist(), strict=True):
-        for channel, value in enumerate(row):
-            dense[(sample, channel, *place)] = value
-    return dense
-
-
-@given(st.data(), axes)
-def test_the_dense_tensor_holds_each_cell_at_its_place(data, num_axes):
-    x = data.draw(sparse_tensors(num_axes, max_size=3))()
-    assert x.to_dense().shape == (x.batch_size, x.num_channels, *x.spatial_shape)
-    np.testing.assert_array_equal(x.to_dense().numpy(), dense_one_by_one(x))
-
-
-@given(st.data(), axes, st.integers(1, 2))
-def test_a_dense_tensor_comes_back_as_it_was(data, num_axes, channels):
-    x = data.draw(sparse_tensors(num_axes, channels))()
-    assert_same(SparseTensor.from_dense(x.to_dense()), x)
-
-
-def test_a_dense_cell_is_active_if_any_channel_is_not_zero():
-    dense = torch.tensor([[[0.0, 0.0, 1.0, torch.nan], [0.0, 2.0, 0.0, 0.0]]])
-    x = SparseTensor.from_dense(dense)
-    assert x.coords.tolist() == [[0, 1], [0, 2], [0, 3]]
-    assert x.feats[:2].tolist() == [[0.0, 2.0], [1.0, 0.0]]
-
-
-def test_gradients_flow_into_and_out_of_the_dense_tensor():
-    dense = random_tensor((3, 2), 2, 2).to_dense()
-
-    def there_and_back(values):
-        return SparseTensor.from_dense(values).to_dense()
-
-    values = dense.clone().requires_grad_()
-    there_and_back(values).square().sum().backward()
-    torch.testing.assert_close(values.grad, 2 * dense)
-
-
-def test_a_dense_tensor_without_spatial_axes_is_refused():
-    with pytest.raises(
-        InputError, match=r"needs \(batch, channels, \*spatial_shape\), .* \(2, 3\)"
-    ):
-        SparseTensor.from_dense(torch.ones(2, 3))
-
-
-@given(st.data(), axes)
-def test_a_torch_tensor_comes_back_as_it_was(data, num_axes):
-    x = data.draw(sparse_tensors(num_axes))()
-    coo = x.to_torch()
-    assert coo.shape == (x.batch_size, *x.spatial_shape, x.num_channels)
-    np.testing.assert_array_equal(coo.to_dense().movedim(-1, 1).numpy(), dense_one_by_one(x))
-    assert_same(SparseTensor.from_torch(coo), x)
-
-
-def test_repeated_cells_of_a_torch_tensor_are_summed():
-    indices = torch.tensor([[0, 0, 0], [1, 0, 1]])
-    coo = torch.sparse_coo_tensor(
-        indices, torch.tensor([[1.0], [5.0], [2.0]]), (1, 2, 1), check_invariants=True
-    )
-    x = SparseTensor.from_torch(coo)
-    assert x.coords.tolist() == [[0, 0], [0, 1]]
-    assert x.feats.tolist() == [[5.0], [1.0 + 2.0]]
-
-
-def test_gradients_flow_through_a_torch_tensor():
-    x = random_tensor((3, 2), channels=2)
-    feats = x.feats.clone().requires_grad_()
-    SparseTensor.from_torch(x.with_feats(feats).to_torch()).feats.square().sum().backward()
-    torch.testing.assert_close(feats.grad, 2 * x.feats)
-
-
-@pytest.mark.parametrize(
-    "tensor",
-    [
-        torch.ones(1, 2, 1),
-        torch.ones(1, 2, 1).to_sparse(),
-        torch.ones(1, 2, 1, 1).to_sparse(2),
-        torch.ones(2, 1).to_sparse(1),
-    ],
-    ids=["dense", "no dense dimension", "two dense dimensions", "no axis"],
-)
-def test_a_torch_tensor_of_another_kind_is_refused(tensor):
-    shape = re.escape(str(tuple(tensor.shape)))
-    with pytest.raises(InputError, match=rf"one dense dimension, .* of shape {shape}; mend it by"):
-        SparseTensor.from_torch(tensor)
-
-
-def test_the_cure_that_the_message_names_works():
-    dense = torch.ones(1, 2, 1)
-    assert SparseTensor.from_torch(dense.to_sparse().to_dense().to_sparse(2)).feats.shape == (2, 1)
-
-
-@given(st.data())
-def test_a_scipy_matrix_comes_back_as_it_was(data):
-    x = data.draw(sparse_tensors(2, channels=1, batch_size=1))()
-    matrix = x.to_scipy()
-    assert isinstance(matrix, csr_matrix)
-    np.testing.assert_array_equal(matrix.toarray(), dense_one_by_one(x)[0, 0])
-    assert_same(SparseTensor.from_scipy(matrix), x)
-
-
-@given(st.integers(0, 5), st.integers(0, 5), st.integers(0, 99), st.sampled_from(["csr", "csc"]))
-def test_any_scipy_format_is_read(rows, columns, seed, layout):
-    matrix = random_array((rows, columns), density=0.5, rng=seed, format=layout)
-    x = SparseTensor.from_scipy(matrix)
-    assert x.spatial_shape == (rows, columns)
-    np.testing.assert_array_equal(dense_one_by_one(x)[0, 0], matrix.toarray())
-
-
-@pytest.mark.parametrize("layout", [csr_matrix, coo_array])
-def test_scipy_duplicates_are_summed_zeros_stay_cells_and_the_matrix_is_unchanged(layout):
-    values, columns = np.array([0.0, 1, 2]), np.array([2, 0, 0])
-    where = (columns, [0, 1, 3]) if layout is csr_matrix else (([0, 1, 1], columns),)
-    matrix = layout((values, *where), shape=(2, 3))
-    x = SparseTensor.from_scipy(matrix)
-    assert x.coords.tolist() == [[0, 0, 2], [0, 1, 0]]
-    assert x.feats.tolist() == [[0.0], [1.0 + 2.0]]
-    x.feats.mul_(10)
-    assert matrix.nnz == 3
-    assert matrix.data.tolist() == [0.0, 1.0, 2.0]
-
-
-def test_integers_become_the_default_float():
-    matrix = np.array([[0, 3], [1, 0]])
-    cells = SparseTensor.from_scipy(csr_matrix(matrix))
-    dense = torch.from_numpy(matrix)[None, None]
-    assert cells.feats.dtype == torch.float32
-    assert_same(SparseTensor.from_dense(dense), cells)
-    assert_same(SparseTensor.from_torch(dense.movedim(1, -1).to_sparse(3)), cells)
-    assert_same(SparseTensor.from_dense(dense > 0), cells.with_feats(torch.ones(2, 1)))
-
-
-@pytest.mark.parametrize(
-    ("batch_size", "shape", "channels"), [(2, (2, 2), 1), (1, (2,), 1), (1, (2, 2), 3)]
-)
-def test_what_is_no_matrix_cannot_become_a_scipy_matrix(batch_size, shape, channels):
-    x = random_tensor(shape, batch_size, channels)
-    found = f"{batch_size}, {len(shape)} and {channels}"
-    with pytest.raises(InputError, match=f"one sample, two axes and one channel, but got {found}"):
-        x.to_scipy()
+from recsparse.errors import InputError, InputTypeError
+from recsparse.sparse.tensor import sparse_tensor
+from tests.grids import random_tensor, sparse_tensors, two_grids
 
 
 @given(st.permutations(range(6)))
@@ -175,7 +16,6 @@ def test_cells_in_any_order_are_sorted_with_their_features(order):
     coords = torch.tensor([[0, 0, 2], [0, 1, 0], [0, 1, 1], [1, 0, 0], [1, 0, 2], [1, 1, 1]])
     feats = torch.arange(6.0).unsqueeze(1)
     x = sparse_tensor(coords[order], feats[order], [2, 3], 2)
-    assert_same(x, sparse_tensor(coords, feats, (2, 3), 2))
     assert x.coords.tolist() == coords.tolist()
     assert x.feats.tolist() == feats.tolist()
 
@@ -196,7 +36,7 @@ def test_a_cell_that_occurs_twice_is_refused_and_named():
     coords = torch.tensor([[0, 1, 1], [0, 0, 0], [0, 1, 1], [0, 0, 0], [0, 0, 0]])
     with pytest.raises(
         InputError,
-        match=r"3 rows repeat one; the first are coords\[1\] and coords\[3\] = \[0, 0, 0\]; sum",
+        match=r"3 rows repeat one; the first are coords\[1\] and coords\[3\] = \[0, 0, 0\]; say",
     ):
         sparse_tensor(coords, torch.ones(5, 1), (2, 2), 1)
 
@@ -208,7 +48,7 @@ def test_a_cell_outside_the_grid_is_refused():
 
 def test_other_numbers_of_cells_and_features_are_refused(unchecked_types):
     coords = torch.tensor([[0, 1], [0, 0]])
-    with pytest.raises(InputError, match="coords and feats must agree, but got 2 and 3 rows"):
+    with pytest.raises(InputError, match="one row a cell, but got 3 rows for 2 cells"):
         sparse_tensor(coords, torch.ones(3, 1), (2,), 1)
     x = sparse_tensor(coords, torch.ones(2, 1), (2,), 1)
     with pytest.raises(InputError, match="one row a cell, but got 1 rows for 2 cells"):
@@ -242,58 +82,173 @@ def test_another_type_keeps_the_grid_and_another_device_moves_it():
     assert moved.feats.device == moved.coords.device == torch.device("meta")
 
 
-@given(st.data(), st.integers(1, 3))
-def test_concatenated_batches_are_the_concatenated_dense_tensors(data, number):
-    size = (2, 3)
-    kinds = st.tuples(st.integers(0, 2), st.sampled_from([0.0, 0.5]), st.integers(0, 99))
-    drawn = data.draw(st.lists(kinds, min_size=number, max_size=number))
-    parts = [random_tensor(size, batch, 2, density, seed) for batch, density, seed in drawn]
-    together = cat(parts)
-    assert together.batch_size == sum(part.batch_size for part in parts)
-    assert torch.equal(together.to_dense(), torch.cat([part.to_dense() for part in parts]))
-    assert (together.grid.keys.diff() > 0).all()
-
-
-def test_concatenating_leaves_its_arguments_as_they_are():
-    x = SparseTensor.from_dense(torch.ones(1, 1, 2))
-    assert cat([x, x]).coords.tolist() == [[0, 0], [0, 1], [1, 0], [1, 1]]
-    assert x.coords.tolist() == [[0, 0], [0, 1]]
-
-
-def test_batches_that_do_not_fit_are_not_concatenated():
-    x = random_tensor((2, 2))
-    with pytest.raises(InputError, match=r"\[\(\(2, 2\), 1\), \(\(2, 3\), 1\)\]"):
-        cat([x, random_tensor((2, 3))])
-    with pytest.raises(InputError, match=r"\[\(\(2, 2\), 1\), \(\(2, 2\), 5\)\]"):
-        cat([x, random_tensor((2, 2), channels=5)])
-    with pytest.raises(InputError, match="but got no tensor"):
-        cat([])
-
-
-def test_batches_with_more_cells_than_63_bits_count_are_not_concatenated():
-    x = sparse_tensor(torch.tensor([[0, 0, 0]]), torch.ones(1, 1), (2**31, 2**31), 1)
-    with pytest.raises(InputError, match="must fit 63 bits"):
-        cat([x, x])
-
-
 def test_a_tensor_says_its_sizes():
     expected = "SparseTensor(Grid(4 cells, spatial_shape=(2, 2), batch_size=1), 3 channels)"
     assert repr(random_tensor((2, 2), channels=3, density=1.0)) == expected
 
 
-def test_ratings_survive_the_way_through_every_form_and_convolve_as_dense_ones(real_data):
-    path = real_data / "movielens-100k" / "interactions.parquet"
-    if not path.is_file():
-        pytest.skip(f"no {path}")
-    log = pq.read_table(path, columns=["user_id", "item_id", "rating"]).to_pandas()
-    user, item = (np.unique(log[name], return_inverse=True)[1] for name in ("user_id", "item_id"))
-    ratings = csr_matrix((log["rating"].to_numpy(np.float32), (user, item)))
-    x = SparseTensor.from_scipy(ratings)
-    assert len(x.feats) == len(log)
-    assert (x.to_scipy() != ratings).nnz == 0
-    assert_same(SparseTensor.from_torch(x.to_torch()), x)
-    assert_same(SparseTensor.from_dense(x.to_dense()), x)
-    weight = torch.linspace(-1, 1, 2 * 9).reshape(2, 1, 3, 3)
-    convolved = sparse_conv(x.feats, weight, None, x.grid.submanifold_map((3, 3), (1, 1)))
-    dense = torch.nn.functional.conv2d(x.to_dense(), weight, padding=1)
-    torch.testing.assert_close(convolved, dense[0, :, x.coords[:, 1], x.coords[:, 2]].T)
+def test_coordinates_of_any_layout_and_integer_type_are_read_alike():
+    coords = torch.tensor([[0, 1, 2], [1, 0, 1], [0, 0, 0]])
+    feats = torch.tensor([[1.0, 4.0], [2.0, 5.0], [3.0, 6.0]])
+    expected = sparse_tensor(coords, feats, (2, 3), 2)
+    column_major = coords.T.contiguous().T
+    every_other = torch.stack([coords, coords + 7], dim=1).flatten(0, 1)[::2]
+    assert not column_major.is_contiguous()
+    assert not every_other.is_contiguous()
+    for other in (column_major, every_other, coords.int(), coords.T.int().contiguous().T):
+        x = sparse_tensor(other, feats.T.contiguous().T, (2, 3), 2)
+        assert x.coords.dtype == torch.int64
+        assert torch.equal(x.to_dense(), expected.to_dense())
+        found, wanted = (y.grid.submanifold_map((3, 3), (1, 1)) for y in (x, expected))
+        assert torch.equal(found.in_index, wanted.in_index)
+
+
+def test_coordinates_up_to_31_bits_on_two_axes_are_kept_apart():
+    last = 2**31 - 1
+    coords = torch.tensor([[0, last, last], [0, last, 0], [0, 0, last], [0, last - 1, last]])
+    x = sparse_tensor(coords, torch.arange(4.0).unsqueeze(1), (2**31, 2**31), 1)
+    assert x.coords.tolist() == [coords[number].tolist() for number in (2, 3, 1, 0)]
+    assert x.at(coords).flatten().tolist() == [0.0, 1.0, 2.0, 3.0]
+
+
+@pytest.mark.parametrize(
+    ("rule", "expected"), [("sum", 7.0), ("mean", 3.5), ("max", 5.0), ("first", 2.0)]
+)
+def test_repeated_cells_are_merged_on_request(rule, expected):
+    coords = torch.tensor([[0, 1], [0, 0], [0, 1]], dtype=torch.int32)
+    feats = torch.tensor([[2.0], [1.0], [5.0]])
+    x = sparse_tensor(coords, feats, (2,), 1, on_duplicates=rule)
+    assert x.feats.tolist() == [[1.0], [expected]]
+    assert x.coords.dtype == torch.int64
+
+
+def test_nan_is_a_feature_like_any_other():
+    x = sparse_tensor(torch.tensor([[0, 1], [0, 0]]), torch.tensor([[torch.nan], [1.0]]), (3,), 1)
+    assert x.to_dense().isnan().tolist() == [[[False, True, False]]]
+    assert x.at(torch.tensor([[0, 2], [0, 0]])).tolist() == [[0.0], [1.0]]
+
+
+@pytest.mark.parametrize(
+    ("coords", "feats", "message"),
+    [
+        (torch.zeros(1, 2), torch.ones(1, 1), "signed integers, but got torch.float32"),
+        (torch.zeros(1, 2).long(), torch.ones(1, 1).long(), "floating type, but got torch.int64"),
+        (np.zeros((1, 2), int), torch.ones(1, 1), "signed integers, but got ndarray"),
+    ],
+)
+def test_arguments_of_a_wrong_type_are_refused(unchecked_types, coords, feats, message):
+    with pytest.raises(InputTypeError, match=message):
+        sparse_tensor(coords, feats, (2,), 1)
+
+
+def test_sizes_and_rules_that_make_no_grid_are_refused(unchecked_types):
+    coords, feats = torch.zeros(1, 2, dtype=torch.int64), torch.ones(1, 1)
+    with pytest.raises(InputTypeError, match="one integer an axis"):
+        sparse_tensor(coords, feats, (2.5,), 1)
+    with pytest.raises(InputError, match=r"must not be negative, but got \(2,\) and -1"):
+        sparse_tensor(coords, feats, (2,), -1)
+    with pytest.raises(InputError, match=r"below \[0, 2\], but 1 of 1 rows are not"):
+        sparse_tensor(coords, feats, (2,), 0)
+    with pytest.raises(InputError, match=r"but got 'last'"):
+        sparse_tensor(coords, feats, (2,), 1, on_duplicates="last")
+    with pytest.raises(InputError, match="one device, but got meta and cpu"):
+        sparse_tensor(coords, feats.to("meta"), (2,), 1)
+
+
+def test_a_mask_that_is_none_is_refused(unchecked_types):
+    x = random_tensor((2, 2), density=1.0)
+    with pytest.raises(InputTypeError, match=r"of type bool, but got torch.int64"):
+        x.select(torch.ones(4, dtype=torch.int64))
+    with pytest.raises(InputError, match=r"shape \(4,\), but got \(3,\)"):
+        x.select(torch.ones(3, dtype=torch.bool))
+
+
+@given(st.data(), st.sampled_from([0.0, 0.5, 2.0]))
+def test_pruning_leaves_cells_with_a_channel_past_the_threshold(data, threshold):
+    x = data.draw(sparse_tensors(2))()
+    dense = x.to_dense()
+    kept = dense * (dense.abs() > threshold).any(dim=1, keepdim=True)
+    pruned = x.prune(threshold)
+    assert torch.equal(pruned.to_dense(), kept)
+    assert pruned.grid.num_cells == int((kept != 0).any(dim=1).sum())
+
+
+def test_pruning_keeps_nan_and_takes_zeros():
+    feats = torch.tensor([[0.0, torch.nan], [0.0, 0.0], [-3.0, 0.0]])
+    x = sparse_tensor(torch.tensor([[0, 0], [0, 1], [0, 2]]), feats, (3,), 1)
+    assert x.prune().coords.tolist() == [[0, 0], [0, 2]]
+    for wrong in (-1.0, float("nan")):
+        with pytest.raises(InputError, match=f"must not be negative, but got {wrong}"):
+            x.prune(wrong)
+
+
+@given(two_grids(), st.integers(0, 2))
+def test_features_are_looked_up_as_in_the_dense_tensor(drawn, channels):
+    (shape, batch_size, _, *rest), other = drawn
+    x, grid = random_tensor(shape, batch_size, channels, *rest), random_tensor(*other).grid
+    expected = x.to_dense().movedim(1, -1)[tuple(grid.coords.T)]
+    moved = x.onto(grid)
+    assert moved.grid is grid
+    assert torch.equal(moved.feats, expected)
+    twice = torch.cat([grid.coords.flip(0), grid.coords])
+    assert torch.equal(x.at(twice), torch.cat([expected.flip(0), expected]))
+
+
+def test_a_tensor_that_is_on_the_grid_stays_as_it_is():
+    x = random_tensor((3, 3))
+    assert x.onto(x.grid) is x
+    with pytest.raises(InputError, match="one batch_size, but got 1 and 2"):
+        x.onto(random_tensor((3, 3), 2).grid)
+    with pytest.raises(InputError, match=r"the first is coords\[0\] = \[0, 3, 0\]"):
+        x.at(torch.tensor([[0, 3, 0]]))
+
+
+@given(two_grids(), st.integers(0, 2))
+def test_sums_and_products_are_those_of_the_dense_tensors(drawn, channels):
+    x, y = (random_tensor(shape, batch, channels, *rest) for shape, batch, _, *rest in drawn)
+    cells = [{tuple(cell) for cell in z.coords.tolist()} for z in (x, y)]
+    for result, dense, active in (
+        (x + y, x.to_dense() + y.to_dense(), cells[0] | cells[1]),
+        (x - y, x.to_dense() - y.to_dense(), cells[0] | cells[1]),
+        (x * y, x.to_dense() * y.to_dense(), cells[0] & cells[1]),
+    ):
+        assert torch.equal(result.to_dense(), dense)
+        assert {tuple(cell) for cell in result.coords.tolist()} == active
+    assert torch.equal((2 * x).to_dense(), 2 * x.to_dense())
+    assert torch.equal((x * 0.5).to_dense(), x.to_dense() * 0.5)
+    assert torch.equal((-x).to_dense(), -x.to_dense())
+
+
+def test_sums_on_one_grid_stay_on_it():
+    x = random_tensor((3, 3))
+    y = x.with_feats(x.feats.square())
+    assert (x + y).grid is (x - y).grid is (x * y).grid is (-x).grid is (x * 2).grid is x.grid
+
+
+def test_gradients_reach_both_sides_of_sums_products_and_look_ups():
+    first, second = random_tensor((3, 3), 1, 2, seed=1), random_tensor((3, 3), 1, 2, seed=2)
+
+    def mixed(left, right, scale):
+        x, y = first.with_feats(left), second.with_feats(right)
+        return ((scale * x - y) * (x + y)).onto(second.grid).feats
+
+    inputs = [x.feats.clone().requires_grad_() for x in (first, second)]
+    scale = torch.tensor(0.7, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(mixed, (*inputs, scale))
+    assert torch.autograd.gradgradcheck(mixed, (*inputs, scale))
+
+
+def test_tensors_that_do_not_fit_are_not_added(unchecked_types):
+    x = random_tensor((3, 3))
+    for other, message in (
+        (random_tensor((3, 2)), r"one spatial_shape, but got \(3, 3\) and \(3, 2\)"),
+        (random_tensor((3, 3), 2), "one batch_size, but got 1 and 2"),
+        (random_tensor((3, 3), 1, 2), r"as many channels on both sides, but got 1 and 2"),
+        (x.to("meta"), "one device, but got cpu and meta"),
+    ):
+        for combine in (operator.add, operator.sub, operator.mul):
+            with pytest.raises(InputError, match=message):
+                combine(x, other)
+    for wrong in (1.0, x.feats):
+        with pytest.raises(InputTypeError, match=r"x \+ y needs two sparse tensors, but got"):
+            x + wrong
