@@ -62,5 +62,5 @@ def test_far_cells_of_a_vast_grid_are_found():
 def test_an_output_past_63_bits_is_refused():
     coords = torch.tensor([[0, 0, 0], [0, 2**31, 2**31]])
     kernel = Kernel.of(2, 2, stride=2)
-    with pytest.raises(InputError, match="product must fit 63 bits; split the longest axis"):
+    with pytest.raises(InputError, match=r"must fit 63 bits, but takes 64; split axis 0"):
         conv_transpose_coords(coords, (2**32, 2**32), kernel)

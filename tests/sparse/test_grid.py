@@ -1,9 +1,14 @@
+import copy
+import pickle
+import weakref
+
 import pytest
 import torch
 from hypothesis import given
 
 from recsparse.errors import InputError
 from recsparse.sparse.grid import Grid
+from recsparse.sparse.kernel import Kernel
 from recsparse.sparse.kernel_map import submanifold_kernel_map
 from tests.grids import random_tensor, sparse_tensors
 
@@ -30,6 +35,76 @@ def test_the_remembered_map_is_that_of_the_kernel():
     assert torch.equal(remembered.in_index, direct.in_index)
     assert torch.equal(remembered.out_index, direct.out_index)
     assert torch.equal(remembered.tap_ptr, direct.tap_ptr)
+
+
+DOWN = Kernel.of(2, 3, stride=2, padding=1)
+
+
+def test_the_cells_that_a_kernel_makes_active_are_one_grid_at_every_call():
+    grid = random_tensor((5, 4), batch_size=2).grid
+    made = grid.conv_grid(DOWN)
+    assert (made.spatial_shape, made.batch_size) == ((3, 2), 2)
+    assert grid.conv_grid(Kernel.of(2, 3, stride=2, padding=1)) is made
+    assert grid.conv_grid(Kernel.of(2, 3, stride=2)) is not made
+    spread = grid.conv_transpose_grid(DOWN, (1, 0))
+    assert (spread.spatial_shape, spread.batch_size) == ((10, 7), 2)
+    assert grid.conv_transpose_grid(DOWN, [1, 0]) is spread
+    assert grid.conv_transpose_grid(DOWN, (0, 0)) is not spread
+
+
+def test_a_map_onto_another_grid_is_computed_once_a_grid_and_kernel():
+    grid = random_tensor((5, 4), batch_size=2).grid
+    made, given = grid.conv_grid(DOWN), random_tensor((3, 2), batch_size=2, seed=1).grid
+    for out in (made, given):
+        first = grid.map_onto(out, DOWN)
+        assert grid.map_onto(out, Kernel.of(2, 3, stride=2, padding=1)) is first
+        assert grid.map_onto(out, Kernel.of(2, (3, 4), stride=2, padding=1)) is not first
+    assert grid.map_onto(made, DOWN) is not grid.map_onto(given, DOWN)
+
+
+def test_maps_back_to_the_cells_that_made_a_grid_are_the_same_maps():
+    grid = random_tensor((3, 2), batch_size=2).grid
+    spread = grid.conv_transpose_grid(DOWN, (0, 0))
+    back = grid.transposed_map_onto(spread, DOWN)
+    kernel_map = spread.map_onto(grid, DOWN)
+    assert (back.num_in, back.num_out) == (grid.num_cells, spread.num_cells)
+    assert back.in_index is kernel_map.out_index
+    assert grid.transposed_map_onto(spread, DOWN).in_index is back.in_index
+
+
+def test_an_unrelated_grid_is_refused():
+    grid = random_tensor((5, 4), batch_size=2).grid
+    for shape, batch_size in (((5, 4), 2), ((3, 2), 1)):
+        other = random_tensor(shape, batch_size).grid
+        with pytest.raises(InputError, match=r"to spatial_shape \(3, 2\) and batch_size 2, but"):
+            grid.map_onto(other, DOWN)
+    with pytest.raises(InputError, match="on one device, but got cpu and meta; move one by"):
+        grid.map_onto(grid.conv_grid(DOWN).to("meta"), DOWN)
+
+
+def test_kernel_maps_are_freed_with_either_of_their_grids():
+    grid = random_tensor((5, 4), batch_size=2).grid
+    given = random_tensor((3, 2), batch_size=2, seed=1).grid
+    own = weakref.ref(grid.submanifold_map((3, 3), (1, 1)))
+    onto_made = weakref.ref(grid.map_onto(grid.conv_grid(DOWN), DOWN))
+    onto_given = weakref.ref(grid.map_onto(given, DOWN))
+    assert None not in (own(), onto_made(), onto_given())
+    del given
+    assert onto_given() is None
+    del grid
+    assert own() is None
+    assert onto_made() is None
+
+
+def test_a_pickled_or_copied_grid_computes_its_maps_anew():
+    grid = random_tensor((5, 4), batch_size=2).grid
+    grid.map_onto(grid.conv_grid(DOWN), DOWN)
+    kernel_map = grid.submanifold_map((3, 3), (1, 1))
+    for other in (pickle.loads(pickle.dumps(grid)), copy.deepcopy(grid)):
+        assert torch.equal(other.coords, grid.coords)
+        assert (other.spatial_shape, other.batch_size) == ((5, 4), 2)
+        assert other.submanifold_map((3, 3), (1, 1)) is not kernel_map
+        assert torch.equal(other.submanifold_map((3, 3), (1, 1)).in_index, kernel_map.in_index)
 
 
 def test_selecting_keeps_order_and_shape_but_not_the_kernel_maps():
