@@ -85,7 +85,7 @@ def scatter_max(
     Returns:
         One row a group.
     """
-    if _has_torch_scatter() and not src.isnan().any():  # torch_scatter would pass over NaN
+    if _has_torch_scatter() and _above_minus_infinity(src):
         largest: Tensor = torch_scatter.scatter_max(src, index, dim=0, dim_size=num_groups)[0]
         return largest
     winner = _first_largest(src.detach(), index, num_groups)
@@ -156,7 +156,7 @@ def segment_max(src: Float[Tensor, "n c"], ptr: Int[Tensor, " g_1"]) -> Float[Te
     Returns:
         One row a segment.
     """
-    if _has_torch_scatter() and not src.isnan().any():
+    if _has_torch_scatter() and _above_minus_infinity(src):
         largest: Tensor = torch_scatter.segment_csr(src, ptr, reduce="max")
         return largest
     return scatter_max(src, segment_of_rows(ptr), len(ptr) - 1)
@@ -191,6 +191,11 @@ def _first_largest(
     row = torch.where((src == largest[index]) | src.isnan(), row, num_rows)
     first = torch.full((num_groups, channels), num_rows, device=src.device)
     return first.scatter_reduce(0, group, row, "amin")
+
+
+def _above_minus_infinity(src: Float[Tensor, "n c"]) -> bool:
+    """Say whether torch_scatter finds the maxima: it passes over NaN and loses -inf."""
+    return bool((src > -torch.inf).all())
 
 
 def _has_torch_scatter() -> bool:

@@ -1,4 +1,6 @@
 import itertools
+import re
+from functools import partial
 
 import numpy as np
 import pytest
@@ -8,9 +10,15 @@ from hypothesis import strategies as st
 
 from recsparse.errors import InputError
 from recsparse.layers.pool import AxisPool, GlobalPool, RidgePool
+from recsparse.sparse.tensor import sparse_tensor
 from tests.grids import random_tensor, sparse_tensors
 
-REDUCTIONS = {"sum": np.sum, "mean": np.mean, "max": np.max}
+REDUCTIONS = {
+    "sum": np.sum,
+    "mean": np.mean,
+    "max": np.max,
+    "lp": lambda rows, axis: np.sqrt(np.square(rows).sum(axis=axis)),
+}
 reductions = st.sampled_from(list(REDUCTIONS))
 
 
@@ -37,6 +45,65 @@ def test_an_axis_is_pooled_over_its_active_cells(data, num_axes, reduce):
     np.testing.assert_allclose(pooled, expected, atol=1e-12)
 
 
+@given(sparse_tensors(3, max_size=3), st.lists(st.integers(0, 2), unique=True), reductions)
+def test_several_axes_are_pooled_at_once_dense_or_sparse(make, gone, reduce):
+    x = make()
+    expected = pooled_one_by_one(x, gone, reduce)
+    pooled = AxisPool(gone, reduce)(x)
+    assert pooled.shape == expected.shape
+    np.testing.assert_allclose(pooled, expected, atol=1e-12)
+    if len(gone) < 3:
+        sparse = AxisPool(gone, reduce, sparse=True)(x)
+        kept = [0, *[1 + axis for axis in range(3) if axis not in gone]]
+        assert sparse.coords.tolist() == x.coords[:, kept].unique(dim=0).tolist()
+        np.testing.assert_allclose(sparse.to_dense().movedim(1, -1), expected, atol=1e-12)
+
+
+def test_a_sparse_result_needs_no_memory_for_empty_lines_and_shares_one_grid():
+    coords = torch.tensor([[0, 7, 10**9, 1], [0, 7, 10**9, 2], [0, 10**9, 3, 0]])
+    x = sparse_tensor(
+        coords, torch.tensor([[1.0], [2.0], [4.0]]), (1_200_000_000, 1_200_000_000, 3), 1
+    )
+    total, largest = (AxisPool(2, reduce, sparse=True)(x) for reduce in ("sum", "max"))
+    assert total.spatial_shape == (1_200_000_000, 1_200_000_000)
+    assert total.coords.tolist() == [[0, 7, 10**9], [0, 10**9, 3]]
+    assert total.feats.tolist() == [[3.0], [4.0]]
+    assert largest.grid is total.grid
+
+
+@pytest.mark.parametrize("sparse", [False, True])
+@pytest.mark.parametrize("reduce", REDUCTIONS)
+def test_first_and_second_gradients_of_lines_equal_finite_differences(reduce, sparse):
+    x, layer = random_tensor((3, 4), channels=2), AxisPool(0, reduce, sparse=sparse)
+
+    def pool(feats):
+        pooled = layer(x.with_feats(feats**2 + feats))
+        return pooled.feats if sparse else pooled
+
+    feats = x.feats.clone().requires_grad_()
+    assert torch.autograd.gradcheck(pool, feats)
+    assert torch.autograd.gradgradcheck(pool, feats)
+
+
+@pytest.mark.parametrize("pool", [GlobalPool("lp", 3.0), AxisPool((0, 1), "lp", 3.0)])
+def test_the_exponent_of_a_p_norm_can_be_chosen(pool):
+    x = random_tensor((3, 3), channels=2)
+    x = x.with_feats(x.feats.abs())
+    expected = np.cbrt((x.feats.numpy() ** 3).sum(axis=0))
+    np.testing.assert_allclose(pool(x)[0], expected)
+
+
+def test_a_sparse_result_without_an_axis_is_refused():
+    with pytest.raises(InputError, match=r"needs an axis that stays, but got axis=\(0, 1\)"):
+        AxisPool((0, 1), sparse=True)(random_tensor((2, 2)))
+
+
+@pytest.mark.parametrize("layer", [GlobalPool, partial(AxisPool, 0)])
+def test_an_exponent_without_a_root_is_refused(layer):
+    with pytest.raises(InputError, match="norm_type must be positive and finite, but got 0"):
+        layer("lp", 0.0)
+
+
 @given(st.data(), st.integers(1, 3), reductions)
 def test_a_sample_is_pooled_over_its_active_cells(data, num_axes, reduce):
     x = data.draw(sparse_tensors(num_axes, max_size=3))()
@@ -54,9 +121,9 @@ def test_a_maximum_below_zero_is_not_raised_to_the_empty_cells():
     assert GlobalPool("max")(x).item() == x.feats.max().item()
 
 
-@pytest.mark.parametrize("axis", [2, -1])
+@pytest.mark.parametrize("axis", [2, -1, (0, 2)])
 def test_an_axis_that_the_grid_lacks_is_refused(axis):
-    with pytest.raises(InputError, match=f"axis must be from 0 to 1, but got {axis}"):
+    with pytest.raises(InputError, match=re.escape(f"axis must be from 0 to 1, but got {axis}")):
         AxisPool(axis)(random_tensor((2, 2)))
 
 

@@ -147,6 +147,12 @@ def test_a_maximum_below_zero_is_kept(each_backend):
     assert segment_max(below, torch.tensor([0, 0, 2])).tolist() == [[0.0], [-2.0]]
 
 
+def test_a_group_of_minus_infinities_keeps_them(each_backend):
+    lowest = torch.tensor([[-torch.inf], [1.0]])
+    assert scatter_max(lowest, torch.tensor([0, 1]), 2).tolist() == [[-torch.inf], [1.0]]
+    assert segment_max(lowest, torch.tensor([0, 1, 2])).tolist() == [[-torch.inf], [1.0]]
+
+
 def test_no_rows_and_no_groups_give_no_rows(each_backend):
     nothing, nowhere = torch.zeros(0, 2), torch.zeros(0, dtype=torch.int64)
     for reduction in (scatter_sum, scatter_mean, scatter_max, scatter_softmax):
