@@ -9,12 +9,14 @@ from recsparse.layers.blocks import (
     SparseReLU,
     SparseSequential,
 )
+from recsparse.layers.causal import CausalConv1d
 from recsparse.layers.conv import (
     SubmanifoldConv1d,
     SubmanifoldConv2d,
     SubmanifoldConv3d,
     SubmanifoldConv4d,
 )
+from recsparse.layers.graph_tap import GraphTapConv
 from recsparse.layers.norm import (
     SparseBatchNorm,
     SparseGroupNorm,
@@ -23,6 +25,8 @@ from recsparse.layers.norm import (
     SparseSyncBatchNorm,
 )
 from recsparse.layers.pool import AxisPool, GlobalPool, RidgePool
+from recsparse.layers.residual import SparseBasicBlock, SparseBottleneck
+from recsparse.layers.resnet import SparseResNet
 from recsparse.layers.strided import SparseConv1d, SparseConv2d, SparseConv3d, SparseConv4d
 from recsparse.layers.text import BagOfWordsEncoder
 from recsparse.layers.transposed import (
@@ -35,6 +39,7 @@ from recsparse.layers.transposed import (
     SparseInverseConv3d,
     SparseInverseConv4d,
 )
+from recsparse.layers.unet import SparseUNet
 from recsparse.layers.unpool import (
     SparseMaxUnpool1d,
     SparseMaxUnpool2d,
@@ -45,6 +50,7 @@ from recsparse.layers.unpool import (
     SparseUnpool3d,
     SparseUnpool4d,
 )
+from recsparse.layers.vgg import SparseVGG
 from recsparse.layers.window_pool import (
     SparseAvgPool1d,
     SparseAvgPool2d,
@@ -70,15 +76,19 @@ __all__ = [
     "AxisConv2d",
     "AxisPool",
     "BagOfWordsEncoder",
+    "CausalConv1d",
     "CellDropout",
     "GlobalPool",
+    "GraphTapConv",
     "ResidualBlock",
     "RidgePool",
     "SparseAvgPool1d",
     "SparseAvgPool2d",
     "SparseAvgPool3d",
     "SparseAvgPool4d",
+    "SparseBasicBlock",
     "SparseBatchNorm",
+    "SparseBottleneck",
     "SparseConv1d",
     "SparseConv2d",
     "SparseConv3d",
@@ -108,16 +118,19 @@ __all__ = [
     "SparseMaxUnpool3d",
     "SparseMaxUnpool4d",
     "SparseReLU",
+    "SparseResNet",
     "SparseSequential",
     "SparseSumPool1d",
     "SparseSumPool2d",
     "SparseSumPool3d",
     "SparseSumPool4d",
     "SparseSyncBatchNorm",
+    "SparseUNet",
     "SparseUnpool1d",
     "SparseUnpool2d",
     "SparseUnpool3d",
     "SparseUnpool4d",
+    "SparseVGG",
     "SubmanifoldConv1d",
     "SubmanifoldConv2d",
     "SubmanifoldConv3d",

@@ -2,7 +2,6 @@
 
 from torch import Tensor
 
-from recsparse.errors import InputError
 from recsparse.layers.base_conv import BaseConv
 from recsparse.sparse.functional import sparse_conv
 from recsparse.sparse.kernel import Kernel
@@ -70,10 +69,8 @@ class CausalConv1d(BaseConv):
             Features (n, out_channels) on the same grid.
 
         Raises:
-            InputError: If there is no axis, or the channels differ from the layer's.
+            InputError: If the channels differ from the layer's.
         """
-        if not x.spatial_shape:
-            raise InputError(f"{self} needs at least one axis, time, but got none")
         self.check_channels(x)
         kernel_map = x.grid.map_onto_itself(self.kernel.along_last(len(x.spatial_shape)))
         out: Tensor = sparse_conv(x.feats, self.weight, self.bias, kernel_map, self.groups)
