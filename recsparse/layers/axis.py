@@ -67,10 +67,10 @@ class AxisConv(_AxisConv):
     """The exchangeable tensor layer in any number of axes (Hartford et al. 2018).
 
     `out = x W + sum over S: mean(cells that agree in the sample and the axes S) W_S + b`, with
-    means over the active cells (https://arxiv.org/abs/1803.02879, section 3.2). It does not depend
-    on the order of the places of any axis, and serves grids of any size. In two axes, `S = (0,)` is
-    the row, `(1,)` the column, `()` everything; in three, `(0, 1)` is a line along axis 2 and
-    `(0,)` a plane.
+    means over the active cells (https://arxiv.org/abs/1803.02879). It does not depend on the order
+    of the places of any axis, and serves grids of any size. In two axes, `S = (0,)` is the row,
+    `(1,)` the column, `()` everything; in three, `(0, 1)` is a line along axis 2 and `(0,)` a
+    plane.
 
     Args:
         num_axes: Number of axes of the grid.
@@ -137,7 +137,7 @@ class AxisConv2d(_AxisConv):
         unknown = set(axes) - _KEPT_AXES.keys()
         if unknown:
             raise InputError(f"axes must be of 'row', 'column', 'all', but got {sorted(unknown)}")
-        lines = {axis: _KEPT_AXES[axis] for axis in axes}
+        lines = {str(axis): _KEPT_AXES[axis] for axis in axes}
         super().__init__(2, in_channels, out_channels, bias, lines)
         self.axes = tuple(axes)
 
