@@ -79,7 +79,7 @@ class CellDropout(nn.Module):
             The kept and the dropped cells, each on a grid of its own.
         """
         device = x.feats.device if self.generator is None else self.generator.device
-        drawn = torch.rand(len(x.feats), generator=self.generator, device=device)
+        drawn = torch.rand(x.feats.shape[0], generator=self.generator, device=device)
         dropped = (drawn < self.p).to(x.feats.device)
         return x.select(~dropped), x.select(dropped)
 

@@ -35,21 +35,29 @@ class SparseBatchNorm(nn.BatchNorm1d):
             Features (n, c) on the same grid.
         """
         _check_channels(self, input, self.num_features)
-        if self.training and self.track_running_stats:
-            if torch.compiler.is_compiling():
-                # Behind a strided convolution the number is known only as the code runs.
-                torch._check(
-                    input.feats.shape[0] >= 2,
-                    lambda: "a compiled SparseBatchNorm needs at least 2 cells in training",
-                )
-            elif len(input.feats) < 2:
-                return input.with_feats(self._by_running_statistics(input.feats))
+        if torch.compiler.is_compiling():
+            return input.with_feats(self._compiled(input.feats))
+        if self.training and self.track_running_stats and len(input.feats) < 2:
+            return input.with_feats(self._by_running_statistics(input.feats))
         return input.with_feats(super().forward(input.feats))
 
     def _by_running_statistics(self, feats: Tensor) -> Tensor:
         return nn.functional.batch_norm(
             feats, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps
         )
+
+    def _compiled(self, feats: Tensor) -> Tensor:
+        # Behind a strided convolution the number of cells is known only as the code runs: nothing
+        # may be chosen by it, as torch's own function does where it does not learn.
+        mean, variance = self.running_mean, self.running_var
+        if not self.training and mean is not None and variance is not None:
+            out = (widened(feats) - mean) * (variance + self.eps).rsqrt()
+            return _affine(out, self.weight, self.bias).to(feats.dtype)
+        torch._check(
+            feats.shape[0] >= 2,
+            lambda: "a compiled SparseBatchNorm needs at least 2 cells in training",
+        )
+        return super().forward(feats)
 
 
 class SparseSyncBatchNorm(nn.SyncBatchNorm):
@@ -88,7 +96,7 @@ class SparseSyncBatchNorm(nn.SyncBatchNorm):
             The module, or what stands for it.
         """
         # torch's method calls this one for every child, so each layer passes here once.
-        converted: nn.Module = super().convert_sync_batchnorm(module, process_group)
+        converted: nn.Module = super().convert_sync_batchnorm(module, process_group)  # type: ignore[no-untyped-call]
         if isinstance(module, SparseBatchNorm):
             converted.__class__ = cls
         return converted
@@ -126,8 +134,8 @@ class SparseInstanceNorm(nn.InstanceNorm1d):
                 self._follow(mean.detach(), variance.detach(), sample)
             out = _standardised(feats.unsqueeze(2), mean, variance, sample, self.eps).squeeze(2)
         else:
-            mean, variance = self.running_mean, self.running_var
-            out = (feats - mean) * (variance + self.eps).rsqrt()
+            stored = self.running_mean, self.running_var
+            out = nn.functional.batch_norm(feats, *stored, eps=self.eps)
         return input.with_feats(_affine(out, self.weight, self.bias).to(input.feats.dtype))
 
     def _follow(

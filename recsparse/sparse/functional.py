@@ -83,7 +83,7 @@ def _check_sizes(feats: Tensor, taps: Float[Tensor, "t g k m"], kernel_map: Kern
             f"feats and weight must agree in type and device, but got {feats.dtype} on "
             f"{feats.device} and {taps.dtype} on {taps.device}; move one by .to"
         )
-    if num_taps != kernel_map.num_taps or len(feats) != kernel_map.num_in:
+    if num_taps != kernel_map.num_taps or feats.shape[0] != kernel_map.num_in:
         raise InputError(
             f"the kernel map must have {num_taps} taps and {len(feats)} input cells, but has "
             f"{kernel_map.num_taps} and {kernel_map.num_in}"

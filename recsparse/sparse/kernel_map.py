@@ -136,7 +136,7 @@ def submanifold_kernel_map(
     half = kernel.num_taps // 2
     ends = cell_pairs(coords, coords, list(spatial_shape), *_settings(kernel), half)
     in_index, out_index, tap_ptr = ends
-    return KernelMap(in_index, out_index, tap_ptr, len(coords), len(coords), symmetric=True)
+    return KernelMap(in_index, out_index, tap_ptr, coords.shape[0], coords.shape[0], symmetric=True)
 
 
 def kernel_map_between(
@@ -158,7 +158,7 @@ def kernel_map_between(
     """
     ends = cell_pairs(in_coords, out_coords, list(in_shape), *_settings(kernel), kernel.num_taps)
     in_index, out_index, tap_ptr = ends
-    return KernelMap(in_index, out_index, tap_ptr, len(in_coords), len(out_coords))
+    return KernelMap(in_index, out_index, tap_ptr, in_coords.shape[0], out_coords.shape[0])
 
 
 def _settings(kernel: Kernel) -> tuple[list[int], list[int], list[int], list[int]]:

@@ -30,7 +30,7 @@ def ranks_along(
     lines = ravel_coords(coords[:, others], [spatial_shape[column - 1] for column in others[1:]])
     # Cells of one line are in order already; a stable sort brings them together and keeps it.
     lines, order = lines.sort(stable=True)
-    place = torch.arange(len(lines), device=lines.device)
+    place = torch.arange(lines.shape[0], device=lines.device)
     starts = lines.diff(prepend=lines.new_full((1,), -1)) != 0
     first = torch.where(starts, place, 0).cummax(0).values
     return torch.empty_like(place).index_copy(0, order, place - first)
