@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 from recsparse.errors import RecsparseError
 from recsparse.sparse.concatenate import cat
 from recsparse.sparse.grid import Grid
+from recsparse.sparse.positions import from_positions, to_positions
+from recsparse.sparse.sets import difference, grid_of, intersection, union
 from recsparse.sparse.tensor import SparseTensor, sparse_tensor
 
 if TYPE_CHECKING:
@@ -24,9 +26,15 @@ __all__ = [
     "RecsparseError",
     "SparseTensor",
     "cat",
+    "difference",
+    "from_positions",
+    "grid_of",
+    "intersection",
     "load",
     "load_config",
     "sparse_tensor",
+    "to_positions",
+    "union",
 ]
 
 

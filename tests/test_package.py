@@ -8,6 +8,8 @@ from recsparse.config_file import load_config
 from recsparse.errors import RecsparseError
 from recsparse.sparse.concatenate import cat
 from recsparse.sparse.grid import Grid
+from recsparse.sparse.positions import to_positions
+from recsparse.sparse.sets import grid_of
 from recsparse.sparse.tensor import SparseTensor, sparse_tensor
 
 
@@ -16,6 +18,8 @@ def test_the_public_names_are_those_of_the_defining_modules():
     assert rs.SparseTensor is SparseTensor
     assert rs.cat is cat
     assert rs.Grid is Grid
+    assert rs.grid_of is grid_of
+    assert rs.to_positions is to_positions
     assert rs.RecsparseError is RecsparseError
     assert rs.load_config is load_config
 

@@ -34,16 +34,7 @@ def check_coords(
             than 63 bits can count.
     """
     limits = [batch_size, *spatial_shape]
-    if not isinstance(coords, Tensor) or coords.dtype not in _INTEGERS:
-        raise InputTypeError(
-            f"coords must be a tensor of signed integers, but got {_kind(coords)}; mend it by "
-            "torch.as_tensor(coords).long()"
-        )
-    if coords.ndim != 2 or coords.shape[1] != len(limits):
-        raise InputError(
-            f"coords must have one row a cell and {len(limits)} columns (the sample, then "
-            f"{len(limits) - 1} axes), but got shape {tuple(coords.shape)}"
-        )
+    _check_table(coords, len(spatial_shape))
     check_sizes(spatial_shape, batch_size)
     upper = torch.tensor(limits, device=coords.device)
     wrong = ((coords < 0) | (coords >= upper)).any(dim=1)
@@ -53,6 +44,38 @@ def check_coords(
             f"coords must be non-negative and below {limits}, but {int(wrong.sum())} of "
             f"{len(coords)} rows are not; the first is coords[{first}] = {coords[first].tolist()}; "
             "leave them out, or enlarge spatial_shape or batch_size"
+        )
+
+
+def as_cells(coords: Int[Tensor, "n d_1"], spatial_shape: Sequence[int]) -> Int[Tensor, "n d_1"]:
+    """Return coordinates in the type that everything else relies on, at no cost if they have it.
+
+    Args:
+        coords: Cells that are known to be sorted and in the grid.
+        spatial_shape: Size of each axis.
+
+    Returns:
+        64-bit integers.
+
+    Raises:
+        InputTypeError: If they are no tensor of integers.
+        InputError: If there is not one column for the sample and each axis.
+    """
+    _check_table(coords, len(spatial_shape))
+    # Compiled code reads them by their address, as numbers of 64 bits.
+    return coords.long()
+
+
+def _check_table(coords: Tensor, num_axes: int) -> None:
+    if not isinstance(coords, Tensor) or coords.dtype not in _INTEGERS:
+        raise InputTypeError(
+            f"coords must be a tensor of signed integers, but got {_kind(coords)}; mend it by "
+            "torch.as_tensor(coords).long()"
+        )
+    if coords.ndim != 2 or coords.shape[1] != 1 + num_axes:
+        raise InputError(
+            f"coords must have one row a cell and {1 + num_axes} columns (the sample, then "
+            f"{num_axes} axes), but got shape {tuple(coords.shape)}"
         )
 
 
@@ -112,7 +135,7 @@ def check_feats(feats: Float[Tensor, "n c"], coords: Int[Tensor, "n d_1"]) -> No
             "feats must have one row a cell and one column a channel, but got shape "
             f"{tuple(feats.shape)}; mend a single channel by feats.reshape(-1, 1)"
         )
-    if len(feats) != len(coords):
+    if feats.shape[0] != coords.shape[0]:
         longer = "coords" if len(coords) > len(feats) else "feats"
         raise InputError(
             f"feats must have one row a cell, but got {len(feats)} rows for {len(coords)} cells; "

@@ -9,7 +9,7 @@ from jaxtyping import Bool, Int
 from torch import Tensor
 
 from recsparse.errors import InputError
-from recsparse.sparse.coords import check_sizes, ravel_coords
+from recsparse.sparse.coords import as_cells, check_sizes, ravel_coords
 from recsparse.sparse.generate import conv_coords, conv_transpose_coords
 from recsparse.sparse.kernel import Kernel
 from recsparse.sparse.kernel_map import KernelMap, kernel_map_between, submanifold_kernel_map
@@ -60,11 +60,12 @@ class Grid:
     def __post_init__(self) -> None:
         # Past 63 bits two cells would share a key, and neighbours would be wrong without a word.
         check_sizes(self.spatial_shape, self.batch_size)
+        self.coords = as_cells(self.coords, self.spatial_shape)
 
     @property
     def num_cells(self) -> int:
         """Number of active cells."""
-        return len(self.coords)
+        return self.coords.shape[0]  # len() would fix what `torch.export` leaves open
 
     @property
     def keys(self) -> Int[Tensor, " n"]:

@@ -130,6 +130,19 @@ def test_more_cells_than_63_bits_count_are_refused():
         Grid(torch.zeros(0, 3, dtype=torch.int64), (2**32, 2**31), 1)
 
 
+@pytest.mark.parametrize(
+    ("coords", "message"),
+    [
+        (torch.zeros(1, 3), r"of signed integers, but got torch.float32"),
+        (torch.zeros(1, 2, dtype=torch.int64), r"3 columns .* but got shape \(1, 2\)"),
+        (torch.zeros(3, dtype=torch.int64), r"3 columns .* but got shape \(3,\)"),
+    ],
+)
+def test_coordinates_that_compiled_code_would_misread_are_refused(unchecked_types, coords, message):
+    with pytest.raises(InputError, match=message):
+        Grid(coords, (2, 2), 1)
+
+
 def test_a_grid_says_its_sizes():
     expected = "Grid(9 cells, spatial_shape=(3, 3), batch_size=1)"
     assert repr(random_tensor((3, 3), density=1.0).grid) == expected
