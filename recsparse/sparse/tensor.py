@@ -15,6 +15,7 @@ from recsparse.sparse.coords import (
     check_coords,
     check_feats,
     coalesce,
+    find_keys,
     sort_cells,
     whole_sizes,
 )
@@ -134,10 +135,7 @@ class SparseTensor(Convertible):
         Raises:
             InputError: If a cell is outside the grid's shape.
         """
-        rows = rows_of(self.grid, coords)
-        # Inactive cells read a row of zeros at the end: no product with 0, which would keep NaN.
-        padded = torch.cat([self.feats, self.feats.new_zeros(1, self.num_channels)])
-        return padded.index_select(0, torch.where(rows < 0, self.grid.num_cells, rows))
+        return self._read(rows_of(self.grid, coords))
 
     def onto(self, grid: Grid) -> "SparseTensor":
         """Return the tensor on the cells of another grid.
@@ -152,7 +150,14 @@ class SparseTensor(Convertible):
             InputError: If the shape, batch size or device differs.
         """
         check_same_space(self.grid, grid)
-        return self if grid is self.grid else SparseTensor(grid, self.at(grid.coords))
+        if grid is self.grid:
+            return self
+        return SparseTensor(grid, self._read(find_keys(self.grid.keys, grid.keys)))
+
+    def _read(self, rows: Int[Tensor, " m"]) -> Float[Tensor, "m c"]:
+        # Inactive cells read a row of zeros at the end: no product with 0, which would keep NaN.
+        padded = torch.cat([self.feats, self.feats.new_zeros(1, self.num_channels)])
+        return padded.index_select(0, torch.where(rows < 0, self.grid.num_cells, rows))
 
     def __getitem__(self, key: Key) -> "SparseTensor":
         samples, channels, *axes = slices_of(key, 2 + len(self.spatial_shape))
