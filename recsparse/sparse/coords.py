@@ -251,7 +251,11 @@ def sort_cells(
         >>> [part.tolist() for part in sort_cells(torch.tensor([[0, 1], [0, 0], [0, 1]]), (2,))]
         [[1, 0, 2], [True, True, False]]
     """
-    keys, order = ravel_coords(coords, spatial_shape).sort(stable=True)
+    keys = ravel_coords(coords, spatial_shape)
+    if bool((keys[1:] >= keys[:-1]).all()):  # as they often are: to sort takes ten times longer
+        order = torch.arange(len(keys), device=keys.device)
+    else:
+        keys, order = keys.sort(stable=True)
     return order, keys.diff(prepend=keys.new_full((1,), -1)) != 0
 
 

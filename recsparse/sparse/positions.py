@@ -34,7 +34,7 @@ def to_positions(x: SparseTensor, axis: int = -1) -> SparseTensor:
         [[5.0, 6.0, 0.0, 0.0], [7.0, 8.0, 0.0, 0.0]]
     """
     grid, order = x.grid.position_grid(_from_zero(x, axis))
-    return SparseTensor(grid, x.feats if order is None else x.feats[order])
+    return SparseTensor(grid, x.feats if order is None else x.feats.index_select(0, order))
 
 
 def from_positions(y: SparseTensor, like: SparseTensor, axis: int = -1) -> SparseTensor:
@@ -63,7 +63,7 @@ def from_positions(y: SparseTensor, like: SparseTensor, axis: int = -1) -> Spars
             f"from_positions needs a tensor on the cells of to_positions(like, axis={axis}), but "
             f"got {y.grid!r} for {like.grid!r}"
         )
-    return like.with_feats(y.feats if order is None else y.feats[order.argsort()])
+    return like.with_feats(y.feats if order is None else y.feats.index_select(0, order.argsort()))
 
 
 def _from_zero(x: SparseTensor, axis: int) -> int:

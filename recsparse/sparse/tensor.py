@@ -89,7 +89,8 @@ class SparseTensor(Convertible):
                 f"mask must have one entry a cell, shape ({self.grid.num_cells},), but got "
                 f"{tuple(mask.shape)}"
             )
-        return SparseTensor(self.grid.select(mask), self.feats[mask])
+        kept = mask.nonzero().flatten()
+        return SparseTensor(self.grid.select(mask), self.feats.index_select(0, kept))
 
     def prune(self, threshold: float = 0.0) -> "SparseTensor":
         """Return the cells of which any channel is farther from zero than a threshold, or is NaN.
@@ -239,7 +240,8 @@ def sparse_tensor(
     if on_duplicates == "error":
         order, starts = sort_cells(coords, shape)
         _refuse_repeats(coords, order, starts)
-        cells, rows = coords[order].long(), feats[order]
+        # index_select is several times faster than indexing by brackets.
+        cells, rows = coords.index_select(0, order).long(), feats.index_select(0, order)
     else:
         cells, rows = coalesce(coords, feats, shape, on_duplicates)
     return SparseTensor(Grid(cells, shape, batch_size), rows)
