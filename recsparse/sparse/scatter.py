@@ -195,7 +195,8 @@ def _first_largest(
 
 def _above_minus_infinity(src: Float[Tensor, "n c"]) -> bool:
     """Say whether torch_scatter finds the maxima: it passes over NaN and loses -inf."""
-    return bool((src > -torch.inf).all())
+    # Compiled code cannot look at values, and takes the way that is right for all of them.
+    return not torch.compiler.is_compiling() and bool((src > -torch.inf).all())
 
 
 def _has_torch_scatter() -> bool:

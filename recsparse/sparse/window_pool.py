@@ -60,9 +60,10 @@ def cells_per_window(kernel_map: KernelMap) -> Int[Tensor, " n_out"]:
     Returns:
         One number an output cell.
     """
-    count = torch.bincount(kernel_map.out_index, minlength=kernel_map.num_out)
+    # Not bincount: the size of its result depends on values, which would break compiled code.
+    count = _occurrences(kernel_map.out_index, kernel_map.num_out)
     if kernel_map.symmetric:
-        count = count + torch.bincount(kernel_map.in_index, minlength=kernel_map.num_in) + 1
+        count = count + _occurrences(kernel_map.in_index, kernel_map.num_in) + 1
     return count
 
 
@@ -94,11 +95,9 @@ def window_max(feats: Float[Tensor, "n_in c"], kernel_map: KernelMap) -> Float[T
         Features of the output cells; zero for an empty window. The first of equal values gets the
         gradient.
     """
-    if not len(feats):
-        return window_sum(feats, kernel_map)
-    winner = window_winners(feats, kernel_map)
-    nobody = winner == len(feats)
-    return feats.gather(0, winner.clamp(max=len(feats) - 1)).masked_fill(nobody, 0)
+    # An empty window reads the row past the end; to choose by sizes would break compiled code.
+    padded = torch.cat([feats, feats.new_zeros(1, feats.shape[1])])
+    return padded.gather(0, window_winners(feats, kernel_map))
 
 
 def window_winners(feats: Float[Tensor, "n_in c"], kernel_map: KernelMap) -> Int[Tensor, "n_out c"]:
@@ -133,6 +132,10 @@ def spread_to_winners(
     # The row past the end takes the values of empty windows.
     out = feats.new_zeros(len(pooled) + 1, feats.shape[1])
     return out.scatter_add(0, window_winners(pooled, kernel_map), feats)[:-1]
+
+
+def _occurrences(index: Int[Tensor, " pairs"], size: int) -> Int[Tensor, " size"]:
+    return index.new_zeros(size).index_add(0, index, torch.ones_like(index))
 
 
 def _ends(kernel_map: KernelMap) -> tuple[Tensor, Tensor, Tensor]:
