@@ -71,7 +71,9 @@ def active_lines(
         (tensor([[0, 2]]), tensor([0, 0]))
     """
     key, num_lines = line_keys(coords, spatial_shape, batch_size, kept_axes)
-    if num_lines <= _PLACES_PER_CELL * len(coords):
+    # Compiled code cannot choose by the number of cells.
+    few = not torch.compiler.is_compiling() and num_lines <= _PLACES_PER_CELL * len(coords)
+    if few:
         active = torch.zeros(num_lines, dtype=torch.bool, device=coords.device)
         active[key] = True
         lines, line = active.nonzero().flatten(), (active.cumsum(0) - 1)[key]

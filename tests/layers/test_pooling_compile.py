@@ -9,7 +9,7 @@ from torch import nn
 from recsparse.layers.attention_pool import AttentionPool
 from recsparse.layers.axis import AxisConv
 from recsparse.layers.norm import SparseGroupNorm, SparseInstanceNorm
-from recsparse.layers.pool import AxisPool, GlobalPool
+from recsparse.layers.pool import GlobalPool
 from recsparse.layers.unpool import SparseMaxUnpool2d, SparseUnpool2d
 from recsparse.layers.window_pool import (
     SparseAvgPool2d,
@@ -49,10 +49,3 @@ def check_that_all_of_them_make_one_graph():
     for size in (7, 9):
         x = random_tensor((size, 6), batch_size=2, channels=2, dtype=torch.float32)
         torch.testing.assert_close(compiled(x), network(x))
-
-
-def check_that_dense_lines_make_one_graph():
-    x = random_tensor((7, 6), batch_size=2, channels=2, dtype=torch.float32)
-    layer = AxisPool(1, "lp")
-    compiled = torch.compile(layer, fullgraph=True, backend="eager", dynamic=True)
-    torch.testing.assert_close(compiled(x), layer(x))
