@@ -49,11 +49,17 @@ class _SparseConv(BaseConv):
 
 
 class SparseConv1d(_SparseConv):
-    """Convolution over one axis whose output cells are those that see an active cell.
+    """Convolution over one axis onto the cells that see an active cell, or onto given cells.
 
-    At those cells the output equals `torch.nn.functional.conv1d` of the dense tensor with the same
-    settings (Graham 2014, https://arxiv.org/abs/1409.6070); elsewhere it is empty, where the dense
-    output would be the bias.
+    `out[o] = sum over taps t: W_t x[stride o − padding + dilation t] + b`, over the active cells of
+    `x` (Graham 2014, https://arxiv.org/abs/1409.6070). At the output cells it equals
+    `torch.nn.functional.conv1d` of the dense tensor with the same settings; elsewhere it is empty,
+    where the dense output would be the bias.
+
+    Shapes:
+        Input (n, in_channels), output (m, out_channels) on a grid of axes
+        `floor((size + 2 padding − dilation (kernel_size − 1) − 1) / stride) + 1`; weight
+        (out_channels, in_channels / groups, *kernel_size), as torch's.
 
     Args:
         in_channels: Channels of the input.
@@ -64,24 +70,60 @@ class SparseConv1d(_SparseConv):
         dilation: Distance between taps.
         groups: Groups of channels that do not mix.
         bias: Add a learned number to each output channel of the output cells.
+
+    Raises:
+        InputError: If a setting is too small, or the channels are not multiples of the groups.
+
+    Example:
+        >>> import torch
+        >>> sum_of_three = SparseConv1d(1, 1, kernel_size=3, padding=1, bias=False)
+        >>> _ = torch.nn.init.ones_(sum_of_three.weight)
+        >>> x = SparseTensor.from_dense(torch.tensor([[[1.0, 0.0, 2.0, 0.0, 0.0]]]))
+        >>> sum_of_three(x).feats.flatten().tolist()  # the last cell sees nothing
+        [1.0, 3.0, 2.0, 2.0]
+        >>> from recsparse.sparse.sets import grid_of
+        >>> candidates = grid_of(torch.tensor([[0, 1], [0, 4]]), (5,), batch_size=1)
+        >>> sum_of_three(x, cells=candidates).feats.flatten().tolist()
+        [3.0, 0.0]
     """
 
     num_axes = 1
 
 
 class SparseConv2d(_SparseConv):
-    """Convolution over two axes onto the cells that see an active cell, as `SparseConv1d`."""
+    """Convolution over two axes onto the cells that see an active cell, as `SparseConv1d`.
+
+    Example:
+        >>> import torch
+        >>> x = SparseTensor.from_dense(torch.eye(4)[None, None])
+        >>> SparseConv2d(1, 8, kernel_size=2, stride=2)(x)
+        SparseTensor(Grid(2 cells, spatial_shape=(2, 2), batch_size=1), 8 channels)
+    """
 
     num_axes = 2
 
 
 class SparseConv3d(_SparseConv):
-    """Convolution over three axes onto the cells that see an active cell, as `SparseConv1d`."""
+    """Convolution over three axes onto the cells that see an active cell, as `SparseConv1d`.
+
+    Example:
+        >>> import torch
+        >>> x = SparseTensor.from_dense(torch.ones(1, 1, 4, 4, 4))
+        >>> SparseConv3d(1, 8, kernel_size=3, stride=2, padding=1)(x).spatial_shape
+        (2, 2, 2)
+    """
 
     num_axes = 3
 
 
 class SparseConv4d(_SparseConv):
-    """Convolution over four axes onto the cells that see an active cell, as `SparseConv1d`."""
+    """Convolution over four axes onto the cells that see an active cell, as `SparseConv1d`.
+
+    Example:
+        >>> import torch
+        >>> x = SparseTensor.from_dense(torch.ones(1, 1, 2, 2, 2, 2))
+        >>> SparseConv4d(1, 8, kernel_size=2)(x).feats.shape
+        torch.Size([1, 8])
+    """
 
     num_axes = 4

@@ -79,10 +79,15 @@ class _SparseConvTranspose(_Transposed):
 class SparseConvTranspose1d(_SparseConvTranspose):
     """Transposed convolution over one axis, onto all cells that an active cell reaches.
 
-    At those cells the output equals `torch.nn.functional.conv_transpose1d` of the dense tensor with
-    the same settings (Zeiler et al. 2010, https://doi.org/10.1109/CVPR.2010.5539957); elsewhere it
-    is empty, where the dense output would be the bias. The weight has the layout of torch's
-    transposed convolutions, (in_channels, out_channels / groups, *kernel_size).
+    `out[o] = sum over taps t and cells i with stride i − padding + dilation t = o: W_t x[i] + b`
+    (Zeiler et al. 2010, https://doi.org/10.1109/CVPR.2010.5539957). At the output cells it equals
+    `torch.nn.functional.conv_transpose1d` of the dense tensor with the same settings; elsewhere it
+    is empty, where the dense output would be the bias.
+
+    Shapes:
+        Input (n, in_channels), output (m, out_channels) on a grid of axes `(size − 1) stride −
+        2 padding + dilation (kernel_size − 1) + output_padding + 1`; weight
+        (in_channels, out_channels / groups, *kernel_size), as torch's.
 
     Args:
         in_channels: Channels of the input.
@@ -94,25 +99,57 @@ class SparseConvTranspose1d(_SparseConvTranspose):
         groups: Groups of channels that do not mix.
         bias: Add a learned number to each output channel of the output cells.
         dilation: Distance between taps.
+
+    Raises:
+        InputError: If a setting is out of range, or the channels are not multiples of the groups.
+
+    Example:
+        >>> import torch
+        >>> double = SparseConvTranspose1d(1, 1, kernel_size=2, stride=2, bias=False)
+        >>> _ = torch.nn.init.ones_(double.weight)
+        >>> x = SparseTensor.from_dense(torch.tensor([[[5.0, 0.0, 7.0]]]))
+        >>> double(x).to_dense().tolist()
+        [[[5.0, 5.0, 0.0, 0.0, 7.0, 7.0]]]
     """
 
     num_axes = 1
 
 
 class SparseConvTranspose2d(_SparseConvTranspose):
-    """Transposed convolution over two axes, as `SparseConvTranspose1d` over one."""
+    """Transposed convolution over two axes, as `SparseConvTranspose1d` over one.
+
+    Example:
+        >>> import torch
+        >>> x = SparseTensor.from_dense(torch.eye(2)[None, None])
+        >>> SparseConvTranspose2d(1, 8, kernel_size=2, stride=2)(x)
+        SparseTensor(Grid(8 cells, spatial_shape=(4, 4), batch_size=1), 8 channels)
+    """
 
     num_axes = 2
 
 
 class SparseConvTranspose3d(_SparseConvTranspose):
-    """Transposed convolution over three axes, as `SparseConvTranspose1d` over one."""
+    """Transposed convolution over three axes, as `SparseConvTranspose1d` over one.
+
+    Example:
+        >>> import torch
+        >>> x = SparseTensor.from_dense(torch.ones(1, 1, 2, 2, 2))
+        >>> SparseConvTranspose3d(1, 8, kernel_size=3, stride=2, padding=1)(x).spatial_shape
+        (3, 3, 3)
+    """
 
     num_axes = 3
 
 
 class SparseConvTranspose4d(_SparseConvTranspose):
-    """Transposed convolution over four axes, as `SparseConvTranspose1d` over one."""
+    """Transposed convolution over four axes, as `SparseConvTranspose1d` over one.
+
+    Example:
+        >>> import torch
+        >>> x = SparseTensor.from_dense(torch.ones(1, 1, 1, 1, 1, 1))
+        >>> SparseConvTranspose4d(1, 8, kernel_size=2)(x).feats.shape
+        torch.Size([16, 8])
+    """
 
     num_axes = 4
 
@@ -163,9 +200,14 @@ class _SparseInverseConv(_Transposed):
 class SparseInverseConv1d(_SparseInverseConv):
     """Transposed convolution over one axis, onto the cells of a finer tensor (Graham et al. 2018).
 
-    It undoes the change of grid of the `SparseConv1d` or pooling with the same kernel and equals
-    `torch.nn.functional.conv_transpose1d` of the dense tensor at the cells of `like`
-    (arXiv 1711.10275, section 3.2). The weight has the layout of torch's transposed convolutions.
+    `out[o] = sum over taps t and cells i with stride i − padding + dilation t = o: W_t x[i] + b` at
+    the cells o of `like` alone, where it equals `torch.nn.functional.conv_transpose1d` of the dense
+    tensor (https://arxiv.org/abs/1711.10275, section 3.2). It undoes the change of grid of the
+    `SparseConv1d` or pooling with the same kernel, along the same kernel map.
+
+    Shapes:
+        Input (m, in_channels) on the coarse grid, output (n, out_channels) on the grid of `like`;
+        weight (in_channels, out_channels / groups, *kernel_size), as torch's transposed ones.
 
     Args:
         in_channels: Channels of the input.
@@ -176,24 +218,63 @@ class SparseInverseConv1d(_SparseInverseConv):
         dilation: That of the layer undone.
         groups: Groups of channels that do not mix.
         bias: Add a learned number to each output channel of the output cells.
+
+    Raises:
+        InputError: If a setting is too small, or the channels are not multiples of the groups.
+
+    Example:
+        >>> import torch
+        >>> from recsparse.layers.window_pool import SparseSumPool1d
+        >>> x = SparseTensor.from_dense(torch.tensor([[[1.0, 0.0, 3.0, 4.0]]]))
+        >>> back = SparseInverseConv1d(1, 1, kernel_size=2, stride=2, bias=False)
+        >>> _ = torch.nn.init.ones_(back.weight)
+        >>> back(SparseSumPool1d(2)(x), like=x).to_dense().tolist()
+        [[[1.0, 0.0, 7.0, 7.0]]]
     """
 
     num_axes = 1
 
 
 class SparseInverseConv2d(_SparseInverseConv):
-    """Transposed convolution over two axes onto a finer grid, as `SparseInverseConv1d` over one."""
+    """Transposed convolution over two axes onto a finer grid, as `SparseInverseConv1d` over one.
+
+    Example:
+        >>> import torch
+        >>> from recsparse.layers.strided import SparseConv2d
+        >>> x = SparseTensor.from_dense(torch.ones(1, 1, 4, 4))
+        >>> coarse = SparseConv2d(1, 8, kernel_size=2, stride=2)(x)
+        >>> SparseInverseConv2d(8, 1, kernel_size=2, stride=2)(coarse, like=x).grid is x.grid
+        True
+    """
 
     num_axes = 2
 
 
 class SparseInverseConv3d(_SparseInverseConv):
-    """Transposed convolution over three axes onto a finer grid, as `SparseInverseConv1d`."""
+    """Transposed convolution over three axes onto a finer grid, as `SparseInverseConv1d`.
+
+    Example:
+        >>> import torch
+        >>> from recsparse.layers.strided import SparseConv3d
+        >>> x = SparseTensor.from_dense(torch.ones(1, 1, 2, 2, 2))
+        >>> coarse = SparseConv3d(1, 8, kernel_size=2, stride=2)(x)
+        >>> SparseInverseConv3d(8, 1, kernel_size=2, stride=2)(coarse, like=x).grid is x.grid
+        True
+    """
 
     num_axes = 3
 
 
 class SparseInverseConv4d(_SparseInverseConv):
-    """Transposed convolution over four axes onto a finer grid, as `SparseInverseConv1d`."""
+    """Transposed convolution over four axes onto a finer grid, as `SparseInverseConv1d`.
+
+    Example:
+        >>> import torch
+        >>> from recsparse.layers.strided import SparseConv4d
+        >>> x = SparseTensor.from_dense(torch.ones(1, 1, 2, 2, 2, 2))
+        >>> coarse = SparseConv4d(1, 8, kernel_size=2, stride=2)(x)
+        >>> SparseInverseConv4d(8, 1, kernel_size=2, stride=2)(coarse, like=x).grid is x.grid
+        True
+    """
 
     num_axes = 4
