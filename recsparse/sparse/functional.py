@@ -3,6 +3,7 @@
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.autograd.forward_ad import unpack_dual
 
 from recsparse.errors import InputError
 from recsparse.sparse.kernel_map import KernelMap
@@ -20,8 +21,9 @@ def sparse_conv(
     """Convolve along a kernel map; forward and backward touch its pairs of active cells only.
 
     Output cell o gets `sum over taps t and pairs (i, o) of t: W_t x_i`, plus the bias. Gradients of
-    any order are computed in the same way. Under autocast the result has autocast's type, as that
-    of torch's convolutions.
+    any order are computed in the same way, in reverse mode: by `torch.autograd`, its functional
+    `jvp`, `hvp` and `hessian` included, not by `torch.func`, whose `vmap` alone works. Under
+    autocast the result has autocast's type, as that of torch's convolutions.
 
     Args:
         feats: Features of the input cells.
@@ -37,7 +39,9 @@ def sparse_conv(
 
     Raises:
         InputError: If channels, groups, taps and cells do not fit together.
+        NotImplementedError: In forward-mode differentiation.
     """
+    _refuse_forward_mode(feats, weight, bias)
     if torch.is_autocast_enabled(feats.device.type):
         kind = torch.get_autocast_dtype(feats.device.type)
         feats, weight = feats.to(kind), weight.to(kind)
@@ -58,6 +62,17 @@ def _taps_by_group(weight: Tensor, groups: int, transposed: bool) -> Float[Tenso
         )
     by_group = weight.flatten(2).movedim(2, 0).unflatten(1, (groups, -1))
     return by_group if transposed else by_group.transpose(2, 3)
+
+
+def _refuse_forward_mode(*tensors: Tensor | None) -> None:
+    # torch's operators would drop the derivative without a word.
+    if not torch.compiler.is_compiling() and any(
+        part is not None and unpack_dual(part).tangent is not None for part in tensors
+    ):
+        raise NotImplementedError(
+            "sparse convolutions must be differentiated in reverse mode, but got a tensor of "
+            "forward mode; use torch.autograd.functional.jvp"
+        )
 
 
 def _fields(kernel_map: KernelMap) -> tuple[Tensor, Tensor, Tensor, int, bool, bool]:
