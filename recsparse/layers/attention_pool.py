@@ -19,6 +19,10 @@ class AttentionPool(LinePool):
     `s_i = w h_i`, or `s_i = w tanh(V h_i)` with hidden channels (Ilse et al. 2018,
     https://arxiv.org/abs/1802.04712, section 2.4, equations 7 and 8).
 
+    Shapes:
+        Input (n, channels), output (batch, *the other axes, channels), zero where a line has no
+        active cell; or, if sparse, (lines, channels) on a grid of the other axes.
+
     Args:
         channels: Channels of the input.
         axis: The axis that goes away, from 0, or several; None pools each whole sample.

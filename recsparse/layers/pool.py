@@ -99,6 +99,10 @@ class AxisPool(LinePool):
 
     The p-norm is `(sum x^p)^(1/p)`, without absolute values, as that of `torch.nn.LPPool2d`.
 
+    Shapes:
+        Input (n, c), output (batch, *the other axes, c), zero where a line has no active cell; or,
+        if sparse, (lines, c) on a grid of the other axes.
+
     Args:
         axis: The axis that goes away, from 0, or several.
         reduce: How cells are combined.
@@ -148,12 +152,24 @@ class AxisPool(LinePool):
 class GlobalPool(nn.Module):
     """The sum, mean, maximum or p-norm of all active cells of each sample.
 
+    `out[b, c] = reduce over the active cells i of sample b: x[i, c]`. Empty cells do not count, so
+    that the mean is not the dense one. The mean takes the place of wide linear layers at the end of
+    a network since Lin et al. 2013 (https://arxiv.org/abs/1312.4400, section 3.2).
+
+    Shapes:
+        Input (n, c), output (batch, c), zero for a sample without active cells.
+
     Args:
         reduce: How cells are combined; `lp` as in `AxisPool`.
         norm_type: The exponent of `lp`.
 
     Raises:
         InputError: If `reduce` is unknown or the exponent is not positive.
+
+    Example:
+        >>> x = SparseTensor.from_dense(torch.tensor([[[1.0, 0.0, 3.0]], [[0.0, 0.0, 0.0]]]))
+        >>> GlobalPool("mean")(x).tolist()
+        [[2.0], [0.0]]
     """
 
     def __init__(self, reduce: Reduce = "mean", norm_type: float = 2.0) -> None:
@@ -182,12 +198,22 @@ class RidgePool(nn.Module):
     of an empty cell and the ridge `l`, scaled by frequency as Rendle et al. 2021 do
     (https://arxiv.org/abs/2110.14037), are learned as logarithms.
 
+    Shapes:
+        Input (n, c) on one sample of (rows, m), weights (n), column vectors (m, c); output
+        (rows, c).
+
     Args:
         unobserved_weight: Where `a` starts; positive.
         regularisation: Where `l` starts; positive.
 
     Raises:
         InputError: If one of them is not positive.
+
+    Example:
+        >>> x = SparseTensor.from_dense(torch.tensor([[[[1.0, 1.0], [0.0, 0.0]]]]))
+        >>> pool = RidgePool(unobserved_weight=1.0, regularisation=1.0)
+        >>> pool(x, weights=torch.ones(2), column_vectors=torch.ones(2, 1)).tolist()
+        [[0.25], [0.0]]
     """
 
     def __init__(self, unobserved_weight: float, regularisation: float) -> None:

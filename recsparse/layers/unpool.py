@@ -73,9 +73,12 @@ class _SparseMaxUnpool(_Unpool):
 class SparseUnpool1d(_SparseUnpool):
     """Coarse cells of one axis copied to the cells of a finer tensor.
 
-    A fine cell gets the mean of the active coarse cells whose window holds it: a copy of its one
-    coarse cell where windows do not overlap, and zero where there is none. It undoes the change of
-    grid of the pooling or `SparseConv1d` of the same window.
+    `out[i, c] = mean over the active coarse cells o whose window holds i: x[o, c]`: a copy of its
+    one coarse cell where windows do not overlap, and zero where there is none. It undoes the change
+    of grid of the pooling or `SparseConv1d` of the same window.
+
+    Shapes:
+        Input (m, c) on the coarse grid, output (n, c) on the grid of `like`.
 
     Args:
         kernel_size: That of the layer undone; one number, or one an axis.
@@ -96,19 +99,43 @@ class SparseUnpool1d(_SparseUnpool):
 
 
 class SparseUnpool2d(_SparseUnpool):
-    """Coarse cells of two axes copied to the cells of a finer tensor, as `SparseUnpool1d`."""
+    """Coarse cells of two axes copied to the cells of a finer tensor, as `SparseUnpool1d`.
+
+    Example:
+        >>> import torch
+        >>> from recsparse.layers.window_pool import SparseMaxPool2d
+        >>> x = SparseTensor.from_dense(torch.tensor([[[[3.0, 0.0], [0.0, 4.0]]]]))
+        >>> SparseUnpool2d(2)(SparseMaxPool2d(2)(x), like=x).feats.flatten().tolist()
+        [4.0, 4.0]
+    """
 
     num_axes = 2
 
 
 class SparseUnpool3d(_SparseUnpool):
-    """Coarse cells of three axes copied to the cells of a finer tensor, as `SparseUnpool1d`."""
+    """Coarse cells of three axes copied to the cells of a finer tensor, as `SparseUnpool1d`.
+
+    Example:
+        >>> import torch
+        >>> from recsparse.layers.window_pool import SparseMaxPool3d
+        >>> x = SparseTensor.from_dense(torch.ones(1, 1, 2, 2, 2))
+        >>> SparseUnpool3d(2)(SparseMaxPool3d(2)(x), like=x).feats.sum().item()
+        8.0
+    """
 
     num_axes = 3
 
 
 class SparseUnpool4d(_SparseUnpool):
-    """Coarse cells of four axes copied to the cells of a finer tensor, as `SparseUnpool1d`."""
+    """Coarse cells of four axes copied to the cells of a finer tensor, as `SparseUnpool1d`.
+
+    Example:
+        >>> import torch
+        >>> from recsparse.layers.window_pool import SparseMaxPool4d
+        >>> x = SparseTensor.from_dense(torch.ones(1, 1, 2, 2, 2, 2))
+        >>> SparseUnpool4d(2)(SparseMaxPool4d(2)(x), like=x).feats.sum().item()
+        16.0
+    """
 
     num_axes = 4
 
@@ -116,10 +143,14 @@ class SparseUnpool4d(_SparseUnpool):
 class SparseMaxUnpool1d(_SparseMaxUnpool):
     """Coarse values of one axis put where the maxima of their windows were, zero elsewhere.
 
-    It is the transpose of `SparseMaxPool1d` of the same window (Zeiler and Fergus 2014,
+    `out[i, c] = sum over the windows o in which i holds the maximum of channel c: x[o, c]`, the
+    transpose of `SparseMaxPool1d` of the same window (Zeiler and Fergus 2014,
     https://arxiv.org/abs/1311.2901, section 2.1). The winners are found anew in the features of
     `like`, channel by channel; a cell that won several overlapping windows gets their sum. Without
     overlap it equals `torch.nn.MaxUnpool1d`.
+
+    Shapes:
+        Input (m, c) on the coarse grid, `like` (n, c), output (n, c) on the grid of `like`.
 
     Args:
         kernel_size: That of the pooling; one number, or one an axis.
@@ -140,18 +171,42 @@ class SparseMaxUnpool1d(_SparseMaxUnpool):
 
 
 class SparseMaxUnpool2d(_SparseMaxUnpool):
-    """Coarse values of two axes put where their maxima were, as `SparseMaxUnpool1d`."""
+    """Coarse values of two axes put where their maxima were, as `SparseMaxUnpool1d`.
+
+    Example:
+        >>> import torch
+        >>> from recsparse.layers.window_pool import SparseMaxPool2d
+        >>> x = SparseTensor.from_dense(torch.tensor([[[[3.0, 0.0], [0.0, 4.0]]]]))
+        >>> SparseMaxUnpool2d(2)(SparseMaxPool2d(2)(x), like=x).feats.flatten().tolist()
+        [0.0, 4.0]
+    """
 
     num_axes = 2
 
 
 class SparseMaxUnpool3d(_SparseMaxUnpool):
-    """Coarse values of three axes put where their maxima were, as `SparseMaxUnpool1d`."""
+    """Coarse values of three axes put where their maxima were, as `SparseMaxUnpool1d`.
+
+    Example:
+        >>> import torch
+        >>> from recsparse.layers.window_pool import SparseMaxPool3d
+        >>> x = SparseTensor.from_dense(torch.ones(1, 1, 2, 2, 2))
+        >>> SparseMaxUnpool3d(2)(SparseMaxPool3d(2)(x), like=x).feats.sum().item()
+        1.0
+    """
 
     num_axes = 3
 
 
 class SparseMaxUnpool4d(_SparseMaxUnpool):
-    """Coarse values of four axes put where their maxima were, as `SparseMaxUnpool1d`."""
+    """Coarse values of four axes put where their maxima were, as `SparseMaxUnpool1d`.
+
+    Example:
+        >>> import torch
+        >>> from recsparse.layers.window_pool import SparseMaxPool4d
+        >>> x = SparseTensor.from_dense(torch.ones(1, 1, 2, 2, 2, 2))
+        >>> SparseMaxUnpool4d(2)(SparseMaxPool4d(2)(x), like=x).feats.sum().item()
+        1.0
+    """
 
     num_axes = 4

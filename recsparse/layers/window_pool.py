@@ -99,12 +99,16 @@ class _LPPool(_WindowPool):
 
 
 class SparseMaxPool1d(_MaxPool):
-    """Maximum over the active cells of each window of one axis (Graham 2014, arXiv 1409.6070).
+    """Maximum over the active cells of each window of one axis (Graham 2014).
 
-    `out[o, c] = max over the active cells i in the window of o: x[i, c]`. Empty cells are never
-    seen: a window of negative values gives a negative maximum, where dense pooling would take the
-    zero beside them. Where all cells are active it equals `torch.nn.MaxPool1d`, NaN and the
-    gradient of equal values (all of it to the first) included.
+    `out[o, c] = max over the active cells i in the window of o: x[i, c]`
+    (https://arxiv.org/abs/1409.6070). Empty cells are never seen: a window of negative values gives
+    a negative maximum, where dense pooling would take the zero beside them. Where all cells are
+    active it equals `torch.nn.MaxPool1d`, NaN and the gradient of equal values (all of it to the
+    first) included.
+
+    Shapes:
+        Input (n, c), output (m, c) on the cells and axes of `SparseConv1d` with this window.
 
     Args:
         kernel_size: One number, or one an axis.
@@ -123,19 +127,40 @@ class SparseMaxPool1d(_MaxPool):
 
 
 class SparseMaxPool2d(_MaxPool):
-    """Maximum over the active cells of each window of two axes, as `SparseMaxPool1d`."""
+    """Maximum over the active cells of each window of two axes, as `SparseMaxPool1d`.
+
+    Example:
+        >>> import torch
+        >>> x = SparseTensor.from_dense(torch.tensor([[[[3.0, 0.0], [4.0, 0.0]]]]))
+        >>> SparseMaxPool2d(2)(x).feats.item()
+        4.0
+    """
 
     num_axes = 2
 
 
 class SparseMaxPool3d(_MaxPool):
-    """Maximum over the active cells of each window of three axes, as `SparseMaxPool1d`."""
+    """Maximum over the active cells of each window of three axes, as `SparseMaxPool1d`.
+
+    Example:
+        >>> import torch
+        >>> x = SparseTensor.from_dense(torch.ones(1, 8, 4, 4, 6))
+        >>> SparseMaxPool3d((2, 2, 3))(x).to_dense().shape
+        torch.Size([1, 8, 2, 2, 2])
+    """
 
     num_axes = 3
 
 
 class SparseMaxPool4d(_MaxPool):
-    """Maximum over the active cells of each window of four axes, as `SparseMaxPool1d`."""
+    """Maximum over the active cells of each window of four axes, as `SparseMaxPool1d`.
+
+    Example:
+        >>> import torch
+        >>> x = SparseTensor.from_dense(torch.ones(1, 1, 2, 2, 2, 2))
+        >>> SparseMaxPool4d(2)(x).feats.item()
+        1.0
+    """
 
     num_axes = 4
 
@@ -147,6 +172,9 @@ class SparseAvgPool1d(_AvgPool):
     `active` is the number of these cells. The divisor `kernel` is the number of taps, which counts
     empty cells and padding as zeros: then the result equals `torch.nn.functional.avg_pool1d` of
     the dense tensor at the output cells.
+
+    Shapes:
+        Input (n, c), output (m, c) on the cells and axes of `SparseConv1d` with this window.
 
     Args:
         kernel_size: One number, or one an axis.
@@ -168,19 +196,40 @@ class SparseAvgPool1d(_AvgPool):
 
 
 class SparseAvgPool2d(_AvgPool):
-    """Average over the active cells of each window of two axes, as `SparseAvgPool1d`."""
+    """Average over the active cells of each window of two axes, as `SparseAvgPool1d`.
+
+    Example:
+        >>> import torch
+        >>> x = SparseTensor.from_dense(torch.tensor([[[[3.0, 0.0], [4.0, 0.0]]]]))
+        >>> SparseAvgPool2d(2)(x).feats.item()
+        3.5
+    """
 
     num_axes = 2
 
 
 class SparseAvgPool3d(_AvgPool):
-    """Average over the active cells of each window of three axes, as `SparseAvgPool1d`."""
+    """Average over the active cells of each window of three axes, as `SparseAvgPool1d`.
+
+    Example:
+        >>> import torch
+        >>> x = SparseTensor.from_dense(torch.ones(1, 8, 4, 4, 6))
+        >>> SparseAvgPool3d((2, 2, 3))(x).to_dense().shape
+        torch.Size([1, 8, 2, 2, 2])
+    """
 
     num_axes = 3
 
 
 class SparseAvgPool4d(_AvgPool):
-    """Average over the active cells of each window of four axes, as `SparseAvgPool1d`."""
+    """Average over the active cells of each window of four axes, as `SparseAvgPool1d`.
+
+    Example:
+        >>> import torch
+        >>> x = SparseTensor.from_dense(torch.ones(1, 1, 2, 2, 2, 2))
+        >>> SparseAvgPool4d(2)(x).feats.item()
+        1.0
+    """
 
     num_axes = 4
 
@@ -190,6 +239,9 @@ class SparseSumPool1d(_SumPool):
 
     `out[o, c] = sum over the active cells i in the window of o: x[i, c]`, which equals the sum over
     the window of the dense tensor.
+
+    Shapes:
+        Input (n, c), output (m, c) on the cells and axes of `SparseConv1d` with this window.
 
     Args:
         kernel_size: One number, or one an axis.
@@ -208,19 +260,40 @@ class SparseSumPool1d(_SumPool):
 
 
 class SparseSumPool2d(_SumPool):
-    """Sum over the active cells of each window of two axes, as `SparseSumPool1d`."""
+    """Sum over the active cells of each window of two axes, as `SparseSumPool1d`.
+
+    Example:
+        >>> import torch
+        >>> x = SparseTensor.from_dense(torch.tensor([[[[3.0, 0.0], [4.0, 0.0]]]]))
+        >>> SparseSumPool2d(2)(x).feats.item()
+        7.0
+    """
 
     num_axes = 2
 
 
 class SparseSumPool3d(_SumPool):
-    """Sum over the active cells of each window of three axes, as `SparseSumPool1d`."""
+    """Sum over the active cells of each window of three axes, as `SparseSumPool1d`.
+
+    Example:
+        >>> import torch
+        >>> x = SparseTensor.from_dense(torch.ones(1, 8, 4, 4, 6))
+        >>> SparseSumPool3d((2, 2, 3))(x).to_dense().shape
+        torch.Size([1, 8, 2, 2, 2])
+    """
 
     num_axes = 3
 
 
 class SparseSumPool4d(_SumPool):
-    """Sum over the active cells of each window of four axes, as `SparseSumPool1d`."""
+    """Sum over the active cells of each window of four axes, as `SparseSumPool1d`.
+
+    Example:
+        >>> import torch
+        >>> x = SparseTensor.from_dense(torch.ones(1, 1, 2, 2, 2, 2))
+        >>> SparseSumPool4d(2)(x).feats.item()
+        16.0
+    """
 
     num_axes = 4
 
@@ -230,7 +303,10 @@ class SparseLPPool1d(_LPPool):
 
     `out[o, c] = (sum over the active cells i in the window of o: x[i, c]^p)^(1/p)`, without
     absolute values, as torch has it: for an odd p a negative sum gives NaN. Where the sum is 0 the
-    gradient is 0.
+    gradient is 0. Sermanet et al. 2012 (https://arxiv.org/abs/1204.3968) compare such exponents.
+
+    Shapes:
+        Input (n, c), output (m, c) on the cells and axes of `SparseConv1d` with this window.
 
     Args:
         norm_type: The exponent `p`, positive.
@@ -250,18 +326,39 @@ class SparseLPPool1d(_LPPool):
 
 
 class SparseLPPool2d(_LPPool):
-    """p-norm over the active cells of each window of two axes, as `SparseLPPool1d`."""
+    """p-norm over the active cells of each window of two axes, as `SparseLPPool1d`.
+
+    Example:
+        >>> import torch
+        >>> x = SparseTensor.from_dense(torch.tensor([[[[3.0, 0.0], [4.0, 0.0]]]]))
+        >>> SparseLPPool2d(2.0, 2)(x).feats.item()
+        5.0
+    """
 
     num_axes = 2
 
 
 class SparseLPPool3d(_LPPool):
-    """p-norm over the active cells of each window of three axes, as `SparseLPPool1d`."""
+    """p-norm over the active cells of each window of three axes, as `SparseLPPool1d`.
+
+    Example:
+        >>> import torch
+        >>> x = SparseTensor.from_dense(torch.ones(1, 8, 4, 4, 6))
+        >>> SparseLPPool3d(2.0, (2, 2, 3))(x).to_dense().shape
+        torch.Size([1, 8, 2, 2, 2])
+    """
 
     num_axes = 3
 
 
 class SparseLPPool4d(_LPPool):
-    """p-norm over the active cells of each window of four axes, as `SparseLPPool1d`."""
+    """p-norm over the active cells of each window of four axes, as `SparseLPPool1d`.
+
+    Example:
+        >>> import torch
+        >>> x = SparseTensor.from_dense(torch.ones(1, 1, 2, 2, 2, 2))
+        >>> SparseLPPool4d(2.0, 2)(x).feats.item()
+        4.0
+    """
 
     num_axes = 4
