@@ -14,7 +14,11 @@ from recsparse.sparse.pairs import cell_pairs
 from tests.grids import random_tensor
 
 # torch's own rules of forward mode are scripted when they are first loaded.
-pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit.script:DeprecationWarning")
+# Sizes that stand for any number are no integers to the check of types.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:.*torch.jit.script:DeprecationWarning"),
+    pytest.mark.usefixtures("unchecked_types"),
+]
 
 WINDOW = Kernel.of(2, 3, 2, 1).as_lists()
 
@@ -70,7 +74,6 @@ def convolve():
     return lambda feats: sparse_conv(feats, weight, None, kernel_map), x.feats
 
 
-@pytest.mark.usefixtures("unchecked_types")
 def test_vmap_convolves_each_part_of_a_stack(convolve):
     function, feats = convolve
     stack = torch.stack([feats, 2 * feats, feats - 1])
