@@ -72,6 +72,10 @@ class AxisConv(_AxisConv):
     `(1,)` the column, `()` everything; in three, `(0, 1)` is a line along axis 2 and `(0,)` a
     plane.
 
+    Shapes:
+        Input (n, in_channels), output (n, out_channels) on the same grid; every weight
+        (out_channels, in_channels), as that of `torch.nn.Linear`.
+
     Args:
         num_axes: Number of axes of the grid.
         in_channels: Channels of the input.
@@ -111,11 +115,16 @@ class AxisConv(_AxisConv):
 
 
 class AxisConv2d(_AxisConv):
-    """The exchangeable matrix layer (Hartford et al. 2018, arXiv 1803.02879, section 3).
+    """The exchangeable matrix layer: each cell mixed with the means of its row, column and sample.
 
-    `out = x W + mean(row of x) W_row + mean(column of x) W_column + mean(all of x) W_all + b`,
-    with means over the active cells of the same sample. It does not depend on the order of rows
-    and columns, and serves grids of any size.
+    `out = x W + mean(row of x) W_row + mean(column of x) W_column + mean(all of x) W_all + b`, with
+    means over the active cells of the same sample (Hartford et al. 2018,
+    https://arxiv.org/abs/1803.02879). It does not depend on the order of rows and columns, and
+    serves grids of any size.
+
+    Shapes:
+        Input (n, in_channels), output (n, out_channels) on the same grid; every weight
+        (out_channels, in_channels), as that of `torch.nn.Linear`.
 
     Args:
         in_channels: Channels of the input.
@@ -125,6 +134,14 @@ class AxisConv2d(_AxisConv):
 
     Raises:
         InputError: If an axis is unknown.
+
+    Example:
+        >>> x = SparseTensor.from_dense(torch.tensor([[[[1.0, 3.0], [0.0, 5.0]]]]))
+        >>> layer = AxisConv2d(1, 1, bias=False, axes=("row",))
+        >>> for weight in layer.parameters():
+        ...     _ = nn.init.ones_(weight)
+        >>> layer(x).feats.flatten().tolist()  # 1 + 2, 3 + 2, 5 + 5
+        [3.0, 5.0, 10.0]
     """
 
     def __init__(

@@ -8,7 +8,16 @@ from recsparse.sparse.tensor import SparseTensor
 
 
 class SparseReLU(nn.Module):
-    """`max(x, 0)` on the active cells; a cell stays active where the result is zero."""
+    """`max(x, 0)` on the active cells; a cell stays active where the result is zero.
+
+    Shapes:
+        Input and output (n, c) on one grid.
+
+    Example:
+        >>> x = SparseTensor.from_dense(torch.tensor([[[-1.0, 0.0, 2.0]]]))
+        >>> SparseReLU()(x).feats.tolist()
+        [[0.0], [2.0]]
+    """
 
     def forward(self, x: SparseTensor) -> SparseTensor:
         """Apply the function.
@@ -23,7 +32,18 @@ class SparseReLU(nn.Module):
 
 
 class SparseGELU(nn.Module):
-    """The Gaussian error linear unit on the active cells."""
+    """The Gaussian error linear unit on the active cells (Hendrycks and Gimpel 2016).
+
+    `x P(X ≤ x)` for a standard normal X (https://arxiv.org/abs/1606.08415, section 2).
+
+    Shapes:
+        Input and output (n, c) on one grid.
+
+    Example:
+        >>> x = SparseTensor.from_dense(torch.tensor([[[1.0, 0.0]]]))
+        >>> f"{SparseGELU()(x).feats.item():.3f}"
+        '0.841'
+    """
 
     def forward(self, x: SparseTensor) -> SparseTensor:
         """Apply the function.
@@ -38,7 +58,14 @@ class SparseGELU(nn.Module):
 
 
 class CellDropout(nn.Module):
-    """Takes whole cells out of the grid in training; the rest keep their features unscaled.
+    """The tensor without some of its cells, in training; the rest keep their features unscaled.
+
+    Each cell goes with probability p, with all of its channels. Dropout (Srivastava et al. 2014,
+    https://jmlr.org/papers/v15/srivastava14a.html) sets single features to zero and scales the
+    others; here the cell leaves the grid, as an interaction that is hidden to be predicted.
+
+    Shapes:
+        Input (n, c), output (m, c) on a grid of m ≤ n cells and the same axes.
 
     Args:
         p: The share of cells that go, at least 0 and below 1.
@@ -46,6 +73,12 @@ class CellDropout(nn.Module):
 
     Raises:
         InputError: If `p` is out of range.
+
+    Example:
+        >>> x = SparseTensor.from_dense(torch.ones(1, 1, 1000))
+        >>> kept, dropped = CellDropout(0.25, torch.Generator().manual_seed(0)).split(x)
+        >>> kept.grid.num_cells + dropped.grid.num_cells, kept.feats.unique().tolist()
+        (1000, [1.0])
     """
 
     def __init__(self, p: float = 0.5, generator: torch.Generator | None = None) -> None:
@@ -85,7 +118,18 @@ class CellDropout(nn.Module):
 
 
 class SparseSequential(nn.Sequential):
-    """`torch.nn.Sequential` of layers that take and return sparse tensors; none is the identity."""
+    """What the last of some layers returns, applied in order; without layers, the input.
+
+    `torch.nn.Sequential` for layers that take and return sparse tensors.
+
+    Shapes:
+        Input (n, c), output that of the last layer.
+
+    Example:
+        >>> x = SparseTensor.from_dense(torch.tensor([[[-1.0, 0.0, 2.0]]]))
+        >>> SparseSequential(SparseReLU(), SparseReLU())(x).feats.flatten().tolist()
+        [0.0, 2.0]
+    """
 
     def forward(self, input: SparseTensor) -> SparseTensor:
         """Apply the layers in order.
@@ -104,8 +148,16 @@ class SparseSequential(nn.Sequential):
 class ResidualBlock(nn.Module):
     """`x + layers(x)` on one grid (He et al. 2016, https://arxiv.org/abs/1603.05027).
 
+    Shapes:
+        Input and output (n, c) on one grid.
+
     Args:
         *layers: Layers that keep the grid and, together, the number of channels.
+
+    Example:
+        >>> x = SparseTensor.from_dense(torch.tensor([[[-1.0, 0.0, 2.0]]]))
+        >>> ResidualBlock(SparseReLU())(x).feats.flatten().tolist()
+        [-1.0, 4.0]
     """
 
     def __init__(self, *layers: nn.Module) -> None:

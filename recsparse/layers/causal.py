@@ -21,6 +21,10 @@ class CausalConv1d(BaseConv):
     To read it as the position in the line's own sequence, where a window holds the last events, put
     the layers between `recsparse.sparse.positions.to_positions` and `from_positions`.
 
+    Shapes:
+        Input (n, in_channels), output (n, out_channels) on the same grid; weight
+        (out_channels, in_channels / groups, kernel_size).
+
     Args:
         in_channels: Channels of the input.
         out_channels: Channels of the output.

@@ -22,6 +22,10 @@ class GraphTapConv(BaseConv):
     Layers that are given one tensor share the kernel maps of a grid. The table is a buffer, saved
     with the weights.
 
+    Shapes:
+        Input (n, in_channels) with the axis as long as the table, output (n, out_channels) on the
+        same grid; table (places, r), weight (out_channels, in_channels / groups, r).
+
     Args:
         in_channels: Channels of the input.
         out_channels: Channels of the output.

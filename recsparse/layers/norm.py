@@ -17,12 +17,24 @@ from recsparse.sparse.tensor import SparseTensor
 
 
 class SparseBatchNorm(nn.BatchNorm1d):
-    """`torch.nn.BatchNorm1d` over the active cells; empty cells do not count.
+    """Batch norm: each channel over all active cells of the batch (Ioffe and Szegedy 2015).
+
+    `out = (x − mean) / sqrt(var + eps) · weight + bias` with the mean and biased variance of the
+    batch's active cells (https://arxiv.org/abs/1502.03167, algorithm 1); empty cells do not count.
+    It is `torch.nn.BatchNorm1d` of the features, arguments included.
 
     In training, a batch of fewer than two cells has no variance and is normalised by the running
     statistics, which stay as they are; compiled code, which cannot choose by the number of cells,
     raises a RuntimeError instead. Without running statistics torch's own rules hold. For several
     processes see `SparseSyncBatchNorm`.
+
+    Shapes:
+        Input and output (n, c) on one grid.
+
+    Example:
+        >>> x = SparseTensor.from_dense(torch.tensor([[[1.0, 0.0, 3.0]]]))
+        >>> SparseBatchNorm(1)(x).feats.round(decimals=3).tolist()
+        [[-1.0], [1.0]]
     """
 
     def forward(self, input: SparseTensor) -> SparseTensor:  # type: ignore[override]
@@ -61,10 +73,14 @@ class SparseBatchNorm(nn.BatchNorm1d):
 
 
 class SparseSyncBatchNorm(nn.SyncBatchNorm):
-    """`torch.nn.SyncBatchNorm` over the active cells of all processes, on GPUs as torch's own.
+    """Batch norm over the active cells of all processes, by `torch.nn.SyncBatchNorm`, on GPUs.
 
-    torch's `convert_sync_batchnorm` makes layers of a `SparseBatchNorm` that take no sparse tensor;
-    that of this class keeps it sparse, and converts dense layers as torch does.
+    The formula is that of `SparseBatchNorm`. torch's `convert_sync_batchnorm` makes layers of a
+    `SparseBatchNorm` that take no sparse tensor; that of this class keeps it sparse, and converts
+    dense layers as torch does.
+
+    Shapes:
+        Input and output (n, c) on one grid.
 
     Example:
         >>> network = nn.Sequential(SparseBatchNorm(4), nn.BatchNorm1d(4))
@@ -110,6 +126,9 @@ class SparseInstanceNorm(nn.InstanceNorm1d):
     it is `torch.nn.InstanceNorm1d` to `3d`, running statistics included. A sample of one cell gets
     the bias, where torch raises an error; samples of fewer than two cells do not count in the
     running statistics. Arguments are torch's.
+
+    Shapes:
+        Input and output (n, c) on one grid.
 
     Example:
         >>> x = SparseTensor.from_dense(torch.tensor([[[1.0, 0.0, 3.0]]]))
@@ -160,6 +179,9 @@ class SparseGroupNorm(nn.GroupNorm):
     sample's active cells and the channels of the group (https://arxiv.org/abs/1803.08494, section
     3.1); where all cells are active it is `torch.nn.GroupNorm`. Arguments are torch's.
 
+    Shapes:
+        Input and output (n, c) on one grid.
+
     Example:
         >>> x = SparseTensor.from_dense(torch.tensor([[[1.0, 0.0, 3.0]]]))
         >>> SparseGroupNorm(1, 1)(x).feats.round(decimals=3).tolist()
@@ -186,7 +208,20 @@ class SparseGroupNorm(nn.GroupNorm):
 
 
 class SparseLayerNorm(nn.LayerNorm):
-    """`torch.nn.LayerNorm` over the channels of each active cell."""
+    """Layer norm: each active cell over its channels (Ba et al. 2016).
+
+    `out = (x − mean) / sqrt(var + eps) · weight + bias` with the mean and biased variance of the
+    cell's channels (https://arxiv.org/abs/1607.06450, section 3). It is `torch.nn.LayerNorm` of the
+    features, arguments included; no cell depends on another.
+
+    Shapes:
+        Input and output (n, c) on one grid.
+
+    Example:
+        >>> x = SparseTensor.from_dense(torch.tensor([[[1.0, 0.0], [3.0, 0.0]]]))
+        >>> SparseLayerNorm(2)(x).feats.round(decimals=3).tolist()
+        [[-1.0, 1.0]]
+    """
 
     def forward(self, input: SparseTensor) -> SparseTensor:  # type: ignore[override]
         """Normalise each active cell over its channels.

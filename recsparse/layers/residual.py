@@ -81,6 +81,10 @@ class SparseBasicBlock(_ConvBlock):
     convolutions lead to. The convolutions are submanifold ones; with a stride the first is a
     `SparseConv` with padding 1. On a grid without empty cells it equals a dense ResNet's block.
 
+    Shapes:
+        Input (n, in_channels), output (m, width): on the same grid with stride 1, else on that of a
+        `SparseConv` of the stride.
+
     Args:
         num_axes: Number of axes, from 1 to 4.
         in_channels: Channels of the input.
@@ -90,6 +94,12 @@ class SparseBasicBlock(_ConvBlock):
 
     Raises:
         InputError: If there is no layer of so many axes, or a size is not positive.
+
+    Example:
+        >>> import torch
+        >>> x = SparseTensor.from_dense(torch.ones(1, 8, 4, 4))
+        >>> SparseBasicBlock(2, in_channels=8, width=16, stride=2)(x)
+        SparseTensor(Grid(4 cells, spatial_shape=(2, 2), batch_size=1), 16 channels)
     """
 
     expansion = 1
@@ -125,6 +135,10 @@ class SparseBottleneck(_ConvBlock):
     times the width (https://arxiv.org/abs/1512.03385, figure 5). The stride is that of the middle
     convolution, as in torchvision.
 
+    Shapes:
+        Input (n, in_channels), output (m, 4 width): on the same grid with stride 1, else on that of
+        a `SparseConv` of the stride.
+
     Args:
         num_axes: Number of axes, from 1 to 4.
         in_channels: Channels of the input.
@@ -134,6 +148,12 @@ class SparseBottleneck(_ConvBlock):
 
     Raises:
         InputError: If there is no layer of so many axes, or a size is not positive.
+
+    Example:
+        >>> import torch
+        >>> x = SparseTensor.from_dense(torch.ones(1, 8, 4, 4))
+        >>> SparseBottleneck(2, in_channels=8, width=4)(x).num_channels
+        16
     """
 
     expansion = 4

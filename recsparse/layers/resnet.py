@@ -31,6 +31,9 @@ class SparseResNet(nn.Module):
     width. The stem keeps the axes' size, as that for small images does (section 4.2), since sparse
     grids are seldom oversampled.
 
+    Shapes:
+        Input (n, in_channels) on any axes, output (batch, num_classes).
+
     Args:
         num_axes: Number of axes, from 1 to 4.
         in_channels: Channels of the input.

@@ -12,15 +12,26 @@ from recsparse.sparse.tensor import SparseTensor
 
 
 class BagOfWordsEncoder(nn.Module):
-    """The weighted sum of the vectors of a document's words, `sum_w x_w E_w + b`.
+    """The weighted sum of the vectors of each document's words, `out_d = sum_w x[d, w] E_w + b`.
 
-    It is a convolution whose kernel is the whole word axis. Forward and backward read and compute
-    the words that occur; the gradient of every other word is zero.
+    It is a convolution whose kernel is the whole word axis, and equals `torch.nn.EmbeddingBag` of
+    the mode `sum` with weights: the averaged word vectors of fastText (Joulin et al. 2017,
+    https://arxiv.org/abs/1607.01759, section 2) where a document's weights sum to 1. Forward and
+    backward read and compute the words that occur; the gradient of every other word is zero.
+
+    Shapes:
+        Input (n, 1) on one axis of num_words, a sample a document; output (batch, out_channels).
 
     Args:
         num_words: Size of the vocabulary.
         out_channels: Length of the vectors.
         bias: Add a learned vector to every document.
+
+    Example:
+        >>> encoder = BagOfWordsEncoder(num_words=3, out_channels=2, bias=False)
+        >>> _ = nn.init.eye_(encoder.weight)
+        >>> encoder(SparseTensor.from_dense(torch.tensor([[[2.0, 0.0, 1.0]]]))).tolist()
+        [[2.0, 0.0]]
     """
 
     def __init__(self, num_words: int, out_channels: int, bias: bool = True) -> None:

@@ -22,6 +22,9 @@ class SparseUNet(nn.Module):
     Ronneberger et al. 2015, https://arxiv.org/abs/1505.04597). A last linear map of each cell gives
     the output's channels. Axes of any length do: they are halved as if rounded up to an even size.
 
+    Shapes:
+        Input (n, in_channels), output (n, out_channels) on the same grid.
+
     Args:
         num_axes: Number of axes, from 1 to 4.
         in_channels: Channels of the input.

@@ -31,6 +31,9 @@ class SparseVGG(nn.Module):
     halves the axes. The widths double up to eight times the first. Instead of the paper's three
     linear layers, which take one size of image, one follows the mean over the active cells.
 
+    Shapes:
+        Input (n, in_channels) on any axes, output (batch, num_classes).
+
     Args:
         num_axes: Number of axes, from 1 to 4.
         in_channels: Channels of the input.
