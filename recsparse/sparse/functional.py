@@ -40,6 +40,14 @@ def sparse_conv(
     Raises:
         InputError: If channels, groups, taps and cells do not fit together.
         NotImplementedError: In forward-mode differentiation.
+
+    Example:
+        >>> from recsparse.sparse.grid import Grid
+        >>> grid = Grid(torch.tensor([[0, 0], [0, 1], [0, 3]]), (4,), batch_size=1)
+        >>> feats = torch.tensor([[1.0], [2.0], [4.0]])
+        >>> weight = torch.tensor([[[10.0, 1.0, 0.0]]])  # (c_out, c_in, taps)
+        >>> sparse_conv(feats, weight, None, grid.submanifold_map((3,), (1,))).flatten().tolist()
+        [1.0, 12.0, 4.0]
     """
     _refuse_forward_mode(feats, weight, bias)
     if torch.is_autocast_enabled(feats.device.type):

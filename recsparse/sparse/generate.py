@@ -46,6 +46,10 @@ def conv_transpose_coords(
 
     Returns:
         The output cells of a transposed convolution, each once.
+
+    Example:
+        >>> conv_transpose_coords(torch.tensor([[0, 1]]), (4,), Kernel.of(1, 2, stride=2)).tolist()
+        [[0, 2], [0, 3]]
     """
     cells: Tensor = conv_transpose_cells(coords, list(out_shape), *kernel.as_lists())
     return cells

@@ -35,10 +35,20 @@ class Grid:
     The coordinates given here are trusted; `sparse_tensor` sorts and checks them. More cells than
     63 bits can count raise `InputError`.
 
+    Shapes:
+        coords (n, 1 + axes): column 0 is the sample, column 1 the first axis.
+
     Attributes:
         coords: One row a cell: the sample, then one coordinate an axis; sorted, each cell once.
         spatial_shape: Size of each axis.
         batch_size: Number of samples.
+
+    Example:
+        >>> grid = Grid(torch.tensor([[0, 1], [0, 2]]), spatial_shape=(4,), batch_size=1)
+        >>> grid
+        Grid(2 cells, spatial_shape=(4,), batch_size=1)
+        >>> grid.submanifold_map((3,), (1,)) is grid.submanifold_map((3,), (1,))
+        True
     """
 
     coords: Int[Tensor, "n d_1"]

@@ -23,6 +23,10 @@ def one_an_axis(name: str, value: OneOrMany, num_axes: int) -> tuple[int, ...]:
 
     Raises:
         InputError: If there are more or fewer than axes.
+
+    Example:
+        >>> one_an_axis("stride", 2, 3)
+        (2, 2, 2)
     """
     values = (value,) * num_axes if isinstance(value, int) else tuple(value)
     if len(values) != num_axes:
@@ -41,6 +45,11 @@ class Kernel:
         stride: Distance of the windows of neighbouring outputs.
         padding: How far the first window reaches out of the grid; on both sides of an axis.
         dilation: Distance between taps.
+
+    Example:
+        >>> kernel = Kernel(size=(3,), stride=(2,), padding=(1,), dilation=(1,))
+        >>> list(kernel.taps()), kernel.out_shape((8,)), kernel.transposed_out_shape((4,), (1,))
+        ([(0,), (1,), (2,)], (4,), (8,))
     """
 
     size: tuple[int, ...]

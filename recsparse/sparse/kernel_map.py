@@ -27,6 +27,14 @@ class KernelMap:
         symmetric: Whether half of the taps stand for all.
         monotone: Whether input and output cells both rise under each tap, as those of every kernel
             of coordinates do; under one tap each cell then occurs at most once.
+
+    Example:
+        >>> cells = torch.tensor([[0, 1], [0, 2]])
+        >>> pairs = submanifold_kernel_map(cells, (4,), kernel_size=(3,), dilation=(1,))
+        >>> [[end.tolist() for end in pairs.tap(number)] for number in range(pairs.num_taps)]
+        [[[0], [1]], [[0, 1], [0, 1]], [[1], [0]]]
+        >>> pairs.pairs_per_tap, len(pairs.in_index)  # one of the four pairs is stored
+        ([1, 2, 1], 1)
     """
 
     in_index: Int[Tensor, " pairs"]
@@ -130,6 +138,11 @@ def submanifold_kernel_map(
     Raises:
         InputError: If a kernel size is even or not positive, a dilation is not positive, or their
             number is not the number of axes.
+
+    Example:
+        >>> cells = torch.tensor([[0, 0, 0], [0, 1, 1]])
+        >>> submanifold_kernel_map(cells, (2, 2), kernel_size=(3, 3), dilation=(1, 1)).pairs_per_tap
+        [1, 0, 0, 0, 2, 0, 0, 0, 1]
     """
     kernel = Kernel.centred(kernel_size, dilation)
     kernel.check_axes(spatial_shape)
@@ -147,6 +160,8 @@ def kernel_map_between(
 ) -> KernelMap:
     """Return the map of a convolution from given input cells onto given output cells.
 
+    Tap `t` joins the output cell `o` to the input cell `stride o − padding + dilation t`.
+
     Args:
         in_coords: Input cells, sorted by key, without repetition.
         out_coords: Output cells, likewise.
@@ -155,6 +170,13 @@ def kernel_map_between(
 
     Returns:
         The kernel map; output cells that no input cell meets have no pair.
+
+    Example:
+        >>> halving = Kernel.of(1, size=2, stride=2)
+        >>> cells, coarse = torch.tensor([[0, 0], [0, 3]]), torch.tensor([[0, 0], [0, 1]])
+        >>> pairs = kernel_map_between(cells, coarse, (4,), halving)
+        >>> pairs.in_index.tolist(), pairs.out_index.tolist(), pairs.tap_ptr.tolist()
+        ([0, 1], [0, 1], [0, 1, 2])
     """
     ends = cell_pairs(in_coords, out_coords, list(in_shape), *_settings(kernel), kernel.num_taps)
     in_index, out_index, tap_ptr = ends

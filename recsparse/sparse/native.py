@@ -61,6 +61,10 @@ def kernels() -> Kernels:
 
     Returns:
         The kernels.
+
+    Example:
+        >>> kernels().variant in ("avx512bf16", "avx512", "avx2", "base", "none")
+        True
     """
     wanted = os.environ.get("RECSPARSE_KERNELS", "auto")
     if wanted == "off":

@@ -36,6 +36,13 @@ def neighbour_kernel_map(
 
     Returns:
         The kernel map; under one tap an input cell may occur many times.
+
+    Example:
+        >>> table = torch.tensor([[1], [2], [-1]])  # the one neighbour of each of three places
+        >>> cells = torch.tensor([[0, 0], [0, 1]])
+        >>> pairs = neighbour_kernel_map(cells, (3,), table, axis=0)
+        >>> pairs.in_index.tolist(), pairs.out_index.tolist()
+        ([1], [0])
     """
     keys = ravel_coords(coords, spatial_shape)
     place, step = coords[:, 1 + axis], prod(spatial_shape[axis + 1 :])

@@ -84,6 +84,12 @@ def lines_of_cells(x: SparseTensor, kept_axes: Sequence[int]) -> tuple[Int[Tenso
 
     Returns:
         The line of each cell, and the number of lines, active or not.
+
+    Example:
+        >>> x = SparseTensor.from_dense(torch.tensor([[[[1.0, 2.0], [0.0, 3.0]]]]))
+        >>> line, num_lines = lines_of_cells(x, (1,))
+        >>> line.tolist(), num_lines
+        ([0, 1, 1], 2)
     """
     return line_keys(x.coords, x.spatial_shape, x.batch_size, kept_axes)
 
@@ -106,6 +112,10 @@ def reduce_lines(
 
     Returns:
         One row a line, of the type of `feats`; zero for a line without cells.
+
+    Example:
+        >>> reduce_lines(torch.tensor([[3.0], [4.0]]), torch.tensor([1, 1]), 2, "lp").tolist()
+        [[0.0], [5.0]]
     """
     if reduce == "max":
         return scatter_max(feats, line, num_lines)
@@ -126,6 +136,10 @@ def root_of_powers(total: Float[Tensor, "m c"], norm_type: float) -> Float[Tenso
 
     Returns:
         `total^(1 / norm_type)`.
+
+    Example:
+        >>> root_of_powers(torch.tensor([[25.0, 0.0]]), 2.0).tolist()
+        [[5.0, 0.0]]
     """
     # The root's slope at 0 is infinite, and infinity times a gradient of 0 would be NaN.
     zero = total == 0
@@ -140,5 +154,9 @@ def widened(feats: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
 
     Returns:
         Features to add up without loss.
+
+    Example:
+        >>> widened(torch.ones(1, dtype=torch.bfloat16)).dtype, widened(torch.ones(1)).dtype
+        (torch.float32, torch.float32)
     """
     return feats.float() if feats.dtype in (torch.float16, torch.bfloat16) else feats

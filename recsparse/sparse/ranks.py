@@ -49,6 +49,10 @@ def position_coords(
     Returns:
         The moved cells, and the row in `coords` of each of them; None where the rows stay, as they
         do on the last axis.
+
+    Example:
+        >>> position_coords(torch.tensor([[0, 2], [0, 5]]), (6,), 0)[0].tolist()
+        [[0, 0], [0, 1]]
     """
     moved = coords.clone()
     moved[:, 1 + axis] = ranks_along(coords, spatial_shape, axis)

@@ -26,6 +26,10 @@ def backend() -> Backend:
 
     Returns:
         `torch_scatter` where it is installed, else `torch`.
+
+    Example:
+        >>> backend() in ("torch_scatter", "torch")
+        True
     """
     return "torch" if torch_scatter is None else "torch_scatter"
 
@@ -65,6 +69,11 @@ def scatter_mean(
 
     Returns:
         One row a group.
+
+    Example:
+        >>> src = torch.tensor([[1.0], [2.0], [4.0]])
+        >>> scatter_mean(src, torch.tensor([0, 2, 2]), 3).flatten().tolist()
+        [1.0, 0.0, 3.0]
     """
     size = torch.bincount(index, minlength=num_groups).clamp(min=1)
     return scatter_sum(src, index, num_groups) / size.unsqueeze(1).to(src.dtype)
@@ -84,6 +93,11 @@ def scatter_max(
 
     Returns:
         One row a group.
+
+    Example:
+        >>> src = torch.tensor([[-1.0], [2.0], [4.0]])
+        >>> scatter_max(src, torch.tensor([0, 2, 2]), 3).flatten().tolist()
+        [-1.0, 0.0, 4.0]
     """
     if _has_torch_scatter() and _above_minus_infinity(src):
         largest: Tensor = torch_scatter.scatter_max(src, index, dim=0, dim_size=num_groups)[0]
@@ -105,6 +119,10 @@ def scatter_softmax(
 
     Returns:
         One row a row; the shares of a group sum to 1.
+
+    Example:
+        >>> scatter_softmax(torch.zeros(3, 1), torch.tensor([0, 2, 2]), 3).flatten().tolist()
+        [1.0, 0.5, 0.5]
     """
     # The largest value is subtracted so that nothing overflows; it cancels and needs no gradient.
     shifted = (src - scatter_max(src.detach(), index, num_groups)[index]).exp()
@@ -140,6 +158,11 @@ def segment_mean(src: Float[Tensor, "n c"], ptr: Int[Tensor, " g_1"]) -> Float[T
 
     Returns:
         One row a segment.
+
+    Example:
+        >>> src = torch.tensor([[1.0], [2.0], [4.0]])
+        >>> segment_mean(src, torch.tensor([0, 1, 1, 3])).flatten().tolist()
+        [1.0, 0.0, 3.0]
     """
     return segment_sum(src, ptr) / ptr.diff().clamp(min=1).unsqueeze(1).to(src.dtype)
 
@@ -155,6 +178,11 @@ def segment_max(src: Float[Tensor, "n c"], ptr: Int[Tensor, " g_1"]) -> Float[Te
 
     Returns:
         One row a segment.
+
+    Example:
+        >>> src = torch.tensor([[-1.0], [2.0], [4.0]])
+        >>> segment_max(src, torch.tensor([0, 1, 1, 3])).flatten().tolist()
+        [-1.0, 0.0, 4.0]
     """
     if _has_torch_scatter() and _above_minus_infinity(src):
         largest: Tensor = torch_scatter.segment_csr(src, ptr, reduce="max")

@@ -82,6 +82,11 @@ def intersection(first: Grid, second: Grid) -> Grid:
 
     Raises:
         InputError: If the shapes, batch sizes or devices differ.
+
+    Example:
+        >>> left, right = (grid_of(torch.tensor([[0, 2], [0, place]]), (4,), 1) for place in (0, 3))
+        >>> intersection(left, right).coords.tolist()
+        [[0, 2]]
     """
     check_same_space(first, second)
     common = _is_in(first, second)
@@ -104,6 +109,11 @@ def difference(first: Grid, second: Grid) -> Grid:
 
     Raises:
         InputError: If the shapes, batch sizes or devices differ.
+
+    Example:
+        >>> left, right = (grid_of(torch.tensor([[0, 2], [0, place]]), (4,), 1) for place in (0, 3))
+        >>> difference(left, right).coords.tolist()
+        [[0, 0]]
     """
     check_same_space(first, second)
     common = _is_in(first, second)
@@ -122,6 +132,11 @@ def rows_of(grid: Grid, coords: Int[Tensor, "m d_1"]) -> Int[Tensor, " m"]:
 
     Raises:
         InputError: If a coordinate is outside the grid's shape, or on another device.
+
+    Example:
+        >>> grid = grid_of(torch.tensor([[0, 1], [0, 3]]), (4,), 1)
+        >>> rows_of(grid, torch.tensor([[0, 3], [0, 0]])).tolist()
+        [1, -1]
     """
     check_coords(coords, grid.spatial_shape, grid.batch_size)
     if coords.device != grid.coords.device:

@@ -61,6 +61,12 @@ def sliced(grid: Grid, slices: Sequence[slice]) -> tuple[Grid, Int[Tensor, " m"]
     Returns:
         A grid of the shape of the box, and the row of each of its cells; the grid itself and None
         where the box is everything.
+
+    Example:
+        >>> grid = Grid(torch.tensor([[0, 1], [0, 3]]), (4,), 1)
+        >>> box, rows = sliced(grid, [slice(None), slice(2, 4)])
+        >>> box.coords.tolist(), box.spatial_shape, rows.tolist()
+        ([[0, 1]], (2,), [1])
     """
     limits = [grid.batch_size, *grid.spatial_shape]
     places = [range(size)[part] for size, part in zip(limits, slices, strict=True)]
@@ -92,6 +98,12 @@ def sampled(grid: Grid, index: Int[Tensor, " b"]) -> tuple[Grid, Int[Tensor, " m
     Raises:
         InputTypeError: If the index is no tensor of 64-bit integers.
         InputError: If there is no such sample.
+
+    Example:
+        >>> grid = Grid(torch.tensor([[0, 1], [1, 3]]), (4,), 2)
+        >>> chosen, rows = sampled(grid, torch.tensor([1, 1]))
+        >>> chosen.coords.tolist(), rows.tolist()
+        ([[0, 3], [1, 3]], [1, 1])
     """
     if not isinstance(index, Tensor) or index.dtype != torch.int64:
         found = index.dtype if isinstance(index, Tensor) else type(index).__name__

@@ -18,6 +18,10 @@ class KernelMapStats:
         pairs_per_tap: Number of pairs of each tap, in row-major order of the kernel.
         num_out: Number of output cells.
         num_bytes: Memory; a symmetric map stores half of its pairs.
+
+    Example:
+        >>> KernelMapStats("kernel_size=(3,)", (1, 2, 1), num_out=2, num_bytes=24)
+        KernelMapStats(name='kernel_size=(3,)', pairs_per_tap=(1, 2, 1), num_out=2, num_bytes=24)
     """
 
     name: str
@@ -56,6 +60,10 @@ class GridStats:
         batch_size: Number of samples.
         coords_bytes: Memory of the coordinates.
         kernel_maps: Those computed so far, also those onto other grids.
+
+    Example:
+        >>> GridStats(3, (2, 3), 2, coords_bytes=72, kernel_maps=())
+        3 cells of 2 × 2 × 3, 25.000% active, coordinates 72 B, with kernel maps 72 B
     """
 
     num_cells: int

@@ -101,6 +101,12 @@ def sorted_by_output(pairs: KernelMap) -> KernelMap:
 
     Returns:
         A kernel map with the pairs of each tap sorted.
+
+    Example:
+        >>> ends = torch.tensor([0, 1]).int(), torch.tensor([1, 0]).int()
+        >>> pairs = KernelMap(*ends, torch.tensor([0, 2]), num_in=2, num_out=2, monotone=False)
+        >>> sorted_by_output(pairs).out_index.tolist()
+        [0, 1]
     """
     if pairs.monotone:
         return pairs

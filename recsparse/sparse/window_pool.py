@@ -46,6 +46,13 @@ def window_mean(feats: Float[Tensor, "n_in c"], kernel_map: KernelMap) -> Float[
 
     Returns:
         Features of the output cells; zero for an empty window.
+
+    Example:
+        >>> from recsparse.sparse.grid import Grid
+        >>> grid = Grid(torch.tensor([[0, 0], [0, 1], [0, 3]]), (4,), 1)
+        >>> feats = torch.tensor([[3.0], [4.0], [2.0]])
+        >>> window_mean(feats, grid.submanifold_map((3,), (1,))).flatten().tolist()
+        [3.5, 3.5, 2.0]
     """
     count = cells_per_window(kernel_map).clamp(min=1).unsqueeze(1)
     return window_sum(feats, kernel_map) / count.to(feats.dtype)
@@ -59,6 +66,12 @@ def cells_per_window(kernel_map: KernelMap) -> Int[Tensor, " n_out"]:
 
     Returns:
         One number an output cell.
+
+    Example:
+        >>> from recsparse.sparse.grid import Grid
+        >>> grid = Grid(torch.tensor([[0, 0], [0, 1], [0, 3]]), (4,), 1)
+        >>> cells_per_window(grid.submanifold_map((3,), (1,))).tolist()
+        [2, 2, 1]
     """
     # Not bincount: the size of its result depends on values, which would break compiled code.
     count = _occurrences(kernel_map.out_index, kernel_map.num_out)
@@ -79,6 +92,13 @@ def window_lp(
 
     Returns:
         Features of the output cells; zero for an empty window, NaN for a negative sum.
+
+    Example:
+        >>> from recsparse.sparse.grid import Grid
+        >>> grid = Grid(torch.tensor([[0, 0], [0, 1], [0, 3]]), (4,), 1)
+        >>> feats = torch.tensor([[3.0], [4.0], [2.0]])
+        >>> window_lp(feats, grid.submanifold_map((3,), (1,)), 2.0).flatten().tolist()
+        [5.0, 5.0, 2.0]
     """
     total = window_sum(widened(feats).pow(norm_type), kernel_map)
     return root_of_powers(total, norm_type).to(feats.dtype)
@@ -94,6 +114,13 @@ def window_max(feats: Float[Tensor, "n_in c"], kernel_map: KernelMap) -> Float[T
     Returns:
         Features of the output cells; zero for an empty window. The first of equal values gets the
         gradient.
+
+    Example:
+        >>> from recsparse.sparse.grid import Grid
+        >>> grid = Grid(torch.tensor([[0, 0], [0, 1], [0, 3]]), (4,), 1)
+        >>> feats = torch.tensor([[3.0], [4.0], [2.0]])
+        >>> window_max(feats, grid.submanifold_map((3,), (1,))).flatten().tolist()
+        [4.0, 4.0, 2.0]
     """
     # An empty window reads the row past the end; to choose by sizes would break compiled code.
     padded = torch.cat([feats, feats.new_zeros(1, feats.shape[1])])
@@ -110,6 +137,13 @@ def window_winners(feats: Float[Tensor, "n_in c"], kernel_map: KernelMap) -> Int
     Returns:
         One cell for each output cell and channel, the first of equal ones; `n_in` for an empty
         window.
+
+    Example:
+        >>> from recsparse.sparse.grid import Grid
+        >>> grid = Grid(torch.tensor([[0, 0], [0, 1], [0, 3]]), (4,), 1)
+        >>> feats = torch.tensor([[3.0], [4.0], [2.0]])
+        >>> window_winners(feats, grid.submanifold_map((3,), (1,))).flatten().tolist()
+        [1, 1, 2]
     """
     winner: Tensor = pair_max(feats.detach(), *_ends(kernel_map), *_kinds(kernel_map))
     return winner
@@ -128,6 +162,14 @@ def spread_to_winners(
     Returns:
         Features of the input cells of the pooling: the sum of the windows that a cell won, zero
         for the others.
+
+    Example:
+        >>> from recsparse.sparse.grid import Grid
+        >>> grid = Grid(torch.tensor([[0, 0], [0, 1], [0, 3]]), (4,), 1)
+        >>> feats = torch.tensor([[3.0], [4.0], [2.0]])
+        >>> ones = torch.ones(3, 1)
+        >>> spread_to_winners(ones, feats, grid.submanifold_map((3,), (1,))).flatten().tolist()
+        [0.0, 2.0, 1.0]
     """
     # The row past the end takes the values of empty windows.
     out = feats.new_zeros(len(pooled) + 1, feats.shape[1])
