@@ -207,6 +207,10 @@ def unravel_coords(keys: Int[Tensor, " n"], spatial_shape: Sequence[int]) -> Int
 
     Returns:
         One row a cell: the sample, then one coordinate an axis.
+
+    Example:
+        >>> unravel_coords(torch.tensor([6, 12]), (3, 4)).tolist()
+        [[0, 1, 2], [1, 0, 0]]
     """
     columns = []
     for size in reversed(spatial_shape):
