@@ -7,7 +7,7 @@ LOG ?=
 ITEMS ?=
 TESTS ?= tests recsparse
 
-.PHONY: setup demo test check bench docs ui compiler
+.PHONY: setup demo test check bench bench-peers docs ui compiler
 .DELETE_ON_ERROR:
 
 setup: .venv/ready
@@ -52,6 +52,16 @@ check: setup
 bench: setup
 	$(BIN)/python -m benchmarks.layers
 	$(BIN)/python -m benchmarks.accuracy
+
+# The engines that benchmarks.layers compares with. ocnn comes last and alone: it asks for a
+# torchvision that it does not use here.
+bench-peers: .venv-peers/ready
+
+.venv-peers/ready: benchmarks/peers.txt
+	@test -x .venv-peers/bin/python || $(PYTHON) -m venv .venv-peers
+	.venv-peers/bin/pip install --quiet --requirement benchmarks/peers.txt
+	.venv-peers/bin/pip install --quiet --no-deps ocnn==2.3.3
+	@touch $@
 
 docs: setup
 	$(BIN)/mkdocs build --strict
