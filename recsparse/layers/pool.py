@@ -13,6 +13,7 @@ from recsparse.sparse.pooling import (
     check_reduce,
     lines_of_cells,
     reduce_lines,
+    widened,
 )
 from recsparse.sparse.ridge import ridge_pool
 from recsparse.sparse.tensor import SparseTensor
@@ -260,8 +261,12 @@ class RidgePool(nn.Module):
         # Without columns every row is zero; a ridge of zero would leave it without a solution.
         num_columns = max(len(column_vectors), 1)
         ridge = self.log_regularisation.exp() * (row_ptr.diff() + unobserved * num_columns)
-        prior_gram = unobserved * (column_vectors.T @ column_vectors)
-        return ridge_pool(x.feats, weights, row_ptr, prior_gram, ridge)
+        # In low precision the Gram matrix would not be positive semi-definite.
+        with torch.autocast(x.feats.device.type, enabled=False):
+            vectors = widened(column_vectors)
+            prior_gram = unobserved * (vectors.T @ vectors)
+        pooled = ridge_pool(x.feats, weights, row_ptr, prior_gram, ridge)
+        return pooled.to(x.feats.dtype)
 
 
 def _row_ptr(rows: Int[Tensor, " n"], num_rows: int) -> Int[Tensor, " rows_1"]:

@@ -36,7 +36,9 @@ def segment_gram(
     for rows in _rows_by_length(lengths):
         cells = _padded_cells(segment_ptr[rows], lengths[rows], padding=len(feats))
         block = padded_feats[cells]
-        gram = block.transpose(1, 2) @ (padded_weights[cells].unsqueeze(-1) * block)
+        # Autocast would round the products, and the result would be of another type.
+        with torch.autocast(feats.device.type, enabled=False):
+            gram = block.transpose(1, 2) @ (padded_weights[cells].unsqueeze(-1) * block)
         grams.index_copy_(0, rows, gram)
     return grams
 

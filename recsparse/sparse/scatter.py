@@ -7,7 +7,7 @@ to no other.
 
 import warnings
 from functools import cache
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from jaxtyping import Float, Int
@@ -144,9 +144,24 @@ def segment_sum(src: Float[Tensor, "n c"], ptr: Int[Tensor, " g_1"]) -> Float[Te
         [1.0, 0.0, 2.0]
     """
     if _has_torch_scatter():
-        total: Tensor = torch_scatter.segment_csr(src, ptr, reduce="sum")
+        total: Tensor = _SegmentSum.apply(src, ptr)  # type: ignore[no-untyped-call]
         return total
     return scatter_sum(src, segment_of_rows(ptr), len(ptr) - 1)
+
+
+class _SegmentSum(torch.autograd.Function):
+    """The sum of torch_scatter, whose own gradient is taken for a constant by a second one."""
+
+    @staticmethod
+    def forward(ctx: Any, src: Tensor, ptr: Tensor) -> Tensor:
+        ctx.save_for_backward(ptr)
+        total: Tensor = torch_scatter.segment_csr(src, ptr, reduce="sum")
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
+        (ptr,) = ctx.saved_tensors
+        return grad.index_select(0, segment_of_rows(ptr)), None
 
 
 def segment_mean(src: Float[Tensor, "n c"], ptr: Int[Tensor, " g_1"]) -> Float[Tensor, "g c"]:

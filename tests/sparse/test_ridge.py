@@ -48,6 +48,25 @@ def test_the_gradient_of_every_argument_equals_finite_differences(lengths):
         return ridge_pool(feats, weights, ptr, prior.T @ prior, ridge)
 
     assert torch.autograd.gradcheck(solve, inputs)
+    assert torch.autograd.gradgradcheck(solve, inputs)
+
+
+@pytest.mark.parametrize("autocast", [False, True])
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_low_precision_is_solved_in_float32(dtype, autocast):
+    feats, weights, ptr, prior, ridge = random_problem([2, 0, 5], 3, 0)
+    gram = prior.T @ prior
+    low = [part.to(dtype).requires_grad_() for part in (feats, weights, gram, ridge)]
+    wide = [part.detach().float().requires_grad_() for part in low]
+    expected = ridge_pool(wide[0], wide[1], ptr, *wide[2:])
+    with torch.autocast("cpu", dtype, enabled=autocast):
+        pooled = ridge_pool(low[0], low[1], ptr, *low[2:])
+        found = torch.autograd.grad(pooled.sum(), low)
+    assert pooled.dtype == dtype
+    # Rounded once, at the end.
+    assert torch.equal(pooled, expected.to(dtype))
+    for ours, exact in zip(found, torch.autograd.grad(expected.sum(), wide), strict=True):
+        torch.testing.assert_close(ours, exact.to(dtype))
 
 
 def test_the_gradient_of_the_prior_is_symmetric():
