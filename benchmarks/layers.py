@@ -1,133 +1,139 @@
-"""How fast the layers are: forward and backward on active cells, beside torch's dense convolution.
+"""How fast and how lean the layers are, beside every engine that pip installs and a CPU runs.
 
-`python -m benchmarks.layers [--rounds 7]`
+`python -m benchmarks.layers [--threads 1,2] [--rounds 7] [--out FILE]`
 
-Both sides compute the same numbers on the same grid (which is checked before anything is timed),
-interleaved, float32; the figures are medians. Building the kernel map is timed cold, apart.
+Forward and backward with a kept map, the map built cold, and the peak of memory of submanifold
+convolutions with kernel 3, of this package, of plain torch, and of spconv, Open3D and ocnn; each
+engine is a process of its own, the processes take turns, and the figures are medians. Before
+anything is timed, the results of each are compared with float64 numpy. The limit is the time of the
+same multiply-adds as plain matrix products of contiguous rows into memory that is there.
+
+The peers live in `.venv-peers`; the commands that make it stand in `benchmarks/peers.txt`. Peers
+that are not there are left out, with the reason.
+
+`--sweep` measures growth from a thousand cells on instead, `--huge` ten million cells with 64
+channels. Numbers depend on whatever else the machine does: compare within one run only.
 """
 
-import time
-from collections.abc import Callable
-from dataclasses import dataclass
-from statistics import median
+import platform
+from pathlib import Path
 from typing import Annotated
 
-import pandas as pd
 import torch
 import typer
 
-from recsparse.cli.terminal import show_frame
-from recsparse.layers.conv import SubmanifoldConv2d
-from recsparse.sparse.coords import unravel_coords
-from recsparse.sparse.grid import Grid
-from recsparse.sparse.kernel_map import submanifold_kernel_map
-from recsparse.sparse.tensor import SparseTensor, sparse_tensor
-
-KERNEL = 3
-
-
-@dataclass(frozen=True)
-class Case:
-    """A grid to convolve.
-
-    Attributes:
-        rows: Size of the first axis.
-        columns: Size of the second axis.
-        cells: Active cells, spread evenly at random.
-        channels: Channels of input and output.
-    """
-
-    rows: int
-    columns: int
-    cells: int
-    channels: int
-
-    def tensor(self) -> SparseTensor:
-        """Return the case's cells with random features."""
-        generator = torch.Generator().manual_seed(0)
-        keys = torch.randperm(self.rows * self.columns, generator=generator)[: self.cells]
-        coords = unravel_coords(keys, (self.rows, self.columns))
-        feats = torch.randn(self.cells, self.channels, generator=generator)
-        return sparse_tensor(coords, feats, (self.rows, self.columns), 1)
-
-
-CASES = (
-    Case(943, 1682, 100_000, 16),
-    Case(943, 1682, 100_000, 32),
-    Case(943, 1682, 10_000, 32),
-    Case(943, 1682, 1_000, 32),
+from benchmarks.layer_cases import CASES, SMALL, Case
+from benchmarks.layer_fleet import Contender, measure
+from benchmarks.layer_report import (
+    Row,
+    cases_table,
+    correctness_table,
+    map_table,
+    markdown,
+    memory_table,
+    step_table,
+    summary,
 )
+from benchmarks.layer_sweep import growth_table, huge_table, plot_growth, sweep
 
 
-def run(
-    rounds: Annotated[int, typer.Option(help="Timed repetitions.", min=1)] = 7,
+def run(  # noqa: PLR0913 (one parameter an option)
+    threads: Annotated[str, typer.Option(help="Numbers of threads, by commas.")] = "1,2",
+    rounds: Annotated[int, typer.Option(help="Turns of each engine.", min=1)] = 7,
+    dtype: Annotated[str, typer.Option(help="bfloat16 adds ours in that type.")] = "float32",
+    only: Annotated[str, typer.Option(help="Only cases whose name begins so.")] = "",
+    channels: Annotated[int, typer.Option(help="Only cases with so many channels.")] = 0,
+    growth: Annotated[bool, typer.Option("--sweep", help="Growth instead of the cases.")] = False,
+    most: Annotated[int, typer.Option(help="Most cells of the sweep.")] = 10_000_000,
+    huge: Annotated[bool, typer.Option("--huge", help="Ten million cells, 64 channels.")] = False,
+    plots: Annotated[Path | None, typer.Option(help="Folder of the sweep's plot.")] = None,
+    out: Annotated[Path | None, typer.Option(help="File of all tables, as markdown.")] = None,
 ) -> None:
-    """Time every case and show the table."""
-    typer.echo(
-        f"{torch.get_num_threads()} threads, torch {torch.__version__}, kernel {KERNEL}×{KERNEL}"
+    """Measure and show the tables."""
+    counts = [int(count) for count in threads.split(",")]
+    parts = [_machine(counts)]
+    if growth:
+        table = growth_table(sweep(counts[-1], rounds, most))
+        parts.append(markdown("Growth with the number of cells, 32 channels", table))
+        if plots:
+            plot_growth(table, plots / "layers_growth.png")
+    if huge:
+        parts.append(markdown("Ten million cells, 64 channels", huge_table(counts[-1])))
+    if not growth and not huge:
+        cases = [
+            case
+            for case in CASES
+            if case.cells.name.startswith(only) and channels in (0, case.channels)
+        ]
+        parts += case_tables(cases, counts, rounds, dtype)
+    text = "\n".join(parts)
+    typer.echo(text)
+    if out:
+        out.write_text(text, encoding="utf-8")
+
+
+def contenders(threads: list[int], dtype: str = "float32") -> list[Contender]:
+    """Return who is measured: this package and spconv with each number of threads, others once.
+
+    Args:
+        threads: Numbers of threads.
+        dtype: `bfloat16` adds this package in that type.
+
+    Returns:
+        The contenders; spconv is better with one thread in some cases and with two in others.
+    """
+    extra = [Contender("recsparse", threads[-1], dtype)] if dtype != "float32" else []
+    return [
+        *(Contender("recsparse", count) for count in threads),
+        *extra,
+        Contender("limit", threads[-1]),
+        *(Contender("spconv", count) for count in threads),
+        *(Contender(name, threads[-1]) for name in ("index_add", "open3d", "ocnn")),
+    ]
+
+
+def case_tables(cases: list[Case], threads: list[int], rounds: int, dtype: str) -> list[str]:
+    """Measure cases, and return their tables.
+
+    Args:
+        cases: What to convolve.
+        threads: Numbers of threads.
+        rounds: Turns of each engine.
+        dtype: `bfloat16` adds this package in that type.
+
+    Returns:
+        Markdown, one entry a table.
+    """
+    who = contenders(threads, dtype)
+    small = [Row(case, *measure(case, who, 0)) for case in (Case(cells, 16) for cells in SMALL)]
+    rows = []
+    for case in cases:
+        typer.echo(f"measuring {case.cells.name}, C = {case.channels}", err=True)
+        rows.append(Row(case, *measure(case, who, rounds)))
+    return [
+        markdown("Largest error, in units of the largest value", correctness_table(small + rows)),
+        markdown("Cases", cases_table(rows)),
+        markdown("Forward + backward, milliseconds", step_table(rows, threads)),
+        markdown("Building the map cold, milliseconds", map_table(rows)),
+        markdown("Peak of memory, megabytes", memory_table(rows)),
+        "\n".join(["## Summary", "", *(f"- {line}" for line in summary(rows)), ""]),
+    ]
+
+
+def _machine(threads: list[int]) -> str:
+    model = [
+        line.partition(":")[2].strip()
+        for line in _read(Path("/proc/cpuinfo")).splitlines()
+        if line.startswith("model name")
+    ]
+    return (
+        f"{model[0] if model else platform.processor()}, threads {threads}, Python "
+        f"{platform.python_version()}, torch {torch.__version__}, float32 unless said otherwise\n"
     )
-    show_frame("milliseconds, forward + backward", pd.DataFrame([_row(c, rounds) for c in CASES]))
 
 
-def _row(case: Case, rounds: int) -> dict[str, object]:
-    x = case.tensor()
-    layer = SubmanifoldConv2d(case.channels, case.channels, KERNEL)
-    sparse, dense = _sparse_step(x, layer), _dense_step(x, layer)
-    torch.testing.assert_close(sparse(), dense(), rtol=1e-3, atol=1e-3)
-    ours, theirs, cold = [], [], []
-    for _ in range(rounds):
-        ours.append(_milliseconds(sparse))
-        theirs.append(_milliseconds(dense))
-        cold.append(_milliseconds(lambda: _build_map(x.grid)))
-    return {
-        "cells": case.cells,
-        "share": case.cells / (case.rows * case.columns),
-        "channels": case.channels,
-        "recsparse": median(ours),
-        "dense torch": median(theirs),
-        "dense ÷ recsparse": median(theirs) / median(ours),
-        "kernel map, cold": median(cold),
-    }
-
-
-def _sparse_step(x: SparseTensor, layer: SubmanifoldConv2d) -> Callable[[], torch.Tensor]:
-    feats = x.feats.clone().requires_grad_()
-
-    def step() -> torch.Tensor:
-        feats.grad = None
-        layer(x.with_feats(feats)).feats.sum().backward()
-        return _gradient(feats)
-
-    return step
-
-
-def _dense_step(x: SparseTensor, layer: SubmanifoldConv2d) -> Callable[[], torch.Tensor]:
-    dense = x.to_dense().requires_grad_()
-    sample, row, column = x.coords.T
-
-    def step() -> torch.Tensor:
-        dense.grad = None
-        out = torch.nn.functional.conv2d(dense, layer.weight, layer.bias, padding=KERNEL // 2)
-        out[sample, :, row, column].sum().backward()
-        return _gradient(dense)[sample, :, row, column]
-
-    return step
-
-
-def _gradient(tensor: torch.Tensor) -> torch.Tensor:
-    if tensor.grad is None:
-        raise RuntimeError("backward left no gradient")
-    return tensor.grad
-
-
-def _build_map(grid: Grid) -> None:
-    submanifold_kernel_map(grid.coords, grid.spatial_shape, (KERNEL, KERNEL), (1, 1))
-
-
-def _milliseconds(step: Callable[[], object]) -> float:
-    started = time.perf_counter()
-    step()
-    return 1000 * (time.perf_counter() - started)
+def _read(path: Path) -> str:
+    return path.read_text() if path.exists() else ""
 
 
 if __name__ == "__main__":
