@@ -1,5 +1,7 @@
 """The operator behind maximum pooling: which input cell holds the largest value of a window."""
 
+from collections.abc import Sequence
+
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -42,17 +44,18 @@ def pair_max(
     pairs = KernelMap(in_index, out_index, tap_ptr, len(feats), num_out, symmetric, monotone)
     pairs = sorted_by_output(pairs)
     rows = _TILE_ROWS if feats.device.type == "cpu" else _DEVICE_TILE_ROWS
-    winner = in_index.new_full((num_out, feats.shape[1]), len(feats), dtype=torch.int64)
+    winner = feats.new_empty(num_out, feats.shape[1], dtype=torch.int64)
     taps = [pairs.tap(tap) for tap in range(pairs.num_taps)]
     edges = torch.arange(0, num_out + rows, rows, device=out_index.device).int()
     bounds = [torch.searchsorted(onto.contiguous(), edges).tolist() for _, onto in taps]
     for number, start in enumerate(range(0, num_out, rows)):
         tile = winner[start : start + rows]
-        largest = feats.new_empty(tile.shape)
-        for (into, onto), bound in zip(taps, bounds, strict=True):
-            some = slice(bound[number], bound[number + 1])
-            if some.start < some.stop:
-                _compete(largest, tile, feats, into[some], onto[some].long() - start)
+        slices = (slice(bound[number], bound[number + 1]) for bound in bounds)
+        some = [
+            (into[part], onto[part].long() - start)
+            for (into, onto), part in zip(taps, slices, strict=True)
+        ]
+        tile.copy_(_winners_of_tile(feats, some, len(tile)))
     return winner
 
 
@@ -69,16 +72,22 @@ def _(
     return feats.new_empty(num_out, feats.shape[1], dtype=torch.int64)
 
 
-def _compete(
-    largest: Float[Tensor, "rows c"],
-    winner: Int[Tensor, "rows c"],
+def _winners_of_tile(
     feats: Float[Tensor, "n c"],
-    into: Int[Tensor, " pairs"],
-    onto: Int[Tensor, " pairs"],
-) -> None:
-    """Let one tap's cells challenge the largest values so far, in place."""
-    value, so_far = feats.index_select(0, into), largest.index_select(0, onto)
-    holder = winner.index_select(0, onto)
-    wins = (value > so_far) | value.isnan() | (holder == len(feats))
-    largest.index_copy_(0, onto, torch.where(wins, value, so_far))
-    winner.index_copy_(0, onto, torch.where(wins, into.long().unsqueeze(1), holder))
+    taps: Sequence[tuple[Tensor, Tensor]],
+    num_rows: int,
+) -> Int[Tensor, "rows c"]:
+    # Each window starts with its first cell, which no comparison would choose if it were -inf.
+    first = torch.full((num_rows,), len(feats), dtype=torch.int32, device=feats.device)
+    for into, onto in reversed(taps):
+        first.index_copy_(0, onto, into)
+    winner = first.unsqueeze(1).repeat(1, feats.shape[1])
+    largest = feats.new_full(winner.shape, -torch.inf)
+    for into, onto in taps:
+        value, so_far = feats.index_select(0, into), largest.index_select(0, onto)
+        largest.index_copy_(0, onto, torch.maximum(value, so_far))
+        wins = (value > so_far) | value.isnan()
+        holder = winner.index_select(0, onto)
+        # On a CPU torch.where would take a hundred times as long as this sum.
+        winner.index_copy_(0, onto, holder + wins.int() * (into.unsqueeze(1) - holder))
+    return winner
