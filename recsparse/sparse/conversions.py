@@ -58,6 +58,12 @@ class Convertible:
 
         Returns:
             Shape (batch, channels, *spatial_shape).
+
+        Example:
+            >>> from recsparse.sparse.tensor import SparseTensor
+            >>> cells = Grid(torch.tensor([[0, 1]]), spatial_shape=(3,), batch_size=1)
+            >>> SparseTensor(cells, torch.tensor([[5.0, 6.0]])).to_dense().tolist()
+            [[[0.0, 5.0, 0.0], [0.0, 6.0, 0.0]]]
         """
         dense = self.feats.new_zeros(self.batch_size, *self.spatial_shape, self.num_channels)
         return dense.index_put(tuple(self.coords.T), self.feats).movedim(-1, 1)
@@ -74,6 +80,12 @@ class Convertible:
 
         Raises:
             InputError: If it has no spatial axis.
+
+        Example:
+            >>> from recsparse.sparse.tensor import SparseTensor
+            >>> x = SparseTensor.from_dense(torch.tensor([[[0.0, 5.0, 0.0], [0.0, 0.0, 6.0]]]))
+            >>> x.coords.tolist(), x.feats.tolist()
+            ([[0, 1], [0, 2]], [[5.0, 0.0], [0.0, 6.0]])
         """
         if dense.ndim < 3:
             raise InputError(
@@ -89,6 +101,11 @@ class Convertible:
 
         Returns:
             Shape (batch, *spatial_shape, channels), the channels dense, coalesced.
+
+        Example:
+            >>> from recsparse.sparse.tensor import SparseTensor
+            >>> SparseTensor.from_dense(torch.eye(3)[None, None]).to_torch().shape
+            torch.Size([1, 3, 3, 1])
         """
         shape = (self.batch_size, *self.spatial_shape, self.num_channels)
         return torch.sparse_coo_tensor(
@@ -108,6 +125,12 @@ class Convertible:
 
         Raises:
             InputError: If it is not sparse_coo with exactly one dense dimension, or has no axis.
+
+        Example:
+            >>> from recsparse.sparse.tensor import SparseTensor
+            >>> coo = torch.eye(3).reshape(1, 3, 3, 1).to_sparse(3)
+            >>> SparseTensor.from_torch(coo)
+            SparseTensor(Grid(3 cells, spatial_shape=(3, 3), batch_size=1), 1 channels)
         """
         if coo.layout != torch.sparse_coo or coo.dense_dim() != 1 or coo.sparse_dim() < 2:
             raise InputError(
@@ -127,6 +150,11 @@ class Convertible:
 
         Raises:
             InputError: If there are more samples, axes or channels.
+
+        Example:
+            >>> from recsparse.sparse.tensor import SparseTensor
+            >>> SparseTensor.from_dense(torch.eye(2)[None, None]).to_scipy().toarray().tolist()
+            [[1.0, 0.0], [0.0, 1.0]]
         """
         if (self.batch_size, len(self.spatial_shape), self.num_channels) != (1, 2, 1):
             raise InputError(
@@ -147,6 +175,11 @@ class Convertible:
 
         Returns:
             The sparse tensor.
+
+        Example:
+            >>> from recsparse.sparse.tensor import SparseTensor
+            >>> SparseTensor.from_scipy(csr_matrix([[0, 7], [0, 0]])).coords.tolist()
+            [[0, 0, 1]]
         """
         csr = csr_matrix(matrix, copy=True)
         csr.sum_duplicates()

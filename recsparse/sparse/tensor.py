@@ -52,6 +52,11 @@ class SparseTensor(Convertible):
 
         Returns:
             A tensor that shares the grid and its kernel maps.
+
+        Example:
+            >>> x = SparseTensor.from_dense(torch.tensor([[[1.0, 0.0, 2.0]]]))
+            >>> x.with_feats(x.feats + 1).to_dense().tolist()
+            [[[2.0, 0.0, 3.0]]]
         """
         return SparseTensor(self.grid, feats)
 
@@ -79,6 +84,11 @@ class SparseTensor(Convertible):
         Raises:
             InputTypeError: If the mask is not of type bool.
             InputError: If it has not one entry a cell.
+
+        Example:
+            >>> x = SparseTensor.from_dense(torch.tensor([[[1.0, 0.0, 2.0]]]))
+            >>> x.select(x.feats[:, 0] > 1).to_dense().tolist()
+            [[[0.0, 0.0, 2.0]]]
         """
         if mask.dtype != torch.bool:
             raise InputTypeError(
@@ -103,6 +113,11 @@ class SparseTensor(Convertible):
 
         Raises:
             InputError: If the threshold is negative or NaN.
+
+        Example:
+            >>> x = SparseTensor.from_dense(torch.tensor([[[1.0, 0.0, 2.0]]]))
+            >>> x.prune(threshold=1.0).coords.tolist()
+            [[0, 2]]
         """
         if not threshold >= 0:
             raise InputError(f"threshold must not be negative, but got {threshold}")
@@ -120,6 +135,11 @@ class SparseTensor(Convertible):
         Raises:
             InputTypeError: If the index is no tensor of 64-bit integers.
             InputError: If there is no such sample.
+
+        Example:
+            >>> x = SparseTensor.from_dense(torch.tensor([[[1.0, 0.0]], [[0.0, 2.0]]]))
+            >>> x.samples(torch.tensor([1, 0, 1])).to_dense().tolist()
+            [[[0.0, 2.0]], [[1.0, 0.0]], [[0.0, 2.0]]]
         """
         grid, rows = sampled(self.grid, index)
         return SparseTensor(grid, self.feats.index_select(0, rows))
@@ -135,6 +155,11 @@ class SparseTensor(Convertible):
 
         Raises:
             InputError: If a cell is outside the grid's shape.
+
+        Example:
+            >>> x = SparseTensor.from_dense(torch.tensor([[[1.0, 0.0, 2.0]]]))
+            >>> x.at(torch.tensor([[0, 2], [0, 1]])).tolist()
+            [[2.0], [0.0]]
         """
         return self._read(rows_of(self.grid, coords))
 
@@ -149,6 +174,11 @@ class SparseTensor(Convertible):
 
         Raises:
             InputError: If the shape, batch size or device differs.
+
+        Example:
+            >>> x = SparseTensor.from_dense(torch.tensor([[[1.0, 0.0, 2.0]]]))
+            >>> x.onto(Grid(torch.tensor([[0, 1], [0, 2]]), (3,), 1)).feats.tolist()
+            [[0.0], [2.0]]
         """
         check_same_space(self.grid, grid)
         if grid is self.grid:
