@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import typer
 
+from recsparse import layers
 from recsparse.cli.main import app
 
 ROOT = Path(__file__).parents[1]
@@ -42,6 +43,17 @@ def test_the_python_of_the_guide_to_layers_runs_from_top_to_bottom(tmp_path: Pat
     )
     assert done.returncode == 0, done.stderr
     assert "pairs" in done.stdout
+
+
+@pytest.mark.parametrize("name", layers.__all__)
+def test_every_layer_shows_its_shapes_and_an_example_and_is_in_the_reference(name: str) -> None:
+    layer = getattr(layers, name)
+    assert ">>>" in layer.__doc__
+    # Layers of two to four axes refer to that of one.
+    first = getattr(layers, re.sub(r"[234]d$", "1d", name), layer)
+    assert "Shapes:" in first.__doc__
+    reference = (ROOT / "docs" / "api" / "layers.md").read_text(encoding="utf-8")
+    assert f"::: {layer.__module__}\n" in reference
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
