@@ -11,14 +11,13 @@ from torch import Tensor
 from recsparse.errors import InputError, InputTypeError
 from recsparse.sparse.conversions import Convertible
 from recsparse.sparse.coords import (
-    DuplicateRule,
     check_coords,
     check_feats,
-    coalesce,
     find_keys,
     sort_cells,
     whole_sizes,
 )
+from recsparse.sparse.duplicates import DuplicateRule, coalesce
 from recsparse.sparse.grid import Grid
 from recsparse.sparse.sets import check_same_space, intersection, rows_of, union
 from recsparse.sparse.slicing import Key, sampled, sliced, slices_of
