@@ -146,3 +146,24 @@ def test_coordinates_that_compiled_code_would_misread_are_refused(unchecked_type
 def test_a_grid_says_its_sizes():
     expected = "Grid(9 cells, spatial_shape=(3, 3), batch_size=1)"
     assert repr(random_tensor((3, 3), density=1.0).grid) == expected
+
+
+@pytest.mark.parametrize("multiple", [1, 2, 4])
+def test_axes_rounded_up_end_at_the_multiple_and_hold_the_same_cells(multiple):
+    grid = random_tensor((1, 4, 6), 2).grid
+    rounded = grid.rounded_up(multiple)
+    expected = {1: (1, 4, 6), 2: (2, 4, 6), 4: (4, 4, 8)}
+    assert rounded.spatial_shape == expected[multiple]
+    assert rounded.coords is grid.coords
+    assert (rounded is grid) == (multiple == 1)
+    assert grid.rounded_up(multiple) is rounded
+
+
+def test_a_map_onto_the_own_cells_follows_the_padding_and_is_computed_once():
+    grid = random_tensor((3, 4), density=1.0).grid
+    ahead, behind = (Kernel.of(2, (1, 2), padding=(0, reach)) for reach in (0, 1))
+    into, out = grid.map_onto_itself(ahead).tap(1)
+    assert (grid.coords[into, 2] - grid.coords[out, 2]).unique().tolist() == [1]
+    into, out = grid.map_onto_itself(behind).tap(0)
+    assert (grid.coords[into, 2] - grid.coords[out, 2]).unique().tolist() == [-1]
+    assert grid.map_onto_itself(behind) is grid.map_onto_itself(behind)

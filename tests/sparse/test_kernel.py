@@ -144,3 +144,10 @@ def test_a_grid_of_other_axes_is_refused():
     ):
         with pytest.raises(InputError, match=message):
             refused()
+
+
+def test_a_kernel_of_one_axis_is_laid_along_the_last_of_several():
+    kernel = Kernel.of(1, 3, stride=2, padding=4, dilation=5)
+    expected = Kernel((1, 1, 3), (1, 1, 2), (0, 0, 4), (1, 1, 5))
+    assert kernel.along_last(3) == expected
+    assert kernel.along_last(1) == kernel
