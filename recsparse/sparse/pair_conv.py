@@ -132,7 +132,8 @@ def _conv_gradients(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         groups = taps.shape[1]
         grad_taps = pair_conv_weight(feats, grad, in_index, out_index, tap_ptr, groups, *kind)
     if ctx.needs_input_grad[2]:
-        grad_bias = grad.sum(0)
+        # A sum with one result is split among threads, whose number then shows in its last bits.
+        grad_bias = grad.sum(0) if grad.shape[1] != 1 else grad.expand(-1, 2).sum(0)[:1]
     return grad_feats, grad_taps, grad_bias, None, None, None, None, None, None
 
 
