@@ -2,8 +2,10 @@
 
 The work goes tile by tile of output cells, so that the tile stays in cache while all taps add to
 it, and buffers are of the size of a tile and not of all pairs. On one device and number of threads
-the order of every sum is fixed; other numbers of threads may round products differently, as
-torch's own matrix products do.
+the order of every sum is fixed, but for the gradient of features under a table of neighbours on a
+GPU, where pairs of one tap add to a cell at once (`torch.use_deterministic_algorithms` orders
+them). Other numbers of threads may round products differently, as torch's own matrix products do;
+the compiled kernels do not.
 """
 
 import torch
