@@ -8,6 +8,8 @@ them). Other numbers of threads may round products differently, as torch's own m
 the compiled kernels do not.
 """
 
+from collections.abc import Iterator
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -82,17 +84,27 @@ def tiled_conv_weight(
     """
     sizes = groups, feats.shape[1] // groups, grad_out.shape[1] // groups
     total = feats.new_zeros(pairs.num_taps, *sizes, dtype=_accumulator(feats.dtype))
-    rows = _tile_rows(feats)
     for tap in range(pairs.num_taps):
-        into, onto = pairs.tap(tap)
-        for some, other in zip(into.split(rows), onto.split(rows), strict=True):
-            left, right = feats.index_select(0, some), grad_out.index_select(0, other)
+        for left, right in _rows_of_tap(feats, grad_out, pairs, tap):
             if groups == 1:
                 total[tap, 0] += left.T @ right
             else:
                 left, right = (side.unflatten(1, (groups, -1)) for side in (left, right))
                 total[tap] += torch.einsum("pgk,pgm->gkm", left, right)
     return total.to(feats.dtype)
+
+
+def _rows_of_tap(
+    feats: Tensor, grad_out: Tensor, pairs: KernelMap, tap: int
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Return the rows at both ends of a tap's pairs, tile by tile."""
+    rows = _tile_rows(feats)
+    if pairs.is_identity(tap):
+        yield from zip(feats.split(rows), grad_out.split(rows), strict=True)
+        return
+    into, onto = pairs.tap(tap)
+    for some, other in zip(into.split(rows), onto.split(rows), strict=True):
+        yield feats.index_select(0, some), grad_out.index_select(0, other)
 
 
 def sorted_by_output(pairs: KernelMap) -> KernelMap:
