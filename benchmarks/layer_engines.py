@@ -128,6 +128,7 @@ class DenseLimit(Engine):
     """The same multiply-adds as plain products of contiguous rows into memory that is there."""
 
     ROWS = 1 << 20
+    builds_map = False
 
     def __init__(self, problem: Problem) -> None:
         empty = problem.feats[:0]

@@ -81,7 +81,7 @@ class WorkerProcess:
         peer = contender.engine in PEER_NAMES
         python = PEERS_PYTHON if peer else Path(sys.executable)
         if not python.exists():
-            self.found.skipped = f"no {python.relative_to(ROOT)}: see benchmarks/peers.txt"
+            self.found.skipped = f"{python} is missing: see benchmarks/peers.txt"
             return
         self.errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 (lives as long as the process)
         self.process = subprocess.Popen(
@@ -93,21 +93,29 @@ class WorkerProcess:
             text=True,
             env={**os.environ, "OMP_NUM_THREADS": str(contender.threads)},
         )
-        reply = self.ask(
-            engine=contender.engine, threads=contender.threads, dtype=contender.dtype, **setup
-        )
+        self._send({**setup, **vars(contender)})
+
+    def wait_until_ready(self) -> None:
+        """Read the answer to the setup, which all workers work on side by side."""
+        reply = self._receive()
         self.found.skipped = self.found.skipped or reply.get("skip", "")
         self.found.version = reply.get("version", "")
 
     def ask(self, **order: Any) -> dict[str, Any]:
-        """Send an order and return the answer, nothing from a worker that ended or ends here."""
-        if self.found.skipped or not (self.process.stdin and self.process.stdout):
-            return {}
-        try:
-            self.process.stdin.write(json.dumps(order) + "\n")
-            self.process.stdin.flush()
-        except BrokenPipeError:
-            self._give_up("its process ended")
+        """Send an order and return the answer; nothing from a worker that ended or ends here."""
+        self._send(order)
+        return self._receive()
+
+    def _send(self, order: dict[str, Any]) -> None:
+        if not self.found.skipped and self.process.stdin:
+            try:
+                self.process.stdin.write(json.dumps(order) + "\n")
+                self.process.stdin.flush()
+            except BrokenPipeError:
+                self._give_up(f"its process ended: {self._last_error()}")
+
+    def _receive(self) -> dict[str, Any]:
+        if self.found.skipped or not self.process.stdout:
             return {}
         if not select.select([self.process.stdout], [], [], SECONDS_TO_ANSWER)[0]:
             self._give_up(f"no answer in {SECONDS_TO_ANSWER} s")
@@ -134,7 +142,7 @@ class WorkerProcess:
 
     def __exit__(self, *_: object) -> None:
         if hasattr(self, "process"):
-            self.process.communicate()
+            self.process.communicate()  # the end of its orders ends it
             self.errors.close()
 
 
@@ -169,6 +177,8 @@ def measure(
             "pairs": pairs.number,
         }
         workers = [stack.enter_context(WorkerProcess(one, setup)) for one in contenders]
+        for worker in workers:
+            worker.wait_until_ready()
         for worker in workers:
             _first_step(worker)
         if check:

@@ -118,7 +118,12 @@ def correctness_table(rows: Sequence[Row]) -> pd.DataFrame:
 
 def _who(one: Measured) -> dict[str, object]:
     who = one.contender
-    return {"engine": one.version or who.engine, "type": who.dtype, "threads": who.threads}
+    name = who.engine if one.version.startswith(who.engine) else f"{who.engine}, {one.version}"
+    return {
+        "engine": one.version if name == who.engine else name.rstrip(", "),
+        "type": who.dtype,
+        "threads": who.threads,
+    }
 
 
 def _verdict(one: Measured) -> str:
