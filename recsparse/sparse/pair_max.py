@@ -7,7 +7,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from recsparse.sparse.kernel_map import KernelMap
-from recsparse.sparse.tiled import sorted_by_output
+from recsparse.sparse.tiled import sorted_by_output, tile_bounds
 
 _TILE_ROWS = 16_384  # with 32 channels a tile and its buffers take 12 MB
 _DEVICE_TILE_ROWS = 1_048_576  # elsewhere caches are small, and to launch an operation costs more
@@ -46,8 +46,7 @@ def pair_max(
     rows = _TILE_ROWS if feats.device.type == "cpu" else _DEVICE_TILE_ROWS
     winner = feats.new_empty(num_out, feats.shape[1], dtype=torch.int64)
     taps = [pairs.tap(tap) for tap in range(pairs.num_taps)]
-    edges = torch.arange(0, num_out + rows, rows, device=out_index.device).int()
-    bounds = [torch.searchsorted(onto.contiguous(), edges).tolist() for _, onto in taps]
+    bounds = tile_bounds(pairs, rows)
     for number, start in enumerate(range(0, num_out, rows)):
         tile = winner[start : start + rows]
         slices = (slice(bound[number], bound[number + 1]) for bound in bounds)

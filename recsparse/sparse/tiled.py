@@ -42,7 +42,7 @@ def tiled_conv(
     pairs = sorted_by_output(pairs)
     channels, rows = taps.shape[1] * taps.shape[3], _tile_rows(feats)
     wide = _accumulator(feats.dtype)
-    bounds = _tile_bounds(pairs, rows)
+    bounds = tile_bounds(pairs, rows)
     out = feats.new_empty(pairs.num_out, channels)
     for number, start in enumerate(range(0, pairs.num_out, rows)):
         tile = out[start : start + rows]
@@ -137,13 +137,26 @@ def sorted_by_output(pairs: KernelMap) -> KernelMap:
     )
 
 
-def _tile_bounds(pairs: KernelMap, rows: int) -> list[list[int]]:
-    """Return, for each tap, where the pairs of each tile of output rows begin and end."""
+def tile_bounds(pairs: KernelMap, rows: int) -> list[list[int]]:
+    """Return, for each tap, where the pairs of each tile of output cells begin and end.
+
+    Args:
+        pairs: A kernel map, sorted by output.
+        rows: Number of output cells of a tile.
+
+    Returns:
+        One number a tile and one more, for each tap.
+
+    Example:
+        >>> ends = torch.tensor([0, 1, 2]).int(), torch.tensor([0, 3, 4]).int()
+        >>> tile_bounds(KernelMap(*ends, torch.tensor([0, 3]), num_in=3, num_out=5), rows=4)
+        [[0, 2, 3]]
+    """
+    if pairs.num_out <= rows:  # known on the CPU: no device has to be waited for
+        return [[0, count] for count in pairs.pairs_per_tap]
     edges = torch.arange(0, pairs.num_out + rows, rows, device=pairs.out_index.device).int()
     return [
         torch.searchsorted(pairs.tap(tap)[1].contiguous(), edges).tolist()
-        if not pairs.is_identity(tap)
-        else []
         for tap in range(pairs.num_taps)
     ]
 
