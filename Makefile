@@ -52,6 +52,7 @@ check: setup
 bench: setup
 	$(BIN)/python -m benchmarks.layers
 	$(BIN)/python -m benchmarks.accuracy
+	$(BIN)/python -m benchmarks.digits
 
 # The engines that benchmarks.layers compares with. ocnn comes last and alone: it asks for a
 # torchvision that it does not use here.
