@@ -1,4 +1,4 @@
-"""The package's own engine, torch without any engine, and the limit that none can pass."""
+"""The package's own engine, and torch without any engine."""
 
 from collections.abc import Callable
 from itertools import product
@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from benchmarks.layer_limits import BlasLimit, TorchLimit
 from benchmarks.layer_problem import Engine, Problem
 from recsparse.layers.conv import SubmanifoldConv1d, SubmanifoldConv2d, SubmanifoldConv3d
 from recsparse.sparse.grid import Grid
@@ -124,42 +125,9 @@ class _IndexAddConv(torch.autograd.Function):
         return grad_feats, grad_weight, None
 
 
-class DenseLimit(Engine):
-    """The same multiply-adds as plain products of contiguous rows into memory that is there."""
-
-    ROWS = 1 << 20
-    builds_map = False
-
-    def __init__(self, problem: Problem) -> None:
-        empty = problem.feats[:0]
-        super().__init__(problem, empty, problem.weight[:1], empty)
-        size = min(problem.pairs, self.ROWS), problem.channels
-        self.rows, self.grad_rows, self.buffer = (empty.new_ones(size) for _ in range(3))
-        self.square, self.grad_square = problem.weight[0].clone(), problem.weight[0].clone()
-
-    def build_map(self) -> None:
-        """There is nothing to look up."""
-
-    def forward(self) -> Tensor:
-        """Return nothing of use."""
-        return self.feats
-
-    def step(self) -> None:
-        """Multiply as many rows as there are pairs: forward, input gradient, weight gradient."""
-        for start in range(0, self.problem.pairs, self.ROWS):
-            part = slice(0, min(self.ROWS, self.problem.pairs - start))
-            rows, grad_rows, buffer = self.rows[part], self.grad_rows[part], self.buffer[part]
-            torch.mm(rows, self.square, out=buffer)
-            torch.mm(grad_rows, self.square.T, out=buffer)
-            torch.mm(rows.T, grad_rows, out=self.grad_square)
-
-    def results(self) -> tuple[Tensor, Tensor, Tensor]:
-        """Return nothing of use."""
-        return self.rows, self.rows, self.square
-
-
 ENGINES: dict[str, Callable[[Problem], Engine]] = {
     "recsparse": Recsparse,
     "index_add": IndexAdd,
-    "limit": DenseLimit,
+    "limit": TorchLimit,
+    "blas_limit": BlasLimit,
 }

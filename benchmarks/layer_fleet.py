@@ -21,6 +21,7 @@ from benchmarks.layer_reference import Pairs, Results, expected_results, find_pa
 ROOT = Path(__file__).resolve().parents[1]
 PEERS_PYTHON = ROOT / ".venv-peers" / "bin" / "python"
 PEER_NAMES = ("spconv", "open3d", "ocnn")
+LIMITS = ("limit", "blas_limit")
 SECONDS_TO_ANSWER = 600
 # What a worker is asked to time, and where the answer goes.
 ORDERS = {"step": "step_ms", "build_map": "map_ms", "unsorted_map": "unsorted_ms"}
@@ -91,15 +92,13 @@ class WorkerProcess:
             stdout=subprocess.PIPE,
             stderr=self.errors,
             text=True,
-            env={**os.environ, "OMP_NUM_THREADS": str(contender.threads)},
+            env={**os.environ, **_environment(contender)},
         )
         self._send({**setup, **vars(contender)})
 
     def wait_until_ready(self) -> None:
         """Read the answer to the setup, which all workers work on side by side."""
-        reply = self._receive()
-        self.found.skipped = self.found.skipped or reply.get("skip", "")
-        self.found.version = reply.get("version", "")
+        self.found.version = self._receive().get("version", "")
 
     def ask(self, **order: Any) -> dict[str, Any]:
         """Send an order and return the answer; nothing from a worker that ended or ends here."""
@@ -125,6 +124,7 @@ class WorkerProcess:
             self._give_up(f"its process ended: {self._last_error()}")
             return {}
         answer: dict[str, Any] = json.loads(line)
+        self.found.skipped = answer.pop("skip", "")
         return answer
 
     def _give_up(self, reason: str) -> None:
@@ -144,6 +144,17 @@ class WorkerProcess:
         if hasattr(self, "process"):
             self.process.communicate()  # the end of its orders ends it
             self.errors.close()
+
+
+def _environment(contender: Contender) -> dict[str, str]:
+    names = {"OMP_NUM_THREADS": str(contender.threads)}
+    if contender.engine == "blas_limit":
+        names["OPENBLAS_NUM_THREADS"] = "1"
+        cpu = Path("/proc/cpuinfo")
+        if cpu.exists() and "avx512f" in cpu.read_text():
+            # OpenBLAS knows no kernels of its own for the newest processors and takes old ones.
+            names["OPENBLAS_CORETYPE"] = "SkylakeX"
+    return names
 
 
 def measure(
@@ -206,7 +217,7 @@ def _check(case: Case, pairs: Pairs, workers: Sequence[WorkerProcess], folder: P
         pairs, problem.feats.numpy(), problem.weight.numpy(), problem.grad_out.numpy(), rows
     )
     for number, worker in enumerate(workers):
-        if worker.found.contender.engine == "limit":
+        if worker.found.contender.engine in LIMITS:
             continue
         path = folder / f"results-{number}.npz"
         if worker.ask(do="save_results", rows=rows.tolist(), path=str(path)):

@@ -8,11 +8,13 @@ from statistics import geometric_mean, median
 import pandas as pd
 
 from benchmarks.layer_cases import Case
-from benchmarks.layer_fleet import PEER_NAMES, Contender, Measured
+from benchmarks.layer_fleet import LIMITS, PEER_NAMES, Contender, Measured
 from benchmarks.layer_reference import Pairs
 
 # Of float32 and of bfloat16, in units of the largest value: sums of thousands of rounded products.
 TOLERANCE = {"float32": 1e-4, "bfloat16": 5e-2}
+
+LIMIT_TITLES = {"limit": "limit, torch", "blas_limit": "limit, OpenBLAS"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,7 +111,7 @@ def correctness_table(rows: Sequence[Row]) -> pd.DataFrame:
     lines: dict[Contender, dict[str, object]] = {}
     for row in rows:
         for one in row.found:
-            if one.contender.engine == "limit":
+            if one.contender.engine in LIMITS:
                 continue
             line = lines.setdefault(one.contender, _who(one))
             line[row.name] = _verdict(one)
@@ -150,7 +152,8 @@ def step_table(rows: Sequence[Row], threads: Sequence[int]) -> pd.DataFrame:
         line["index_add"] = row.best("index_add")
         line |= {name: row.best(name) for name in PEER_NAMES}
         line["peer ÷ ours"] = row.ahead()
-        line |= {"limit": row.best("limit"), "ours ÷ limit": ours / row.best("limit")}
+        for limit, name in LIMIT_TITLES.items():
+            line |= {name: row.best(limit), f"ours ÷ {name}": ours / row.best(limit)}
         if len(threads) > 1:
             first, last = (row.at(Contender("recsparse", n)) for n in (threads[0], threads[-1]))
             line[f"{threads[-1]} threads over {threads[0]}"] = first / last
@@ -217,7 +220,13 @@ def summary(rows: Sequence[Row]) -> list[str]:
     return [
         *_spread("forward + backward, fastest peer ÷ ours", {row: row.ahead() for row in rows}),
         *_spread("map cold, spconv ÷ ours", {row: row.times("spconv", "map_ms") for row in rows}),
-        *_spread("ours ÷ limit, C ≥ 32", {row: 1 / row.times("limit") for row in wide}),
+        *(
+            line
+            for limit, name in LIMIT_TITLES.items()
+            for line in _spread(
+                f"ours ÷ {name}, C ≥ 32", {row: 1 / row.times(limit) for row in wide}
+            )
+        ),
         *_spread(
             "forward + backward, torch's index_add ÷ ours",
             {row: row.times("index_add") for row in rows},

@@ -14,7 +14,7 @@ from benchmarks.layer_report import Row
 CHANNELS = 32
 # Beyond a million cells the processes of several engines no longer fit into 16 GB side by side.
 MOST_WITH_PEERS = 1_000_000
-ENGINES = ("recsparse", "limit", "index_add", "spconv")
+ENGINES = ("recsparse", "blas_limit", "index_add", "spconv")
 
 
 def sweep(threads: int, rounds: int, most: int) -> list[Row]:
@@ -51,7 +51,7 @@ def growth_table(rows: list[Row]) -> pd.DataFrame:
     for row in rows:
         line: dict[str, object] = {"cells": row.case.cells.number, "pairs": row.pairs.number}
         line |= {f"{name}, ms": row.best(name) for name in ENGINES}
-        line |= {f"{name}, MB": row.peak(name) for name in ENGINES if name != "limit"}
+        line |= {f"{name}, MB": row.peak(name) for name in ENGINES if name != "blas_limit"}
         line["recsparse, ns a pair"] = 1e6 * row.best("recsparse") / row.pairs.number
         line["map cold, ms"] = row.best("recsparse", "map_ms")
         lines.append(line)
@@ -71,7 +71,7 @@ def plot_growth(table: pd.DataFrame, path: Path) -> None:
     for axis, unit in zip(axes, ("ms", "MB"), strict=True):
         for name in ENGINES:
             if f"{name}, {unit}" in table:
-                label = "limit: the products alone" if name == "limit" else name
+                label = "limit: the products alone" if name == "blas_limit" else name
                 axis.loglog(table["cells"], table[f"{name}, {unit}"], marker="o", label=label)
                 axis.legend()
         axis.set(xlabel="cells", ylabel=unit)

@@ -41,13 +41,12 @@ def main() -> None:
     torch.set_num_threads(setup["threads"])
     try:
         worker = Worker(setup)
-    except (ImportError, OSError, ValueError, RuntimeError) as error:
-        answer(skip=f"{error}".splitlines()[0] if f"{error}" else type(error).__name__)
-        return
-    answer(version=_version(setup["engine"]))
-    for line in sys.stdin:
-        order = json.loads(line)
-        answer(**getattr(worker, order.pop("do"))(**order))
+        answer(version=_version(setup["engine"]))
+        for line in sys.stdin:
+            order = json.loads(line)
+            answer(**getattr(worker, order.pop("do"))(**order))
+    except (ImportError, KeyError, OSError, ValueError, RuntimeError) as error:
+        answer(skip=f"{type(error).__name__}: {error}".splitlines()[0])
 
 
 class Worker:

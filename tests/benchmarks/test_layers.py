@@ -19,6 +19,7 @@ from benchmarks.layer_cases import (
 )
 from benchmarks.layer_engines import ENGINES
 from benchmarks.layer_fleet import Contender, Measured, measure
+from benchmarks.layer_limits import Limit
 from benchmarks.layer_problem import draw_problem, milliseconds, peak_growth
 from benchmarks.layer_reference import Results, expected_results, find_pairs
 from benchmarks.layer_report import Row, correctness_table, markdown, step_table, summary
@@ -107,18 +108,27 @@ def test_engines_compute_what_the_reference_says_with_a_map_cold_or_kept(name, c
         engine.build_map()
 
 
-def test_the_limit_multiplies_one_row_a_pair(monkeypatch):
+@pytest.mark.parametrize(
+    ("name", "package", "product"), [("limit", torch, "mm"), ("blas_limit", np, "matmul")]
+)
+def test_a_limit_multiplies_one_row_a_pair_forward_and_twice_backward(
+    name, package, product, monkeypatch
+):
     pairs, problem = problem_of(TINY[0])
-    limit = ENGINES["limit"](problem)
-    monkeypatch.setattr(type(limit), "ROWS", 50)
-    rows = []
-    multiply = torch.mm
-    monkeypatch.setattr(
-        torch, "mm", lambda a, b, out: rows.append(a.shape) or multiply(a, b, out=out)
-    )
+    monkeypatch.setattr(Limit, "ROWS", 50)
+    limit = ENGINES[name](problem)
+    shapes, multiply = [], getattr(package, product)
+
+    def counted(a, b, out):
+        shapes.append(tuple(a.shape))
+        return multiply(a, b, out=out)
+
+    monkeypatch.setattr(package, product, counted)
     limit.step()
-    assert sum(shape[0] for shape in rows[::3]) == pairs.number
-    assert sum(shape[1] for shape in rows[2::3]) == pairs.number
+    assert len(shapes) == 3 * math.ceil(pairs.number / 50)
+    assert sum(shape[0] for shape in shapes[::3]) == pairs.number
+    assert sum(shape[0] for shape in shapes[1::3]) == pairs.number
+    assert sum(shape[1] for shape in shapes[2::3]) == pairs.number
 
 
 def test_an_error_is_measured_in_units_of_the_largest_value():
@@ -137,12 +147,13 @@ def test_work_is_timed_once_at_least_and_memory_is_seen_to_grow():
 
 def test_a_tiny_case_from_end_to_end_without_peers(monkeypatch, tmp_path):
     monkeypatch.setattr(layer_fleet, "PEERS_PYTHON", tmp_path / "python")
-    who = [Contender("recsparse", 1), Contender("spconv", 1)]
+    who = [Contender("recsparse", 1), Contender("spconv", 1), Contender("unknown", 1)]
     row = Row(Case(TINY[0], 4), *measure(Case(TINY[0], 4), who, rounds=1, seconds=0))
-    ours, peer = row.found
+    ours, peer, unknown = row.found
     assert ours.error < 1e-5
     assert len(ours.step_ms) == len(ours.map_ms) == len(ours.unsorted_ms) == 1
     assert "is missing: see benchmarks/peers.txt" in peer.skipped
+    assert unknown.skipped == "KeyError: 'unknown'"
     assert "skipped" in markdown("errors", correctness_table([row]))
 
 
@@ -162,14 +173,14 @@ def test_tables_take_each_engine_at_its_fastest_number_of_threads():
     (line,) = step_table([row], [1, 2]).to_dict("records")
     assert line["recsparse"] == 5
     assert line["peer ÷ ours"] == 20 / 5
-    assert line["ours ÷ limit"] == 5 / 4
+    assert line["ours ÷ limit, torch"] == 5 / 4
     assert line["2 threads over 1"] == 10 / 5
     assert summary([row])[0].startswith("forward + backward, fastest peer ÷ ours: geometric mean 4")
     assert "**wrong**, 3.0e-01" in markdown("errors", correctness_table([row]))
 
 
 def test_growth_is_drawn(tmp_path):
-    found = [measured("recsparse", 2, 5.0), measured("limit", 2, 4.0)]
+    found = [measured("recsparse", 2, 5.0), measured("blas_limit", 2, 4.0)]
     row = Row(Case(TINY[0], 32), find_pairs(TINY[0].coords(), TINY[0].shape), found)
     table = growth_table([row])
     assert table["recsparse, ns a pair"][0] == 5e6 / row.pairs.number
