@@ -162,7 +162,8 @@ class Ocnn(Engine):
 
     def build_map(self) -> None:
         """Build the octree and the neighbours of its finest level."""
-        self._octree_with_neighbours()
+        self.octree = None  # two of them would take twice the gigabytes
+        self.octree = self._octree_with_neighbours()
 
     def _octree_with_neighbours(self) -> object:
         octree = self._new_octree()[0]

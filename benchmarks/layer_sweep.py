@@ -65,8 +65,8 @@ def plot_growth(table: pd.DataFrame, path: Path) -> None:
         table: Of `growth_table`.
         path: The picture to write.
     """
-    # A column without a number, as memory is outside Linux, has no place on a logarithmic axis.
-    table = table.dropna(axis="columns", how="all")
+    # What is not known, as memory outside Linux, or too small to see has no place on these axes.
+    table = table.where(table > 0).dropna(axis="columns", how="all")
     figure, axes = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
     for axis, unit in zip(axes, ("ms", "MB"), strict=True):
         for name in ENGINES:

@@ -34,6 +34,11 @@ def main() -> None:
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
 
+    # Where memory runs out, the system is to end a worker and nothing else (man 5 proc).
+    oom = Path("/proc/self/oom_score_adj")
+    if oom.exists():
+        oom.write_text("1000")
+
     def answer(**values: Any) -> None:
         print(json.dumps(values), file=answers, flush=True)
 

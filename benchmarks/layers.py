@@ -14,9 +14,11 @@ The peers live in `.venv-peers`; the commands that make it stand in `benchmarks/
 that are not there are left out, with the reason.
 
 `--sweep` measures growth from a thousand cells on instead, `--huge` ten million cells with 64
-channels. Numbers depend on whatever else the machine does: compare within one run only.
+channels. Numbers depend on whatever else the machine does: compare within one run only, and trust
+two threads only on a machine that has two idle cores, as the load in the first line tells.
 """
 
+import os
 import platform
 from pathlib import Path
 from typing import Annotated
@@ -75,7 +77,7 @@ def run(  # noqa: PLR0913 (one parameter an option)
 
 
 def contenders(threads: list[int], dtype: str = "float32") -> list[Contender]:
-    """Return who is measured: this package and spconv with each number of threads, others once.
+    """Return who is measured: who runs with each number of threads, and who with the last alone.
 
     Args:
         threads: Numbers of threads.
@@ -89,8 +91,8 @@ def contenders(threads: list[int], dtype: str = "float32") -> list[Contender]:
         *(Contender("recsparse", count) for count in threads),
         *extra,
         *(Contender(limit, threads[-1]) for limit in LIMITS),
-        *(Contender("spconv", count) for count in threads),
-        *(Contender(name, threads[-1]) for name in ("index_add", "open3d", "ocnn")),
+        *(Contender(name, count) for name in ("spconv", "index_add") for count in threads),
+        *(Contender(name, threads[-1]) for name in ("open3d", "ocnn")),
     ]
 
 
@@ -130,7 +132,8 @@ def _machine(threads: list[int]) -> str:
     ]
     return (
         f"{model[0] if model else platform.processor()}, threads {threads}, Python "
-        f"{platform.python_version()}, torch {torch.__version__}, float32 unless said otherwise\n"
+        f"{platform.python_version()}, torch {torch.__version__}, float32 unless said otherwise; "
+        f"load of the machine before the run: {os.getloadavg()[0]:.1f}\n"
     )
 
 
