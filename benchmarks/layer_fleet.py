@@ -83,7 +83,7 @@ class WorkerProcess:
         peer = contender.engine in PEER_NAMES
         python = PEERS_PYTHON if peer else Path(sys.executable)
         if not python.exists():
-            self.found.skipped = f"{python} is missing: see benchmarks/peers.txt"
+            self.found.skipped = f"{python} is missing: build it with make bench-peers"
             return
         self.errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 (lives as long as the process)
         self.process = subprocess.Popen(

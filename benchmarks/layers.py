@@ -10,7 +10,7 @@ the same multiply-adds as plain matrix products of contiguous rows into memory t
 torch multiplies and as OpenBLAS does; below the first one is possible, since torch's MKL takes no
 512-bit instructions on processors of AMD.
 
-The peers live in `.venv-peers`; the commands that make it stand in `benchmarks/peers.txt`. Peers
+The peers live in `.venv-peers`, which `make bench-peers` builds from `benchmarks/peers.txt`. Peers
 that are not there are left out, with the reason.
 
 `--sweep` measures growth from a thousand cells on instead, `--huge` ten million cells with 64

@@ -152,7 +152,7 @@ def test_a_tiny_case_from_end_to_end_without_peers(monkeypatch, tmp_path):
     ours, peer, unknown = row.found
     assert ours.error < 1e-5
     assert len(ours.step_ms) == len(ours.map_ms) == len(ours.unsorted_ms) == 1
-    assert "is missing: see benchmarks/peers.txt" in peer.skipped
+    assert "is missing: build it with make bench-peers" in peer.skipped
     assert unknown.skipped == "KeyError: 'unknown'"
     assert "skipped" in markdown("errors", correctness_table([row]))
 
