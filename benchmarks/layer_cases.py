@@ -12,7 +12,7 @@ cells that the most active users and the most popular items hold:
 | MovieLens-1M | 6.9 / 38.1 / 85.4 % | 8.7 / 44.5 / 92.4 % |
 | `user-item 1M` | 6.3 / 36.4 / 85.5 % | 7.3 / 44.7 / 92.5 % |
 
-Pairs of cells under a kernel of 3 on each axis: `user-item 100k` 184,884 and `user-item 1M` 1,650,432
+Pairs of cells under a kernel of 3 an axis: `user-item 100k` 184,884 and `user-item 1M` 1,650,432
 (MovieLens with ids in random order: about 184,600 and 1,669,000), `sparse 1M` 1,018,902 (98 of 100
 cells are alone in their window), `voxels 150k` 1,660,162.
 """
