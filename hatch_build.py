@@ -45,7 +45,7 @@ def compile_kernels(root: Path) -> None:
     folder = root / FOLDER
     is_x86 = platform.machine().lower() in ("x86_64", "amd64")
     variants = X86_VARIANTS if is_x86 else {"base": ([], 16, 32)}
-    commands = [["pairs.cpp", "-o", "pairs.o"]]
+    commands = [[f"{name}.cpp", "-o", f"{name}.o"] for name in ("pairs", "memory")]
     for suffix, (flags, vector_bytes, registers) in variants.items():
         settings = [f"-DVECTOR_BYTES={vector_bytes}", f"-DVECTOR_REGISTERS={registers}"]
         commands.append(

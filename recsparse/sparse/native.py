@@ -15,10 +15,17 @@ from pathlib import Path
 import torch
 from jaxtyping import Int
 from torch import Tensor
+from torch.utils.dlpack import from_dlpack
 
 _LIBRARY = Path(__file__).parent / "kernels" / "kernels.so"
 _CHUNK = 4096  # output cells a unit of work of the merge, as in pairs.cpp
-_LARGE = 8 << 20  # bytes from which large pages pay
+_LARGE = 4 << 20  # bytes from which it pays to keep memory
+# DLPack's codes of types, and the capsule in which torch expects its tensors.
+_FLOAT_CODE, _BFLOAT_CODE = 2, 4
+_CAPSULE_NAME = b"dltensor"
+_capsule = ctypes.pythonapi.PyCapsule_New
+_capsule.restype = ctypes.py_object
+_capsule.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p]
 
 
 class _MergeArgs(ctypes.Structure):
@@ -115,7 +122,7 @@ def can_run(feats: Tensor, in_channels: int, out_channels: int) -> bool:
 
 
 def empty(like: Tensor, rows: int, channels: int) -> Tensor:
-    """Return uninitialised memory, in large pages where it is large.
+    """Return uninitialised memory; where it is large, that of a freed result of the same size.
 
     Args:
         like: Gives type and device.
@@ -124,12 +131,36 @@ def empty(like: Tensor, rows: int, channels: int) -> Tensor:
 
     Returns:
         A tensor (rows, channels) with arbitrary content.
+
+    Raises:
+        MemoryError: If there is not so much memory.
     """
-    out = like.new_empty(rows, channels)
     library = kernels().library
-    if library is not None and out.nbytes >= _LARGE:
-        library.rs_large_pages(ctypes.c_void_p(out.data_ptr()), ctypes.c_int64(out.nbytes))
-    return out
+    if library is None or rows * channels * like.element_size() < _LARGE:
+        return like.new_empty(rows, channels)
+    code = _BFLOAT_CODE if like.dtype == torch.bfloat16 else _FLOAT_CODE
+    numbers = (rows, channels, code, 8 * like.element_size())
+    library.rs_take.restype = ctypes.c_void_p
+    taken = library.rs_take(*(ctypes.c_int64(number) for number in numbers))
+    if taken is None:
+        raise MemoryError(f"no memory for {rows} rows of {channels} channels")
+    return from_dlpack(_capsule(ctypes.c_void_p(taken), _CAPSULE_NAME, None))
+
+
+def release_memory() -> int:
+    """Give the memory of freed results, which is kept for the next ones, back to the system.
+
+    Without it, as much is kept as was in use at once.
+
+    Returns:
+        The number of bytes.
+    """
+    library = kernels().library
+    if library is None:
+        return 0
+    library.rs_release.restype = ctypes.c_int64
+    released: int = library.rs_release()
+    return released
 
 
 def padded_sizes(

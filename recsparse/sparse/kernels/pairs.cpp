@@ -5,10 +5,6 @@
 
 #include "kernels.h"
 
-#if defined(__linux__)
-#include <sys/mman.h>
-#endif
-
 constexpr int64_t kChunk = 4096;  // output cells a unit of work; native.py allots its counts by it
 
 #define EXPORT extern "C" __attribute__((visibility("default")))
@@ -83,20 +79,6 @@ EXPORT void rs_merge_write(const MergeArgs* args) {
     }
     std::free(a.kept[chunk]);
   }
-}
-
-// Asks for large pages before memory is first touched: fewer faults, each of which costs more than
-// the arithmetic on the page.
-EXPORT void rs_large_pages(void* memory, int64_t bytes) {
-#if defined(__linux__) && defined(MADV_HUGEPAGE)
-  const uintptr_t page = uintptr_t(1) << 21;
-  const uintptr_t begin = (reinterpret_cast<uintptr_t>(memory) + page - 1) / page * page;
-  const uintptr_t end = (reinterpret_cast<uintptr_t>(memory) + bytes) / page * page;
-  if (end > begin) madvise(reinterpret_cast<void*>(begin), end - begin, MADV_HUGEPAGE);
-#else
-  (void)memory;
-  (void)bytes;
-#endif
 }
 
 // The instruction sets of this processor: 1 AVX2 with FMA, 2 AVX-512, 4 AVX-512 bfloat16.
