@@ -46,11 +46,9 @@ def tiled_conv(
     out = feats.new_empty(pairs.num_out, channels)
     for number, start in enumerate(range(0, pairs.num_out, rows)):
         tile = out[start : start + rows]
-        total = (
-            tile.new_zeros(tile.shape, dtype=wide)
-            if bias is None
-            else bias.to(wide).expand_as(tile).clone()
-        )
+        # Added up where it belongs, unless in a wider type.
+        total = tile if wide == out.dtype else tile.new_empty(tile.shape, dtype=wide)
+        total.copy_(bias.expand_as(total)) if bias is not None else total.zero_()
         for tap in range(pairs.num_taps):
             if pairs.is_identity(tap):
                 total += _multiply(feats[start : start + rows], taps[tap])
@@ -61,7 +59,8 @@ def tiled_conv(
                 # index_select is several times faster than indexing by brackets.
                 product = _multiply(feats.index_select(0, into[some]), taps[tap])
                 total.index_add_(0, onto[some] - start, product.to(wide))
-        tile.copy_(total)
+        if total is not tile:
+            tile.copy_(total)
     return out
 
 
