@@ -28,6 +28,16 @@ from recsparse.layers.pool import AxisPool, GlobalPool, RidgePool
 from recsparse.layers.residual import SparseBasicBlock, SparseBottleneck
 from recsparse.layers.resnet import SparseResNet
 from recsparse.layers.strided import SparseConv1d, SparseConv2d, SparseConv3d, SparseConv4d
+from recsparse.layers.sum_pool import (
+    SparseLPPool1d,
+    SparseLPPool2d,
+    SparseLPPool3d,
+    SparseLPPool4d,
+    SparseSumPool1d,
+    SparseSumPool2d,
+    SparseSumPool3d,
+    SparseSumPool4d,
+)
 from recsparse.layers.text import BagOfWordsEncoder
 from recsparse.layers.transposed import (
     SparseConvTranspose1d,
@@ -56,18 +66,10 @@ from recsparse.layers.window_pool import (
     SparseAvgPool2d,
     SparseAvgPool3d,
     SparseAvgPool4d,
-    SparseLPPool1d,
-    SparseLPPool2d,
-    SparseLPPool3d,
-    SparseLPPool4d,
     SparseMaxPool1d,
     SparseMaxPool2d,
     SparseMaxPool3d,
     SparseMaxPool4d,
-    SparseSumPool1d,
-    SparseSumPool2d,
-    SparseSumPool3d,
-    SparseSumPool4d,
 )
 
 __all__ = [

@@ -26,6 +26,7 @@ class BaseConv(nn.Module):
     """
 
     transposed: ClassVar[bool] = False
+    pads: ClassVar[bool] = False  # whether padding is a setting of the layer, and shown
 
     def __init__(
         self, in_channels: int, out_channels: int, kernel: Kernel, groups: int, bias: bool
@@ -107,5 +108,7 @@ class BaseConv(nn.Module):
         parts = [f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel.size}"]
         if any(step != 1 for step in self.kernel.stride):
             parts.append(f"stride={self.kernel.stride}")
+        if self.pads and any(self.kernel.padding):
+            parts.append(f"padding={self.kernel.padding}")
         parts.append(f"dilation={self.kernel.dilation}, groups={self.groups}")
         return ", ".join([*parts, f"bias={self.bias is not None}"])

@@ -14,6 +14,7 @@ from recsparse.sparse.tensor import SparseTensor
 class _SparseConv(BaseConv):
     """The layer in any number of axes; the public classes fix it."""
 
+    pads = True
     num_axes: ClassVar[int]
 
     def __init__(  # noqa: PLR0913 (torch's own signature)

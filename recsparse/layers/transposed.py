@@ -16,7 +16,7 @@ from recsparse.sparse.tensor import SparseTensor
 class _Transposed(BaseConv):
     """A convolution whose weight has the layout (in_channels, out_channels / groups, *size)."""
 
-    transposed = True
+    pads = transposed = True
 
     def spread(self, x: SparseTensor, kernel_map: KernelMap) -> Float[Tensor, "m c_out"]:
         """Return the features of the output cells of a kernel map.
@@ -224,7 +224,7 @@ class SparseInverseConv1d(_SparseInverseConv):
 
     Example:
         >>> import torch
-        >>> from recsparse.layers.window_pool import SparseSumPool1d
+        >>> from recsparse.layers.sum_pool import SparseSumPool1d
         >>> x = SparseTensor.from_dense(torch.tensor([[[1.0, 0.0, 3.0, 4.0]]]))
         >>> back = SparseInverseConv1d(1, 1, kernel_size=2, stride=2, bias=False)
         >>> _ = torch.nn.init.ones_(back.weight)

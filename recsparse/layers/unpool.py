@@ -88,7 +88,7 @@ class SparseUnpool1d(_SparseUnpool):
 
     Example:
         >>> import torch
-        >>> from recsparse.layers.window_pool import SparseSumPool1d
+        >>> from recsparse.layers.sum_pool import SparseSumPool1d
         >>> x = SparseTensor.from_dense(torch.tensor([[[1.0, 0.0, 3.0, 4.0]]]))
         >>> coarse = SparseSumPool1d(2)(x)
         >>> SparseUnpool1d(2)(coarse, x).to_dense().tolist()
@@ -160,7 +160,7 @@ class SparseMaxUnpool1d(_SparseMaxUnpool):
 
     Example:
         >>> import torch
-        >>> from recsparse.layers.window_pool import SparseSumPool1d
+        >>> from recsparse.layers.sum_pool import SparseSumPool1d
         >>> x = SparseTensor.from_dense(torch.tensor([[[1.0, 0.0, 3.0, 4.0]]]))
         >>> coarse = SparseSumPool1d(2)(x)
         >>> SparseMaxUnpool1d(2)(coarse, x).to_dense().tolist()

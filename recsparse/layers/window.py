@@ -1,10 +1,13 @@
-"""What layers over windows without weights have in common: the window and how it is shown."""
+"""What layers over windows without weights have in common, and how they are shown."""
 
 from typing import ClassVar
 
-from torch import nn
+from jaxtyping import Float
+from torch import Tensor, nn
 
 from recsparse.sparse.kernel import Kernel, OneOrMany
+from recsparse.sparse.kernel_map import KernelMap
+from recsparse.sparse.tensor import SparseTensor
 
 
 class WindowLayer(nn.Module):
@@ -41,3 +44,32 @@ class WindowLayer(nn.Module):
             f"kernel_size={kernel.size}, stride={kernel.stride}, padding={kernel.padding}, "
             f"dilation={kernel.dilation}"
         )
+
+
+class WindowPool(WindowLayer):
+    """Pooling onto the cells whose window holds an active cell, as those of `SparseConv1d`."""
+
+    def pool(self, feats: Float[Tensor, "n c"], kernel_map: KernelMap) -> Float[Tensor, "m c"]:
+        """Pool the active cells of each window.
+
+        Args:
+            feats: Features of the input cells.
+            kernel_map: Which of them lie in the window of which output cell.
+
+        Returns:
+            Features of the output cells.
+        """
+        raise NotImplementedError
+
+    def forward(self, x: SparseTensor) -> SparseTensor:
+        """Pool onto every cell whose window holds an active cell.
+
+        Args:
+            x: Features (n, c) on a grid with as many axes as the layer.
+
+        Returns:
+            Features (m, c) on the output cells.
+        """
+        self.kernel.check_axes(x.spatial_shape)
+        out = x.grid.conv_grid(self.kernel)
+        return SparseTensor(out, self.pool(x.feats, x.grid.map_onto(out, self.kernel)))

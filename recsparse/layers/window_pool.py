@@ -1,4 +1,4 @@
-"""Pooling of the active cells of each window: maximum, average, sum and p-norm."""
+"""Pooling of the active cells of each window: maximum and average."""
 
 from typing import Literal, get_args
 
@@ -6,96 +6,17 @@ from jaxtyping import Float
 from torch import Tensor
 
 from recsparse.errors import InputError
-from recsparse.layers.window import WindowLayer
+from recsparse.layers.window import WindowPool
 from recsparse.sparse.kernel import OneOrMany
 from recsparse.sparse.kernel_map import KernelMap
-from recsparse.sparse.pooling import check_norm_type
-from recsparse.sparse.tensor import SparseTensor
-from recsparse.sparse.window_pool import window_lp, window_max, window_mean, window_sum
+from recsparse.sparse.window_pool import window_max, window_mean, window_sum
 
 Divisor = Literal["active", "kernel"]
 
 
-class _WindowPool(WindowLayer):
-    """Pooling onto the cells whose window holds an active cell, as those of `SparseConv1d`."""
-
-    def pool(self, feats: Float[Tensor, "n c"], kernel_map: KernelMap) -> Float[Tensor, "m c"]:
-        """Pool the active cells of each window.
-
-        Args:
-            feats: Features of the input cells.
-            kernel_map: Which of them lie in the window of which output cell.
-
-        Returns:
-            Features of the output cells.
-        """
-        raise NotImplementedError
-
-    def forward(self, x: SparseTensor) -> SparseTensor:
-        """Pool onto every cell whose window holds an active cell.
-
-        Args:
-            x: Features (n, c) on a grid with as many axes as the layer.
-
-        Returns:
-            Features (m, c) on the output cells.
-        """
-        self.kernel.check_axes(x.spatial_shape)
-        out = x.grid.conv_grid(self.kernel)
-        return SparseTensor(out, self.pool(x.feats, x.grid.map_onto(out, self.kernel)))
-
-
-class _MaxPool(_WindowPool):
+class _MaxPool(WindowPool):
     def pool(self, feats: Float[Tensor, "n c"], kernel_map: KernelMap) -> Float[Tensor, "m c"]:
         return window_max(feats, kernel_map)
-
-
-class _SumPool(_WindowPool):
-    def pool(self, feats: Float[Tensor, "n c"], kernel_map: KernelMap) -> Float[Tensor, "m c"]:
-        return window_sum(feats, kernel_map)
-
-
-class _AvgPool(_WindowPool):
-    def __init__(
-        self,
-        kernel_size: OneOrMany,
-        stride: OneOrMany | None = None,
-        padding: OneOrMany = 0,
-        dilation: OneOrMany = 1,
-        divisor: Divisor = "active",
-    ) -> None:
-        super().__init__(kernel_size, stride, padding, dilation)
-        if divisor not in get_args(Divisor):
-            raise InputError(f"divisor must be 'active' or 'kernel', but got {divisor!r}")
-        self.divisor = divisor
-
-    def pool(self, feats: Float[Tensor, "n c"], kernel_map: KernelMap) -> Float[Tensor, "m c"]:
-        if self.divisor == "kernel":
-            return window_sum(feats, kernel_map) / self.kernel.num_taps
-        return window_mean(feats, kernel_map)
-
-    def extra_repr(self) -> str:
-        return f"{super().extra_repr()}, divisor={self.divisor!r}"
-
-
-class _LPPool(_WindowPool):
-    def __init__(
-        self,
-        norm_type: float,
-        kernel_size: OneOrMany,
-        stride: OneOrMany | None = None,
-        padding: OneOrMany = 0,
-        dilation: OneOrMany = 1,
-    ) -> None:
-        super().__init__(kernel_size, stride, padding, dilation)
-        check_norm_type(norm_type)
-        self.norm_type = norm_type
-
-    def pool(self, feats: Float[Tensor, "n c"], kernel_map: KernelMap) -> Float[Tensor, "m c"]:
-        return window_lp(feats, kernel_map, self.norm_type)
-
-    def extra_repr(self) -> str:
-        return f"norm_type={self.norm_type}, {super().extra_repr()}"
 
 
 class SparseMaxPool1d(_MaxPool):
@@ -118,6 +39,7 @@ class SparseMaxPool1d(_MaxPool):
 
     Example:
         >>> import torch
+        >>> from recsparse.sparse.tensor import SparseTensor
         >>> x = SparseTensor.from_dense(torch.tensor([[[-1.0, 0.0, 2.0, 3.0]]]))
         >>> SparseMaxPool1d(2)(x).feats.tolist()
         [[-1.0], [3.0]]
@@ -131,6 +53,7 @@ class SparseMaxPool2d(_MaxPool):
 
     Example:
         >>> import torch
+        >>> from recsparse.sparse.tensor import SparseTensor
         >>> x = SparseTensor.from_dense(torch.tensor([[[[3.0, 0.0], [4.0, 0.0]]]]))
         >>> SparseMaxPool2d(2)(x).feats.item()
         4.0
@@ -144,6 +67,7 @@ class SparseMaxPool3d(_MaxPool):
 
     Example:
         >>> import torch
+        >>> from recsparse.sparse.tensor import SparseTensor
         >>> x = SparseTensor.from_dense(torch.ones(1, 8, 4, 4, 6))
         >>> SparseMaxPool3d((2, 2, 3))(x).to_dense().shape
         torch.Size([1, 8, 2, 2, 2])
@@ -157,12 +81,36 @@ class SparseMaxPool4d(_MaxPool):
 
     Example:
         >>> import torch
+        >>> from recsparse.sparse.tensor import SparseTensor
         >>> x = SparseTensor.from_dense(torch.ones(1, 1, 2, 2, 2, 2))
         >>> SparseMaxPool4d(2)(x).feats.item()
         1.0
     """
 
     num_axes = 4
+
+
+class _AvgPool(WindowPool):
+    def __init__(
+        self,
+        kernel_size: OneOrMany,
+        stride: OneOrMany | None = None,
+        padding: OneOrMany = 0,
+        dilation: OneOrMany = 1,
+        divisor: Divisor = "active",
+    ) -> None:
+        super().__init__(kernel_size, stride, padding, dilation)
+        if divisor not in get_args(Divisor):
+            raise InputError(f"divisor must be 'active' or 'kernel', but got {divisor!r}")
+        self.divisor = divisor
+
+    def pool(self, feats: Float[Tensor, "n c"], kernel_map: KernelMap) -> Float[Tensor, "m c"]:
+        if self.divisor == "kernel":
+            return window_sum(feats, kernel_map) / self.kernel.num_taps
+        return window_mean(feats, kernel_map)
+
+    def extra_repr(self) -> str:
+        return f"{super().extra_repr()}, divisor={self.divisor!r}"
 
 
 class SparseAvgPool1d(_AvgPool):
@@ -185,6 +133,7 @@ class SparseAvgPool1d(_AvgPool):
 
     Example:
         >>> import torch
+        >>> from recsparse.sparse.tensor import SparseTensor
         >>> x = SparseTensor.from_dense(torch.tensor([[[4.0, 0.0, 2.0, 3.0]]]))
         >>> SparseAvgPool1d(2)(x).feats.tolist()
         [[4.0], [2.5]]
@@ -200,6 +149,7 @@ class SparseAvgPool2d(_AvgPool):
 
     Example:
         >>> import torch
+        >>> from recsparse.sparse.tensor import SparseTensor
         >>> x = SparseTensor.from_dense(torch.tensor([[[[3.0, 0.0], [4.0, 0.0]]]]))
         >>> SparseAvgPool2d(2)(x).feats.item()
         3.5
@@ -213,6 +163,7 @@ class SparseAvgPool3d(_AvgPool):
 
     Example:
         >>> import torch
+        >>> from recsparse.sparse.tensor import SparseTensor
         >>> x = SparseTensor.from_dense(torch.ones(1, 8, 4, 4, 6))
         >>> SparseAvgPool3d((2, 2, 3))(x).to_dense().shape
         torch.Size([1, 8, 2, 2, 2])
@@ -226,139 +177,10 @@ class SparseAvgPool4d(_AvgPool):
 
     Example:
         >>> import torch
+        >>> from recsparse.sparse.tensor import SparseTensor
         >>> x = SparseTensor.from_dense(torch.ones(1, 1, 2, 2, 2, 2))
         >>> SparseAvgPool4d(2)(x).feats.item()
         1.0
-    """
-
-    num_axes = 4
-
-
-class SparseSumPool1d(_SumPool):
-    """Sum over the active cells of each window of one axis.
-
-    `out[o, c] = sum over the active cells i in the window of o: x[i, c]`, which equals the sum over
-    the window of the dense tensor.
-
-    Shapes:
-        Input (n, c), output (m, c) on the cells and axes of `SparseConv1d` with this window.
-
-    Args:
-        kernel_size: One number, or one an axis.
-        stride: Distance of the windows of neighbouring outputs; None for the kernel size.
-        padding: Reach of the first window out of the grid.
-        dilation: Distance between taps.
-
-    Example:
-        >>> import torch
-        >>> x = SparseTensor.from_dense(torch.tensor([[[4.0, 0.0, 2.0, 3.0]]]))
-        >>> SparseSumPool1d(2)(x).feats.tolist()
-        [[4.0], [5.0]]
-    """
-
-    num_axes = 1
-
-
-class SparseSumPool2d(_SumPool):
-    """Sum over the active cells of each window of two axes, as `SparseSumPool1d`.
-
-    Example:
-        >>> import torch
-        >>> x = SparseTensor.from_dense(torch.tensor([[[[3.0, 0.0], [4.0, 0.0]]]]))
-        >>> SparseSumPool2d(2)(x).feats.item()
-        7.0
-    """
-
-    num_axes = 2
-
-
-class SparseSumPool3d(_SumPool):
-    """Sum over the active cells of each window of three axes, as `SparseSumPool1d`.
-
-    Example:
-        >>> import torch
-        >>> x = SparseTensor.from_dense(torch.ones(1, 8, 4, 4, 6))
-        >>> SparseSumPool3d((2, 2, 3))(x).to_dense().shape
-        torch.Size([1, 8, 2, 2, 2])
-    """
-
-    num_axes = 3
-
-
-class SparseSumPool4d(_SumPool):
-    """Sum over the active cells of each window of four axes, as `SparseSumPool1d`.
-
-    Example:
-        >>> import torch
-        >>> x = SparseTensor.from_dense(torch.ones(1, 1, 2, 2, 2, 2))
-        >>> SparseSumPool4d(2)(x).feats.item()
-        16.0
-    """
-
-    num_axes = 4
-
-
-class SparseLPPool1d(_LPPool):
-    """p-norm over the active cells of each window of one axis, as `torch.nn.LPPool1d`.
-
-    `out[o, c] = (sum over the active cells i in the window of o: x[i, c]^p)^(1/p)`, without
-    absolute values, as torch has it: for an odd p a negative sum gives NaN. Where the sum is 0 the
-    gradient is 0. Sermanet et al. 2012 (https://arxiv.org/abs/1204.3968) compare such exponents.
-
-    Shapes:
-        Input (n, c), output (m, c) on the cells and axes of `SparseConv1d` with this window.
-
-    Args:
-        norm_type: The exponent `p`, positive.
-        kernel_size: One number, or one an axis.
-        stride: Distance of the windows of neighbouring outputs; None for the kernel size.
-        padding: Reach of the first window out of the grid.
-        dilation: Distance between taps.
-
-    Example:
-        >>> import torch
-        >>> x = SparseTensor.from_dense(torch.tensor([[[3.0, 4.0, 0.0, 2.0]]]))
-        >>> SparseLPPool1d(2.0, 2)(x).feats.tolist()
-        [[5.0], [2.0]]
-    """
-
-    num_axes = 1
-
-
-class SparseLPPool2d(_LPPool):
-    """p-norm over the active cells of each window of two axes, as `SparseLPPool1d`.
-
-    Example:
-        >>> import torch
-        >>> x = SparseTensor.from_dense(torch.tensor([[[[3.0, 0.0], [4.0, 0.0]]]]))
-        >>> SparseLPPool2d(2.0, 2)(x).feats.item()
-        5.0
-    """
-
-    num_axes = 2
-
-
-class SparseLPPool3d(_LPPool):
-    """p-norm over the active cells of each window of three axes, as `SparseLPPool1d`.
-
-    Example:
-        >>> import torch
-        >>> x = SparseTensor.from_dense(torch.ones(1, 8, 4, 4, 6))
-        >>> SparseLPPool3d(2.0, (2, 2, 3))(x).to_dense().shape
-        torch.Size([1, 8, 2, 2, 2])
-    """
-
-    num_axes = 3
-
-
-class SparseLPPool4d(_LPPool):
-    """p-norm over the active cells of each window of four axes, as `SparseLPPool1d`.
-
-    Example:
-        >>> import torch
-        >>> x = SparseTensor.from_dense(torch.ones(1, 1, 2, 2, 2, 2))
-        >>> SparseLPPool4d(2.0, 2)(x).feats.item()
-        4.0
     """
 
     num_axes = 4

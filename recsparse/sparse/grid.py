@@ -8,8 +8,7 @@ import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
 
-from recsparse.errors import InputError
-from recsparse.sparse.coords import as_cells, check_sizes, ravel_coords
+from recsparse.sparse.cells import Cells
 from recsparse.sparse.generate import conv_coords, conv_transpose_coords
 from recsparse.sparse.kernel import Kernel
 from recsparse.sparse.kernel_map import KernelMap, kernel_map_between, submanifold_kernel_map
@@ -28,20 +27,11 @@ _MAPS_BETWEEN: "WeakKeyDictionary[Grid, WeakKeyDictionary[Grid, _Maps]]" = WeakK
 
 # Not frozen, because `torch.compile` cannot rebuild a frozen object that refers to later ones.
 @dataclass(eq=False, repr=False)
-class Grid:
+class Grid(Cells):
     """Active cells, sorted and without repetition, and the kernel maps computed for them so far.
 
     Tensors on one grid share its kernel maps, which are freed with it; nothing else of it changes.
-    The coordinates given here are trusted; `sparse_tensor` sorts and checks them. More cells than
-    63 bits can count raise `InputError`.
-
-    Shapes:
-        coords (n, 1 + axes): column 0 is the sample, column 1 the first axis.
-
-    Attributes:
-        coords: One row a cell: the sample, then one coordinate an axis; sorted, each cell once.
-        spatial_shape: Size of each axis.
-        batch_size: Number of samples.
+    Its fields are those of `Cells`.
 
     Example:
         >>> grid = Grid(torch.tensor([[0, 1], [0, 2]]), spatial_shape=(4,), batch_size=1)
@@ -51,9 +41,6 @@ class Grid:
         True
     """
 
-    coords: Int[Tensor, "n d_1"]
-    spatial_shape: tuple[int, ...]
-    batch_size: int
     _kernel_maps: dict[tuple[tuple[int, ...], ...], KernelMap] = field(
         default_factory=dict, init=False
     )
@@ -66,21 +53,6 @@ class Grid:
     _neighbour_maps: NeighbourMaps = field(default_factory=dict, init=False)
     _rounded: dict[tuple[int, ...], "Grid"] = field(default_factory=dict, init=False)
     _lines: dict[tuple[int, ...], tuple["Grid", Tensor]] = field(default_factory=dict, init=False)
-
-    def __post_init__(self) -> None:
-        # Past 63 bits two cells would share a key, and neighbours would be wrong without a word.
-        check_sizes(self.spatial_shape, self.batch_size)
-        self.coords = as_cells(self.coords, self.spatial_shape)
-
-    @property
-    def num_cells(self) -> int:
-        """Number of active cells."""
-        return self.coords.shape[0]  # len() would fix what `torch.export` leaves open
-
-    @property
-    def keys(self) -> Int[Tensor, " n"]:
-        """The cells as rising row-major integers."""
-        return ravel_coords(self.coords, self.spatial_shape)
 
     def submanifold_map(self, kernel_size: Sequence[int], dilation: Sequence[int]) -> KernelMap:
         """Return the kernel map onto the grid's own cells, computed at the first call.
@@ -212,21 +184,6 @@ class Grid:
             self._positions[axis] = Grid(coords, self.spatial_shape, self.batch_size), order
         return self._positions[axis]
 
-    def same_cells(self, other: "Grid") -> bool:
-        """Say whether another grid has the same cells, shape and batch size.
-
-        Args:
-            other: A grid on the same device.
-
-        Returns:
-            True for the grid itself, at no cost, and for one that is equal.
-        """
-        return self is other or (
-            self.spatial_shape == other.spatial_shape
-            and self.batch_size == other.batch_size
-            and torch.equal(self.coords, other.coords)
-        )
-
     def map_onto(self, out: "Grid", kernel: Kernel) -> KernelMap:
         """Return the kernel map of a convolution from these cells onto those of another grid.
 
@@ -241,7 +198,7 @@ class Grid:
             InputError: If the other grid has other samples, another device, or not the shape that
                 the kernel leads to.
         """
-        self._check_output(out, kernel)
+        self.check_output(out, kernel)
         return self._map_onto(out, kernel)
 
     def transposed_map_onto(self, out: "Grid", kernel: Kernel) -> KernelMap:
@@ -272,19 +229,6 @@ class Grid:
         if torch.compiler.is_compiling():
             return {}
         return _MAPS_BETWEEN.setdefault(self, WeakKeyDictionary()).setdefault(out, {})
-
-    def _check_output(self, out: "Grid", kernel: Kernel) -> None:
-        shape = kernel.out_shape(self.spatial_shape)
-        if out.spatial_shape != shape or out.batch_size != self.batch_size:
-            raise InputError(
-                f"a convolution with {kernel} takes {self!r} to spatial_shape {shape} and "
-                f"batch_size {self.batch_size}, but the output cells are of an unrelated {out!r}"
-            )
-        if out.coords.device != self.coords.device:
-            raise InputError(
-                f"both grids must be on one device, but got {self.coords.device} and "
-                f"{out.coords.device}; move one by .to(device)"
-            )
 
     def select(self, mask: Bool[Tensor, " n"]) -> "Grid":
         """Return the grid of some of the cells, in the same order.
@@ -347,12 +291,6 @@ class Grid:
     def __reduce__(self) -> tuple[type["Grid"], tuple[Tensor, tuple[int, ...], int]]:
         # What is remembered is keyed weakly, which cannot be pickled, and is computed anew.
         return Grid, (self.coords, self.spatial_shape, self.batch_size)
-
-    def __repr__(self) -> str:
-        return (
-            f"Grid({self.num_cells} cells, spatial_shape={self.spatial_shape}, "
-            f"batch_size={self.batch_size})"
-        )
 
 
 def _settings(kernel: Kernel) -> _Settings:

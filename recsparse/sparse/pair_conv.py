@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.utils.flop_counter import register_flop_formula
 
 from recsparse.sparse import native, native_conv
 from recsparse.sparse.kernel_map import KernelMap
@@ -110,6 +111,40 @@ def _(
     stored = tap_ptr.shape[0] - 1
     num_taps = 2 * stored + 1 if symmetric else stored
     return feats.new_empty(num_taps, groups, feats.shape[1] // groups, grad_out.shape[1] // groups)
+
+
+@register_flop_formula(torch.ops.recsparse.pair_conv)
+def _conv_flops(
+    feats: torch.Size,
+    taps: torch.Size,
+    bias: torch.Size | None,
+    in_index: torch.Size,
+    out_index: torch.Size,
+    tap_ptr: torch.Size,
+    num_out: int,
+    symmetric: bool,
+    monotone: bool,
+    **_: Any,
+) -> int:
+    """Count two operations for each multiplication and addition, as torch does."""
+    pairs = 2 * in_index[0] + num_out if symmetric else in_index[0]
+    return 2 * pairs * taps[1] * taps[2] * taps[3]
+
+
+@register_flop_formula(torch.ops.recsparse.pair_conv_weight)
+def _conv_weight_flops(
+    feats: torch.Size,
+    grad_out: torch.Size,
+    in_index: torch.Size,
+    out_index: torch.Size,
+    tap_ptr: torch.Size,
+    groups: int,
+    symmetric: bool,
+    monotone: bool,
+    **_: Any,
+) -> int:
+    pairs = 2 * in_index[0] + grad_out[0] if symmetric else in_index[0]
+    return 2 * pairs * feats[1] * grad_out[1] // groups
 
 
 def _save_conv(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:

@@ -17,6 +17,7 @@ from torch import Tensor
 from recsparse.sparse.kernel_map import KernelMap
 
 _TILE_ROWS = 16_384  # with 64 channels a tile and its buffers take 12 MB
+_BLOCK = 4096  # of rows of a tall matrix
 _DEVICE_TILE_ROWS = 1_048_576  # elsewhere caches are small, and to launch an operation costs more
 
 
@@ -40,8 +41,9 @@ def tiled_conv(
         Features of the output cells, of the type of `feats`.
     """
     pairs = sorted_by_output(pairs)
-    channels, rows = taps.shape[1] * taps.shape[3], _tile_rows(feats)
+    channels, rows = taps.shape[1] * taps.shape[3], _rows_of_tile(pairs)
     wide = _accumulator(feats.dtype)
+    found = [pairs.tap(tap) for tap in range(pairs.num_taps)]
     bounds = tile_bounds(pairs, rows)
     out = feats.new_empty(pairs.num_out, channels)
     for number, start in enumerate(range(0, pairs.num_out, rows)):
@@ -51,9 +53,9 @@ def tiled_conv(
         total.copy_(bias.expand_as(total)) if bias is not None else total.zero_()
         for tap in range(pairs.num_taps):
             if pairs.is_identity(tap):
-                total += _multiply(feats[start : start + rows], taps[tap])
+                _add_product(total, feats[start : start + rows], taps[tap])
                 continue
-            into, onto = pairs.tap(tap)
+            into, onto = found[tap]
             some = slice(bounds[tap][number], bounds[tap][number + 1])
             if some.start < some.stop:
                 # index_select is several times faster than indexing by brackets.
@@ -86,7 +88,7 @@ def tiled_conv_weight(
     for tap in range(pairs.num_taps):
         for left, right in _rows_of_tap(feats, grad_out, pairs, tap):
             if groups == 1:
-                total[tap, 0] += left.T @ right
+                total[tap, 0] += _sum_of_outer_products(left, right)
             else:
                 left, right = (side.unflatten(1, (groups, -1)) for side in (left, right))
                 total[tap] += torch.einsum("pgk,pgm->gkm", left, right)
@@ -97,9 +99,9 @@ def _rows_of_tap(
     feats: Tensor, grad_out: Tensor, pairs: KernelMap, tap: int
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Return the rows at both ends of a tap's pairs, tile by tile."""
-    rows = _tile_rows(feats)
-    if pairs.is_identity(tap):
-        yield from zip(feats.split(rows), grad_out.split(rows), strict=True)
+    rows = _TILE_ROWS if feats.device.type == "cpu" else _DEVICE_TILE_ROWS
+    if pairs.is_identity(tap):  # views, which take no memory
+        yield from zip(feats.split(16 * rows), grad_out.split(16 * rows), strict=True)
         return
     into, onto = pairs.tap(tap)
     for some, other in zip(into.split(rows), onto.split(rows), strict=True):
@@ -171,8 +173,35 @@ def _multiply(
     return torch.einsum("ngk,gkm->ngm", rows.unflatten(1, (groups, -1)), weight).flatten(1)
 
 
-def _tile_rows(feats: Tensor) -> int:
-    return _TILE_ROWS if feats.device.type == "cpu" else _DEVICE_TILE_ROWS
+def _add_product(
+    total: Float[Tensor, "n c_out"],
+    rows: Float[Tensor, "n c_in"],
+    weight: Float[Tensor, "g k m"],
+) -> None:
+    if len(weight) == 1 and total.dtype == rows.dtype:
+        torch.addmm(total, rows, weight[0], out=total)
+    else:
+        total += _multiply(rows, weight)
+
+
+def _sum_of_outer_products(
+    left: Float[Tensor, "p k"], right: Float[Tensor, "p m"]
+) -> Float[Tensor, "k m"]:
+    """Return `left.T @ right` by blocks of rows, a quarter faster on tall matrices."""
+    whole = len(left) // _BLOCK * _BLOCK
+    blocks, others = (side[:whole].unflatten(0, (-1, _BLOCK)) for side in (left, right))
+    products = (blocks.mT @ others).sum(0, dtype=_accumulator(left.dtype))
+    return products + left[whole:].T @ right[whole:]
+
+
+def _rows_of_tile(pairs: KernelMap) -> int:
+    """Return how many output cells a tile has.
+
+    A tile pays by staying in cache while other cells add to it, so grids with few neighbours get
+    larger tiles: each has about as many pairs of two cells as the smallest tile has cells.
+    """
+    smallest = _TILE_ROWS if pairs.out_index.device.type == "cpu" else _DEVICE_TILE_ROWS
+    return max(smallest, pairs.num_out * smallest // max(len(pairs.out_index), 1))
 
 
 def _accumulator(dtype: torch.dtype) -> torch.dtype:

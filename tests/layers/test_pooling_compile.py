@@ -10,13 +10,9 @@ from recsparse.layers.attention_pool import AttentionPool
 from recsparse.layers.axis import AxisConv
 from recsparse.layers.norm import SparseGroupNorm, SparseInstanceNorm
 from recsparse.layers.pool import GlobalPool
+from recsparse.layers.sum_pool import SparseLPPool2d, SparseSumPool2d
 from recsparse.layers.unpool import SparseMaxUnpool2d, SparseUnpool2d
-from recsparse.layers.window_pool import (
-    SparseAvgPool2d,
-    SparseLPPool2d,
-    SparseMaxPool2d,
-    SparseSumPool2d,
-)
+from recsparse.layers.window_pool import SparseAvgPool2d, SparseMaxPool2d
 from tests import plain
 from tests.grids import random_tensor
 

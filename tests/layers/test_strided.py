@@ -114,3 +114,11 @@ def test_a_tensor_of_other_channels_is_refused_by_name():
     expected = r"SparseConv2d\(2, 1, kernel_size=\(3, 3\), stride=\(2, 2\), .*\) needs feats of 2"
     with pytest.raises(InputError, match=expected):
         layer(random_tensor((6, 6), channels=3))
+
+
+def test_the_layer_shows_what_it_was_given():
+    layer = SparseConv2d(2, 4, 3, stride=2, padding=1)
+    shown = (
+        "kernel_size=(3, 3), stride=(2, 2), padding=(1, 1), dilation=(1, 1), groups=1, bias=True"
+    )
+    assert repr(layer) == f"SparseConv2d(2, 4, {shown})"

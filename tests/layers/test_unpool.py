@@ -7,8 +7,9 @@ from torch import nn
 
 from recsparse.errors import InputError
 from recsparse.layers import unpool, window_pool
+from recsparse.layers.sum_pool import SparseSumPool2d
 from recsparse.layers.unpool import SparseMaxUnpool1d, SparseMaxUnpool2d, SparseUnpool2d
-from recsparse.layers.window_pool import SparseMaxPool1d, SparseMaxPool2d, SparseSumPool2d
+from recsparse.layers.window_pool import SparseMaxPool1d, SparseMaxPool2d
 from tests.grids import random_tensor, sparse_tensors
 
 

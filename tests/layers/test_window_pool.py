@@ -7,18 +7,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
+from recsparse import layers
 from recsparse.errors import InputError
-from recsparse.layers import window_pool
 from recsparse.layers.strided import SparseConv2d
+from recsparse.layers.sum_pool import (
+    SparseLPPool1d,
+    SparseLPPool2d,
+    SparseSumPool1d,
+    SparseSumPool2d,
+)
 from recsparse.layers.window_pool import (
     SparseAvgPool1d,
     SparseAvgPool2d,
-    SparseLPPool1d,
-    SparseLPPool2d,
     SparseMaxPool1d,
     SparseMaxPool2d,
-    SparseSumPool1d,
-    SparseSumPool2d,
 )
 from tests.grids import random_tensor, sparse_tensors
 
@@ -33,7 +35,7 @@ REDUCTIONS = {
 
 def layer_of(kind, num_axes, *window):
     name = kind.removesuffix("OverTaps")
-    layer = getattr(window_pool, f"Sparse{name}Pool{num_axes}d")
+    layer = getattr(layers, f"Sparse{name}Pool{num_axes}d")
     if kind == "LP":
         return layer(2.0, *window)
     return layer(*window, divisor="kernel") if kind == "AvgOverTaps" else layer(*window)

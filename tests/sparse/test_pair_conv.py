@@ -4,7 +4,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.autograd import gradcheck, gradgradcheck
+from torch.utils.flop_counter import FlopCounterMode
 
+from recsparse.layers import SparseConv2d, SubmanifoldConv2d
 from recsparse.sparse import native_conv, pair_conv
 from tests.grids import random_tensor
 
@@ -174,3 +176,29 @@ def test_a_compiled_function_keeps_the_operators_whole():
     expected = torch.autograd.grad(convolved(*inputs), inputs)
     for ours, eager in zip(found, expected, strict=True):
         torch.testing.assert_close(ours, eager)
+
+
+@pytest.mark.parametrize("groups", [1, 2])
+@pytest.mark.parametrize("make", [SubmanifoldConv2d, SparseConv2d])
+def test_torch_counts_two_operations_a_pair_and_weight(conv_path, make, groups):
+    x = random_tensor((9, 8), density=0.5, channels=4, dtype=torch.float32)
+    x.feats.requires_grad_()
+    layer = make(4, 6, 3, groups=groups, bias=False)
+    with FlopCounterMode(display=False) as forward:
+        out = layer(x).feats.sum()
+    with FlopCounterMode(display=False) as backward:
+        out.backward()
+    once = 2 * 4 * 6 // groups * pairs_of(x, make)
+    assert forward.get_total_flops() == once
+    assert backward.get_total_flops() == 2 * once
+
+
+def pairs_of(x, make):
+    dense = torch.zeros(1, *x.spatial_shape)
+    dense[tuple(x.coords.T)] = 1
+    met = torch.nn.functional.conv2d(dense[:, None], torch.ones(1, 1, 3, 3), padding=1)[:, 0]
+    if make is SubmanifoldConv2d:
+        met = met * dense
+    else:
+        met = torch.nn.functional.conv2d(dense[:, None], torch.ones(1, 1, 3, 3))
+    return int(met.sum())
