@@ -2,95 +2,20 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field
+
+from recsparse.data_config import (
+    FeaturesConfig,
+    LogConfig,
+    OrderConfig,
+    Section,
+    SplitConfig,
+    TextConfig,
+)
 
 # What to do with ids that a model has never seen: refuse them, leave their scores empty, or fall
 # back on popularity.
 OnUnknown = Literal["error", "null", "popularity"]
-
-
-class Section(BaseModel):
-    """A part of the configuration: frozen, and closed to unknown keys."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class LogConfig(Section):
-    """Which columns of the log mean what, and what to do with doubtful rows.
-
-    Attributes:
-        user_column: Name of the user id column (integers or strings).
-        item_column: Name of the item id column (integers or strings).
-        timestamp_column: Name of the optional time column (Arrow timestamp, or seconds UTC).
-        weight_column: Name of the optional weight column; without it every row weighs 1.
-        rating_column: Name of the optional rating column.
-        min_rating: Rows with a lower rating are left out, and counted.
-        duplicates: Of rows with the same user and item: keep the last, sum weights, or keep all.
-        strict: Refuse a log with bad rows, where otherwise they are set aside and counted.
-    """
-
-    user_column: str = "user_id"
-    item_column: str = "item_id"
-    timestamp_column: str = "timestamp"
-    weight_column: str = "weight"
-    rating_column: str = "rating"
-    min_rating: float | None = None
-    duplicates: Literal["last", "sum", "keep"] = "last"
-    strict: bool = False
-
-
-class SplitConfig(Section):
-    """How rows are parted into training, validation and test.
-
-    Attributes:
-        kind: `random` rows of each user, `leave_last_out` by time, `global_time`, or
-            `held_out_users` (Liang et al. 2018).
-        validation: Share of rows (of users, for held-out users) for validation.
-        test: Share of rows (of users, for held-out users) for the test.
-        fold_in: Share of a held-out user's rows that the model may see.
-        min_rows: Users with fewer rows stay in training as a whole, and are counted.
-    """
-
-    kind: Literal["random", "leave_last_out", "global_time", "held_out_users"] = "random"
-    validation: float = Field(default=0.1, gt=0, lt=1)
-    test: float = Field(default=0.1, gt=0, lt=1)
-    fold_in: float = Field(default=0.8, gt=0, lt=1)
-    min_rows: int = Field(default=3, ge=3)
-
-    @model_validator(mode="after")
-    def _leave_rows_to_train_on(self) -> "SplitConfig":
-        if self.validation + self.test >= 1:
-            raise ValueError(
-                "validation and test must leave something to train on, but take "
-                f"{self.validation} + {self.test} of everything"
-            )
-        return self
-
-
-class TextConfig(Section):
-    """How item text becomes a bag of words.
-
-    Attributes:
-        columns: Text columns of the items table; none named means every string column.
-        weighting: `tfidf` or plain `counts`.
-        max_words: Upper bound of the word vocabulary.
-        min_documents: A word must occur in so many training items.
-    """
-
-    columns: tuple[str, ...] = ()
-    weighting: Literal["tfidf", "counts"] = "tfidf"
-    max_words: int = Field(default=20_000, ge=1)
-    min_documents: int = Field(default=1, ge=1)
-
-
-class OrderConfig(Section):
-    """Which users and which items become neighbours on the grid.
-
-    Attributes:
-        kind: `popularity`, `spectral` (Fiedler vector), `time` of first event, or `random`.
-    """
-
-    kind: Literal["popularity", "spectral", "time", "random"] = "popularity"
 
 
 class PopularityConfig(Section):
@@ -248,6 +173,7 @@ class Config(Section):
     log: LogConfig = LogConfig()
     split: SplitConfig = SplitConfig()
     text: TextConfig = TextConfig()
+    features: FeaturesConfig = FeaturesConfig()
     order: OrderConfig = OrderConfig()
     model: ModelConfig = SparseGridConfig()
     training: TrainingConfig = TrainingConfig()

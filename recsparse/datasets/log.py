@@ -8,7 +8,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from recsparse.config import LogConfig
+from recsparse.data_config import LogConfig
 from recsparse.datasets.duplicates import without_duplicates
 from recsparse.datasets.parquet import Paths, parquet_dataset, read_columns, require_columns
 from recsparse.datasets.schema import (

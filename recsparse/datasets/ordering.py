@@ -13,7 +13,7 @@ from scipy.sparse import csr_matrix
 from recsparse.datasets.spectral import fiedler_order
 from recsparse.errors import InputError
 
-OrderKind = Literal["popularity", "spectral", "time", "random"]
+OrderKind = Literal["popularity", "spectral", "bisection", "time", "text", "random"]
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from recsparse.config import SplitConfig
+from recsparse.data_config import SplitConfig
 from recsparse.datasets.schema import TIMESTAMP, USER_ID
 from recsparse.errors import InputError
 

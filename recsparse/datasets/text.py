@@ -13,7 +13,7 @@ from scipy.sparse import csr_matrix
 from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 
 from recsparse.atomic import atomic_file
-from recsparse.config import TextConfig
+from recsparse.data_config import TextConfig
 from recsparse.errors import InputError, MissingFileError, SchemaError
 from recsparse.sparse.tensor import SparseTensor, sparse_tensor
 

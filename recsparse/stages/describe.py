@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from recsparse.config import LogConfig
+from recsparse.data_config import LogConfig
 from recsparse.datasets.dataset_folder import DESCRIPTION, load_dataset
 from recsparse.datasets.log import InteractionLog
 

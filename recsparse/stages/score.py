@@ -3,7 +3,8 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from recsparse.config import LogConfig, OnUnknown
+from recsparse.config import OnUnknown
+from recsparse.data_config import LogConfig
 from recsparse.datasets.dataset_folder import load_dataset
 from recsparse.datasets.log import InteractionLog
 from recsparse.scoring.batch import BatchOptions, read_ids, recommend_users, score_candidates

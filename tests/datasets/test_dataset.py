@@ -5,8 +5,9 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from recsparse.config import Config, LogConfig
+from recsparse.config import Config
 from recsparse.config_file import load_config
+from recsparse.data_config import LogConfig
 from recsparse.datasets.dataset import build_dataset
 from recsparse.datasets.items import ItemsTable, read_items
 from recsparse.datasets.log import InteractionLog, LogCounts

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from recsparse.config import SplitConfig
+from recsparse.data_config import SplitConfig
 from recsparse.datasets.schema import interactions_schema
 from recsparse.datasets.split import PART_NAMES, split_interactions
 from recsparse.errors import InputError

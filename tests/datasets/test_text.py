@@ -10,7 +10,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recsparse.config import TextConfig
+from recsparse.data_config import TextConfig
 from recsparse.datasets.text import BagOfWords
 from recsparse.errors import InputError, MissingFileError, OutputError, SchemaError
 

@@ -12,7 +12,8 @@ import pytest
 from safetensors.numpy import load_file
 from scipy.sparse import csr_matrix
 
-from recsparse.config import MODEL_CONFIGS, SparseGridConfig, TextConfig, TrainingConfig
+from recsparse.config import MODEL_CONFIGS, SparseGridConfig, TrainingConfig
+from recsparse.data_config import TextConfig
 from recsparse.datasets.text import BagOfWords
 from recsparse.datasets.vocabulary import Vocabulary
 from recsparse.errors import MissingFileError, ModelFolderError, OutputError

@@ -3,7 +3,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from recsparse.config import LogConfig
+from recsparse.data_config import LogConfig
 from recsparse.datasets.dataset_folder import load_dataset
 from recsparse.errors import SchemaError, UnknownIdError
 from recsparse.scoring.model_folder import load_model

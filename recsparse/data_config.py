@@ -1,0 +1,200 @@
+"""The configuration of data: logs, splits, text, features and orders, with their defaults."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+
+def in_utc(time: datetime) -> datetime:
+    """Return a time with its zone, UTC where it has none.
+
+    Args:
+        time: Any time.
+
+    Returns:
+        The same time, aware of its zone.
+    """
+    return time.replace(tzinfo=UTC) if time.tzinfo is None else time
+
+
+class Section(BaseModel):
+    """A part of the configuration: frozen, and closed to unknown keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class LogConfig(Section):
+    """Which columns of the log mean what, and what to do with doubtful rows.
+
+    Attributes:
+        user_column: Name of the user id column (integers or strings).
+        item_column: Name of the item id column (integers or strings).
+        timestamp_column: Name of the optional time column (Arrow timestamp, or seconds UTC).
+        weight_column: Name of the optional weight column; without it every row weighs 1.
+        rating_column: Name of the optional rating column.
+        event_column: Name of the column of event types; read where `event_weights` names some.
+        event_weights: Weight of each event type, which multiplies the row's own; rows of other
+            types are left out, and counted.
+        where: Only rows for which this SQL condition holds are read; the time column is a UTC
+            timestamp in it.
+        min_rating: Rows with a lower rating are left out, and counted.
+        duplicates: Of rows with the same user and item: keep the last, sum weights, or keep all.
+        min_user_rows: Users with fewer rows are left out, together with `min_item_rows` until
+            nothing changes (the k-core of the log).
+        min_item_rows: Items with fewer rows are left out.
+        half_life_days: A row so much older than the last training row weighs half; without it
+            age does not matter.
+        strict: Refuse a log with bad rows, where otherwise they are set aside and counted.
+    """
+
+    user_column: str = "user_id"
+    item_column: str = "item_id"
+    timestamp_column: str = "timestamp"
+    weight_column: str = "weight"
+    rating_column: str = "rating"
+    event_column: str = "event"
+    event_weights: dict[str, Annotated[float, Field(ge=0)]] = Field(default_factory=dict)
+    where: str | None = None
+    min_rating: float | None = None
+    duplicates: Literal["last", "sum", "keep"] = "last"
+    min_user_rows: int = Field(default=1, ge=1)
+    min_item_rows: int = Field(default=1, ge=1)
+    half_life_days: float | None = Field(default=None, gt=0)
+    strict: bool = False
+
+
+class SplitConfig(Section):
+    """How rows are parted into training, validation and test.
+
+    Attributes:
+        kind: `random` rows of each user, `leave_last_out` by time, `global_time`,
+            `held_out_users` (Liang et al. 2018), or `given` by a column or by files.
+        validation: Share of rows (of users, for held-out users) for validation.
+        test: Share of rows (of users, for held-out users) for the test.
+        last: For `leave_last_out`: so many last rows of each user for the test, and as many
+            before them for validation.
+        validation_from: For `global_time`: validation starts at this time (UTC), not at a share.
+        test_from: For `global_time`: the test starts at this time (UTC), not at a share.
+        column: For `given`: the column that says `train`, `validation` or `test`; where no row is
+            for validation, its share is drawn at random from each user's training rows.
+        folds: For `random` and `held_out_users`: the number of folds of a cross-validation, whose
+            test parts are disjoint and together everything; it takes the place of `test`.
+        fold: Which of the folds is the test, from 0.
+        fold_in: Share of a held-out user's rows that the model may see.
+        min_rows: Users with fewer rows stay in training as a whole, and are counted.
+    """
+
+    kind: Literal["random", "leave_last_out", "global_time", "held_out_users", "given"] = "random"
+    validation: float = Field(default=0.1, gt=0, lt=1)
+    test: float = Field(default=0.1, gt=0, lt=1)
+    last: int = Field(default=1, ge=1)
+    validation_from: datetime | None = None
+    test_from: datetime | None = None
+    column: str = "part"
+    folds: int | None = Field(default=None, ge=2)
+    fold: int = Field(default=0, ge=0)
+    fold_in: float = Field(default=0.8, gt=0, lt=1)
+    min_rows: int = Field(default=3, ge=3)
+
+    @model_validator(mode="after")
+    def _leave_rows_to_train_on(self) -> "SplitConfig":
+        test = self.test if self.folds is None else 1 / self.folds
+        if self.validation + test >= 1:
+            raise ValueError(
+                "validation and test must leave something to train on, but take "
+                f"{self.validation} + {test} of everything"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _settings_fit_the_kind(self) -> "SplitConfig":
+        if self.folds is not None and self.kind not in ("random", "held_out_users"):
+            raise ValueError(f"folds need kind random or held_out_users, but it is {self.kind}")
+        if self.fold >= (self.folds or 1):
+            raise ValueError(f"fold must be below folds = {self.folds}, but is {self.fold}")
+        return self
+
+    @model_validator(mode="after")
+    def _times_go_together(self) -> "SplitConfig":
+        first, second = self.validation_from, self.test_from
+        if first is None and second is None:
+            return self
+        if first is None or second is None or self.kind != "global_time":
+            raise ValueError(
+                "validation_from and test_from go together and need kind global_time, but got "
+                f"{first} and {second} with {self.kind}"
+            )
+        if in_utc(first) >= in_utc(second):
+            raise ValueError(
+                f"validation_from must be before test_from, but got {first} and {second}"
+            )
+        return self
+
+
+class TextConfig(Section):
+    """How text becomes a bag of words.
+
+    Attributes:
+        columns: Text columns of the items table; none named means every string column.
+        user_columns: Text columns of the users table; none named means every string column.
+        log_columns: Text columns of the log, such as reviews; an item and a user get the text of
+            their training rows alone.
+        analyzer: `word`, or n-grams of characters: `char`, or `char_wb` within words.
+        ngrams: Shortest and longest n-gram.
+        weighting: `tfidf`, `bm25`, plain `counts`, or `binary`.
+        max_words: Upper bound of the word vocabulary.
+        min_documents: A word must occur in so many training items.
+        hashed_words: Words are hashed to so many places and no vocabulary is kept; 0 for none.
+        strip_html: Drop tags and resolve entities such as `&amp;`.
+        bag_columns: Columns of ready-made bags: lists of word ids, and of their counts.
+        bm25_k1: Saturation of counts in BM25.
+        bm25_b: Weight of the text's length in BM25.
+    """
+
+    columns: tuple[str, ...] = ()
+    user_columns: tuple[str, ...] = ()
+    log_columns: tuple[str, ...] = ()
+    analyzer: Literal["word", "char", "char_wb"] = "word"
+    ngrams: tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]] = (1, 1)
+    weighting: Literal["tfidf", "bm25", "counts", "binary"] = "tfidf"
+    max_words: int = Field(default=20_000, ge=1)
+    min_documents: int = Field(default=1, ge=1)
+    hashed_words: int = Field(default=0, ge=0, lt=2**31)
+    strip_html: bool = True
+    bag_columns: tuple[str, str] | None = None
+    bm25_k1: float = Field(default=1.2, ge=0)
+    bm25_b: float = Field(default=0.75, ge=0, le=1)
+
+    @model_validator(mode="after")
+    def _rising_ngrams(self) -> "TextConfig":
+        if self.ngrams[0] > self.ngrams[1]:
+            raise ValueError(f"ngrams must be shortest and longest, but are {self.ngrams}")
+        return self
+
+
+class FeaturesConfig(Section):
+    """Which columns of the items and users tables become features besides text.
+
+    Attributes:
+        categories: Columns of the items table that hold one category, or a list of them.
+        numbers: Columns of the items table that hold a number.
+        user_categories: Columns of the users table that hold one category, or a list of them.
+        user_numbers: Columns of the users table that hold a number.
+    """
+
+    categories: tuple[str, ...] = ()
+    numbers: tuple[str, ...] = ()
+    user_categories: tuple[str, ...] = ()
+    user_numbers: tuple[str, ...] = ()
+
+
+class OrderConfig(Section):
+    """Which users and which items become neighbours on the grid.
+
+    Attributes:
+        kind: `popularity`, `spectral` (Fiedler vector), `bisection` (recursive, by co-occurrence),
+            `time` of first event, `text` similarity (of items; users by popularity), or `random`.
+    """
+
+    kind: Literal["popularity", "spectral", "bisection", "time", "text", "random"] = "popularity"
