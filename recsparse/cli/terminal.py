@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TimeElapsedColumn
 from rich.table import Table
 
-from recsparse.stages.reporting import Advance
+from recsparse.reporting import Advance
 
 
 class TerminalReporter:

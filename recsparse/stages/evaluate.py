@@ -14,11 +14,11 @@ from recsparse.datasets.dataset_folder import load_dataset
 from recsparse.errors import InputError
 from recsparse.evaluation.evaluate import RankingResult, evaluate_ranking
 from recsparse.evaluation.report import comparison_table, write_report
+from recsparse.reporting import SILENT, Advance, Reporter
 from recsparse.scoring.model_folder import load_model, read_description
 from recsparse.scoring.trained import TrainedModel
 from recsparse.stages.load import locate
 from recsparse.stages.part import part_to_rank
-from recsparse.stages.reporting import SILENT, Advance, Reporter
 from recsparse.training.store import is_model_uri
 from recsparse.training.tracking import log_to_run, start_run
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from recsparse.datasets.public import fetch as fetch_public
-from recsparse.stages.reporting import SILENT, Reporter
+from recsparse.reporting import SILENT, Reporter
 
 
 def fetch(name: str, out: Path | None = None, reporter: Reporter = SILENT) -> Path:

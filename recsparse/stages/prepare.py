@@ -9,7 +9,7 @@ from recsparse.datasets.dataset_folder import save_dataset
 from recsparse.datasets.items import read_items
 from recsparse.datasets.log import InteractionLog
 from recsparse.errors import InputError
-from recsparse.stages.reporting import SILENT, Reporter
+from recsparse.reporting import SILENT, Reporter
 
 
 def prepare(

@@ -7,11 +7,11 @@ from recsparse.config import OnUnknown
 from recsparse.data_config import LogConfig
 from recsparse.datasets.dataset_folder import load_dataset
 from recsparse.datasets.log import InteractionLog
+from recsparse.reporting import SILENT, Reporter
 from recsparse.scoring.batch import BatchOptions, read_ids, recommend_users, score_candidates
 from recsparse.scoring.model_folder import load_model, read_description
 from recsparse.scoring.trained import TrainedModel
 from recsparse.stages.load import locate
-from recsparse.stages.reporting import SILENT, Reporter
 
 
 def score(

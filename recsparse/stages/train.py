@@ -13,10 +13,10 @@ from recsparse.datasets.dataset_folder import load_dataset
 from recsparse.evaluation.evaluate import RankingResult, evaluate_ranking
 from recsparse.models.base import Recommender
 from recsparse.models.registry import build_model
+from recsparse.reporting import SILENT, Reporter
 from recsparse.scoring.model_folder import save_model
 from recsparse.scoring.trained import TrainedModel
 from recsparse.stages.part import part_to_rank
-from recsparse.stages.reporting import SILENT, Reporter
 from recsparse.training.fit import FitPlan, fit_model
 from recsparse.training.learning_curve import plot_learning_curve
 from recsparse.training.tracking import Run, start_run

@@ -13,8 +13,8 @@ from recsparse.config import Config
 from recsparse.config_file import parse_config
 from recsparse.datasets.dataset_folder import load_dataset
 from recsparse.errors import InputError
+from recsparse.reporting import SILENT, Reporter
 from recsparse.stages.part import part_to_rank
-from recsparse.stages.reporting import SILENT, Reporter
 from recsparse.stages.train import fit_on, validate
 from recsparse.toml_file import write_toml
 from recsparse.training.fit import FitPlan

@@ -1,4 +1,4 @@
-from recsparse.stages.reporting import SILENT
+from recsparse.reporting import SILENT
 
 
 def test_nobody_hears_of_a_silent_task(capfd):
