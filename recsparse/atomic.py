@@ -1,5 +1,6 @@
 """Outputs that appear whole or not at all: written aside, then renamed into place."""
 
+import ctypes
 import errno
 import os
 import shutil
@@ -10,7 +11,9 @@ from pathlib import Path
 
 from recsparse.errors import OutputError
 
-_NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
+_NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+# Of Linux, in fcntl.h and linux/fs.h.
+_AT_FDCWD, _RENAME_EXCHANGE = -100, 2
 
 
 @contextmanager
@@ -57,6 +60,9 @@ def atomic_folder(target: str | Path) -> Iterator[Path]:
 def publish_folder(filled: Path, target: Path) -> None:
     """Move a filled folder to `target`; what was there goes away only after the move.
 
+    Where the system can swap two folders in one step, no moment is without a folder at `target`,
+    whatever kills the process. Elsewhere the old one waits beside it, for `restore_folder`.
+
     Args:
         filled: The folder to move, on the same filesystem.
         target: Its final place.
@@ -67,7 +73,10 @@ def publish_folder(filled: Path, target: Path) -> None:
     if not target.exists():
         filled.rename(target)
         return
-    old = _path_beside(target)
+    if _swap(filled, target):
+        _remove(filled)
+        return
+    old = _old(target)
     target.rename(old)
     try:
         filled.rename(target)
@@ -75,6 +84,33 @@ def publish_folder(filled: Path, target: Path) -> None:
         old.rename(target)
         raise
     _remove(old)
+
+
+def restore_folder(target: Path) -> None:
+    """Put an old folder back, where a process was killed between the two moves that replace it.
+
+    Args:
+        target: The folder that may be missing.
+    """
+    old = _old(target)
+    if old.exists() and not target.exists():
+        old.rename(target)
+    _remove(old)
+
+
+def _old(target: Path) -> Path:
+    return target.parent / f".{target.name}.old"
+
+
+def _swap(one: Path, other: Path) -> bool:
+    """Exchange two paths in one step; False where the system cannot."""
+    try:
+        renameat2 = ctypes.CDLL(None, use_errno=True).renameat2
+    except (AttributeError, OSError, TypeError):
+        return False
+    # The folders of the paths are the current one (or none, as both are absolute).
+    paths = os.fsencode(one.absolute()), os.fsencode(other.absolute())
+    return bool(renameat2(_AT_FDCWD, paths[0], _AT_FDCWD, paths[1], _RENAME_EXCHANGE) == 0)
 
 
 def make_folder(folder: str | Path) -> None:

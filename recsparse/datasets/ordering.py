@@ -4,6 +4,7 @@ Ids are arbitrary, so a window of neighbouring rows means something only after o
 fitted on training rows alone and saved with the dataset.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -60,43 +61,56 @@ class AxisOrder:
         return cls(np.arange(size))
 
 
+@dataclass(frozen=True, eq=False)
+class Activity:
+    """What the rows of one axis did, counted while they stream by.
+
+    Attributes:
+        weight: float64, the total weight of each index.
+        first_event: float64, the first time of each index in seconds, NaN where unknown.
+    """
+
+    weight: np.ndarray
+    first_event: np.ndarray
+
+
 def fit_order(
-    matrix: csr_matrix, kind: OrderKind, seed: int = 0, first_event: np.ndarray | None = None
+    kind: OrderKind, activity: Activity, matrix: Callable[[], csr_matrix], seed: int = 0
 ) -> AxisOrder:
     """Return an order of the rows of a matrix; transpose the matrix for an order of its columns.
 
     `popularity` puts the rows with the largest sum first; `time` those whose first event is the
     earliest, rows of unknown time behind them; `random` is the control of every comparison;
     `spectral` puts rows with common columns side by side, see `fiedler_order`. In every kind the
-    rows without entries come last, and ties go to the lower row.
+    rows without weight come last, and ties go to the lower row.
 
     Args:
-        matrix: Weights, not negative.
         kind: What decides.
+        activity: Of the rows.
+        matrix: Gives the weights, not negative; called only by the kinds that need them.
         seed: Seed of `random`, and of the start vector of `spectral`.
-        first_event: The time of each row's first event, NaN where unknown; needed by `time`.
 
     Returns:
         The order; the same for the same arguments.
 
     Raises:
-        InputError: If a weight is negative or not finite, or `time` has no `first_event` for each
-            row.
+        InputError: If a weight is negative or not finite, or `time` knows no time at all.
 
     Example:
-        >>> fit_order(csr_matrix([[1.0, 0.0], [0.0, 0.0], [2.0, 1.0]]), "popularity").index.tolist()
+        >>> activity = Activity(np.array([1.0, 0.0, 3.0]), np.full(3, np.nan))
+        >>> fit_order("popularity", activity, lambda: csr_matrix((3, 1))).index.tolist()
         [2, 0, 1]
     """
-    weights = _checked(matrix)
+    size = len(activity.weight)
     if kind == "popularity":
-        index = np.argsort(-np.asarray(weights.sum(axis=1)).ravel(), kind="stable")
+        index = np.argsort(-activity.weight, kind="stable")
     elif kind == "time":
-        index = np.argsort(_checked_times(first_event, weights.shape[0]), kind="stable")
+        index = np.argsort(_checked_times(activity.first_event), kind="stable")
     elif kind == "random":
-        index = np.random.default_rng(seed).permutation(weights.shape[0])
+        index = np.random.default_rng(seed).permutation(size)
     else:
-        index = fiedler_order(weights, seed)
-    is_empty = np.diff(weights.indptr)[index] == 0
+        index = fiedler_order(_checked(matrix()), seed)
+    is_empty = activity.weight[index] == 0
     return AxisOrder(np.argsort(np.concatenate([index[~is_empty], index[is_empty]])))
 
 
@@ -114,11 +128,10 @@ def _checked(matrix: csr_matrix) -> csr_matrix:
     return weights
 
 
-def _checked_times(first_event: np.ndarray | None, num_rows: int) -> np.ndarray:
-    if first_event is None or len(first_event) != num_rows:
-        got = "none" if first_event is None else f"{len(first_event)} times"
+def _checked_times(first_event: np.ndarray) -> np.ndarray:
+    if len(first_event) and np.isnan(first_event).all():
         raise InputError(
-            f"an order by time needs first_event for each of {num_rows} rows, but got {got}; give "
-            "the log a timestamp column or choose another kind of order"
+            f"an order by time needs a time for some of {len(first_event)} rows, but there is "
+            "none; name the column by log.timestamp_column, or choose another order.kind"
         )
     return first_event

@@ -1,160 +1,282 @@
 """Splits of a log into training, validation and test, before anything is fitted."""
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 
-from recsparse.data_config import SplitConfig
-from recsparse.datasets.schema import TIMESTAMP, USER_ID
+from recsparse.data_config import SplitConfig, in_utc
+from recsparse.datasets.clean import CleanRows
+from recsparse.datasets.rows import Rows, first_of_user
+from recsparse.datasets.workspace import Workspace
 from recsparse.errors import InputError
 
 TRAIN, VALIDATION, TEST, VALIDATION_HISTORY, TEST_HISTORY = range(5)
 PART_NAMES = ("train", "validation", "test", "validation_history", "test_history")
 
+# The part of each row of a block of whole users.
+Assign = Callable[[Rows], np.ndarray]
 
-@dataclass(frozen=True)
-class Split:
-    """The parts of a log; every row is in exactly one.
+
+@dataclass(frozen=True, eq=False)
+class Keys:
+    """What random choices depend on: the seed and the ids, so that no order of rows matters.
 
     Attributes:
-        train: Rows that everything is fitted on.
-        validation: Rows to predict while choosing settings.
-        test: Rows to predict once, at the end.
-        validation_history: For held-out users: what a model may see of the validation users.
-        test_history: For held-out users: what a model may see of the test users.
-        counts: Rows of each part, and users left in training as a whole.
+        users: uint64, a random number a user.
+        items: uint64, a random number an item.
     """
 
-    train: pa.Table
-    validation: pa.Table
-    test: pa.Table
-    validation_history: pa.Table
-    test_history: pa.Table
-    counts: dict[str, int] = field(default_factory=dict)
+    users: np.ndarray
+    items: np.ndarray
+
+    @classmethod
+    def of(cls, user_hashes: np.ndarray, item_hashes: np.ndarray, seed: int) -> "Keys":
+        """Mix a seed into the hashes of ids.
+
+        Args:
+            user_hashes: uint64, a hash a user.
+            item_hashes: uint64, a hash an item.
+            seed: Another seed gives other choices.
+
+        Returns:
+            The keys.
+        """
+        start = mixed(np.uint64(seed % 2**64) + np.arange(1, 3, dtype=np.uint64))
+        return cls(mixed(user_hashes ^ start[0]), mixed(item_hashes ^ start[1]))
+
+    def of_rows(self, rows: Rows) -> np.ndarray:
+        """Return a random number for each row.
+
+        Args:
+            rows: Any rows.
+
+        Returns:
+            uint64; equal for rows of the same user and item.
+        """
+        return mixed(self.users[rows.user] ^ self.items[rows.item])
 
 
-def split_interactions(table: pa.Table, config: SplitConfig, seed: int) -> Split:
-    """Part the rows of a log.
+def mixed(numbers: np.ndarray) -> np.ndarray:
+    """Scramble numbers one to one, by the finaliser of SplitMix64.
+
+    Steele, Lea and Flood 2014 (https://doi.org/10.1145/2660193.2660195, figure 17).
+
+    Args:
+        numbers: uint64.
+
+    Returns:
+        uint64, hardly distinguishable from random.
+
+    Example:
+        >>> mixed(np.array([0, 1, 2], dtype=np.uint64)) % np.uint64(10)
+        array([0, 9, 5], dtype=uint64)
+    """
+    # The shifts and factors are those of the paper.
+    z = numbers ^ (numbers >> np.uint64(30))
+    z = z * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return z ^ (z >> np.uint64(31))
+
+
+def plan_split(rows: CleanRows, keys: Keys, config: SplitConfig, work: Workspace) -> Assign:
+    """Decide how rows are parted; what follows needs no more than one block at a time.
 
     - `random`: of each user's rows, a random share for test and for validation, in whole rows:
-      users with few rows may get none.
-    - `leave_last_out`: of each user's rows, the last by time for test, the last but one for
-      validation; equal times in the order of the log.
-    - `global_time`: the last rows of all by time for test, those before them for validation.
+      users with few rows may get none. With `folds`, the test is one fold of each user's rows.
+    - `leave_last_out`: of each user's rows, the last ones by time for test, those before them for
+      validation.
+    - `global_time`: rows from a time on for test, those of a stretch before it for validation. By
+      shares, the time is the latest from which on there are so many rows; rows of the same second
+      stay together.
     - `held_out_users`: some users for test and some for validation, of whom a model sees a random
       share of rows and predicts the rest (Liang et al. 2018, https://arxiv.org/abs/1802.05814,
       section 4.2).
+    - `given`: the log says it; without validation rows, a random share of each user's training
+      rows.
+
+    Ties in time are broken by the item's id, then the rating, then the weight. Random choices
+    depend on the seed and the ids alone.
 
     Args:
-        table: Canonical interactions.
+        rows: The rows to part.
+        keys: Random numbers of the ids.
         config: The kind of split and its shares.
-        seed: Of the random kinds.
+        work: Sorts times.
 
     Returns:
-        The parts, their rows in the order of the log.
+        A function that says the part of each row of a block of whole users.
 
     Raises:
-        InputError: If times are needed and missing, or a part comes out empty.
+        InputError: If times are needed and missing.
     """
-    users = pd.factorize(table[USER_ID].to_pandas(), sort=True)[0]
-    rows_of_user = np.bincount(users)
-    eligible = rows_of_user[users] >= config.min_rows
     if config.kind in ("leave_last_out", "global_time"):
-        _require_times(table, config.kind)
-    rng = np.random.default_rng(seed)
-    match config.kind:
-        case "random":
-            part = _random(users, rows_of_user, config, rng)
-        case "leave_last_out":
-            part = _leave_last_out(users, rows_of_user, table[TIMESTAMP].to_numpy())
-        case "global_time":
-            part = _global_time(table[TIMESTAMP].to_numpy(), config)
-        case "held_out_users":
-            part = _held_out_users(users, rows_of_user, config, rng)
-    if config.kind != "global_time":
-        part = np.where(eligible, part, TRAIN)
-    return _split(table, part, config, int((rows_of_user < config.min_rows).sum()))
+        _require_times(rows, config.kind)
+    if config.kind == "global_time":
+        return _by_time(*_boundaries(rows, config, work))
+    if config.kind == "held_out_users":
+        return _held_out_users(_roles(rows.rows_of_user, keys, config), keys, config)
+    if config.kind == "leave_last_out":
+        return _eligible(_leave_last_out(config), max(config.min_rows, 2 * config.last + 1))
+    if config.kind == "given":
+        return _given(rows, keys, config)
+    return _eligible(_random(keys, config), config.min_rows)
 
 
-def _random(
-    users: np.ndarray, rows_of_user: np.ndarray, config: SplitConfig, rng: np.random.Generator
-) -> np.ndarray:
-    place = _place_in_group(users, rng.random(len(users)))
-    num_test = np.rint(rows_of_user * config.test)[users]
-    num_validation = np.rint(rows_of_user * config.validation)[users]
-    in_validation = place < num_test + num_validation
-    return np.where(place < num_test, TEST, np.where(in_validation, VALIDATION, TRAIN))
+def _require_times(rows: CleanRows, kind: str) -> None:
+    if rows.without_time:
+        raise InputError(
+            f"the split {kind!r} needs a time for every row, but {rows.without_time} of "
+            f"{rows.num_rows} have none; name the column by log.timestamp_column, or set "
+            "split.kind to random or held_out_users"
+        )
 
 
-def _leave_last_out(users: np.ndarray, rows_of_user: np.ndarray, times: np.ndarray) -> np.ndarray:
-    from_end = rows_of_user[users] - 1 - _place_in_group(users, times)
-    return np.where(from_end == 0, TEST, np.where(from_end == 1, VALIDATION, TRAIN))
+def _eligible(assign: Assign, min_rows: int) -> Assign:
+    """Leave users with few rows in training as a whole."""
+
+    def parts(rows: Rows) -> np.ndarray:
+        return np.where(_rows_of_user(rows) < min_rows, TRAIN, assign(rows))
+
+    return parts
 
 
-def _global_time(times: np.ndarray, config: SplitConfig) -> np.ndarray:
-    num_test, num_validation = (
-        round(len(times) * share) for share in (config.test, config.validation)
-    )
-    part = np.full(len(times), TRAIN)
-    order = np.argsort(times, kind="stable")
-    first_test = len(times) - num_test
-    part[order[first_test:]] = TEST
-    part[order[max(first_test - num_validation, 0) : first_test]] = VALIDATION
-    return part
+def _random(keys: Keys, config: SplitConfig) -> Assign:
+    def parts(rows: Rows) -> np.ndarray:
+        size, place = _rows_of_user(rows), _place_of_user(rows, keys.of_rows(rows))
+        if config.folds is None:
+            num_test = np.rint(size * config.test)
+            place = place - num_test
+            is_test = place < 0
+        else:
+            # The user's key turns the folds, so that short users do not all fill the first ones.
+            turn = (keys.users[rows.user] % np.uint64(config.folds)).astype(np.int64)
+            fold = (place + turn) % config.folds
+            is_test = fold == config.fold
+            place = _places_among(rows, place, ~is_test)
+        in_validation = ~is_test & (place < np.rint(size * config.validation))
+        return np.where(is_test, TEST, np.where(in_validation, VALIDATION, TRAIN))
+
+    return parts
 
 
-def _held_out_users(
-    users: np.ndarray, rows_of_user: np.ndarray, config: SplitConfig, rng: np.random.Generator
-) -> np.ndarray:
-    long_enough = rng.permutation(np.flatnonzero(rows_of_user >= config.min_rows))
-    num_test, num_validation = (
-        round(len(long_enough) * share) for share in (config.test, config.validation)
-    )
+def _places_among(rows: Rows, place: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+    """Return the place of each chosen row among those of its user, in the order of `place`."""
+    first = first_of_user(rows.user)
+    order = np.empty(len(rows), dtype=np.int64)
+    order[np.repeat(first, np.diff([*first, len(rows)])) + place] = np.arange(len(rows))
+    before = np.concatenate([[0], np.cumsum(chosen[order])])
+    result = np.empty(len(rows), dtype=np.int64)
+    result[order] = before[:-1] - np.repeat(before[first], np.diff([*first, len(rows)]))
+    return result
+
+
+def _leave_last_out(config: SplitConfig) -> Assign:
+    def parts(rows: Rows) -> np.ndarray:
+        first = first_of_user(rows.user)
+        last = np.repeat(np.append(first[1:], len(rows)), np.diff([*first, len(rows)])) - 1
+        from_end = (last - np.arange(len(rows))) // config.last
+        return np.where(from_end == 0, TEST, np.where(from_end == 1, VALIDATION, TRAIN))
+
+    return parts
+
+
+def _by_time(validation_from: float, test_from: float) -> Assign:
+    def parts(rows: Rows) -> np.ndarray:
+        later = np.where(rows.timestamp >= test_from, TEST, VALIDATION)
+        return np.where(rows.timestamp >= validation_from, later, TRAIN)
+
+    return parts
+
+
+def _boundaries(rows: CleanRows, config: SplitConfig, work: Workspace) -> tuple[float, float]:
+    if config.validation_from is not None and config.test_from is not None:
+        first, second = (in_utc(time) for time in (config.validation_from, config.test_from))
+        return first.timestamp(), second.timestamp()
+    work.database.execute("CREATE OR REPLACE TABLE seconds (timestamp BIGINT, num_rows BIGINT)")
+    for block in rows.blocks():
+        times, counts = np.unique(block.timestamp, return_counts=True)
+        work.database.register("some", pa.table({"timestamp": times, "num_rows": counts}))
+        work.database.execute("INSERT INTO seconds SELECT * FROM some")
+    num_test = round(rows.num_rows * config.test)
+    num_later = num_test + round(rows.num_rows * config.validation)
+    return _latest_before(num_later, work), _latest_before(num_test, work)
+
+
+def _latest_before(num_rows: int, work: Workspace) -> float:
+    """Return the latest time from which on there are so many rows."""
+    row = work.database.execute(
+        """SELECT max(timestamp) FROM (
+            SELECT timestamp, sum(sum(num_rows)) OVER (ORDER BY timestamp DESC) AS from_here
+            FROM seconds GROUP BY timestamp
+        ) WHERE from_here >= ?""",
+        [max(num_rows, 1)],
+    ).fetchone()
+    return float(row[0]) if row else 0.0
+
+
+def _roles(rows_of_user: np.ndarray, keys: Keys, config: SplitConfig) -> np.ndarray:
+    """Say for each user whether it is for training, validation or test."""
+    long_enough = np.flatnonzero(rows_of_user >= config.min_rows)
+    shuffled = long_enough[np.argsort(keys.users[long_enough], kind="stable")]
+    size = len(shuffled)
+    if config.folds is None:
+        first, num_test = 0, round(size * config.test)
+    else:
+        first, last = (size * fold // config.folds for fold in (config.fold, config.fold + 1))
+        num_test = last - first
     role = np.full(len(rows_of_user), TRAIN)
-    role[long_enough[:num_test]] = TEST
-    role[long_enough[num_test : num_test + num_validation]] = VALIDATION
-    place = _place_in_group(users, rng.random(len(users)))
-    # At least one row on either side: what the model sees, and what it has to predict.
-    seen = np.clip(np.rint(rows_of_user * config.fold_in), 1, np.maximum(rows_of_user - 1, 1))
-    history = np.where(role == TEST, TEST_HISTORY, VALIDATION_HISTORY)[users]
-    is_history = (role[users] != TRAIN) & (place < seen[users])
-    return np.where(is_history, history, role[users])
+    role[shuffled[first : first + num_test]] = TEST
+    others = np.concatenate([shuffled[first + num_test :], shuffled[:first]])
+    role[others[: round(size * config.validation)]] = VALIDATION
+    return role
 
 
-def _place_in_group(group: np.ndarray, key: np.ndarray) -> np.ndarray:
-    """Return the place of each row among those of its group, by key and then by order."""
-    order = np.lexsort((np.arange(len(group)), key, group))
-    first = np.concatenate([[0], np.bincount(group).cumsum()[:-1]])
-    place = np.empty(len(group), dtype=np.int64)
-    place[order] = np.arange(len(group)) - first[group[order]]
+def _held_out_users(role: np.ndarray, keys: Keys, config: SplitConfig) -> Assign:
+    def parts(rows: Rows) -> np.ndarray:
+        size, of_row = _rows_of_user(rows), role[rows.user]
+        place = _place_of_user(rows, keys.of_rows(rows))
+        # At least one row on either side: what the model sees, and what it has to predict.
+        seen = np.clip(np.rint(size * config.fold_in), 1, np.maximum(size - 1, 1))
+        history = np.where(of_row == TEST, TEST_HISTORY, VALIDATION_HISTORY)
+        return np.where((of_row != TRAIN) & (place < seen), history, of_row)
+
+    return parts
+
+
+def _given(rows: CleanRows, keys: Keys, config: SplitConfig) -> Assign:
+    any_validation = any((block.part == VALIDATION).any() for block in rows.blocks())
+
+    def parts(block: Rows) -> np.ndarray:
+        given = np.asarray(block.part).astype(np.int64)
+        if any_validation:
+            return given
+        training = given == TRAIN
+        place = _place_of_user(block, keys.of_rows(block))
+        place = _places_among(block, place, training)
+        first = first_of_user(block.user)
+        size = np.repeat(np.add.reduceat(training, first), np.diff([*first, len(block)]))
+        chosen = training & (size >= config.min_rows) & (place < np.rint(size * config.validation))
+        return np.where(chosen, VALIDATION, given)
+
+    return parts
+
+
+def _rows_of_user(rows: Rows) -> np.ndarray:
+    first = first_of_user(rows.user)
+    size = np.diff([*first, len(rows)])
+    return np.repeat(size, size)
+
+
+def _place_of_user(rows: Rows, key: np.ndarray) -> np.ndarray:
+    """Return the place of each row among those of its user, by key, then in their order."""
+    first = first_of_user(rows.user)
+    size = np.diff([*first, len(rows)])
+    # The number of the user within the block above the upper bits of the key.
+    bits = max(int(len(first)).bit_length(), 1)
+    number = np.repeat(np.arange(len(first), dtype=np.uint64), size)
+    order = np.argsort((number << np.uint64(64 - bits)) | (key >> np.uint64(bits)), kind="stable")
+    place = np.empty(len(rows), dtype=np.int64)
+    place[order] = np.arange(len(rows)) - np.repeat(first, size)
     return place
-
-
-def _split(table: pa.Table, part: np.ndarray, config: SplitConfig, too_short: int) -> Split:
-    parts = {name: table.filter(pa.array(part == number)) for number, name in enumerate(PART_NAMES)}
-    empty = [name for name in PART_NAMES[:3] if parts[name].num_rows == 0]
-    if empty:
-        raise InputError(
-            f"the split {config.kind!r} must leave rows in every part, but {' and '.join(empty)} "
-            f"got none of {table.num_rows}; {too_short} users have fewer than split.min_rows = "
-            f"{config.min_rows} rows; give more rows, or other shares than split.test = "
-            f"{config.test} and split.validation = {config.validation}"
-        )
-    counts = {f"{name}_rows": part_rows.num_rows for name, part_rows in parts.items()}
-    # Beside the number of all users these tell how many are too short to be evaluated.
-    counts |= {f"{name}_users": len(parts[name][USER_ID].unique()) for name in PART_NAMES[1:3]}
-    if config.kind != "global_time":
-        counts["users_with_too_few_rows"] = too_short
-    return Split(**parts, counts=counts)
-
-
-def _require_times(table: pa.Table, kind: str) -> None:
-    unknown = table[TIMESTAMP].null_count
-    if unknown:
-        raise InputError(
-            f"the split {kind!r} needs a time for every row, but {unknown} of {table.num_rows} "
-            "have none; name the column by log.timestamp_column, or set split.kind to random or "
-            "held_out_users"
-        )

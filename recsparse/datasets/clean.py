@@ -1,0 +1,204 @@
+"""Sorting rows out of core, dropping duplicates and taking the k-core."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from recsparse.datasets.rows import (
+    NO_TIME,
+    Rows,
+    RowsWriter,
+    read_blocks,
+    whole_users,
+)
+from recsparse.datasets.workspace import Workspace
+
+# Rows of a block. Larger ones sort faster, and each of a few arrays takes 8 MB.
+BLOCK_ROWS = 1_048_576
+_SECONDS_A_DAY = 86_400
+
+
+def sorted_rows(rows: Iterable[Rows], work: Workspace) -> Iterator[Rows]:
+    """Yield rows by user, then time, item, rating and weight, whole users at a time.
+
+    Rows without a time come first. Rows that agree in all of these are alike, so the result does
+    not depend on the order of the log. DuckDB sorts, and spills what its memory does not hold.
+
+    Args:
+        rows: Blocks in any order, all with the same columns.
+        work: The workspace.
+
+    Yields:
+        Blocks of whole users.
+    """
+    blocks = iter(rows)
+    first = next(blocks, None)
+    if first is None:
+        return
+    schema = first.to_batch().schema
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        yield first.to_batch()
+        for block in blocks:
+            yield block.to_batch()
+
+    keys = ["user", "timestamp", "item", "rating", "weight"]
+    keys += [name for name in ("part", "text") if name in schema.names]
+    cursor = work.database.cursor()
+    cursor.register("unsorted", pa.RecordBatchReader.from_batches(schema, batches()))
+    reader = cursor.execute(f"SELECT * FROM unsorted ORDER BY {', '.join(keys)}").to_arrow_reader(
+        BLOCK_ROWS
+    )
+    yield from whole_users((Rows.from_batch(batch) for batch in reader), BLOCK_ROWS)
+    cursor.close()
+
+
+def without_duplicates(
+    rows: Rows, keep: Literal["last", "sum", "keep"], half_life_days: float | None = None
+) -> tuple[Rows, int]:
+    """Leave one row for each user and item (and part, where the log gives parts).
+
+    The last one stays, in the order of `sorted_rows`: the latest, of equal times the one with the
+    highest rating, then weight. `sum` gives it the weight of all, each halved for every half-life
+    that it is older; `keep` changes nothing.
+
+    Args:
+        rows: Whole users, sorted.
+        keep: What to do.
+        half_life_days: Of weights, for `sum`; None where age does not matter.
+
+    Returns:
+        The rows left, in their order, and the number of rows that repeat.
+    """
+    pair = rows.user.astype(np.int64) << 32 | rows.item
+    keys = pd.DataFrame({"pair": pair} if rows.part is None else {"pair": pair, "part": rows.part})
+    repeated = keys.duplicated(keep="last").to_numpy()
+    count = int(repeated.sum())
+    if keep == "keep" or count == 0:
+        return rows, count
+    if keep == "sum":
+        grouped = keys.assign(weight=_aged(rows, keys, half_life_days)).groupby(
+            list(keys.columns), sort=False
+        )
+        rows = rows.with_weight(grouped["weight"].transform("sum").to_numpy())
+    return rows.take(~repeated), count
+
+
+def _aged(rows: Rows, keys: pd.DataFrame, half_life_days: float | None) -> np.ndarray:
+    weight = rows.weight.astype(np.float64)
+    if half_life_days is None:
+        return weight
+    time = pd.Series(rows.timestamp.astype(np.float64)).where(rows.timestamp != NO_TIME)
+    last = time.groupby([keys[name] for name in keys], sort=False).transform("max")
+    age = (last - time).fillna(0.0).to_numpy() / _SECONDS_A_DAY
+    aged: np.ndarray = weight * 0.5 ** (age / half_life_days)
+    return aged
+
+
+@dataclass(frozen=True, eq=False)
+class CleanRows:
+    """Rows without duplicates, on disk, and which ids are left.
+
+    Attributes:
+        path: The file of all rows without duplicates, whole users a block.
+        duplicates: Rows that repeat a user and item.
+        outside_core: Rows of users or items with too few rows.
+        rows_of_user: Rows of each user within the core.
+        rows_of_item: Rows of each item within the core.
+        without_time: Rows of the core without a time.
+    """
+
+    path: Path
+    duplicates: int
+    outside_core: int
+    rows_of_user: np.ndarray
+    rows_of_item: np.ndarray
+    without_time: int
+
+    @property
+    def num_rows(self) -> int:
+        """Rows of the core."""
+        return int(self.rows_of_user.sum())
+
+    def blocks(self) -> Iterator[Rows]:
+        """Yield the rows of the core, whole users at a time.
+
+        Yields:
+            Blocks, none of them empty.
+        """
+        for rows in read_blocks(self.path):
+            inside = (self.rows_of_user[rows.user] > 0) & (self.rows_of_item[rows.item] > 0)
+            kept = rows if inside.all() else rows.take(inside)
+            if len(kept):
+                yield kept
+
+
+def k_core(path: Path, sizes: tuple[int, int], least: tuple[int, int]) -> tuple[np.ndarray, ...]:
+    """Count the rows of each user and item after leaving out those with too few, repeatedly.
+
+    A user who falls short takes its rows from items, which may fall short then, and so on until
+    nothing changes (Batagelj and Zaversnik 2003, https://arxiv.org/abs/cs/0310049, of graphs).
+
+    Args:
+        path: A file of rows.
+        sizes: Number of users and of items.
+        least: Rows that a user and an item must have.
+
+    Returns:
+        Rows of each user and of each item, 0 for those left out.
+    """
+    alive = [np.ones(size, dtype=bool) for size in sizes]
+    while True:
+        counts = [np.zeros(size, dtype=np.int64) for size in sizes]
+        for rows in read_blocks(path):
+            inside = alive[0][rows.user] & alive[1][rows.item]
+            for total, ids in zip(counts, (rows.user, rows.item), strict=True):
+                total += np.bincount(ids[inside], minlength=len(total))
+        short = [
+            each & (count < low) for each, count, low in zip(alive, counts, least, strict=True)
+        ]
+        alive = [each & ~few for each, few in zip(alive, short, strict=True)]
+        # Ids without a row are short as well, and change nothing.
+        if not any((count[few] > 0).any() for count, few in zip(counts, short, strict=True)):
+            return tuple(counts)
+
+
+def clean_rows(
+    blocks: Iterable[Rows],
+    path: Path,
+    sizes: tuple[int, int],
+    keep: Literal["last", "sum", "keep"],
+    half_life_days: float | None,
+    least: tuple[int, int],
+) -> CleanRows:
+    """Write sorted rows without duplicates and find their k-core.
+
+    Args:
+        blocks: Sorted rows, at least one, whole users a block.
+        path: Where to write.
+        sizes: Number of users and of items.
+        keep: What to do with duplicates.
+        half_life_days: Of weights, where duplicates are summed.
+        least: Rows that a user and an item must have.
+
+    Returns:
+        The rows.
+    """
+    duplicates, total = 0, 0
+    blocks = iter(blocks)
+    first = next(blocks)
+    with RowsWriter(path, first.to_batch().schema) as writer:
+        for block in chain([first], blocks):
+            rows, repeated = without_duplicates(block, keep, half_life_days)
+            duplicates, total = duplicates + repeated, total + len(rows)
+            writer.write(rows.to_batch())
+    users, items = k_core(path, sizes, least)
+    found = CleanRows(path, duplicates, total - int(users.sum()), users, items, 0)
+    without_time = sum(int((rows.timestamp == NO_TIME).sum()) for rows in found.blocks())
+    return CleanRows(path, duplicates, found.outside_core, users, items, without_time)

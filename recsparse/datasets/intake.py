@@ -1,0 +1,193 @@
+"""Reading all sources of a dataset into the encoder; what is set aside is kept and counted."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from recsparse.config import Config
+from recsparse.datasets.encode import LogEncoder
+from recsparse.datasets.log import CheckedBatch, LogSource
+from recsparse.datasets.log_store import LogStore
+from recsparse.datasets.parquet import Paths
+from recsparse.datasets.rejected import RejectedRows
+from recsparse.datasets.split import PART_NAMES, TEST
+from recsparse.datasets.workspace import Workspace
+from recsparse.errors import InputError, SchemaError
+
+TEXTS = "texts"
+_EVALUATED = PART_NAMES[: TEST + 1]
+
+
+@dataclass
+class IntakeCounts:
+    """What became of the rows that were read.
+
+    Attributes:
+        rows_read: Rows read.
+        rejected: Rows set aside, by reason.
+        below_min_rating: Rows left out for their rating.
+        other_events: Rows left out for their type of event.
+        kept: Rows taken.
+    """
+
+    rows_read: int = 0
+    rejected: Counter[str] = field(default_factory=Counter)
+    below_min_rating: int = 0
+    other_events: int = 0
+    kept: int = 0
+
+    def add(self, batch: CheckedBatch) -> None:
+        """Count a batch.
+
+        Args:
+            batch: Checked rows.
+        """
+        self.rows_read += batch.rows_read
+        self.rejected.update(batch.reasons)
+        self.below_min_rating += batch.below_min_rating
+        self.other_events += batch.other_events
+        self.kept += batch.good.num_rows
+
+    def to_dict(self) -> dict[str, int]:
+        """Return the counts by the names that `dataset.toml` has.
+
+        Returns:
+            Names and numbers of rows.
+        """
+        return {
+            "log_rows": self.rows_read,
+            "rejected_rows": self.rejected.total(),
+            "rows_below_min_rating": self.below_min_rating,
+            "rows_of_other_events": self.other_events,
+        }
+
+
+class Intake:
+    """Reads logs batch by batch.
+
+    Args:
+        logs: The logs whose rows are all of one part, by its number; those of `None` are not.
+        config: How to read a log and what to read of it.
+        work: The workspace.
+        store: Rows of a dataset that come first, if there are any.
+    """
+
+    def __init__(
+        self,
+        logs: Mapping[int | None, Paths],
+        config: Config,
+        work: Workspace,
+        store: LogStore | None = None,
+    ) -> None:
+        self._config, self._work, self._store = config, work, store
+        self._texts = config.text.log_columns
+        by_column = config.split.kind == "given" and set(logs) <= {None}
+        self._part_column = config.split.column if by_column else None
+        extra = [*self._texts, *([self._part_column] if self._part_column else [])]
+        self._sources = [
+            (LogSource.open(paths, config.log, extra), part) for part, paths in logs.items()
+        ]
+        self.counts = IntakeCounts()
+        self.rejected = RejectedRows(work)
+        self._types = self._id_types()
+        if self._texts:
+            work.database.execute(f"CREATE TABLE {TEXTS} (hash BIGINT, text VARCHAR)")
+
+    @property
+    def num_rows(self) -> int | None:
+        """Rows to be read, None where nobody knows."""
+        known = [source.num_rows for source, _ in self._sources]
+        return None if None in known else sum(filter(None, known))
+
+    def _id_types(self) -> tuple[pa.DataType, pa.DataType]:
+        """Return the types of user and item ids, which all sources must share."""
+        found = [(source.where, source.user_type, source.item_type) for source, _ in self._sources]
+        if self._store is not None:
+            store = self._store
+            found.insert(0, (str(store.path), store.users.ids.type, store.items.ids.type))
+        first, *others = found
+        for where, *types in others:
+            if tuple(types) != first[1:]:
+                raise SchemaError(
+                    f"user and item ids must have the same types everywhere, but are {first[1]} "
+                    f"and {first[2]} in {first[0]}, and {types[0]} and {types[1]} in {where}; cast "
+                    "one of them"
+                )
+        return first[1], first[2]
+
+    def read(self, advance: Callable[[int], None]) -> LogEncoder:
+        """Read everything.
+
+        Args:
+            advance: Called with the number of rows read so far.
+
+        Returns:
+            An encoder that has all good rows.
+
+        Raises:
+            InputError: If no row is left, or rows are bad and `strict` is set.
+        """
+        encoder = LogEncoder(self._work, *self._types)
+        if self._store is not None:
+            self._store.add_to(encoder)
+        for number, (source, part) in enumerate(self._sources):
+            for batch in source.batches():
+                self.counts.add(batch)
+                self.rejected.add(batch.rejected, number)
+                if batch.good.num_rows:
+                    encoder.add(batch.good, self._part(batch.good, part), self._text(batch.good))
+                advance(self.counts.rows_read)
+        if self.counts.kept == 0 and self._store is None:
+            raise self._nothing_left()
+        return encoder
+
+    def _nothing_left(self) -> InputError:
+        counts = self.counts
+        where = ", ".join(source.where for source, _ in self._sources)
+        if counts.rows_read == 0:
+            return InputError(f"the log must have rows, but {where} has none")
+        reasons = {
+            **counts.rejected,
+            "rating too low": counts.below_min_rating,
+            "event without a weight": counts.other_events,
+        }
+        listed = ", ".join(f"{reason}: {count}" for reason, count in reasons.items() if count)
+        return InputError(
+            f"{where} must have good rows, but of {counts.rows_read} none is left: {listed}"
+        )
+
+    def _part(self, good: pa.Table, part: int | None) -> np.ndarray | None:
+        """Return the part of each row, where the log or its file says it."""
+        if part is not None:
+            return np.full(good.num_rows, part, dtype=np.uint8)
+        if self._part_column is None:
+            return None
+        names = good[self._part_column]
+        found = pc.index_in(names, value_set=pa.array(_EVALUATED))
+        if found.null_count:
+            wrong = names.filter(pc.is_null(found))[0].as_py()
+            raise InputError(
+                f"the column {self._part_column!r} must say train, validation or test, but "
+                f"{found.null_count} rows do not; the first says {wrong!r}; rename it, or choose "
+                "another split.kind"
+            )
+        return found.to_numpy().astype(np.uint8)
+
+    def _text(self, good: pa.Table) -> np.ndarray | None:
+        """Keep the text of each row by its hash, which does not depend on the order of rows."""
+        if not self._texts:
+            return None
+        columns = [good[name].fill_null("").to_pylist() for name in self._texts]
+        joined = [" ".join(filter(None, texts)) for texts in zip(*columns, strict=True)]
+        objects = np.array(joined, dtype=object)
+        hashes = pd.util.hash_array(objects).astype(np.uint64).view(np.int64)
+        table = pa.table({"hash": hashes, "text": pa.array(joined, pa.string())})
+        self._work.database.register("some", table)
+        self._work.database.execute(f"INSERT INTO {TEXTS} SELECT DISTINCT * FROM some")
+        return hashes

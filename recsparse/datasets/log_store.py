@@ -1,0 +1,89 @@
+"""The checked rows of a dataset's log, kept so that new days can be appended."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from recsparse.datasets.encode import LogEncoder
+from recsparse.datasets.rows import Rows, RowsWriter, read_blocks
+from recsparse.datasets.vocabulary import Vocabulary
+
+FOLDER = "log"
+_ROWS, _USERS, _ITEMS = "rows.arrow", "users.parquet", "items.parquet"
+
+
+def stored(blocks: Iterable[Rows], folder: Path) -> Iterator[Rows]:
+    """Write blocks of rows as they pass by.
+
+    Args:
+        blocks: Sorted rows, before duplicates are dropped.
+        folder: The dataset folder.
+
+    Yields:
+        The same blocks.
+    """
+    (folder / FOLDER).mkdir()
+    writer: RowsWriter | None = None
+    try:
+        for block in blocks:
+            batch = block.to_batch()
+            if writer is None:
+                writer = RowsWriter(folder / FOLDER / _ROWS, batch.schema, compression="lz4")
+            writer.write(batch)
+            yield block
+    finally:
+        if writer is not None:
+            writer.close()
+
+
+def save_ids(users: Vocabulary, items: Vocabulary, folder: Path) -> None:
+    """Write all ids of the log.
+
+    Args:
+        users: Ids by the indices of the stored rows.
+        items: Likewise.
+        folder: The dataset folder.
+    """
+    users.save(folder / FOLDER / _USERS)
+    items.save(folder / FOLDER / _ITEMS)
+
+
+@dataclass(frozen=True, eq=False)
+class LogStore:
+    """The rows that a dataset was made of.
+
+    Attributes:
+        users: All user ids of the log.
+        items: All item ids of the log.
+        path: The file of rows.
+    """
+
+    users: Vocabulary
+    items: Vocabulary
+    path: Path
+
+    @classmethod
+    def open(cls, dataset: Path) -> "LogStore":
+        """Open the rows of a dataset.
+
+        Args:
+            dataset: A dataset folder.
+
+        Returns:
+            The store.
+
+        Raises:
+            InputError: If a file is missing or damaged.
+        """
+        folder = dataset / FOLDER
+        users, items = (Vocabulary.load(folder / name) for name in (_USERS, _ITEMS))
+        return cls(users, items, folder / _ROWS)
+
+    def add_to(self, encoder: LogEncoder) -> None:
+        """Hand all rows to an encoder, without reading or checking a log again.
+
+        Args:
+            encoder: Takes ids of the same types.
+        """
+        for rows in read_blocks(self.path):
+            encoder.add_numbered(rows, self.users, self.items)

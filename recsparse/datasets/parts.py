@@ -1,0 +1,213 @@
+"""Rows are parted and written by index, and what is counted on the way."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from recsparse.datasets.clean import CleanRows
+from recsparse.datasets.ordering import Activity
+from recsparse.datasets.rows import INDEXED_SCHEMA, NO_TIME, Rows, RowsWriter, first_of_user
+from recsparse.datasets.split import (
+    PART_NAMES,
+    TEST,
+    TEST_HISTORY,
+    TRAIN,
+    VALIDATION,
+    VALIDATION_HISTORY,
+    Assign,
+)
+from recsparse.datasets.vocabulary import Vocabulary
+
+
+@dataclass(frozen=True, eq=False)
+class Axis:
+    """The ids of one axis once it is known which occur in training.
+
+    Attributes:
+        train: Ids with training rows (and those that keep their index): indices 0 … n − 1.
+        unseen: Ids with rows in other parts alone: indices from n on.
+        index: The index of each id of the log, −1 for those without any row.
+    """
+
+    train: Vocabulary
+    unseen: Vocabulary
+    index: np.ndarray
+
+    @classmethod
+    def of(cls, ids: Vocabulary, num_kept: int, in_train: np.ndarray, used: np.ndarray) -> "Axis":
+        """Number the ids of an axis.
+
+        Args:
+            ids: All ids of the log.
+            num_kept: The first ids that stay in the vocabulary even without rows.
+            in_train: Which ids have training rows.
+            used: Which ids have rows at all.
+
+        Returns:
+            The axis; ids keep their order.
+        """
+        known = in_train.copy()
+        known[:num_kept] = True
+        order = np.concatenate([np.flatnonzero(known), np.flatnonzero(used & ~known)])
+        index = np.full(len(ids), -1, dtype=np.int32)
+        index[order] = np.arange(len(order), dtype=np.int32)
+        num_train = int(known.sum())
+        return cls(
+            Vocabulary(ids.id_of(order[:num_train])),
+            Vocabulary(ids.id_of(order[num_train:])),
+            index,
+        )
+
+
+@dataclass(eq=False)
+class _Counter:
+    """Weights and first times of one axis."""
+
+    weight: np.ndarray
+    first_event: np.ndarray
+
+    @classmethod
+    def of_size(cls, size: int) -> "_Counter":
+        return cls(np.zeros(size), np.full(size, np.inf))
+
+    def add(self, index: np.ndarray, rows: Rows) -> None:
+        self.weight += np.bincount(index, weights=rows.weight, minlength=len(self.weight))
+        known = rows.timestamp != NO_TIME
+        np.minimum.at(self.first_event, index[known], rows.timestamp[known])
+
+    def activity(self) -> Activity:
+        first = np.where(np.isinf(self.first_event), np.nan, self.first_event)
+        return Activity(self.weight, first)
+
+
+@dataclass(frozen=True, eq=False)
+class PartedRows:
+    """Rows with their parts.
+
+    Attributes:
+        rows: The rows.
+        assign: Says the part of each row.
+        num_kept: Users and items that stay in the vocabularies even without rows.
+        counts: Rows of each part, and users of validation and test.
+    """
+
+    rows: CleanRows
+    assign: Assign
+    users: Axis
+    items: Axis
+    counts: dict[str, int]
+
+
+def part_rows(
+    rows: CleanRows,
+    assign: Assign,
+    ids: tuple[Vocabulary, Vocabulary],
+    num_kept: tuple[int, int],
+) -> PartedRows:
+    """Count the parts and find out which ids occur in training.
+
+    Args:
+        rows: The rows.
+        assign: Says the part of each row of a block.
+        ids: All user and item ids of the log.
+        num_kept: The first users and items that stay in the vocabularies even without rows.
+
+    Returns:
+        The parts, not yet written.
+    """
+    in_train = [np.zeros(len(each), dtype=bool) for each in ids]
+    num_rows = np.zeros(len(PART_NAMES), dtype=np.int64)
+    num_users = np.zeros(len(PART_NAMES), dtype=np.int64)
+    for block, part in _parts(rows, assign):
+        num_rows += np.bincount(part, minlength=len(PART_NAMES))
+        training = part == TRAIN
+        in_train[0][block.user[training]] = True
+        in_train[1][block.item[training]] = True
+        for number in range(1, len(PART_NAMES)):
+            num_users[number] += len(first_of_user(block.user[part == number]))
+    users, items = (
+        Axis.of(each, kept, train, used > 0)
+        for each, kept, train, used in zip(
+            ids, num_kept, in_train, (rows.rows_of_user, rows.rows_of_item), strict=True
+        )
+    )
+    counts = {f"{name}_rows": int(count) for name, count in zip(PART_NAMES, num_rows, strict=True)}
+    # Beside the number of all users these tell how many are too short to be evaluated.
+    counts |= {f"{PART_NAMES[part]}_users": int(num_users[part]) for part in (VALIDATION, TEST)}
+    return PartedRows(rows, assign, users, items, counts)
+
+
+def _parts(rows: CleanRows, assign: Assign) -> Iterator[tuple[Rows, np.ndarray]]:
+    for block in rows.blocks():
+        yield block, assign(block)
+
+
+@dataclass(frozen=True, eq=False)
+class WrittenParts:
+    """What was counted while the parts were written.
+
+    Attributes:
+        users: Activity of the training users.
+        items: Activity of the training items.
+        counts: Rows that cannot be ranked, since their item or their user is unseen.
+    """
+
+    users: Activity
+    items: Activity
+    counts: dict[str, int] = field(default_factory=dict)
+
+
+def write_parts(parted: PartedRows, folder: Path) -> WrittenParts:
+    """Write the files of all parts.
+
+    Args:
+        parted: The rows and their parts.
+        folder: Where to write `train.arrow` and the others.
+
+    Returns:
+        What was counted on the way.
+    """
+    counters = [_Counter.of_size(len(axis.train)) for axis in (parted.users, parted.items)]
+    unseen = {
+        f"{PART_NAMES[part]}_rows_of_unseen_{axis}": 0
+        for part in (VALIDATION, TEST)
+        for axis in ("items", "users")
+    }
+    with ExitStack() as files:
+        writers = [
+            files.enter_context(RowsWriter(folder / f"{name}.arrow", INDEXED_SCHEMA))
+            for name in PART_NAMES
+        ]
+        for block, part in _parts(parted.rows, parted.assign):
+            rows = _by_index(block, parted)
+            for number, writer in enumerate(writers):
+                some = rows.take(part == number)
+                writer.write(some.to_indexed())
+                if number == TRAIN:
+                    counters[0].add(some.user, some)
+                    counters[1].add(some.item, some)
+            _count_unseen(rows, part, len(parted.items.train), unseen)
+    return WrittenParts(counters[0].activity(), counters[1].activity(), unseen)
+
+
+def _by_index(rows: Rows, parted: PartedRows) -> Rows:
+    user, item = parted.users.index[rows.user], parted.items.index[rows.item]
+    return Rows(user, item, rows.weight, rows.timestamp, rows.rating)
+
+
+def _count_unseen(rows: Rows, part: np.ndarray, num_items: int, counts: dict[str, int]) -> None:
+    """Count targets of items outside the catalogue, and of users without a history in it."""
+    known = rows.item < num_items
+    for target, before, held_out in (
+        (VALIDATION, (TRAIN,), VALIDATION_HISTORY),
+        (TEST, (TRAIN, VALIDATION), TEST_HISTORY),
+    ):
+        name, targets = PART_NAMES[target], part == target
+        counts[f"{name}_rows_of_unseen_items"] += int((targets & ~known).sum())
+        seen = known & np.isin(part, (*before, held_out))
+        first = first_of_user(rows.user)
+        has_history = np.repeat(np.logical_or.reduceat(seen, first), np.diff([*first, len(rows)]))
+        counts[f"{name}_rows_of_unseen_users"] += int((targets & known & ~has_history).sum())

@@ -1,0 +1,115 @@
+"""Workspace: a folder to spill to and a DuckDB with a memory limit, both gone afterwards."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from recsparse.atomic import make_folder
+from recsparse.errors import InputError, OutputError
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What a job may use; nothing of it changes a result.
+
+    Attributes:
+        memory: What DuckDB may hold before it spills, such as `4GB`; None for half of the
+            machine's memory. The rest of the process takes less than 1 GB.
+        threads: Threads of DuckDB; None for all cores.
+        spill: A folder for temporary files; None for a folder beside the output.
+    """
+
+    memory: str | None = None
+    threads: int | None = None
+    spill: Path | None = None
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """Room to work in.
+
+    Attributes:
+        folder: For temporary files.
+        database: A DuckDB that spills into it.
+    """
+
+    folder: Path
+    database: duckdb.DuckDBPyConnection
+
+
+@contextmanager
+def workspace(resources: Resources, beside: Path) -> Iterator[Workspace]:
+    """Open a workspace.
+
+    Args:
+        resources: What it may use.
+        beside: Where temporary files go unless `resources` names a folder.
+
+    Yields:
+        The workspace; its files are removed afterwards.
+
+    Raises:
+        InputError: If the memory limit cannot be read, or is too small for the work.
+        OutputError: If there is no room left to spill.
+    """
+    parent = resources.spill or beside
+    make_folder(parent)
+    folder = Path(tempfile.mkdtemp(prefix=".spill.", dir=parent))
+    try:
+        with _database_errors(resources, folder), duckdb.connect() as database:
+            _configure(database, resources, folder)
+            yield Workspace(folder, database)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _configure(database: duckdb.DuckDBPyConnection, resources: Resources, folder: Path) -> None:
+    database.execute("SET temp_directory = ?", [str(folder)])
+    # Orders are asked for where they matter; keeping that of the input costs memory.
+    database.execute("SET preserve_insertion_order = false")
+    database.execute("SET enable_progress_bar = false")
+    memory = resources.memory or _half_of_the_memory(database)
+    try:
+        database.execute("SET memory_limit = ?", [memory])
+    except duckdb.ParserException as error:
+        raise InputError(
+            f"memory must be a size such as 4GB or 500MB, but is {memory!r}: {error}"
+        ) from error
+    if resources.threads is not None:
+        if resources.threads < 1:
+            raise InputError(f"threads must be at least 1, but are {resources.threads}")
+        database.execute("SET threads = ?", [resources.threads])
+
+
+def _half_of_the_memory(database: duckdb.DuckDBPyConnection) -> str:
+    # DuckDB itself takes 80 % of what the machine, or the container, has.
+    row = database.execute("SELECT current_setting('memory_limit')").fetchone()
+    amount, unit = str(row[0] if row else "1.0 GiB").split()
+    return f"{float(amount) * 0.5 / 0.8:.3f} {unit}"
+
+
+@contextmanager
+def _database_errors(resources: Resources, folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except duckdb.OutOfMemoryException as error:
+        if "temp_directory" in str(error) and "max_temp" in str(error):
+            raise _no_room(folder, error) from error
+        raise InputError(
+            f"memory = {resources.memory} must be enough for a block of rows, but {error}; give "
+            "more by --memory, or fewer --threads"
+        ) from error
+    except duckdb.IOException as error:
+        raise _no_room(folder, error) from error
+
+
+def _no_room(folder: Path, error: Exception) -> OutputError:
+    return OutputError(
+        f"{folder.parent} must have room for temporary files, but {error}; what was there before "
+        "is untouched; free some space, or name another folder by --spill"
+    )
