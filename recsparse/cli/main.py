@@ -4,6 +4,7 @@ Stages are imported inside their commands, against the house rule: MLflow and Li
 to import, and `recsparse --help` should not.
 """
 
+import json
 import os
 import sys
 from collections.abc import Callable
@@ -17,9 +18,12 @@ from recsparse.cli.options import (
     ConfigPath,
     DatasetPath,
     HistoryOf,
+    Memory,
     ModelAddress,
     OutPath,
     Overrides,
+    SpillFolder,
+    Threads,
     UnknownIds,
 )
 from recsparse.cli.terminal import (
@@ -91,19 +95,58 @@ def fetch(
 
 @app.command()
 def prepare(
-    logs: Annotated[list[Path], typer.Argument(help="Parquet files or folders.")],
+    logs: Annotated[
+        list[str],
+        typer.Argument(help="Parquet or CSV files, folders, globs, or addresses such as s3://…"),
+    ],
     out: OutPath,
-    items: Annotated[Path | None, typer.Option(help="Parquet of items with text.")] = None,
+    items: Annotated[str | None, typer.Option(help="Table of items: text, features.")] = None,
+    users: Annotated[str | None, typer.Option(help="Table of users: text, features.")] = None,
+    validation: Annotated[
+        list[str] | None, typer.Option(help="Logs that are all for validation.")
+    ] = None,
+    test: Annotated[list[str] | None, typer.Option(help="Logs that are all for the test.")] = None,
+    append: Annotated[
+        Path | None, typer.Option(help="Dataset to extend; its ids keep their indices.")
+    ] = None,
+    ids_from: Annotated[
+        Path | None, typer.Option(help="Dataset whose ids keep their indices here.")
+    ] = None,
+    where: Annotated[
+        str | None, typer.Option(help="SQL condition on the rows, as in event = 'purchase'.")
+    ] = None,
     strict: Annotated[bool, typer.Option(help="Refuse a log with bad rows.")] = False,
+    memory: Memory = None,
+    threads: Threads = None,
+    spill: SpillFolder = None,
     config: ConfigPath = None,
     overrides: Overrides = None,
     as_json: AsJson = False,
 ) -> None:
-    """Turn logs into a dataset folder: checked, split, indexed."""
+    """Turn logs into a dataset folder: checked, split, indexed; the log may exceed the memory."""
+    from recsparse.datasets.build import Sources
+    from recsparse.datasets.workspace import Resources
     from recsparse.stages.prepare import prepare as stage
 
     settings = [*(overrides or []), *(["log.strict=true"] if strict else [])]
-    dataset = stage(logs, out, items, load_config(config, settings), TerminalReporter())
+    if where is not None:
+        settings.append(f"log.where={json.dumps(where)}")
+    sources = Sources(
+        logs=logs,
+        validation=validation or (),
+        test=test or (),
+        items=items,
+        users=users,
+        append_to=append,
+        ids_from=ids_from,
+    )
+    dataset = stage(
+        sources,
+        out,
+        config=load_config(config, settings),
+        reporter=TerminalReporter(),
+        resources=Resources(memory, threads, spill),
+    )
     _show({"dataset": str(out), **dataset.counts}, as_json, f"dataset {out}")
 
 

@@ -19,3 +19,10 @@ HistoryOf = Annotated[
     Path | None, typer.Option("--dataset", help="Start from all rows of this dataset.")
 ]
 UnknownIds = Annotated[OnUnknown, typer.Option(help="What to do with ids never seen.")]
+Memory = Annotated[
+    str | None, typer.Option(help="What to hold before spilling to disk, as in 4GB.")
+]
+Threads = Annotated[int | None, typer.Option(min=1, help="Threads; all cores by default.")]
+SpillFolder = Annotated[
+    Path | None, typer.Option("--spill", help="Folder for temporary files; beside --out.")
+]

@@ -1,30 +1,37 @@
 """A log becomes a dataset folder, block by block: the log is never in memory."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
 
-import pyarrow.parquet as pq
+from scipy.sparse import csr_matrix
 
 from recsparse.atomic import atomic_folder
 from recsparse.config import Config
 from recsparse.datasets.clean import CleanRows, clean_rows, sorted_rows
-from recsparse.datasets.dataset_folder import DESCRIPTION, FORMAT_VERSION, read_description
-from recsparse.datasets.encode import Ids, LogEncoder
+from recsparse.datasets.dataset import matrix_of
+from recsparse.datasets.dataset_folder import (
+    REJECTED,
+    load_vocabularies,
+    save_order,
+    write_description,
+)
+from recsparse.datasets.encode import Ids
 from recsparse.datasets.intake import Intake
 from recsparse.datasets.lock import sole_writer
 from recsparse.datasets.log_store import LogStore, save_ids, stored
-from recsparse.datasets.orders import fit_orders
+from recsparse.datasets.ordering import fit_order
 from recsparse.datasets.parquet import Paths
-from recsparse.datasets.parts import PartedRows, part_rows, write_parts
-from recsparse.datasets.side import fit_sides
-from recsparse.datasets.split import PART_NAMES, Keys, plan_split
+from recsparse.datasets.parts import PartedRows, WrittenParts, part_rows, write_parts
+from recsparse.datasets.rows import Rows, open_indexed
+from recsparse.datasets.split import PART_NAMES, TEST, VALIDATION, Keys, plan_split
 from recsparse.datasets.vocabulary import Vocabulary
 from recsparse.datasets.workspace import Resources, Workspace, workspace
 from recsparse.errors import InputError
 from recsparse.reporting import SILENT, Reporter
-from recsparse.toml_file import write_toml
+
+DATA_SECTIONS = {"seed", "log", "split", "text", "features", "order"}
 
 
 @dataclass(frozen=True)
@@ -33,8 +40,8 @@ class Sources:
 
     Attributes:
         logs: Files, folders, globs or addresses of interactions.
-        validation: Logs whose rows are all for validation; the split is `given` then.
-        test: Logs whose rows are all for the test; the split is `given` then.
+        validation: Logs whose rows are all for validation; with these or `test` the split is given.
+        test: Logs whose rows are all for the test.
         items: A table of items with text and features.
         users: A table of users with text and features.
         append_to: A dataset whose rows come first, and whose ids keep their indices.
@@ -48,6 +55,13 @@ class Sources:
     users: str | Path | None = None
     append_to: str | Path | None = None
     ids_from: str | Path | None = None
+
+    def by_part(self) -> dict[int | None, Paths]:
+        """Return the logs by the part that all their rows belong to, None where it is not one."""
+        if not self.validation and not self.test:
+            return {None: self.logs}
+        given = {0: self.logs, VALIDATION: self.validation, TEST: self.test}
+        return {part: paths for part, paths in given.items() if paths}
 
 
 def build_dataset(
@@ -71,45 +85,132 @@ def build_dataset(
     Raises:
         InputError: If the log breaks a rule; nothing is written then.
     """
-    out, resources = Path(out), resources or Resources()
-    with sole_writer(out), atomic_folder(out) as aside:
-        with workspace(resources, out.parent) as work:
-            _build(sources, aside, config, work, reporter)
+    out = Path(out)
+    with (
+        sole_writer(out),
+        atomic_folder(out) as aside,
+        workspace(resources or Resources(), out.parent) as work,
+    ):
+        _Build(sources, aside, config, work, reporter).run()
 
 
-def _build(
-    sources: Sources, aside: Path, config: Config, work: Workspace, reporter: Reporter
-) -> None:
-    intake = Intake(sources, config, work)
-    with reporter.task("reading the log", intake.num_rows) as advance:
-        encoder = intake.read(advance)
-    with reporter.task("sorting"):
-        kept = _kept_ids(sources)
-        users, items, encoded = encoder.finish(*kept)
-        rows = _clean(encoded, (users, items), aside, config, work)
-        save_ids(users.vocabulary, items.vocabulary, aside)
-    with reporter.task("splitting"):
-        _require_two(rows, intake)
-        keys = Keys.of(users.hashes, items.hashes, config.seed)
-        assign = plan_split(rows, keys, config.split, work)
-        num_kept = tuple(len(each) if each else 0 for each in kept)
+@dataclass(frozen=True)
+class _Build:
+    sources: Sources
+    folder: Path
+    config: Config
+    work: Workspace
+    reporter: Reporter
+
+    def run(self) -> None:
+        """Do all steps in turn."""
+        store, kept = self._before()
+        intake = Intake(self.sources.by_part(), self.config, self.work, store)
+        with self.reporter.task("reading the log", intake.num_rows) as advance:
+            encoder = intake.read(advance)
+        with self.reporter.task("sorting and cleaning"):
+            users, items, blocks = encoder.finish(*kept)
+            save = partial(stored, folder=self.folder)
+            ordered = save(sorted_rows(blocks, self.work))
+            rows = self._clean(ordered, users, items)
+            save_ids(users.vocabulary, items.vocabulary, self.folder)
+        with self.reporter.task("splitting"):
+            parted = self._split(rows, users, items, kept)
+            written = write_parts(parted, self.folder)
+        with self.reporter.task("fitting text, features and orders"):
+            fitted = self._fit(parted, written)
+        intake.rejected.save(self.folder / REJECTED)
+        counts = intake.counts.to_dict() | self._counts(rows, parted, written) | fitted
+        settings = self.config.model_dump(mode="json", include=DATA_SECTIONS, exclude_none=True)
+        write_description(self.folder, counts, settings)
+
+    def _before(self) -> tuple[LogStore | None, tuple[Vocabulary | None, Vocabulary | None]]:
+        """Return the rows to start from, if any, and the ids that keep their indices."""
+        append_to, ids_from = self.sources.append_to, self.sources.ids_from
+        if append_to and ids_from:
+            raise InputError(
+                "append_to and ids_from must not be given both, since an appended dataset keeps "
+                f"its own ids; but got {append_to} and {ids_from}"
+            )
+        named = append_to or ids_from
+        if named is None:
+            return None, (None, None)
+        found = load_vocabularies(named)
+        store = LogStore.open(Path(append_to)) if append_to else None
+        return store, (found["users"], found["items"])
+
+    def _clean(self, blocks: Iterator[Rows], users: Ids, items: Ids) -> CleanRows:
+        log = self.config.log
+        rows = clean_rows(
+            blocks,
+            self.work.folder / "clean.arrow",
+            (len(users.vocabulary), len(items.vocabulary)),
+            keep=log.duplicates,
+            half_life_days=log.half_life_days,
+            least=(log.min_user_rows, log.min_item_rows),
+        )
+        for counts, name in ((rows.rows_of_user, "users"), (rows.rows_of_item, "items")):
+            found = int((counts > 0).sum())
+            if found < 2:
+                core = f"; {rows.outside_core} rows are outside of the core"
+                raise InputError(
+                    f"the log must have at least 2 {name} to learn from, but has {found} in "
+                    f"{rows.num_rows} rows{core if rows.outside_core else ''}; give a longer log"
+                )
+        return rows
+
+    def _split(
+        self,
+        rows: CleanRows,
+        users: Ids,
+        items: Ids,
+        kept: tuple[Vocabulary | None, Vocabulary | None],
+    ) -> PartedRows:
+        config = self.config.split
+        keys = Keys.of(users.hashes, items.hashes, self.config.seed)
+        assign = plan_split(rows, keys, config, self.work)
+        num_kept = len(kept[0] or ()), len(kept[1] or ())
         parted = part_rows(rows, assign, (users.vocabulary, items.vocabulary), num_kept)
-        _require_all_parts(parted, config)
-        written = write_parts(parted, aside)
-    with reporter.task("fitting text, features and orders"):
-        sides = fit_sides(sources, parted, aside, intake, config)
-        fit_orders(written, aside, sides, config)
-    intake.save_rejected(aside / "rejected.parquet")
-    counts = {
-        "users": len(parted.users.train),
-        "items": len(parted.items.train),
-        "unseen_users": len(parted.users.unseen),
-        "unseen_items": len(parted.items.unseen),
-        **intake.counts(),
-        "duplicate_rows": rows.duplicates,
-        "rows_outside_core": rows.outside_core,
-        **parted.counts,
-        **written.counts,
-        **sides.counts,
-    }
-    _save_description(aside, counts, config)
+        empty = [name for name in PART_NAMES[: TEST + 1] if parted.counts[f"{name}_rows"] == 0]
+        if empty:
+            short = int(((rows.rows_of_user > 0) & (rows.rows_of_user < config.min_rows)).sum())
+            raise InputError(
+                f"the split {config.kind!r} must leave rows in every part, but "
+                f"{' and '.join(empty)} got none of {rows.num_rows}; {short} users have fewer than "
+                f"split.min_rows = {config.min_rows} rows; give more rows, or other shares than "
+                f"split.test = {config.test} and split.validation = {config.validation}"
+            )
+        return parted
+
+    def _fit(self, parted: PartedRows, written: WrittenParts) -> dict[str, int]:
+        """Fit everything on the training rows, write it, and return what was counted."""
+        folder = self.folder
+        for axis, name in ((parted.users, "users"), (parted.items, "items")):
+            axis.train.save(folder / f"{name}.parquet")
+            axis.unseen.save(folder / f"unseen_{name}.parquet")
+
+        def matrix() -> csr_matrix:
+            shape = len(parted.users.train), len(parted.items.train)
+            return matrix_of(open_indexed(folder / "train.arrow"), shape)
+
+        kind, seed = self.config.order.kind, self.config.seed
+        save_order(fit_order(kind, written.users, matrix, seed), folder / "user_order.parquet")
+        order = fit_order(kind, written.items, lambda: matrix().T.tocsr(), seed)
+        save_order(order, folder / "item_order.parquet")
+        return {}
+
+    def _counts(self, rows: CleanRows, parted: PartedRows, written: WrittenParts) -> dict[str, int]:
+        counts = {
+            "users": len(parted.users.train),
+            "items": len(parted.items.train),
+            "unseen_users": len(parted.users.unseen),
+            "unseen_items": len(parted.items.unseen),
+            "duplicate_rows": rows.duplicates,
+            "rows_outside_core": rows.outside_core,
+            **parted.counts,
+            **written.counts,
+        }
+        if self.config.split.kind not in ("global_time", "given"):
+            few = (rows.rows_of_user > 0) & (rows.rows_of_user < self.config.split.min_rows)
+            counts["users_with_too_few_rows"] = int(few.sum())
+        return counts

@@ -52,7 +52,7 @@ def sorted_rows(rows: Iterable[Rows], work: Workspace) -> Iterator[Rows]:
     keys += [name for name in ("part", "text") if name in schema.names]
     cursor = work.database.cursor()
     cursor.register("unsorted", pa.RecordBatchReader.from_batches(schema, batches()))
-    reader = cursor.execute(f"SELECT * FROM unsorted ORDER BY {', '.join(keys)}").to_arrow_reader(
+    reader = cursor.sql(f"SELECT * FROM unsorted ORDER BY {', '.join(keys)}").to_arrow_reader(
         BLOCK_ROWS
     )
     yield from whole_users((Rows.from_batch(batch) for batch in reader), BLOCK_ROWS)

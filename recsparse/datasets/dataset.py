@@ -105,7 +105,7 @@ class Dataset:
         """
         train = self.split.train
         shape = len(self.users), len(self.items)
-        return _matrix(_user(train), _item(train), self._weights(train), shape)
+        return matrix_of(train, shape, self._weights(train))
 
     def evaluation_part(self, name: str) -> EvaluationPart:
         """Return the users of a part with their histories and targets.
@@ -235,6 +235,23 @@ class Dataset:
         """
         train = self.split.train if limit is None else self.split.train.slice(0, limit)
         return self.with_ids(train).to_pandas().dropna(axis="columns", how="all")
+
+
+def matrix_of(
+    table: pa.Table, shape: tuple[int, int], weights: np.ndarray | None = None
+) -> csr_matrix:
+    """Lay training rows out as a matrix; rows of the same cell are summed.
+
+    Args:
+        table: Rows by index.
+        shape: Number of users and of items.
+        weights: Of the rows; None for their own.
+
+    Returns:
+        Users × items, float32.
+    """
+    weights = table[WEIGHT].to_numpy() if weights is None else weights
+    return _matrix(_user(table), _item(table), weights, shape)
 
 
 def _user(table: pa.Table) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""The dataset folder: Parquet files and one `dataset.toml`, written in one step."""
+"""The dataset folder: Arrow and Parquet files and one `dataset.toml`."""
 
 import tomllib
 from pathlib import Path
@@ -9,56 +9,28 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
 
-from recsparse.atomic import atomic_folder
-from recsparse.datasets.dataset import Dataset
+from recsparse.datasets.dataset import Dataset, Parts
 from recsparse.datasets.ordering import AxisOrder
 from recsparse.datasets.parquet import read_table
-from recsparse.datasets.schema import interactions_schema
-from recsparse.datasets.split import PART_NAMES, Split
+from recsparse.datasets.rows import open_indexed
+from recsparse.datasets.split import PART_NAMES
 from recsparse.datasets.text import BagOfWords
 from recsparse.datasets.vocabulary import Vocabulary
 from recsparse.errors import InputError, MissingFileError
 from recsparse.sparse.tensor import SparseTensor, sparse_tensor
 from recsparse.toml_file import write_toml
 
-FORMAT_VERSION = 1
-DESCRIPTION = "dataset.toml"
+FORMAT_VERSION = 2
+DESCRIPTION, REJECTED = "dataset.toml", "rejected.parquet"
 _WORDS, _ITEM_WORDS = "words.parquet", "item_words.parquet"
 _WORD_COLUMNS = ("item_index", "word_index", "value")
 
 
-def save_dataset(data: Dataset, folder: str | Path) -> None:
-    """Write a dataset folder; an older one stays until the new one is complete.
-
-    Args:
-        data: The dataset.
-        folder: Where to write.
-
-    Raises:
-        OutputError: If the disk is full.
-    """
-    with atomic_folder(folder) as aside:
-        data.users.save(aside / "users.parquet")
-        data.items.save(aside / "items.parquet")
-        for axis, order in (("user", data.user_order), ("item", data.item_order)):
-            _write(pa.table({"rank": order.rank}), aside / f"{axis}_order.parquet")
-        for name in PART_NAMES:
-            _write(getattr(data.split, name), aside / f"{name}.parquet")
-        _write(data.rejected, aside / "rejected.parquet")
-        if data.words is not None and data.item_words is not None:
-            data.words.save(aside / _WORDS)
-            _write(_word_table(data.item_words), aside / _ITEM_WORDS)
-        write_toml(
-            aside / DESCRIPTION,
-            {"format_version": FORMAT_VERSION, "counts": data.counts, "config": data.config},
-        )
-
-
 def load_dataset(folder: str | Path) -> Dataset:
-    """Read a dataset folder.
+    """Open a dataset folder; the rows are mapped into memory and not read until they are used.
 
     Args:
-        folder: What `save_dataset` wrote.
+        folder: What `recsparse prepare` wrote.
 
     Returns:
         The dataset.
@@ -68,34 +40,73 @@ def load_dataset(folder: str | Path) -> Dataset:
         InputError: If it is no dataset, of another version, or a file is damaged.
     """
     folder = Path(folder)
-    described = _describe(folder)
-    users = Vocabulary.load(folder / "users.parquet")
-    items = Vocabulary.load(folder / "items.parquet")
-    user_order = _load_order(folder / "user_order.parquet", len(users))
-    item_order = _load_order(folder / "item_order.parquet", len(items))
+    described = read_description(folder)
+    users, items = (load_vocabularies(folder)[name] for name in ("users", "items"))
     words = item_words = None
     if "words" in described["counts"]:
         words = BagOfWords.load(folder / _WORDS)
         table = read_table(folder / _ITEM_WORDS, _WORD_COLUMNS)
         item_words = _word_tensor(table, len(words), len(items))
-    columns = interactions_schema(users.ids.type, items.ids.type).names
-    parts = {name: read_table(folder / f"{name}.parquet", columns) for name in PART_NAMES}
-    rejected = read_table(folder / "rejected.parquet")
     return Dataset(
-        users,
-        items,
-        Split(**parts),
-        user_order,
-        item_order,
-        words,
-        item_words,
-        described["counts"],
-        described["config"],
-        rejected,
+        users=users,
+        items=items,
+        unseen_users=Vocabulary.load(folder / "unseen_users.parquet"),
+        unseen_items=Vocabulary.load(folder / "unseen_items.parquet"),
+        split=Parts(**{name: open_indexed(folder / f"{name}.arrow") for name in PART_NAMES}),
+        user_order=_load_order(folder / "user_order.parquet", len(users)),
+        item_order=_load_order(folder / "item_order.parquet", len(items)),
+        words=words,
+        item_words=item_words,
+        counts=described["counts"],
+        config=described["config"],
     )
 
 
-def _describe(folder: Path) -> dict[str, Any]:
+def load_vocabularies(folder: str | Path) -> dict[str, Vocabulary]:
+    """Return the training vocabularies of a dataset folder.
+
+    Args:
+        folder: A dataset folder.
+
+    Returns:
+        `users` and `items`.
+
+    Raises:
+        InputError: If it is no dataset, of another version, or a file is damaged.
+    """
+    folder = Path(folder)
+    read_description(folder)
+    return {name: Vocabulary.load(folder / f"{name}.parquet") for name in ("users", "items")}
+
+
+def read_rejected(folder: str | Path) -> pa.Table:
+    """Return the rows of the log that were set aside.
+
+    Args:
+        folder: A dataset folder.
+
+    Returns:
+        Their own columns and `reason`.
+
+    Raises:
+        InputError: If the file is missing or damaged.
+    """
+    return read_table(Path(folder) / REJECTED)
+
+
+def read_description(folder: Path) -> dict[str, Any]:
+    """Return what `dataset.toml` says.
+
+    Args:
+        folder: A dataset folder.
+
+    Returns:
+        `format_version`, `counts` and `config`.
+
+    Raises:
+        MissingFileError: If there is no such folder.
+        InputError: If it is no dataset, or of another version.
+    """
     if not folder.is_dir():
         raise MissingFileError(
             f"the dataset must be a folder, but there is none at {folder}; make one with "
@@ -116,6 +127,28 @@ def _describe(folder: Path) -> dict[str, Any]:
     return described
 
 
+def write_description(folder: Path, counts: dict[str, int], config: dict[str, Any]) -> None:
+    """Write `dataset.toml`.
+
+    Args:
+        folder: The dataset folder.
+        counts: How many rows, users and items went where.
+        config: The settings.
+    """
+    described = {"format_version": FORMAT_VERSION, "counts": counts, "config": config}
+    write_toml(folder / DESCRIPTION, described)
+
+
+def save_order(order: AxisOrder, path: Path) -> None:
+    """Write an order.
+
+    Args:
+        order: The order of an axis.
+        path: The Parquet file.
+    """
+    pq.write_table(pa.table({"rank": order.rank}), path, compression="zstd")
+
+
 def _load_order(path: Path, size: int) -> AxisOrder:
     rank = read_table(path, ["rank"])["rank"].to_numpy().astype(np.int64)
     if len(rank) != size:
@@ -124,16 +157,6 @@ def _load_order(path: Path, size: int) -> AxisOrder:
             "folder anew"
         )
     return AxisOrder(rank)
-
-
-def _write(table: pa.Table, path: Path) -> None:
-    pq.write_table(table, path, compression="zstd")
-
-
-def _word_table(words: SparseTensor) -> pa.Table:
-    item, word = words.coords.T.numpy()
-    columns = [item, word, words.feats[:, 0].numpy()]
-    return pa.table(dict(zip(_WORD_COLUMNS, columns, strict=True)))
 
 
 def _word_tensor(table: pa.Table, num_words: int, num_items: int) -> SparseTensor:

@@ -118,7 +118,7 @@ class IdEncoder:
             FROM (SELECT DISTINCT id FROM {self._name}) FULL JOIN kept USING (id)"""
         )
         self._database.unregister("kept")
-        found = self._database.execute(
+        found = self._database.sql(
             f"SELECT id, hash FROM {self._name}_all ORDER BY index"
         ).to_arrow_table()
         if len(found) > _MAX_IDS:
@@ -132,7 +132,7 @@ class IdEncoder:
     def _look_ups(self) -> Iterator[np.ndarray]:
         """Yield the index of each number, batch by batch."""
         cursor = self._database.cursor()
-        reader = cursor.execute(
+        reader = cursor.sql(
             f"""SELECT batch, index::INTEGER AS index FROM {self._name}
             JOIN {self._name}_all USING (id) ORDER BY batch, place"""
         ).to_arrow_reader(_LOOK_UPS)

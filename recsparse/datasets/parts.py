@@ -152,7 +152,8 @@ class WrittenParts:
     Attributes:
         users: Activity of the training users.
         items: Activity of the training items.
-        counts: Rows that cannot be ranked, since their item or their user is unseen.
+        counts: Rows that cannot be ranked, since their item or their user is unseen, and
+            `last_training_second`, where training rows have times.
     """
 
     users: Activity
@@ -170,8 +171,9 @@ def write_parts(parted: PartedRows, folder: Path) -> WrittenParts:
     Returns:
         What was counted on the way.
     """
+    last = NO_TIME
     counters = [_Counter.of_size(len(axis.train)) for axis in (parted.users, parted.items)]
-    unseen = {
+    counts = {
         f"{PART_NAMES[part]}_rows_of_unseen_{axis}": 0
         for part in (VALIDATION, TEST)
         for axis in ("items", "users")
@@ -189,8 +191,11 @@ def write_parts(parted: PartedRows, folder: Path) -> WrittenParts:
                 if number == TRAIN:
                     counters[0].add(some.user, some)
                     counters[1].add(some.item, some)
-            _count_unseen(rows, part, len(parted.items.train), unseen)
-    return WrittenParts(counters[0].activity(), counters[1].activity(), unseen)
+                    last = max(last, int(some.timestamp.max(initial=NO_TIME)))
+            _count_unseen(rows, part, len(parted.items.train), counts)
+    if last != NO_TIME:
+        counts["last_training_second"] = last
+    return WrittenParts(counters[0].activity(), counters[1].activity(), counts)
 
 
 def _by_index(rows: Rows, parted: PartedRows) -> Rows:

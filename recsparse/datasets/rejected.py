@@ -64,9 +64,7 @@ class RejectedRows:
         order = ", ".join(
             f'"{name}"::VARCHAR' for name in (each.replace('"', '""') for each in keys)
         )
-        reader = database.execute(f"SELECT * FROM ({union}) ORDER BY {order}").to_arrow_reader(
-            _ROWS
-        )
+        reader = database.sql(f"SELECT * FROM ({union}) ORDER BY {order}").to_arrow_reader(_ROWS)
         with (
             atomic_file(path) as aside,
             pq.ParquetWriter(aside, reader.schema, compression="zstd") as file,

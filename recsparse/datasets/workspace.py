@@ -70,8 +70,6 @@ def workspace(resources: Resources, beside: Path) -> Iterator[Workspace]:
 
 def _configure(database: duckdb.DuckDBPyConnection, resources: Resources, folder: Path) -> None:
     database.execute("SET temp_directory = ?", [str(folder)])
-    # Orders are asked for where they matter; keeping that of the input costs memory.
-    database.execute("SET preserve_insertion_order = false")
     database.execute("SET enable_progress_bar = false")
     memory = resources.memory or _half_of_the_memory(database)
     try:

@@ -1,51 +1,73 @@
-"""The first stage: Parquet logs become a dataset folder."""
+"""The first stage: logs become a dataset folder."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 from recsparse.config import Config
-from recsparse.datasets.dataset import Dataset, build_dataset
-from recsparse.datasets.dataset_folder import save_dataset
-from recsparse.datasets.items import read_items
-from recsparse.datasets.log import InteractionLog
+from recsparse.config_file import parse_config
+from recsparse.datasets.build import DATA_SECTIONS, Sources, build_dataset
+from recsparse.datasets.dataset import Dataset
+from recsparse.datasets.dataset_folder import load_dataset, read_description
+from recsparse.datasets.parquet import Paths
+from recsparse.datasets.workspace import Resources
 from recsparse.errors import InputError
 from recsparse.reporting import SILENT, Reporter
 
 
 def prepare(
-    logs: str | Path | Sequence[str | Path],
+    logs: Paths | Sources,
     out: str | Path,
     items: str | Path | None = None,
     config: Config | None = None,
     reporter: Reporter = SILENT,
+    resources: Resources | None = None,
 ) -> Dataset:
     """Check a log, split it, fit vocabularies, orders and bags of words, and write a dataset.
 
-    Everything that is fitted sees the training rows only.
+    Everything that is fitted sees the training rows only. The log is never in memory as a whole.
 
     Args:
-        logs: Parquet files or folders.
+        logs: Files, folders, globs or addresses of interactions, or all sources by name.
         out: The dataset folder to write.
-        items: A Parquet file of items with text columns.
-        config: Sections `log`, `split`, `text` and `order`.
+        items: A table of items with text columns, unless `logs` names all sources.
+        config: Sections `log`, `split`, `text`, `features` and `order`; for an appended dataset
+            its own, which another one must not contradict.
         reporter: Shows the progress.
+        resources: What may be used; no result depends on it.
 
     Returns:
         The dataset as written.
 
     Raises:
-        InputError: If the log breaks a rule; nothing is written then.
+        InputError: If a log breaks a rule; nothing is written then.
     """
-    config = config or Config()
-    if isinstance(logs, Sequence) and not isinstance(logs, str) and not logs:
+    sources = logs if isinstance(logs, Sources) else Sources(logs=logs, items=items)
+    if not isinstance(sources.logs, (str, Path)) and not sources.logs:
         raise InputError("prepare needs at least one log, but got none")
-    with reporter.task("reading the log"):
-        log = InteractionLog.read(logs, config.log)
-    with reporter.task("splitting and indexing"):
-        table = None
-        if items is not None:
-            table = read_items(items, config.log.item_column, config.text.columns)
-        dataset = build_dataset(log, table, config)
-    with reporter.task("writing the dataset"):
-        save_dataset(dataset, out)
-    return dataset
+    config = _config(sources, config)
+    if sources.validation or sources.test:
+        config = config.model_copy(
+            update={"split": config.split.model_copy(update={"kind": "given"})}
+        )
+    build_dataset(sources, out, config, resources, reporter)
+    return load_dataset(out)
+
+
+def _config(sources: Sources, config: Config | None) -> Config:
+    """Return the configuration, that of the dataset where one is appended to."""
+    if sources.append_to is None:
+        return config or Config()
+    own = parse_config(read_description(Path(sources.append_to))["config"])
+    settings = own.model_dump(mode="json", include=DATA_SECTIONS)
+    wanted = settings if config is None else config.model_dump(mode="json", include=DATA_SECTIONS)
+    default = Config().model_dump(mode="json", include=DATA_SECTIONS)
+    differing = [
+        name
+        for name in sorted(DATA_SECTIONS)
+        if wanted[name] not in (settings[name], default[name])
+    ]
+    if differing:
+        raise InputError(
+            f"a dataset is appended to with its own settings, but {', '.join(differing)} differ "
+            f"from those of {sources.append_to}; leave them out, or prepare everything anew"
+        )
+    return own

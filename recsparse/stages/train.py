@@ -22,6 +22,8 @@ from recsparse.training.learning_curve import plot_learning_curve
 from recsparse.training.tracking import Run, start_run
 
 SIGNATURE_ROWS = 5
+# MLflow takes schema, size and digest of a frame; of more rows it is not worth the memory.
+TRACKED_ROWS = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -152,7 +154,8 @@ def _log_inputs(run: Run, data: Dataset, source: str | Path, config: Config) -> 
         {"seed": config.seed, "model": settings["model"], "training": settings["training"]}
     )
     run.log_config(settings)
-    run.log_dataset(data.train_frame(), Path(source).name, str(source), "training")
+    frame = data.train_frame(TRACKED_ROWS)
+    run.log_dataset(frame, Path(source).name, str(source), "training")
 
 
 def _log_outputs(
