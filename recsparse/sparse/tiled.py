@@ -60,7 +60,8 @@ def tiled_conv(
             if some.start < some.stop:
                 # index_select is several times faster than indexing by brackets.
                 product = _multiply(feats.index_select(0, into[some]), taps[tap])
-                total.index_add_(0, onto[some] - start, product.to(wide))
+                # By 64-bit indices, for which torch adds six times as fast as by 32-bit ones.
+                total.index_add_(0, onto[some].long() - start, product.to(wide))
         if total is not tile:
             tile.copy_(total)
     return out
@@ -88,7 +89,8 @@ def tiled_conv_weight(
     for tap in range(pairs.num_taps):
         for left, right in _rows_of_tap(feats, grad_out, pairs, tap):
             if groups == 1:
-                total[tap, 0] += _sum_of_outer_products(left, right)
+                multiply = _by_blocks if pairs.is_identity(tap) else torch.mm
+                total[tap, 0] += multiply(left.T, right)
             else:
                 left, right = (side.unflatten(1, (groups, -1)) for side in (left, right))
                 total[tap] += torch.einsum("pgk,pgm->gkm", left, right)
@@ -184,14 +186,12 @@ def _add_product(
         total += _multiply(rows, weight)
 
 
-def _sum_of_outer_products(
-    left: Float[Tensor, "p k"], right: Float[Tensor, "p m"]
-) -> Float[Tensor, "k m"]:
-    """Return `left.T @ right` by blocks of rows, a quarter faster on tall matrices."""
-    whole = len(left) // _BLOCK * _BLOCK
-    blocks, others = (side[:whole].unflatten(0, (-1, _BLOCK)) for side in (left, right))
-    products = (blocks.mT @ others).sum(0, dtype=_accumulator(left.dtype))
-    return products + left[whole:].T @ right[whole:]
+def _by_blocks(left: Float[Tensor, "k p"], right: Float[Tensor, "p m"]) -> Float[Tensor, "k m"]:
+    """Return `left @ right` by blocks of their long side, a quarter faster than at once."""
+    whole = right.shape[0] // _BLOCK * _BLOCK
+    blocks = left[:, :whole].unflatten(1, (-1, _BLOCK)).transpose(0, 1)
+    products = blocks @ right[:whole].unflatten(0, (-1, _BLOCK))
+    return products.sum(0, dtype=_accumulator(left.dtype)) + left[:, whole:] @ right[whole:]
 
 
 def _rows_of_tile(pairs: KernelMap) -> int:
