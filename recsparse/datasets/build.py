@@ -170,7 +170,8 @@ class _Build:
         keys = Keys.of(users.hashes, items.hashes, self.config.seed)
         assign = plan_split(rows, keys, config, self.work)
         num_kept = len(kept[0] or ()), len(kept[1] or ())
-        parted = part_rows(rows, assign, (users.vocabulary, items.vocabulary), num_kept)
+        path = self.work.folder / "parts"
+        parted = part_rows(rows, assign, path, (users.vocabulary, items.vocabulary), num_kept)
         empty = [name for name in PART_NAMES[: TEST + 1] if parted.counts[f"{name}_rows"] == 0]
         if empty:
             short = int(((rows.rows_of_user > 0) & (rows.rows_of_user < config.min_rows)).sum())

@@ -14,6 +14,7 @@ from recsparse.datasets.encode import LogEncoder
 from recsparse.datasets.log import CheckedBatch, LogSource
 from recsparse.datasets.log_store import LogStore
 from recsparse.datasets.parquet import Paths
+from recsparse.datasets.prefetch import prefetched
 from recsparse.datasets.rejected import RejectedRows
 from recsparse.datasets.split import PART_NAMES, TEST
 from recsparse.datasets.workspace import Workspace
@@ -136,7 +137,7 @@ class Intake:
         if self._store is not None:
             self._store.add_to(encoder)
         for number, (source, part) in enumerate(self._sources):
-            for batch in source.batches():
+            for batch in prefetched(source.batches()):
                 self.counts.add(batch)
                 self.rejected.add(batch.rejected, number)
                 if batch.good.num_rows:

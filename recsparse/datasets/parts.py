@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
 from recsparse.datasets.clean import CleanRows
 from recsparse.datasets.ordering import Activity
+from recsparse.datasets.prefetch import prefetched
 from recsparse.datasets.rows import INDEXED_SCHEMA, NO_TIME, Rows, RowsWriter, first_of_user
 from recsparse.datasets.split import (
     PART_NAMES,
@@ -62,6 +63,9 @@ class Axis:
         )
 
 
+_NEVER = np.iinfo(np.int64).max
+
+
 @dataclass(eq=False)
 class _Counter:
     """Weights and first times of one axis."""
@@ -71,16 +75,15 @@ class _Counter:
 
     @classmethod
     def of_size(cls, size: int) -> "_Counter":
-        return cls(np.zeros(size), np.full(size, np.inf))
+        return cls(np.zeros(size), np.full(size, _NEVER))
 
     def add(self, index: np.ndarray, rows: Rows) -> None:
         self.weight += np.bincount(index, weights=rows.weight, minlength=len(self.weight))
-        known = rows.timestamp != NO_TIME
-        np.minimum.at(self.first_event, index[known], rows.timestamp[known])
+        time = np.where(rows.timestamp == NO_TIME, _NEVER, rows.timestamp)
+        np.minimum.at(self.first_event, index, time)
 
     def activity(self) -> Activity:
-        first = np.where(np.isinf(self.first_event), np.nan, self.first_event)
-        return Activity(self.weight, first)
+        return Activity(self.weight, np.where(self.first_event == _NEVER, np.nan, self.first_event))
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,21 +92,36 @@ class PartedRows:
 
     Attributes:
         rows: The rows.
-        assign: Says the part of each row.
-        num_kept: Users and items that stay in the vocabularies even without rows.
+        path: The file of their parts, a byte a row.
+        users: The users.
+        items: The items.
         counts: Rows of each part, and users of validation and test.
     """
 
     rows: CleanRows
-    assign: Assign
+    path: Path
     users: Axis
     items: Axis
     counts: dict[str, int]
+
+    def blocks(self) -> Iterator[tuple[Rows, np.ndarray]]:
+        """Yield rows by the indices of the dataset, whole users at a time, and their parts.
+
+        Yields:
+            Blocks, none of them empty.
+        """
+        parts = np.memmap(self.path, dtype=np.uint8, mode="r")
+        start = 0
+        for rows in self.rows.blocks():
+            user, item = self.users.index[rows.user], self.items.index[rows.item]
+            yield replace(rows, user=user, item=item), parts[start : start + len(rows)]
+            start += len(rows)
 
 
 def part_rows(
     rows: CleanRows,
     assign: Assign,
+    path: Path,
     ids: tuple[Vocabulary, Vocabulary],
     num_kept: tuple[int, int],
 ) -> PartedRows:
@@ -112,6 +130,7 @@ def part_rows(
     Args:
         rows: The rows.
         assign: Says the part of each row of a block.
+        path: Where to write the part of each row.
         ids: All user and item ids of the log.
         num_kept: The first users and items that stay in the vocabularies even without rows.
 
@@ -121,13 +140,15 @@ def part_rows(
     in_train = [np.zeros(len(each), dtype=bool) for each in ids]
     num_rows = np.zeros(len(PART_NAMES), dtype=np.int64)
     num_users = np.zeros(len(PART_NAMES), dtype=np.int64)
-    for block, part in _parts(rows, assign):
-        num_rows += np.bincount(part, minlength=len(PART_NAMES))
-        training = part == TRAIN
-        in_train[0][block.user[training]] = True
-        in_train[1][block.item[training]] = True
-        for number in range(1, len(PART_NAMES)):
-            num_users[number] += len(first_of_user(block.user[part == number]))
+    with path.open("wb") as file:
+        for block, part in prefetched((block, assign(block)) for block in rows.blocks()):
+            part.astype(np.uint8).tofile(file)
+            num_rows += np.bincount(part, minlength=len(PART_NAMES))
+            training = part == TRAIN
+            in_train[0][block.user[training]] = True
+            in_train[1][block.item[training]] = True
+            for number in (VALIDATION, TEST):
+                num_users[number] += len(first_of_user(block.user[part == number]))
     users, items = (
         Axis.of(each, kept, train, used > 0)
         for each, kept, train, used in zip(
@@ -137,12 +158,7 @@ def part_rows(
     counts = {f"{name}_rows": int(count) for name, count in zip(PART_NAMES, num_rows, strict=True)}
     # Beside the number of all users these tell how many are too short to be evaluated.
     counts |= {f"{PART_NAMES[part]}_users": int(num_users[part]) for part in (VALIDATION, TEST)}
-    return PartedRows(rows, assign, users, items, counts)
-
-
-def _parts(rows: CleanRows, assign: Assign) -> Iterator[tuple[Rows, np.ndarray]]:
-    for block in rows.blocks():
-        yield block, assign(block)
+    return PartedRows(rows, path, users, items, counts)
 
 
 @dataclass(frozen=True, eq=False)
@@ -183,9 +199,11 @@ def write_parts(parted: PartedRows, folder: Path) -> WrittenParts:
             files.enter_context(RowsWriter(folder / f"{name}.arrow", INDEXED_SCHEMA))
             for name in PART_NAMES
         ]
-        for block, part in _parts(parted.rows, parted.assign):
-            rows = _by_index(block, parted)
+        for rows, part in prefetched(parted.blocks()):
+            present = np.bincount(part, minlength=len(writers)) > 0
             for number, writer in enumerate(writers):
+                if not present[number]:
+                    continue
                 some = rows.take(part == number)
                 writer.write(some.to_indexed())
                 if number == TRAIN:
@@ -198,11 +216,6 @@ def write_parts(parted: PartedRows, folder: Path) -> WrittenParts:
     return WrittenParts(counters[0].activity(), counters[1].activity(), counts)
 
 
-def _by_index(rows: Rows, parted: PartedRows) -> Rows:
-    user, item = parted.users.index[rows.user], parted.items.index[rows.item]
-    return Rows(user, item, rows.weight, rows.timestamp, rows.rating)
-
-
 def _count_unseen(rows: Rows, part: np.ndarray, num_items: int, counts: dict[str, int]) -> None:
     """Count targets of items outside the catalogue, and of users without a history in it."""
     known = rows.item < num_items
@@ -212,7 +225,9 @@ def _count_unseen(rows: Rows, part: np.ndarray, num_items: int, counts: dict[str
     ):
         name, targets = PART_NAMES[target], part == target
         counts[f"{name}_rows_of_unseen_items"] += int((targets & ~known).sum())
-        seen = known & np.isin(part, (*before, held_out))
+        is_history = np.zeros(len(PART_NAMES), dtype=bool)
+        is_history[[*before, held_out]] = True
+        seen = known & is_history[part]
         first = first_of_user(rows.user)
         has_history = np.repeat(np.logical_or.reduceat(seen, first), np.diff([*first, len(rows)]))
         counts[f"{name}_rows_of_unseen_users"] += int((targets & known & ~has_history).sum())

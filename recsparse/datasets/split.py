@@ -273,10 +273,13 @@ def _place_of_user(rows: Rows, key: np.ndarray) -> np.ndarray:
     """Return the place of each row among those of its user, by key, then in their order."""
     first = first_of_user(rows.user)
     size = np.diff([*first, len(rows)])
-    # The number of the user within the block above the upper bits of the key.
-    bits = max(int(len(first)).bit_length(), 1)
-    number = np.repeat(np.arange(len(first), dtype=np.uint64), size)
-    order = np.argsort((number << np.uint64(64 - bits)) | (key >> np.uint64(bits)), kind="stable")
+    # One number a row, all different, sorts faster than several keys: the number of the user
+    # within the block, the upper bits of the key, and where the row is.
+    user_bits, row_bits = len(first).bit_length(), len(rows).bit_length()
+    number = np.repeat(np.arange(len(first), dtype=np.uint64), size) << np.uint64(64 - user_bits)
+    row = np.arange(len(rows), dtype=np.uint64)
+    middle = key >> np.uint64(user_bits + row_bits) << np.uint64(row_bits)
+    order = np.sort(number | middle | row) & np.uint64((1 << row_bits) - 1)
     place = np.empty(len(rows), dtype=np.int64)
     place[order] = np.arange(len(rows)) - np.repeat(first, size)
     return place
