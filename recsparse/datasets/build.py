@@ -20,7 +20,7 @@ from recsparse.datasets.dataset_folder import (
 from recsparse.datasets.encode import Ids
 from recsparse.datasets.intake import Intake
 from recsparse.datasets.lock import sole_writer
-from recsparse.datasets.log_store import LogStore, save_ids, stored
+from recsparse.datasets.log_store import LogStore, save_log, stored
 from recsparse.datasets.ordering import fit_order
 from recsparse.datasets.parquet import Paths
 from recsparse.datasets.parts import PartedRows, WrittenParts, part_rows, write_parts
@@ -113,10 +113,12 @@ class _Build:
             save = partial(stored, folder=self.folder)
             ordered = save(sorted_rows(blocks, self.work))
             rows = self._clean(ordered, users, items)
-            save_ids(users.vocabulary, items.vocabulary, self.folder)
+            save_log(users.vocabulary, items.vocabulary, intake.reviews, self.folder)
         with self.reporter.task("splitting"):
             parted = self._split(rows, users, items, kept)
-            written = write_parts(parted, self.folder)
+            reviews = intake.reviews
+            see_train = reviews.see_train if reviews is not None else None
+            written = write_parts(parted, self.folder, see_train)
         with self.reporter.task("fitting text, features and orders"):
             fitted = self._fit(parted, written)
         intake.rejected.save(self.folder / REJECTED)

@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -16,12 +15,21 @@ from recsparse.datasets.log_store import LogStore
 from recsparse.datasets.parquet import Paths
 from recsparse.datasets.prefetch import prefetched
 from recsparse.datasets.rejected import RejectedRows
+from recsparse.datasets.reviews import Reviews
 from recsparse.datasets.split import PART_NAMES, TEST
 from recsparse.datasets.workspace import Workspace
 from recsparse.errors import InputError, SchemaError
 
-TEXTS = "texts"
 _EVALUATED = PART_NAMES[: TEST + 1]
+
+
+# The names of the counts in `dataset.toml`.
+_NAMES = {
+    "log_rows": "rows_read",
+    "rejected_rows": "rejected_rows",
+    "rows_below_min_rating": "below_min_rating",
+    "rows_of_other_events": "other_events",
+}
 
 
 @dataclass
@@ -30,17 +38,31 @@ class IntakeCounts:
 
     Attributes:
         rows_read: Rows read.
-        rejected: Rows set aside, by reason.
+        rejected_rows: Rows set aside.
         below_min_rating: Rows left out for their rating.
         other_events: Rows left out for their type of event.
         kept: Rows taken.
+        reasons: Rows set aside, by reason.
     """
 
     rows_read: int = 0
-    rejected: Counter[str] = field(default_factory=Counter)
+    rejected_rows: int = 0
     below_min_rating: int = 0
     other_events: int = 0
     kept: int = 0
+    reasons: Counter[str] = field(default_factory=Counter)
+
+    @classmethod
+    def of_dataset(cls, counts: Mapping[str, int]) -> "IntakeCounts":
+        """Return the counts that a dataset was made with.
+
+        Args:
+            counts: Those of `dataset.toml`.
+
+        Returns:
+            The counts, but for the reasons.
+        """
+        return cls(**{field: counts[name] for name, field in _NAMES.items()})
 
     def add(self, batch: CheckedBatch) -> None:
         """Count a batch.
@@ -49,7 +71,8 @@ class IntakeCounts:
             batch: Checked rows.
         """
         self.rows_read += batch.rows_read
-        self.rejected.update(batch.reasons)
+        self.rejected_rows += batch.rejected.num_rows
+        self.reasons.update(batch.reasons)
         self.below_min_rating += batch.below_min_rating
         self.other_events += batch.other_events
         self.kept += batch.good.num_rows
@@ -60,12 +83,7 @@ class IntakeCounts:
         Returns:
             Names and numbers of rows.
         """
-        return {
-            "log_rows": self.rows_read,
-            "rejected_rows": self.rejected.total(),
-            "rows_below_min_rating": self.below_min_rating,
-            "rows_of_other_events": self.other_events,
-        }
+        return {name: getattr(self, field) for name, field in _NAMES.items()}
 
 
 class Intake:
@@ -86,18 +104,16 @@ class Intake:
         store: LogStore | None = None,
     ) -> None:
         self._config, self._work, self._store = config, work, store
-        self._texts = config.text.log_columns
         by_column = config.split.kind == "given" and set(logs) <= {None}
         self._part_column = config.split.column if by_column else None
-        extra = [*self._texts, *([self._part_column] if self._part_column else [])]
+        extra = [*config.text.log_columns, *([self._part_column] if self._part_column else [])]
         self._sources = [
             (LogSource.open(paths, config.log, extra), part) for part, paths in logs.items()
         ]
-        self.counts = IntakeCounts()
+        self.counts = IntakeCounts.of_dataset(store.counts) if store else IntakeCounts()
         self.rejected = RejectedRows(work)
         self._types = self._id_types()
-        if self._texts:
-            work.database.execute(f"CREATE TABLE {TEXTS} (hash BIGINT, text VARCHAR)")
+        self.reviews = Reviews(work) if config.text.log_columns else None
 
     @property
     def num_rows(self) -> int | None:
@@ -131,21 +147,30 @@ class Intake:
             An encoder that has all good rows.
 
         Raises:
-            InputError: If no row is left, or rows are bad and `strict` is set.
+            InputError: If no row is left.
         """
         encoder = LogEncoder(self._work, *self._types)
         if self._store is not None:
             self._store.add_to(encoder)
+            self.rejected.add_file(self._store.rejected)
+            if self.reviews is not None:
+                self.reviews.load(self._store.path.parent)
         for number, (source, part) in enumerate(self._sources):
             for batch in prefetched(source.batches()):
                 self.counts.add(batch)
                 self.rejected.add(batch.rejected, number)
                 if batch.good.num_rows:
-                    encoder.add(batch.good, self._part(batch.good, part), self._text(batch.good))
+                    self._add(encoder, batch.good, part)
                 advance(self.counts.rows_read)
         if self.counts.kept == 0 and self._store is None:
             raise self._nothing_left()
         return encoder
+
+    def _add(self, encoder: LogEncoder, good: pa.Table, part: int | None) -> None:
+        text = None
+        if self.reviews is not None:
+            text = self.reviews.keep(good, self._config.text.log_columns)
+        encoder.add(good, self._part(good, part), text)
 
     def _nothing_left(self) -> InputError:
         counts = self.counts
@@ -153,7 +178,7 @@ class Intake:
         if counts.rows_read == 0:
             return InputError(f"the log must have rows, but {where} has none")
         reasons = {
-            **counts.rejected,
+            **counts.reasons,
             "rating too low": counts.below_min_rating,
             "event without a weight": counts.other_events,
         }
@@ -178,16 +203,3 @@ class Intake:
                 "another split.kind"
             )
         return found.to_numpy().astype(np.uint8)
-
-    def _text(self, good: pa.Table) -> np.ndarray | None:
-        """Keep the text of each row by its hash, which does not depend on the order of rows."""
-        if not self._texts:
-            return None
-        columns = [good[name].fill_null("").to_pylist() for name in self._texts]
-        joined = [" ".join(filter(None, texts)) for texts in zip(*columns, strict=True)]
-        objects = np.array(joined, dtype=object)
-        hashes = pd.util.hash_array(objects).astype(np.uint64).view(np.int64)
-        table = pa.table({"hash": hashes, "text": pa.array(joined, pa.string())})
-        self._work.database.register("some", table)
-        self._work.database.execute(f"INSERT INTO {TEXTS} SELECT DISTINCT * FROM some")
-        return hashes

@@ -4,7 +4,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from recsparse.datasets.dataset_folder import REJECTED, read_description
 from recsparse.datasets.encode import LogEncoder
+from recsparse.datasets.reviews import Reviews
 from recsparse.datasets.rows import Rows, RowsWriter, read_blocks
 from recsparse.datasets.vocabulary import Vocabulary
 
@@ -36,16 +38,19 @@ def stored(blocks: Iterable[Rows], folder: Path) -> Iterator[Rows]:
             writer.close()
 
 
-def save_ids(users: Vocabulary, items: Vocabulary, folder: Path) -> None:
-    """Write all ids of the log.
+def save_log(users: Vocabulary, items: Vocabulary, reviews: Reviews | None, folder: Path) -> None:
+    """Write all ids and texts of the log beside its rows.
 
     Args:
         users: Ids by the indices of the stored rows.
         items: Likewise.
+        reviews: Texts of the rows, if they have any.
         folder: The dataset folder.
     """
     users.save(folder / FOLDER / _USERS)
     items.save(folder / FOLDER / _ITEMS)
+    if reviews is not None:
+        reviews.save(folder / FOLDER)
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,11 +61,15 @@ class LogStore:
         users: All user ids of the log.
         items: All item ids of the log.
         path: The file of rows.
+        rejected: The file of rows that were set aside.
+        counts: The counts of the dataset.
     """
 
     users: Vocabulary
     items: Vocabulary
     path: Path
+    rejected: Path
+    counts: dict[str, int]
 
     @classmethod
     def open(cls, dataset: Path) -> "LogStore":
@@ -77,7 +86,8 @@ class LogStore:
         """
         folder = dataset / FOLDER
         users, items = (Vocabulary.load(folder / name) for name in (_USERS, _ITEMS))
-        return cls(users, items, folder / _ROWS)
+        counts = read_description(dataset)["counts"]
+        return cls(users, items, folder / _ROWS, dataset / REJECTED, counts)
 
     def add_to(self, encoder: LogEncoder) -> None:
         """Hand all rows to an encoder, without reading or checking a log again.

@@ -1,6 +1,6 @@
 """Rows are parted and written by index, and what is counted on the way."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -177,12 +177,15 @@ class WrittenParts:
     counts: dict[str, int] = field(default_factory=dict)
 
 
-def write_parts(parted: PartedRows, folder: Path) -> WrittenParts:
+def write_parts(
+    parted: PartedRows, folder: Path, see_train: Callable[[Rows], None] | None = None
+) -> WrittenParts:
     """Write the files of all parts.
 
     Args:
         parted: The rows and their parts.
         folder: Where to write `train.arrow` and the others.
+        see_train: Called with each block of training rows.
 
     Returns:
         What was counted on the way.
@@ -209,6 +212,8 @@ def write_parts(parted: PartedRows, folder: Path) -> WrittenParts:
                 if number == TRAIN:
                     counters[0].add(some.user, some)
                     counters[1].add(some.item, some)
+                    if see_train is not None:
+                        see_train(some)
                     last = max(last, int(some.timestamp.max(initial=NO_TIME)))
             _count_unseen(rows, part, len(parted.items.train), counts)
     if last != NO_TIME:

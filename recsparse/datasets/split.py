@@ -197,8 +197,8 @@ def _boundaries(rows: CleanRows, config: SplitConfig, work: Workspace) -> tuple[
     work.database.execute("CREATE OR REPLACE TABLE seconds (timestamp BIGINT, num_rows BIGINT)")
     for block in rows.blocks():
         times, counts = np.unique(block.timestamp, return_counts=True)
-        work.database.register("some", pa.table({"timestamp": times, "num_rows": counts}))
-        work.database.execute("INSERT INTO seconds SELECT * FROM some")
+        work.database.register("incoming", pa.table({"timestamp": times, "num_rows": counts}))
+        work.database.execute("INSERT INTO seconds SELECT * FROM incoming")
     num_test = round(rows.num_rows * config.test)
     num_later = num_test + round(rows.num_rows * config.validation)
     return _latest_before(num_later, work), _latest_before(num_test, work)
@@ -206,14 +206,14 @@ def _boundaries(rows: CleanRows, config: SplitConfig, work: Workspace) -> tuple[
 
 def _latest_before(num_rows: int, work: Workspace) -> float:
     """Return the latest time from which on there are so many rows."""
-    row = work.database.execute(
+    found = work.database.execute(
         """SELECT max(timestamp) FROM (
             SELECT timestamp, sum(sum(num_rows)) OVER (ORDER BY timestamp DESC) AS from_here
             FROM seconds GROUP BY timestamp
         ) WHERE from_here >= ?""",
         [max(num_rows, 1)],
-    ).fetchone()
-    return float(row[0]) if row else 0.0
+    ).fetchall()
+    return float(found[0][0])
 
 
 def _roles(rows_of_user: np.ndarray, keys: Keys, config: SplitConfig) -> np.ndarray:

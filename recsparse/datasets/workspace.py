@@ -86,8 +86,8 @@ def _configure(database: duckdb.DuckDBPyConnection, resources: Resources, folder
 
 def _half_of_the_memory(database: duckdb.DuckDBPyConnection) -> str:
     # DuckDB itself takes 80 % of what the machine, or the container, has.
-    row = database.execute("SELECT current_setting('memory_limit')").fetchone()
-    amount, unit = str(row[0] if row else "1.0 GiB").split()
+    found = database.execute("SELECT current_setting('memory_limit')").fetchall()
+    amount, unit = str(found[0][0]).split()
     return f"{float(amount) * 0.5 / 0.8:.3f} {unit}"
 
 
