@@ -127,7 +127,7 @@ class _Build:
         write_description(self.folder, counts, settings)
 
     def _before(self) -> tuple[LogStore | None, tuple[Vocabulary | None, Vocabulary | None]]:
-        """Return the rows to start from, if any, and the ids that keep their indices."""
+        # The rows to start from, if any, and the ids that keep their indices.
         append_to, ids_from = self.sources.append_to, self.sources.ids_from
         if append_to and ids_from:
             raise InputError(

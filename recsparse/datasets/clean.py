@@ -32,16 +32,14 @@ def sorted_rows(rows: Iterable[Rows], work: Workspace) -> Iterator[Rows]:
     not depend on the order of the log. DuckDB sorts, and spills what its memory does not hold.
 
     Args:
-        rows: Blocks in any order, all with the same columns.
+        rows: Blocks in any order, at least one, all with the same columns.
         work: The workspace.
 
     Yields:
         Blocks of whole users.
     """
     blocks = iter(rows)
-    first = next(blocks, None)
-    if first is None:
-        return
+    first = next(blocks)
     schema = first.to_batch().schema
 
     def batches() -> Iterator[pa.RecordBatch]:

@@ -136,7 +136,8 @@ class IdEncoder:
             f"""SELECT batch, index::INTEGER AS index FROM {self._name}
             JOIN {self._name}_all USING (id) ORDER BY batch, place"""
         ).to_arrow_reader(_LOOK_UPS)
-        current, pieces = 0, []
+        current = 0
+        pieces: list[np.ndarray] = []
         for block in reader:
             batch, index = (np.asarray(block.column(name)) for name in ("batch", "index"))
             cuts = np.flatnonzero(np.diff(batch)) + 1

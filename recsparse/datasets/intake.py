@@ -62,7 +62,7 @@ class IntakeCounts:
         Returns:
             The counts, but for the reasons.
         """
-        return cls(**{field: counts[name] for name, field in _NAMES.items()})
+        return cls(*(counts[name] for name in _NAMES))
 
     def add(self, batch: CheckedBatch) -> None:
         """Count a batch.
@@ -122,7 +122,7 @@ class Intake:
         return None if None in known else sum(filter(None, known))
 
     def _id_types(self) -> tuple[pa.DataType, pa.DataType]:
-        """Return the types of user and item ids, which all sources must share."""
+        # All sources must agree in them.
         found = [(source.where, source.user_type, source.item_type) for source, _ in self._sources]
         if self._store is not None:
             store = self._store
@@ -188,7 +188,6 @@ class Intake:
         )
 
     def _part(self, good: pa.Table, part: int | None) -> np.ndarray | None:
-        """Return the part of each row, where the log or its file says it."""
         if part is not None:
             return np.full(good.num_rows, part, dtype=np.uint8)
         if self._part_column is None:

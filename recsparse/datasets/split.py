@@ -246,7 +246,7 @@ def _held_out_users(role: np.ndarray, keys: Keys, config: SplitConfig) -> Assign
 
 
 def _given(rows: CleanRows, keys: Keys, config: SplitConfig) -> Assign:
-    any_validation = any((block.part == VALIDATION).any() for block in rows.blocks())
+    any_validation = any((np.asarray(block.part) == VALIDATION).any() for block in rows.blocks())
 
     def parts(block: Rows) -> np.ndarray:
         given = np.asarray(block.part).astype(np.int64)

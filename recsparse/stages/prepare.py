@@ -53,7 +53,7 @@ def prepare(
 
 
 def _config(sources: Sources, config: Config | None) -> Config:
-    """Return the configuration, that of the dataset where one is appended to."""
+    # A dataset that is appended to brings its own.
     if sources.append_to is None:
         return config or Config()
     own = parse_config(read_description(Path(sources.append_to))["config"])
