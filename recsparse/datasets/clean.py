@@ -41,14 +41,9 @@ def sorted_rows(rows: Iterable[Rows], work: Workspace) -> Iterator[Rows]:
     blocks = iter(rows)
     first = next(blocks)
     schema = first.to_batch().schema
-
-    def batches() -> Iterator[pa.RecordBatch]:
-        yield first.to_batch()
-        for block in blocks:
-            yield block.to_batch()
-
+    batches = (block.to_batch() for block in chain([first], blocks))
     cursor = work.database.cursor()
-    cursor.register("unsorted", pa.RecordBatchReader.from_batches(schema, batches()))
+    cursor.register("unsorted", pa.RecordBatchReader.from_batches(schema, batches))
     # By few columns, since DuckDB sorts by long keys slowly; the rest decides ties, which are rare.
     query = 'SELECT * FROM unsorted ORDER BY "user", "timestamp", item'
     reader = cursor.sql(query).to_arrow_reader(BLOCK_ROWS)

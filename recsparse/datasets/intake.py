@@ -62,7 +62,8 @@ class IntakeCounts:
         Returns:
             The counts, but for the reasons.
         """
-        return cls(*(counts[name] for name in _NAMES))
+        rows_read, rejected, below, other = (counts[name] for name in _NAMES)
+        return cls(rows_read, rejected, below, other)
 
     def add(self, batch: CheckedBatch) -> None:
         """Count a batch.
