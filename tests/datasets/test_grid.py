@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from scipy.sparse import csr_matrix, random_array
 
 from recsparse.datasets.grid import grid_to_interactions, interactions_to_grid, locality
-from recsparse.datasets.ordering import AxisOrder, fit_order
+from recsparse.datasets.ordering import Activity, AxisOrder, fit_order
 from recsparse.errors import InputError
 from recsparse.sparse.tensor import SparseTensor, sparse_tensor
 
@@ -108,7 +108,11 @@ def test_a_spectral_order_brings_a_shuffled_band_together_again():
     rng = np.random.default_rng(0)
     band = csr_matrix(np.tri(60, 60, 3) - np.tri(60, 60, -4))
     shuffled = csr_matrix(band[rng.permutation(60)][:, rng.permutation(60)])
-    orders = fit_order(shuffled, "spectral"), fit_order(csr_matrix(shuffled.T), "spectral")
+    activity = Activity(np.ones(60), np.ones(60))
+    orders = (
+        fit_order("spectral", activity, lambda: shuffled),
+        fit_order("spectral", activity, lambda: csr_matrix(shuffled.T)),
+    )
     ordered = locality(interactions_to_grid(shuffled, *orders))
     assert ordered == pytest.approx(locality(interactions_to_grid(band)), rel=0.02)
     assert ordered > 3 * locality(interactions_to_grid(shuffled))
