@@ -32,8 +32,8 @@ def bisection_order(weights: csr_matrix, start: np.ndarray) -> np.ndarray:
 
     Args:
         weights: Only which entries are stored counts, not their values.
-        start: Every row once: the order in which the first halves are taken. The result is the
-            better, the more it says; rows of equal gain keep its order.
+        start: Every row once: the order in which the first halves are taken, and in which rows of
+            equal gain come. The result is the better, the more it says.
 
     Returns:
         Every row once; the same for the same arguments.

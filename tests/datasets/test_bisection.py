@@ -58,13 +58,6 @@ def test_the_cost_of_the_order_is_far_below_that_of_the_start(seed):
     assert cost(dense, order) < np.mean(shuffled) - 0.7 * (np.mean(shuffled) - best)
 
 
-@pytest.mark.parametrize("num_rows", [0, 1, 2, 4, 256])
-def test_rows_that_are_alike_keep_the_order_of_the_start(num_rows):
-    start = np.random.default_rng(0).permutation(num_rows)
-    same = csr_matrix(np.ones((num_rows, 2)))
-    assert bisection_order(same, start).tolist() == start.tolist()
-
-
 def test_rows_without_entries_keep_the_order_of_the_start():
     assert bisection_order(csr_matrix((5, 3)), np.array([3, 1, 4, 0, 2])).tolist() == [
         3,
