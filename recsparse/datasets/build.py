@@ -9,6 +9,7 @@ from scipy.sparse import csr_matrix
 
 from recsparse.atomic import atomic_folder
 from recsparse.config import Config
+from recsparse.data_config import SplitConfig
 from recsparse.datasets.clean import CleanRows, clean_rows, sorted_rows
 from recsparse.datasets.dataset import matrix_of
 from recsparse.datasets.dataset_folder import (
@@ -25,7 +26,8 @@ from recsparse.datasets.ordering import fit_order
 from recsparse.datasets.parquet import Paths
 from recsparse.datasets.parts import PartedRows, WrittenParts, part_rows, write_parts
 from recsparse.datasets.rows import Rows, open_indexed
-from recsparse.datasets.split import PART_NAMES, TEST, VALIDATION, Keys, plan_split
+from recsparse.datasets.shuffle import Keys
+from recsparse.datasets.split import PART_NAMES, TEST, VALIDATION, least_rows, plan_split
 from recsparse.datasets.vocabulary import Vocabulary
 from recsparse.datasets.workspace import Resources, Workspace, workspace
 from recsparse.errors import InputError
@@ -176,7 +178,7 @@ class _Build:
         parted = part_rows(rows, assign, path, (users.vocabulary, items.vocabulary), num_kept)
         empty = [name for name in PART_NAMES[: TEST + 1] if parted.counts[f"{name}_rows"] == 0]
         if empty:
-            short = int(((rows.rows_of_user > 0) & (rows.rows_of_user < config.min_rows)).sum())
+            short = _users_with_too_few_rows(rows, config)
             raise InputError(
                 f"the split {config.kind!r} must leave rows in every part, but "
                 f"{' and '.join(empty)} got none of {rows.num_rows}; {short} users have fewer than "
@@ -214,6 +216,10 @@ class _Build:
             **written.counts,
         }
         if self.config.split.kind not in ("global_time", "given"):
-            few = (rows.rows_of_user > 0) & (rows.rows_of_user < self.config.split.min_rows)
-            counts["users_with_too_few_rows"] = int(few.sum())
+            counts["users_with_too_few_rows"] = _users_with_too_few_rows(rows, self.config.split)
         return counts
+
+
+def _users_with_too_few_rows(rows: CleanRows, config: SplitConfig) -> int:
+    few = (rows.rows_of_user > 0) & (rows.rows_of_user < least_rows(config))
+    return int(few.sum())

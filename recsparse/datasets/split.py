@@ -1,7 +1,6 @@
 """Splits of a log into training, validation and test, before anything is fitted."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
@@ -9,6 +8,7 @@ import pyarrow as pa
 from recsparse.data_config import SplitConfig, in_utc
 from recsparse.datasets.clean import CleanRows
 from recsparse.datasets.rows import Rows, first_of_user
+from recsparse.datasets.shuffle import Keys, place_of_user
 from recsparse.datasets.workspace import Workspace
 from recsparse.errors import InputError
 
@@ -17,67 +17,6 @@ PART_NAMES = ("train", "validation", "test", "validation_history", "test_history
 
 # The part of each row of a block of whole users.
 Assign = Callable[[Rows], np.ndarray]
-
-
-@dataclass(frozen=True, eq=False)
-class Keys:
-    """What random choices depend on: the seed and the ids, so that no order of rows matters.
-
-    Attributes:
-        users: uint64, a random number a user.
-        items: uint64, a random number an item.
-    """
-
-    users: np.ndarray
-    items: np.ndarray
-
-    @classmethod
-    def of(cls, user_hashes: np.ndarray, item_hashes: np.ndarray, seed: int) -> "Keys":
-        """Mix a seed into the hashes of ids.
-
-        Args:
-            user_hashes: uint64, a hash a user.
-            item_hashes: uint64, a hash an item.
-            seed: Another seed gives other choices.
-
-        Returns:
-            The keys.
-        """
-        start = mixed(np.uint64(seed % 2**64) + np.arange(1, 3, dtype=np.uint64))
-        return cls(mixed(user_hashes ^ start[0]), mixed(item_hashes ^ start[1]))
-
-    def of_rows(self, rows: Rows) -> np.ndarray:
-        """Return a random number for each row.
-
-        Args:
-            rows: Any rows.
-
-        Returns:
-            uint64; equal for rows of the same user and item.
-        """
-        return mixed(self.users[rows.user] ^ self.items[rows.item])
-
-
-def mixed(numbers: np.ndarray) -> np.ndarray:
-    """Scramble numbers one to one, by the finaliser of SplitMix64.
-
-    Steele, Lea and Flood 2014 (https://doi.org/10.1145/2660193.2660195, figure 17).
-
-    Args:
-        numbers: uint64.
-
-    Returns:
-        uint64, hardly distinguishable from random.
-
-    Example:
-        >>> mixed(np.array([0, 1, 2], dtype=np.uint64)) % np.uint64(10)
-        array([0, 9, 5], dtype=uint64)
-    """
-    # The shifts and factors are those of the paper.
-    z = numbers ^ (numbers >> np.uint64(30))
-    z = z * np.uint64(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return z ^ (z >> np.uint64(31))
 
 
 def plan_split(rows: CleanRows, keys: Keys, config: SplitConfig, work: Workspace) -> Assign:
@@ -118,10 +57,24 @@ def plan_split(rows: CleanRows, keys: Keys, config: SplitConfig, work: Workspace
     if config.kind == "held_out_users":
         return _held_out_users(_roles(rows.rows_of_user, keys, config), keys, config)
     if config.kind == "leave_last_out":
-        return _eligible(_leave_last_out(config), max(config.min_rows, 2 * config.last + 1))
+        return _eligible(_leave_last_out(config), least_rows(config))
     if config.kind == "given":
         return _given(rows, keys, config)
-    return _eligible(_random(keys, config), config.min_rows)
+    return _eligible(_random(keys, config), least_rows(config))
+
+
+def least_rows(config: SplitConfig) -> int:
+    """Return how many rows a user needs to have any outside of training.
+
+    Args:
+        config: The kind of split.
+
+    Returns:
+        `min_rows`, or more where a row for training would not be left.
+    """
+    if config.kind == "leave_last_out":
+        return max(config.min_rows, 2 * config.last + 1)
+    return config.min_rows
 
 
 def _require_times(rows: CleanRows, kind: str) -> None:
@@ -144,7 +97,7 @@ def _eligible(assign: Assign, min_rows: int) -> Assign:
 
 def _random(keys: Keys, config: SplitConfig) -> Assign:
     def parts(rows: Rows) -> np.ndarray:
-        size, place = _rows_of_user(rows), _place_of_user(rows, keys.of_rows(rows))
+        size, place = _rows_of_user(rows), place_of_user(rows, keys.of_rows(rows))
         if config.folds is None:
             num_test = np.rint(size * config.test)
             place = place - num_test
@@ -236,7 +189,7 @@ def _roles(rows_of_user: np.ndarray, keys: Keys, config: SplitConfig) -> np.ndar
 def _held_out_users(role: np.ndarray, keys: Keys, config: SplitConfig) -> Assign:
     def parts(rows: Rows) -> np.ndarray:
         size, of_row = _rows_of_user(rows), role[rows.user]
-        place = _place_of_user(rows, keys.of_rows(rows))
+        place = place_of_user(rows, keys.of_rows(rows))
         # At least one row on either side: what the model sees, and what it has to predict.
         seen = np.clip(np.rint(size * config.fold_in), 1, np.maximum(size - 1, 1))
         history = np.where(of_row == TEST, TEST_HISTORY, VALIDATION_HISTORY)
@@ -253,7 +206,7 @@ def _given(rows: CleanRows, keys: Keys, config: SplitConfig) -> Assign:
         if any_validation:
             return given
         training = given == TRAIN
-        place = _place_of_user(block, keys.of_rows(block))
+        place = place_of_user(block, keys.of_rows(block))
         place = _places_among(block, place, training)
         first = first_of_user(block.user)
         size = np.repeat(np.add.reduceat(training, first), np.diff([*first, len(block)]))
@@ -267,19 +220,3 @@ def _rows_of_user(rows: Rows) -> np.ndarray:
     first = first_of_user(rows.user)
     size = np.diff([*first, len(rows)])
     return np.repeat(size, size)
-
-
-def _place_of_user(rows: Rows, key: np.ndarray) -> np.ndarray:
-    """Return the place of each row among those of its user, by key, then in their order."""
-    first = first_of_user(rows.user)
-    size = np.diff([*first, len(rows)])
-    # One number a row, all different, sorts faster than several keys: the number of the user
-    # within the block, the upper bits of the key, and where the row is.
-    user_bits, row_bits = len(first).bit_length(), len(rows).bit_length()
-    number = np.repeat(np.arange(len(first), dtype=np.uint64), size) << np.uint64(64 - user_bits)
-    row = np.arange(len(rows), dtype=np.uint64)
-    middle = key >> np.uint64(user_bits + row_bits) << np.uint64(row_bits)
-    order = np.sort(number | middle | row) & np.uint64((1 << row_bits) - 1)
-    place = np.empty(len(rows), dtype=np.int64)
-    place[order] = np.arange(len(rows)) - np.repeat(first, size)
-    return place
