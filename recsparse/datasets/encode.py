@@ -5,7 +5,6 @@ sorts the distinct ids of all batches. Then the numbers of a batch are looked up
 """
 
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -51,15 +50,16 @@ class IdEncoder:
         column = "BIGINT" if pa.types.is_integer(kind) else "VARCHAR"
         self._database.execute(f"CREATE TABLE {name} (batch INTEGER, place INTEGER, id {column})")
 
-    def add(self, encoded: pa.DictionaryArray) -> np.ndarray:
+    def add(self, ids: pa.ChunkedArray) -> np.ndarray:
         """Number the ids of a batch, each batch from 0.
 
         Args:
-            encoded: Ids, none of them null.
+            ids: Ids, none of them null.
 
         Returns:
             int32, a number a row.
         """
+        encoded = ids.combine_chunks().dictionary_encode()
         self._see(encoded.dictionary)
         numbers: np.ndarray = encoded.indices.to_numpy()
         return numbers
@@ -195,13 +195,11 @@ class LogEncoder:
             part: The part of each row, uint8, where the log gives it.
             text: The place of each row's text, int64, where it has any.
         """
-        with ThreadPoolExecutor(2) as pool:  # most of the work, and Arrow lets both run
-            user, item = pool.map(_numbered, (good[USER_ID], good[ITEM_ID]))
         timestamp = good[TIMESTAMP].fill_null(NO_TIME).to_numpy()
         rating = good[RATING].fill_null(NO_RATING).to_numpy()
         rows = Rows(
-            self._users.add(user),
-            self._items.add(item),
+            self._users.add(good[USER_ID]),
+            self._items.add(good[ITEM_ID]),
             good[WEIGHT].to_numpy(),
             timestamp,
             np.where(np.isnan(rating), NO_RATING, rating),
@@ -250,10 +248,6 @@ class LogEncoder:
             for rows in read_blocks(path):
                 yield replace(rows, user=user[rows.user], item=item[rows.item])
             path.unlink()
-
-
-def _numbered(ids: pa.ChunkedArray) -> pa.DictionaryArray:
-    return ids.combine_chunks().dictionary_encode()
 
 
 def distinct(numbers: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
