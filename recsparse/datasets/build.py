@@ -91,7 +91,7 @@ def build_dataset(
     with (
         sole_writer(out),
         atomic_folder(out) as aside,
-        workspace(resources or Resources(), out.parent) as work,
+        workspace(resources or Resources(), out) as work,
     ):
         _Build(sources, aside, config, work, reporter).run()
 

@@ -1,13 +1,15 @@
 """Workspace: a folder to spill to and a DuckDB with a memory limit, both gone afterwards."""
 
+import platform
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from hashlib import md5
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 
 from recsparse.atomic import make_folder
 from recsparse.errors import InputError, OutputError
@@ -43,12 +45,13 @@ class Workspace:
 
 
 @contextmanager
-def workspace(resources: Resources, beside: Path) -> Iterator[Workspace]:
-    """Open a workspace.
+def workspace(resources: Resources, target: Path) -> Iterator[Workspace]:
+    """Open a workspace, and clear what a killed process left of an earlier one.
 
     Args:
         resources: What it may use.
-        beside: Where temporary files go unless `resources` names a folder.
+        target: What is made in it, by this process alone; temporary files go beside it unless
+            `resources` names a folder.
 
     Yields:
         The workspace; its files are removed afterwards.
@@ -57,9 +60,9 @@ def workspace(resources: Resources, beside: Path) -> Iterator[Workspace]:
         InputError: If the memory limit cannot be read, or is too small for the work.
         OutputError: If there is no room left to spill.
     """
-    parent = resources.spill or beside
-    make_folder(parent)
-    folder = Path(tempfile.mkdtemp(prefix=".spill.", dir=parent))
+    folder = _spill_folder(resources.spill or target.parent, target)
+    shutil.rmtree(folder, ignore_errors=True)
+    make_folder(folder)
     try:
         with _database_errors(resources, folder), duckdb.connect() as database:
             _configure(database, resources, folder)
@@ -68,10 +71,17 @@ def workspace(resources: Resources, beside: Path) -> Iterator[Workspace]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def _spill_folder(parent: Path, target: Path) -> Path:
+    # The same for each run, so that the next one finds what a killed one left; another one for
+    # other outputs, and on other machines, that spill to the same place.
+    owner = md5(f"{platform.node()}:{target.resolve()}".encode(), usedforsecurity=False)
+    return parent / f".{target.name}.{owner.hexdigest()[:8]}.spill"
+
+
 def _configure(database: duckdb.DuckDBPyConnection, resources: Resources, folder: Path) -> None:
     database.execute("SET temp_directory = ?", [str(folder)])
     database.execute("SET enable_progress_bar = false")
-    memory = resources.memory or _half_of_the_memory(database)
+    memory = _half_of_the_memory(database) if resources.memory is None else resources.memory
     try:
         database.execute("SET memory_limit = ?", [memory])
     except duckdb.ParserException as error:
@@ -95,19 +105,18 @@ def _half_of_the_memory(database: duckdb.DuckDBPyConnection) -> str:
 def _database_errors(resources: Resources, folder: Path) -> Iterator[None]:
     try:
         yield
-    except duckdb.OutOfMemoryException as error:
-        if "temp_directory" in str(error) and "max_temp" in str(error):
-            raise _no_room(folder, error) from error
-        raise InputError(
-            f"memory = {resources.memory} must be enough for a block of rows, but {error}; give "
-            "more by --memory, or fewer --threads"
-        ) from error
-    except duckdb.IOException as error:
-        raise _no_room(folder, error) from error
-
-
-def _no_room(folder: Path, error: Exception) -> OutputError:
-    return OutputError(
-        f"{folder.parent} must have room for temporary files, but {error}; what was there before "
-        "is untouched; free some space, or name another folder by --spill"
-    )
+    # Where Arrow reads DuckDB's results, it raises errors of its own kinds with DuckDB's text.
+    except (duckdb.Error, pa.ArrowException, OSError) as error:
+        text = str(error)
+        what = text.partition("\n")[0]
+        if what.startswith("IO Error") or "max_temp_directory_size" in text:
+            raise OutputError(
+                f"{folder.parent} must have room for temporary files, but {what}; what was there "
+                "before is untouched; free some space, or name another folder by --spill"
+            ) from error
+        if what.startswith("Out of Memory Error"):
+            raise InputError(
+                f"memory = {resources.memory} must be enough for a block of rows, but {what}; give "
+                "more by --memory, or fewer --threads"
+            ) from error
+        raise

@@ -9,5 +9,5 @@ def work(tmp_path_factory):
     from recsparse.datasets.workspace import Resources, workspace
 
     folder = tmp_path_factory.mktemp("work")
-    with workspace(Resources(threads=1), folder) as work:
+    with workspace(Resources(threads=1), folder / "dataset") as work:
         yield work
