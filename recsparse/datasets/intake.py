@@ -9,8 +9,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from recsparse.config import Config
+from recsparse.datasets.checks import CheckedBatch
 from recsparse.datasets.encode import LogEncoder
-from recsparse.datasets.log import CheckedBatch, LogSource
+from recsparse.datasets.log import LogSource, listed
 from recsparse.datasets.log_store import LogStore
 from recsparse.datasets.parquet import Paths
 from recsparse.datasets.prefetch import prefetched
@@ -183,9 +184,9 @@ class Intake:
             "rating too low": counts.below_min_rating,
             "event without a weight": counts.other_events,
         }
-        listed = ", ".join(f"{reason}: {count}" for reason, count in reasons.items() if count)
         return InputError(
-            f"{where} must have good rows, but of {counts.rows_read} none is left: {listed}"
+            f"{where} must have good rows, but of {counts.rows_read} none is left: "
+            f"{listed(reasons)}"
         )
 
     def _part(self, good: pa.Table, part: int | None) -> np.ndarray | None:

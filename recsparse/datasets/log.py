@@ -1,26 +1,19 @@
-"""InteractionLog: Parquet files become checked interactions; doubtful rows are set aside."""
+"""Logs: files become checked interactions, batch by batch; doubtful rows are set aside."""
 
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
-import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
+import pyarrow.dataset as ds
 
 from recsparse.data_config import LogConfig
+from recsparse.datasets.checks import CheckedBatch, check_rows
 from recsparse.datasets.duplicates import without_duplicates
-from recsparse.datasets.parquet import Paths, parquet_dataset, read_columns, require_columns
-from recsparse.datasets.schema import (
-    ITEM_ID,
-    RATING,
-    REASON,
-    USER_ID,
-    WEIGHT,
-    interactions_schema,
-    to_ids,
-)
-from recsparse.datasets.timestamps import to_seconds
+from recsparse.datasets.parquet import Paths, parquet_dataset, read_batches, require_columns
+from recsparse.datasets.schema import id_type
+from recsparse.datasets.where import filtered_batches
 from recsparse.errors import InputError, SchemaError
 
 
@@ -44,9 +37,115 @@ class LogCounts:
     rows_kept: int = 0
 
 
+@dataclass(frozen=True, eq=False)
+class LogSource:
+    """An opened log, of which nothing but the schema has been read.
+
+    Attributes:
+        where: The paths, for messages.
+        config: How to read it.
+        dataset: The rows.
+        columns: Those that are read.
+        extra: Those of them that are kept beside the canonical ones.
+    """
+
+    where: str
+    config: LogConfig
+    dataset: ds.Dataset
+    columns: tuple[str, ...]
+    extra: tuple[str, ...]
+
+    @classmethod
+    def open(cls, paths: Paths, config: LogConfig, extra: Sequence[str] = ()) -> "LogSource":
+        """Open a log and check that it has the columns that are needed.
+
+        Args:
+            paths: One or several files or folders.
+            config: Names of the columns, and what to do with doubtful rows.
+            extra: Further columns to keep, as strings.
+
+        Returns:
+            The log.
+
+        Raises:
+            MissingFileError: If there is nothing at a path.
+            SchemaError: If a column is missing or of a wrong type, or users and items are one.
+            InputError: If a file cannot be read.
+        """
+        dataset = parquet_dataset(paths)
+        given = [paths] if isinstance(paths, (str, Path)) else paths
+        where = ", ".join(map(str, given))
+        if config.user_column == config.item_column:
+            raise SchemaError(
+                f"users and items must be two columns, but both are {config.user_column!r}; set "
+                "log.user_column and log.item_column"
+            )
+        required = [config.user_column, config.item_column, *extra]
+        if config.min_rating is not None:
+            required.append(config.rating_column)
+        if config.event_weights:
+            required.append(config.event_column)
+        require_columns(dataset, where, required)
+        optional = [config.weight_column, config.timestamp_column, config.rating_column]
+        there = [name for name in optional if name in dataset.schema.names]
+        columns = tuple(dict.fromkeys([*required, *there]))
+        source = cls(where, config, dataset, columns, tuple(extra))
+        check_rows(dataset.schema.empty_table(), config, source.extra)  # refuses wrong types
+        return source
+
+    @property
+    def user_type(self) -> pa.DataType:
+        """Type of the user ids, int64 or string."""
+        return id_type(self.dataset.schema.field(self.config.user_column).type)
+
+    @property
+    def item_type(self) -> pa.DataType:
+        """Type of the item ids, int64 or string."""
+        return id_type(self.dataset.schema.field(self.config.item_column).type)
+
+    @property
+    def num_rows(self) -> int | None:
+        """Rows of the files, None where only reading tells how many are wanted."""
+        return None if self.config.where is not None else self.dataset.count_rows()
+
+    def batches(self, batch_rows: int = 1_048_576) -> Iterator[CheckedBatch]:
+        """Read and check the log.
+
+        Args:
+            batch_rows: Rows of a batch, at most.
+
+        Yields:
+            Checked rows.
+
+        Raises:
+            InputError: If a file is damaged, or rows are bad and `strict` is set.
+        """
+        if self.config.where is None:
+            batches = read_batches(self.dataset, self.columns, batch_rows)
+        else:
+            batches = filtered_batches(
+                self.dataset,
+                self.columns,
+                self.config.where,
+                self.config.timestamp_column,
+                batch_rows,
+            )
+        for batch in batches:
+            checked = check_rows(pa.Table.from_batches([batch]), self.config, self.extra)
+            if self.config.strict and checked.rejected.num_rows:
+                raise InputError(
+                    f"with strict, every row of {self.where} must be good, but of "
+                    f"{checked.rows_read} rows {checked.rejected.num_rows} are not "
+                    f"({listed(checked.reasons)}); the first is "
+                    f"{checked.rejected.slice(0, 1).to_pylist()[0]}; mend them, or set them aside "
+                    "without strict"
+                )
+            yield checked
+
+
 @dataclass(frozen=True)
 class InteractionLog:
-    """Checked interactions, in the order of the files.
+    """Checked interactions of a log that fits into memory.
 
     Attributes:
         table: Canonical columns: `user_id`, `item_id`, `weight`, `timestamp` (seconds since 1970,
@@ -64,117 +163,47 @@ class InteractionLog:
         """Read, check and clean a log.
 
         Args:
-            paths: One or several Parquet files or folders.
+            paths: One or several files or folders.
             config: Names of the columns, and what to do with doubtful rows.
 
         Returns:
-            The log.
+            The log, its rows in the order of the files unless they are filtered.
 
         Raises:
-            MissingFileError: If there is nothing at a path.
-            SchemaError: If a column is missing or of a wrong type, or users and items are one.
-            InputError: If a file is damaged, no row is left, or rows are bad and `strict` is set.
+            InputError: If no row is left.
         """
-        source = parquet_dataset(paths)
-        given = [paths] if isinstance(paths, (str, Path)) else paths
-        where = ", ".join(map(str, given))
-        required = [config.user_column, config.item_column]
-        if config.user_column == config.item_column:
-            raise SchemaError(
-                f"users and items must be two columns, but both are {config.user_column!r}; set "
-                "log.user_column and log.item_column"
+        source = LogSource.open(paths, config)
+        batches = list(source.batches())
+        read = sum(batch.rows_read for batch in batches)
+        if read == 0:
+            raise InputError(f"the log must have rows, but {source.where} has none")
+        reasons: Counter[str] = Counter()
+        for batch in batches:
+            reasons.update(batch.reasons)
+        below = sum(batch.below_min_rating for batch in batches)
+        good = pa.concat_tables([batch.good for batch in batches])
+        if good.num_rows == 0:
+            left_out = {**reasons, "rating too low": below}
+            raise InputError(
+                f"{source.where} must have good rows, but of {read} none is left: "
+                f"{listed(left_out)}"
             )
-        if config.min_rating is not None:
-            required.append(config.rating_column)
-        require_columns(source, where, required)
-        optional = [config.weight_column, config.timestamp_column, config.rating_column]
-        there = [name for name in optional if name in source.schema.names]
-        raw = read_columns(source, [*required, *there])
-        if raw.num_rows == 0:
-            raise InputError(f"the log must have rows, but {where} has none")
-        table, reasons = _canonical(raw, config)
-        return _cleaned(raw, table, reasons, config, where)
+        kept, duplicates = without_duplicates(good, config.duplicates)
+        counts = LogCounts(read, dict(sorted(reasons.items())), below, duplicates, kept.num_rows)
+        return cls(kept, pa.concat_tables([batch.rejected for batch in batches]), counts)
 
 
-def _canonical(raw: pa.Table, config: LogConfig) -> tuple[pa.Table, np.ndarray]:
-    """Return the canonical table and the reason for rejecting each row, "" for a good one."""
-    columns = {
-        USER_ID: to_ids(raw[config.user_column], f"the column {config.user_column!r}"),
-        ITEM_ID: to_ids(raw[config.item_column], f"the column {config.item_column!r}"),
-        WEIGHT: _numbers(raw, config.weight_column, missing=1.0),
-        RATING: _numbers(raw, config.rating_column, missing=np.nan),
-    }
-    seconds, unreadable = to_seconds(raw, config.timestamp_column)
-    weights = columns[WEIGHT]
-    reasons = np.full(raw.num_rows, "", dtype=object)
-    for reason, bad in (
-        ("timestamp cannot be read", unreadable),
-        ("weight is negative", weights < 0),
-        ("weight is not finite", ~np.isfinite(weights)),
-        ("item id is null", pc.is_null(columns[ITEM_ID]).to_numpy(zero_copy_only=False)),
-        ("user id is null", pc.is_null(columns[USER_ID]).to_numpy(zero_copy_only=False)),
-    ):
-        reasons[bad] = reason
-    schema = interactions_schema(columns[USER_ID].type, columns[ITEM_ID].type)
-    rating = pa.array(columns[RATING], pa.float32(), from_pandas=True)
-    arrays = [columns[USER_ID], columns[ITEM_ID], pa.array(weights), seconds, rating]
-    return pa.table(arrays, schema=schema), reasons
+def listed(counts: dict[str, int]) -> str:
+    """Return counts as a phrase.
 
+    Args:
+        counts: Names and numbers.
 
-def _cleaned(
-    raw: pa.Table, table: pa.Table, reasons: np.ndarray, config: LogConfig, where: str
-) -> InteractionLog:
-    bad = reasons != ""
-    rejected = raw.append_column(REASON, pa.array(reasons, pa.string())).filter(pa.array(bad))
-    found = pd.Series(reasons[bad]).value_counts().sort_index()
-    by_reason = {str(reason): int(count) for reason, count in found.items()}
-    if config.strict and bad.any():
-        first = int(np.flatnonzero(bad)[0])
-        raise InputError(
-            f"with strict, every row of {where} must be good, but {int(bad.sum())} of {len(bad)} "
-            f"are not ({_listed(by_reason)}); the first is row {first}: "
-            f"{raw.slice(first, 1).to_pylist()[0]}; mend them, or set them aside without strict"
-        )
-    good = table.filter(pa.array(~bad))
-    liked = good
-    if config.min_rating is not None:
-        # Both rounded alike: 4.1 in single precision is less than 4.1 in double.
-        lowest = pa.scalar(config.min_rating, pa.float32())
-        liked = good.filter(pc.fill_null(pc.greater_equal(good[RATING], lowest), False))
-    kept, duplicates = without_duplicates(liked, config.duplicates)
-    counts = LogCounts(
-        rows_read=raw.num_rows,
-        rejected=by_reason,
-        below_min_rating=good.num_rows - liked.num_rows,
-        duplicates=duplicates,
-        rows_kept=kept.num_rows,
-    )
-    if kept.num_rows == 0:
-        raise InputError(
-            f"{where} must have good rows, but of {raw.num_rows} none is left: "
-            f"{_listed({**by_reason, 'rating too low': counts.below_min_rating})}"
-        )
-    return InteractionLog(kept, rejected, counts)
+    Returns:
+        Those that are not 0.
 
-
-def _listed(counts: dict[str, int]) -> str:
-    return ", ".join(f"{reason}: {count}" for reason, count in counts.items() if count)
-
-
-def _numbers(raw: pa.Table, name: str, missing: float) -> np.ndarray:
-    # Null becomes NaN, a column that is not there becomes `missing`.
-    if name not in raw.column_names:
-        return np.full(raw.num_rows, missing, dtype=np.float32)
-    column = raw[name]
-    kinds = (
-        pa.types.is_integer, pa.types.is_floating, pa.types.is_boolean, pa.types.is_decimal,
-        pa.types.is_null,
-    )  # fmt: skip
-    if not any(kind(column.type) for kind in kinds):
-        raise SchemaError(
-            f"the column {name!r} must hold numbers, but holds {column.type}; cast it"
-        )
-    exact = column.cast(pa.float64(), safe=False).to_numpy()
-    with np.errstate(over="ignore"):  # too large for float32 is infinite, and set aside as such
-        values: np.ndarray = exact.astype(np.float32)
-    return values
+    Example:
+        >>> listed({"user id is null": 2, "weight is negative": 0})
+        'user id is null: 2'
+    """
+    return ", ".join(f"{name}: {count}" for name, count in counts.items() if count)

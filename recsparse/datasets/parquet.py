@@ -1,6 +1,6 @@
 """Opening Parquet files and folders, with errors that name the file."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -83,6 +83,34 @@ def read_columns(source: ds.Dataset, columns: Iterable[str]) -> pa.Table:
     names = list(dict.fromkeys(columns))
     try:
         return source.to_table(columns=names)
+    except (OSError, pa.ArrowException) as error:
+        raise InputError(
+            f"{_first_damaged(source, names)} must be a complete Parquet file, but reading it "
+            f"failed: {error}; copy or write it again"
+        ) from error
+
+
+def read_batches(
+    source: ds.Dataset, columns: Iterable[str], batch_rows: int
+) -> Iterator[pa.RecordBatch]:
+    """Yield the rows of a dataset a batch at a time; few are in memory at once.
+
+    Args:
+        source: The dataset.
+        columns: Their names; one that repeats is read once.
+        batch_rows: Rows of a batch, at most.
+
+    Yields:
+        Batches in the order of the files, none of them empty.
+
+    Raises:
+        InputError: If a file is damaged; the message names the first such file.
+    """
+    names = list(dict.fromkeys(columns))
+    try:
+        for batch in source.to_batches(columns=names, batch_size=batch_rows, batch_readahead=2):
+            if batch.num_rows:
+                yield batch
     except (OSError, pa.ArrowException) as error:
         raise InputError(
             f"{_first_damaged(source, names)} must be a complete Parquet file, but reading it "

@@ -1,0 +1,141 @@
+"""Checks of the rows of a log: what is good becomes canonical, what is not gets a reason."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from recsparse.data_config import LogConfig
+from recsparse.datasets.schema import (
+    REASON,
+    interactions_schema,
+    to_ids,
+)
+from recsparse.datasets.timestamps import to_seconds
+from recsparse.errors import SchemaError
+
+# By number, from 1; of several the first one counts.
+REASONS = (
+    "user id is null",
+    "item id is null",
+    "weight is not finite",
+    "weight is negative",
+    "timestamp cannot be read",
+)
+
+
+@dataclass(frozen=True, eq=False)
+class CheckedBatch:
+    """Some rows of a log, checked.
+
+    Attributes:
+        good: Canonical columns: `user_id`, `item_id`, `weight`, `timestamp` (seconds since 1970,
+            UTC, null where unknown), `rating`; then the further columns that were asked for.
+        rejected: The rows set aside, with their own columns and a `reason`.
+        reasons: Rows set aside, by reason.
+        below_min_rating: Rows left out for their rating.
+        other_events: Rows left out since their type of event has no weight.
+        rows_read: Rows that passed the filter of the log.
+    """
+
+    good: pa.Table
+    rejected: pa.Table
+    reasons: dict[str, int]
+    below_min_rating: int
+    other_events: int
+    rows_read: int
+
+
+def check_rows(raw: pa.Table, config: LogConfig, extra: Sequence[str] = ()) -> CheckedBatch:
+    """Check rows and give them the canonical columns.
+
+    Args:
+        raw: Rows of a log.
+        config: Names of the columns, weights of events and the lowest rating.
+        extra: Further columns to keep, as strings.
+
+    Returns:
+        The rows, by what became of them.
+
+    Raises:
+        SchemaError: If a column is of a type that cannot be read.
+    """
+    user = to_ids(raw[config.user_column], f"the column {config.user_column!r}")
+    item = to_ids(raw[config.item_column], f"the column {config.item_column!r}")
+    event_weight = _event_weights(raw, config)
+    weight = _numbers(raw, config.weight_column, missing=1.0)
+    rating = _numbers(raw, config.rating_column, missing=np.nan)
+    seconds, unreadable = to_seconds(raw, config.timestamp_column)
+    reason = np.zeros(raw.num_rows, dtype=np.uint8)
+    faults = (_is_null(user), _is_null(item), ~np.isfinite(weight), weight < 0, unreadable)
+    for number, fault in reversed(list(enumerate(faults, start=1))):
+        reason[fault] = number
+    bad = reason > 0
+    has_weight = ~np.isnan(event_weight)
+    liked = has_weight.copy()
+    if config.min_rating is not None:
+        # Both rounded alike: 4.1 in single precision is less than 4.1 in double.
+        liked &= rating >= np.float32(config.min_rating)
+    schema = interactions_schema(user.type, item.type)
+    weight = np.where(has_weight, weight * event_weight, weight).astype(np.float32)
+    columns = [user, item, pa.array(weight), seconds, pa.array(rating, from_pandas=True)]
+    table = pa.table([*columns], schema=schema)
+    for name in extra:
+        table = table.append_column(name, raw[name].cast(pa.string()))
+    kept = ~bad & liked
+    counts = np.bincount(reason, minlength=len(REASONS) + 1)
+    return CheckedBatch(
+        good=table if kept.all() else table.filter(pa.array(kept)),
+        rejected=_rejected(raw, reason),
+        reasons={
+            REASONS[number - 1]: int(counts[number]) for number in np.flatnonzero(counts) if number
+        },
+        below_min_rating=int((~bad & has_weight & ~liked).sum()),
+        other_events=int((~bad & ~has_weight).sum()),
+        rows_read=raw.num_rows,
+    )
+
+
+def _rejected(raw: pa.Table, reason: np.ndarray) -> pa.Table:
+    bad = np.flatnonzero(reason)
+    names = np.array(("", *REASONS), dtype=object)[reason[bad]]
+    return raw.take(pa.array(bad)).append_column(REASON, pa.array(names, pa.string()))
+
+
+def _is_null(ids: pa.Array) -> np.ndarray:
+    if ids.null_count == 0:
+        return np.zeros(len(ids), dtype=bool)
+    found: np.ndarray = pc.is_null(ids).to_numpy(zero_copy_only=False)
+    return found
+
+
+def _event_weights(raw: pa.Table, config: LogConfig) -> np.ndarray:
+    """Return the weight of each row's type of event, NaN for one that has none."""
+    if not config.event_weights:
+        return np.ones(raw.num_rows, dtype=np.float32)
+    names, weights = zip(*config.event_weights.items(), strict=True)
+    column = raw[config.event_column].cast(pa.string())
+    place = pc.index_in(column, value_set=pa.array(names, pa.string())).fill_null(len(names))
+    found: np.ndarray = np.array([*weights, np.nan], dtype=np.float32)[place.to_numpy()]
+    return found
+
+
+def _numbers(raw: pa.Table, name: str, missing: float) -> np.ndarray:
+    # Null becomes NaN, a column that is not there becomes `missing`.
+    if name not in raw.column_names:
+        return np.full(raw.num_rows, missing, dtype=np.float32)
+    column = raw[name]
+    kinds = (
+        pa.types.is_integer, pa.types.is_floating, pa.types.is_boolean, pa.types.is_decimal,
+        pa.types.is_null,
+    )  # fmt: skip
+    if not any(kind(column.type) for kind in kinds):
+        raise SchemaError(
+            f"the column {name!r} must hold numbers, but holds {column.type}; cast it"
+        )
+    exact = column.cast(pa.float64(), safe=False).to_numpy()
+    with np.errstate(over="ignore"):  # too large for float32 is infinite, and set aside as such
+        values: np.ndarray = exact.astype(np.float32)
+    return values
