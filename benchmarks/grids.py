@@ -137,7 +137,7 @@ def pictures(data: Data, out: Path = Path("docs/images")) -> None:
     grids: dict[str, SparseTensor] = {
         kind: interactions_to_grid(matrix, *both_orders(kind, matrix, activities)) for kind in kinds
     }
-    plot_grids(grids).savefig(out / "grid_orders.png", dpi=72)
+    plot_grids(grids).savefig(out / "grid_orders.png", dpi=60)
 
 
 @app.command()

@@ -115,6 +115,7 @@ class MergedCells:
         key = sample.astype(np.int64)
         for place, size in zip(places, sizes, strict=True):
             key = key * size + place
+        # Stable, so that sums have the same bits with any processor's sort.
         order = np.argsort(key, kind="stable")
         key = key[order]
         begins = np.ones(len(key), dtype=bool)
