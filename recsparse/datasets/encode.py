@@ -200,9 +200,10 @@ class LogEncoder:
         rows = Rows(
             self._users.add(good[USER_ID]),
             self._items.add(good[ITEM_ID]),
-            good[WEIGHT].to_numpy(),
+            # Plus zero, since −0 and 0 are equal where rows are sorted, but other bytes.
+            good[WEIGHT].to_numpy() + np.float32(0),
             timestamp,
-            np.where(np.isnan(rating), NO_RATING, rating),
+            np.where(np.isnan(rating), NO_RATING, rating) + np.float32(0),
             part,
             text,
         )

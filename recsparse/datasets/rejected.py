@@ -6,10 +6,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from recsparse.atomic import atomic_file
+from recsparse.datasets.row_groups import ROWS, write_row_groups
 from recsparse.datasets.schema import REASON
 from recsparse.datasets.workspace import Workspace
-
-_ROWS = 65_536
 
 
 class RejectedRows:
@@ -46,7 +45,7 @@ class RejectedRows:
         self._finished.append(path)
 
     def save(self, path: Path) -> None:
-        """Write all rows, by reason and then by their columns.
+        """Write all rows, by reason and then by their columns, which are in the order of names.
 
         Args:
             path: The Parquet file.
@@ -59,18 +58,17 @@ class RejectedRows:
         union = " UNION ALL BY NAME ".join(
             f"SELECT * FROM read_parquet({_quoted(each)})" for each in paths
         )
-        relation = database.sql(union)
-        keys = [REASON, *(name for name in relation.columns if name != REASON)]
-        order = ", ".join(
-            f'"{name}"::VARCHAR' for name in (each.replace('"', '""') for each in keys)
-        )
-        reader = database.sql(f"SELECT * FROM ({union}) ORDER BY {order}").to_arrow_reader(_ROWS)
-        with (
-            atomic_file(path) as aside,
-            pq.ParquetWriter(aside, reader.schema, compression="zstd") as file,
-        ):
-            for batch in reader:
-                file.write_batch(batch)
+        # Columns by name too, since their order must not depend on that of the sources.
+        names = sorted(name for name in database.sql(union).columns if name != REASON)
+        columns = [_named(name) for name in [*names, REASON]]
+        order = ", ".join(f"{each}::VARCHAR" for each in [_named(REASON), *columns])
+        query = f"SELECT {', '.join(columns)} FROM ({union}) ORDER BY {order}"
+        with atomic_file(path) as aside:
+            write_row_groups(database.sql(query).to_arrow_reader(ROWS), aside)
+
+
+def _named(column: str) -> str:
+    return '"' + column.replace('"', '""') + '"'
 
 
 def _quoted(path: Path) -> str:

@@ -7,8 +7,8 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 
+from recsparse.datasets.row_groups import write_row_groups
 from recsparse.datasets.rows import Rows
 from recsparse.datasets.workspace import Workspace
 
@@ -90,9 +90,7 @@ class Reviews:
         reader = self._database.sql(
             "SELECT DISTINCT hash, text FROM texts ORDER BY hash"
         ).to_arrow_reader(_ROWS)
-        with pq.ParquetWriter(folder / _FILE, reader.schema, compression="zstd") as file:
-            for batch in reader:
-                file.write_batch(batch)
+        write_row_groups(reader, folder / _FILE)
 
     def load(self, folder: Path) -> None:
         """Take the texts that `save` wrote.
