@@ -61,7 +61,7 @@ def _with_timestamp(kind: pa.DataType, name: str) -> str:
     elif pa.types.is_timestamp(kind):
         # Instants of any zone are kept as UTC by Arrow; DuckDB would show them in a local one.
         time = f"timezone('UTC', {column})" if kind.tz else column
-    return f"(SELECT *, {column} AS {_quoted(_KEPT)} REPLACE ({time} AS {column}) FROM log)"
+    return f"(SELECT * REPLACE ({time} AS {column}), {column} AS {_quoted(_KEPT)} FROM log)"
 
 
 def _quoted(name: str) -> str:
