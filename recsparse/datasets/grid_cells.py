@@ -191,7 +191,8 @@ def _feature(
         popularity = _count_of(statistics.item_popularity, rows.columns[ITEM_INDEX])
         return cells.merge(popularity) / cells.count
     # A cell has rows of one user alone, whatever the axes.
-    return cells.merge(_count_of(statistics.user_activity, rows.user), np.maximum)
+    user = rows.user[cells.order[cells.start]]
+    return _count_of(statistics.user_activity, user)
 
 
 def _count_of(counts: np.ndarray, index: np.ndarray) -> np.ndarray:

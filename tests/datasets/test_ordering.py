@@ -192,10 +192,11 @@ def test_a_new_row_is_placed_by_co_occurrence_then_by_text_then_at_the_end():
 
 
 def test_a_rare_column_joins_more_than_a_popular_one():
-    popular = np.ones((12, 1))
-    rare = np.zeros((12, 1))
-    rare[[3, 11]] = 1.0
-    matrix = csr_matrix(np.concatenate([popular, rare], axis=1))
+    # The new row shares the popular column with all but the old row 3, and the rare one with that,
+    # whose cosine of plain weights is lower since it has a third column.
+    old = np.tile([1.0, 0.0, 0.0], (11, 1))
+    old[3] = [0.0, 1.0, 1.0]
+    matrix = csr_matrix(np.concatenate([old, [[1.0, 1.0, 0.0]]]))
     index = extend_order(AxisOrder.identity(11), matrix).index.tolist()
     assert index == [0, 1, 2, 3, 11, 4, 5, 6, 7, 8, 9, 10]
 
