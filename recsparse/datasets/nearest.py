@@ -48,7 +48,7 @@ def placed_behind(index: np.ndarray, newcomers: np.ndarray, anchor: np.ndarray) 
         anchor: A row of `index` for each newcomer, or −1 for the end.
 
     Returns:
-        All rows; newcomers of one anchor, and those at the end, by their number.
+        All rows; newcomers of one anchor, and those at the end, as they came.
 
     Example:
         >>> placed_behind(np.array([1, 0]), np.array([2, 3, 4]), np.array([1, -1, 1])).tolist()
@@ -60,9 +60,8 @@ def placed_behind(index: np.ndarray, newcomers: np.ndarray, anchor: np.ndarray) 
     target[anchor >= 0] = place[anchor[anchor >= 0]]
     rows = np.concatenate([index, newcomers])
     is_new = np.repeat([0, 1], [len(index), len(newcomers)])
-    number = np.concatenate([np.zeros(len(index), dtype=np.int64), newcomers])
     key = np.concatenate([np.arange(len(index)), target])
-    return rows[np.lexsort((number, is_new, key))]
+    return rows[np.lexsort((is_new, key))]
 
 
 def _unit_rows(weights: csr_matrix) -> csr_matrix:

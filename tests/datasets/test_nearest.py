@@ -41,9 +41,12 @@ def test_without_rows_or_newcomers_nothing_is_near(shape):
     assert found.tolist() == [-1] * num_new
 
 
-def test_of_equally_near_rows_the_first_counts():
-    rows = csr_matrix([[0.0, 1], [3, 3], [0.1, 0.1], [7, 7]])
-    assert nearest_rows(csr_matrix([[0.2, 0.2]]), rows).tolist() == [1]
+@given(st.integers(0, 99))
+def test_of_equally_near_rows_the_first_counts_whatever_is_rounded(seed):
+    rng = np.random.default_rng(seed)
+    direction = rng.random(6)
+    rows = np.concatenate([np.eye(6)[:2], rng.random((20, 1)) * direction])
+    assert nearest_rows(csr_matrix(direction[None]), csr_matrix(rows)).tolist() == [2]
 
 
 def test_of_a_common_column_only_the_first_rows_meet_newcomers(monkeypatch):
