@@ -107,7 +107,8 @@ def test_an_order_by_time_goes_by_the_first_training_row(build):
 
 def test_an_order_by_time_needs_a_training_time(build):
     with pytest.raises(InputError, match=r"an order by time needs a time for some of 4 rows, but"):
-        build(ROWS, ["order.kind=time", "split.test=0.3"], times=[None] * len(ROWS))
+        settings = ["order.kind=time", "split.test=0.3", "split.validation=0.3"]
+        build(ROWS, settings, times=[None] * len(ROWS))
 
 
 @pytest.mark.parametrize("kind", ["random", "spectral", "bisection", "text"])
@@ -245,7 +246,7 @@ def test_counts_of_the_log_and_the_split_are_kept(build):
     assert counts["last_training_second"] == 13
 
 
-def test_users_too_short_for_the_last_rows_left_out_are_counted(build):
+def test_users_too_short_for_leaving_rows_out_are_counted(build):
     rows = [(user, item) for user, size in enumerate([4, 5, 6, 2]) for item in range(size)]
     counts = build(rows, [*LAST_OUT, "split.last=2"]).counts
     assert (counts["test_rows"], counts["users_with_too_few_rows"]) == (2 * 2, 2)
