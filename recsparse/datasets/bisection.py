@@ -141,7 +141,8 @@ class _ColumnsOfSets:
         begins = np.ones(len(row), dtype=bool)
         begins[1:] = (sets[1:] != sets[:-1]) | (column[1:] != column[:-1])
         size = np.diff(np.append(np.flatnonzero(begins), len(row)))
-        row, size = row[np.repeat(size > 1, size)], size[size > 1]
+        # NumPy would turn 32-bit indices into these at every use.
+        row, size = row[np.repeat(size > 1, size)].astype(np.intp), size[size > 1]
         return cls(row, np.repeat(np.arange(len(size)), size), np.cumsum(size) - size, size)
 
     def gain_of_moves(self, in_second: np.ndarray, growth: np.ndarray) -> np.ndarray:
