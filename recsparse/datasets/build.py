@@ -19,11 +19,11 @@ from recsparse.datasets.dataset_folder import (
     write_description,
 )
 from recsparse.datasets.encode import Ids
+from recsparse.datasets.files import Paths
 from recsparse.datasets.intake import Intake
 from recsparse.datasets.lock import sole_writer
 from recsparse.datasets.log_store import LogStore, save_log, stored
 from recsparse.datasets.ordering import fit_order
-from recsparse.datasets.parquet import Paths
 from recsparse.datasets.parts import PartedRows, WrittenParts, part_rows, write_parts
 from recsparse.datasets.rows import Rows, open_indexed
 from recsparse.datasets.shuffle import Keys

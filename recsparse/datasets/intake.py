@@ -11,9 +11,9 @@ import pyarrow.compute as pc
 from recsparse.config import Config
 from recsparse.datasets.checks import CheckedBatch
 from recsparse.datasets.encode import LogEncoder
+from recsparse.datasets.files import Paths
 from recsparse.datasets.log import LogSource, listed
 from recsparse.datasets.log_store import LogStore
-from recsparse.datasets.parquet import Paths
 from recsparse.datasets.prefetch import prefetched
 from recsparse.datasets.rejected import RejectedRows
 from recsparse.datasets.reviews import Reviews

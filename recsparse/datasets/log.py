@@ -11,7 +11,8 @@ import pyarrow.dataset as ds
 from recsparse.data_config import LogConfig
 from recsparse.datasets.checks import CheckedBatch, check_rows
 from recsparse.datasets.duplicates import without_duplicates
-from recsparse.datasets.parquet import Paths, parquet_dataset, read_batches, require_columns
+from recsparse.datasets.files import Paths
+from recsparse.datasets.parquet import parquet_dataset, read_batches, require_columns
 from recsparse.datasets.schema import id_type
 from recsparse.datasets.where import filtered_batches
 from recsparse.errors import InputError, SchemaError

@@ -1,24 +1,23 @@
 """Opening Parquet files and folders, with errors that name the file."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
-from pyarrow.fs import LocalFileSystem
 
-from recsparse.errors import InputError, MissingFileError, SchemaError, nearest
-
-Paths = str | Path | Sequence[str | Path]
+from recsparse.datasets.files import Files, Paths, find_files
+from recsparse.errors import InputError, SchemaError, nearest
 
 
 def parquet_dataset(paths: Paths) -> ds.Dataset:
-    """Open one or several Parquet files or folders as one dataset; nothing is read yet.
+    """Open one or several files or folders as one dataset; nothing is read yet.
 
     Args:
-        paths: Files, folders, or hive-partitioned folders (`date=2026-01-01/…`), whose partition
-            keys become columns.
+        paths: Parquet or CSV files, folders, hive-partitioned folders (`date=2026-01-01/…`), whose
+            partition keys become columns, globs, or addresses on filesystems that Arrow or fsspec
+            open, such as `s3://bucket/folder`.
 
     Returns:
         An Arrow dataset; its files are in the order given, those of a folder sorted by path. It
@@ -26,16 +25,15 @@ def parquet_dataset(paths: Paths) -> ds.Dataset:
 
     Raises:
         MissingFileError: If there is nothing at a path.
-        InputError: If no path is given, a folder has no Parquet file, or a file is no readable
-            Parquet.
+        InputError: If no path is given, a folder has no file to read, or a file cannot be read.
         SchemaError: If a column has different types in different files, or occurs twice in one.
     """
-    given = [Path(path) for path in ([paths] if isinstance(paths, (str, Path)) else paths)]
+    given = [paths] if isinstance(paths, (str, Path)) else list(paths)
     if not given:
-        raise InputError("there must be a Parquet file or folder to read, but none was given")
-    files = [_files(path) for path in given]
-    _check_types({file: _schema(file) for some in files for file in some})
-    factories = [_factory(path, some) for path, some in zip(given, files, strict=True)]
+        raise InputError("there must be a file or folder to read, but none was given")
+    found = [files for path in given for files in find_files(path)]
+    _check_types({name: _schema(files, name) for files in found for name in files.names})
+    factories = [_factory(files) for files in found]
     factory = factories[0] if len(factories) == 1 else ds.UnionDatasetFactory(factories)
     try:
         schema = factory.inspect(promote_options="permissive", fragments=None)
@@ -85,8 +83,8 @@ def read_columns(source: ds.Dataset, columns: Iterable[str]) -> pa.Table:
         return source.to_table(columns=names)
     except (OSError, pa.ArrowException) as error:
         raise InputError(
-            f"{_first_damaged(source, names)} must be a complete Parquet file, but reading it "
-            f"failed: {error}; copy or write it again"
+            f"{_first_damaged(source, names)} file, but reading it failed: {error}; copy or write "
+            "it again"
         ) from error
 
 
@@ -113,8 +111,8 @@ def read_batches(
                 yield batch
     except (OSError, pa.ArrowException) as error:
         raise InputError(
-            f"{_first_damaged(source, names)} must be a complete Parquet file, but reading it "
-            f"failed: {error}; copy or write it again"
+            f"{_first_damaged(source, names)} file, but reading it failed: {error}; copy or write "
+            "it again"
         ) from error
 
 
@@ -148,56 +146,42 @@ def read_table(path: str | Path, columns: Iterable[str] = ()) -> pa.Table:
 
 
 def _first_damaged(source: ds.Dataset, columns: list[str]) -> str:
+    """Return the first file that cannot be read, and what it must be."""
     for fragment in source.get_fragments():
         try:
-            fragment.to_table(schema=source.schema, columns=columns)
+            for _ in fragment.to_batches(schema=source.schema, columns=columns):
+                pass
         except (OSError, pa.ArrowException):
-            return str(fragment.path)
-    return "every file"
+            return f"{fragment.path} must be a complete {_kind(fragment.format)}"
+    return "every file must be a complete"
 
 
-def _files(path: Path) -> list[Path]:
-    if not path.exists():
-        raise MissingFileError(f"{path} must be a Parquet file or folder, but there is none")
-    files = [path]
-    if path.is_dir():
-        files = sorted(file for file in path.rglob("*.parquet") if _is_data(file, path))
-    if not files:
-        raise InputError(
-            f"{path} must hold Parquet files (*.parquet), but it holds "
-            f"{len(list(path.iterdir()))} others; name the folder that has them"
-        )
-    return files
-
-
-def _factory(path: Path, files: Sequence[Path]) -> ds.FileSystemDatasetFactory:
+def _factory(files: Files) -> ds.FileSystemDatasetFactory:
     options = ds.FileSystemFactoryOptions(
         # The folders above what was named are no partition keys.
-        partition_base_dir=str(path if path.is_dir() else path.parent),
+        partition_base_dir=files.base,
         partitioning=ds.HivePartitioning.discover(),
     )
-    names = [str(file) for file in files]
-    return ds.FileSystemDatasetFactory(LocalFileSystem(), names, ds.ParquetFileFormat(), options)
+    names = list(files.names)
+    return ds.FileSystemDatasetFactory(files.filesystem, names, files.format, options)
 
 
-def _is_data(file: Path, folder: Path) -> bool:
-    """Leave out what other writers hide, such as `_temporary` and `.part.crc` files."""
-    hidden = any(part.startswith((".", "_")) for part in file.relative_to(folder).parts)
-    return file.is_file() and not hidden
-
-
-def _schema(file: Path) -> pa.Schema:
+def _schema(files: Files, name: str) -> pa.Schema:
     try:
-        return pq.read_schema(file)
+        return files.format.inspect(name, files.filesystem)
     except (OSError, pa.ArrowException) as error:
         raise InputError(
-            f"{file} must be a complete Parquet file, but it cannot be read ({error}); copy or "
-            "write it again"
+            f"{name} must be a complete {_kind(files.format)} file, but it cannot be read "
+            f"({error}); copy or write it again"
         ) from error
 
 
-def _check_types(schemas: Mapping[Path, pa.Schema]) -> None:
-    seen: dict[str, tuple[pa.DataType, Path]] = {}
+def _kind(form: ds.FileFormat) -> str:
+    return "Parquet" if isinstance(form, ds.ParquetFileFormat) else "CSV"
+
+
+def _check_types(schemas: Mapping[str, pa.Schema]) -> None:
+    seen: dict[str, tuple[pa.DataType, str]] = {}
     for file, schema in schemas.items():
         for field in schema:
             known, first = seen.setdefault(field.name, (field.type, file))

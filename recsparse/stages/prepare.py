@@ -7,7 +7,7 @@ from recsparse.config_file import parse_config
 from recsparse.datasets.build import DATA_SECTIONS, Sources, build_dataset
 from recsparse.datasets.dataset import Dataset
 from recsparse.datasets.dataset_folder import load_dataset, read_description
-from recsparse.datasets.parquet import Paths
+from recsparse.datasets.files import Paths
 from recsparse.datasets.workspace import Resources
 from recsparse.errors import InputError
 from recsparse.reporting import SILENT, Reporter

@@ -165,12 +165,12 @@ def test_one_column_cannot_be_users_and_items(tmp_path):
 
 
 def test_no_such_file_is_named(tmp_path):
-    with pytest.raises(MissingFileError, match=r"nowhere\.parquet must be a Parquet file or fold"):
+    with pytest.raises(MissingFileError, match=r"nowhere\.parquet must be a Parquet or CSV file or fold"):
         InteractionLog.read(tmp_path / "nowhere.parquet", LogConfig())
 
 
 def test_a_folder_without_parquet_is_named(tmp_path):
-    with pytest.raises(InputError, match="must hold Parquet files"):
+    with pytest.raises(InputError, match="must hold Parquet or CSV files"):
         InteractionLog.read(tmp_path, LogConfig())
 
 

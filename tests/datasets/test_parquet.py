@@ -153,18 +153,18 @@ def test_views_become_strings_that_arrow_can_filter(tmp_path):
 def test_a_path_with_nothing_at_it_is_named(tmp_path):
     there = write(tmp_path / "a.parquet", {"a": [1]})
     for paths in (tmp_path / "nowhere", [there, tmp_path / "nowhere"]):
-        with pytest.raises(MissingFileError, match="nowhere must be a Parquet file or folder, but"):
+        with pytest.raises(MissingFileError, match="nowhere must be a Parquet or CSV file or folder, but"):
             parquet_dataset(paths)
 
 
 def test_no_path_at_all_is_refused():
-    with pytest.raises(InputError, match=r"must be a Parquet file or folder .* none was given"):
+    with pytest.raises(InputError, match=r"must be a file or folder to read, but none was given"):
         parquet_dataset([])
 
 
 def test_a_folder_without_parquet_is_named(tmp_path):
-    (tmp_path / "log.csv").write_text("user_id,item_id\n1,2\n")
-    with pytest.raises(InputError, match=r"must hold Parquet files .*, but it holds 1 others"):
+    (tmp_path / "log.txt").write_text("user_id,item_id\n1,2\n")
+    with pytest.raises(InputError, match=r"must hold Parquet or CSV files .*, but it holds 1 others"):
         parquet_dataset(tmp_path)
 
 

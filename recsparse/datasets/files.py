@@ -1,0 +1,168 @@
+"""Finding the files of a log: paths, folders, globs, and addresses on other filesystems."""
+
+import fnmatch
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import pyarrow as pa
+import pyarrow.dataset as ds
+import pyarrow.fs as pafs
+from fsspec.core import url_to_fs
+from pyarrow.csv import ParseOptions
+
+from recsparse.errors import InputError, MissingFileError
+
+Paths = str | Path | Sequence[str | Path]
+
+_PARQUET = ds.ParquetFileFormat()
+_CSV, _TSV = (ds.CsvFileFormat(ParseOptions(delimiter=sign)) for sign in (",", "\t"))
+_FORMATS = {".csv": _CSV, ".csv.gz": _CSV, ".tsv": _TSV, ".tsv.gz": _TSV, ".parquet": _PARQUET}
+_ENDINGS = tuple(_FORMATS)
+_WILD = ("*", "?", "[")
+
+
+@dataclass(frozen=True)
+class Files:
+    """The files of one path, all of one format.
+
+    Attributes:
+        filesystem: Where they are.
+        names: Their paths there, sorted.
+        base: The folder below which folders named `key=value` are partitions.
+        format: How to read them.
+    """
+
+    filesystem: pafs.FileSystem
+    names: tuple[str, ...]
+    base: str
+    format: ds.FileFormat
+
+
+def find_files(path: str | Path) -> list[Files]:
+    """Return the files at a path, those of each format apart.
+
+    A folder gives all its Parquet and CSV files, at any depth, without those that other writers
+    hide, such as `_temporary`. A glob (`*`, `?`, `[…]`) gives the files and folders that it
+    matches.
+
+    Args:
+        path: A file, a folder, a glob, or an address such as `s3://bucket/folder`.
+
+    Returns:
+        At least one file.
+
+    Raises:
+        MissingFileError: If there is nothing at the path.
+        InputError: If a folder has no file of a known format.
+    """
+    filesystem, place = _locate(path)
+    wild = next((n for n, part in enumerate(place.split("/")) if _is_wild(part)), None)
+    if wild is not None and not _exists(filesystem, place):
+        base = "/".join(place.split("/")[:wild]) or ("/" if place.startswith("/") else ".")
+        names = _matching(filesystem, base, place)
+        if not names:
+            raise MissingFileError(
+                f"{path} must match a Parquet or CSV file or folder, but matches none; check the "
+                "pattern"
+            )
+    else:
+        names, base = _named(filesystem, place, path)
+    formats = {name: _format(name) for name in sorted(names)}
+    return [
+        Files(filesystem, tuple(name for name in formats if formats[name] is each), base, each)
+        for each in (_PARQUET, _CSV, _TSV)
+        if each in formats.values()
+    ]
+
+
+def _format(name: str) -> ds.FileFormat:
+    return next((made for end, made in _FORMATS.items() if name.endswith(end)), _PARQUET)
+
+
+def _locate(path: str | Path) -> tuple[pafs.FileSystem, str]:
+    address = str(path)
+    if "://" not in address:
+        return pafs.LocalFileSystem(), address
+    try:
+        filesystem, place = pafs.FileSystem.from_uri(address)
+    except pa.ArrowInvalid:
+        filesystem, place = _by_fsspec(address)
+    return filesystem, place
+
+
+def _by_fsspec(address: str) -> tuple[pafs.FileSystem, str]:
+    try:
+        found, place = url_to_fs(address)
+    except (ValueError, ImportError) as error:
+        raise InputError(
+            f"{address} must be an address that Arrow or fsspec can open, but {error}"
+        ) from error
+    return pafs.PyFileSystem(pafs.FSSpecHandler(found)), place
+
+
+def _is_wild(part: str) -> bool:
+    return any(sign in part for sign in _WILD)
+
+
+def _exists(filesystem: pafs.FileSystem, place: str) -> bool:
+    return bool(filesystem.get_file_info(place).type != pafs.FileType.NotFound)
+
+
+def _named(filesystem: pafs.FileSystem, place: str, path: str | Path) -> tuple[list[str], str]:
+    # Returns the files of a path without wildcards, and the folder above their partitions.
+    try:
+        info = filesystem.get_file_info(place)
+    except OSError as error:
+        raise MissingFileError(f"{path} must be readable, but {error}") from error
+    if info.type == pafs.FileType.NotFound:
+        raise MissingFileError(f"{path} must be a Parquet or CSV file or folder, but there is none")
+    if info.type == pafs.FileType.File:
+        return [place], str(PurePosixPath(place).parent)
+    names, others = _inside(filesystem, place)
+    if not names:
+        raise InputError(
+            f"{path} must hold Parquet or CSV files (*.parquet, *.csv), but it holds {others} "
+            "others; name the folder that has them"
+        )
+    return names, place
+
+
+def _inside(filesystem: pafs.FileSystem, folder: str) -> tuple[list[str], int]:
+    """Return the data files below a folder, and how many other entries it has."""
+    found = filesystem.get_file_info(pafs.FileSelector(folder, recursive=True))
+    start = len(folder.rstrip("/")) + 1
+    data = [
+        info.path
+        for info in found
+        if info.type == pafs.FileType.File
+        and info.path.endswith(_ENDINGS)
+        and not _is_hidden(info.path[start:].split("/"))
+    ]
+    direct = [info for info in found if "/" not in info.path[start:]]
+    return data, len(direct)
+
+
+def _matching(filesystem: pafs.FileSystem, base: str, pattern: str) -> list[str]:
+    if not _exists(filesystem, base):
+        return []
+    depth = len(pattern.split("/"))
+    names = []
+    for info in filesystem.get_file_info(pafs.FileSelector(base, recursive=True)):
+        parts = info.path.removeprefix("./").split("/")
+        above = "/".join(parts[:depth])
+        # What lies below a folder that matches counts as that folder's.
+        below = parts[depth:]
+        is_data = not below or (info.path.endswith(_ENDINGS) and not _is_hidden(below))
+        if info.type == pafs.FileType.File and is_data and _matches(above, pattern):
+            names.append(info.path)
+    return names
+
+
+def _is_hidden(parts: Sequence[str]) -> bool:
+    return any(part.startswith((".", "_")) for part in parts)
+
+
+def _matches(path: str, pattern: str) -> bool:
+    parts, wanted = path.split("/"), pattern.removeprefix("./").split("/")
+    return len(parts) == len(wanted) and all(map(fnmatch.fnmatchcase, parts, wanted))
