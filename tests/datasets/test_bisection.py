@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.sparse import csr_matrix, random_array
 
+from recsparse.datasets import bisection
 from recsparse.datasets.bisection import bisection_order
 from recsparse.datasets.grid import interactions_to_grid, locality
 from recsparse.datasets.ordering import AxisOrder
@@ -30,13 +31,18 @@ def cost(dense, order):
     num_columns=st.integers(0, 8),
     density=st.floats(0, 1),
     seed=st.integers(0, 99),
+    chunk=st.integers(1, 40),
 )
-def test_every_row_comes_once_and_always_in_the_same_place(num_rows, num_columns, density, seed):
+def test_every_row_comes_once_and_always_in_the_same_place(
+    num_rows, num_columns, density, seed, chunk
+):
     matrix = csr_matrix(random_array((num_rows, num_columns), density=density, rng=seed))
     start = np.random.default_rng(seed).permutation(num_rows)
     order = bisection_order(matrix, start)
     assert sorted(order.tolist()) == list(range(num_rows))
-    assert bisection_order(matrix, start).tolist() == order.tolist()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(bisection, "_CHUNK", chunk)
+        assert bisection_order(matrix, start).tolist() == order.tolist()
 
 
 @pytest.mark.parametrize("num_groups", [2, 4, 8])
