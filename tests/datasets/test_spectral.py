@@ -111,12 +111,12 @@ def test_every_row_comes_once_and_always_in_the_same_place(
         assert fiedler_order(matrix, seed=1).tolist() == order.tolist()
 
 
-def test_a_hundred_thousand_rows_are_ordered_without_a_square_matrix():
+def test_thirty_thousand_rows_are_ordered_without_a_square_matrix():
     rng = np.random.default_rng(0)
-    rows = np.repeat(np.arange(100_000), 3)
-    columns = (rows // 1000 + rng.integers(0, 30, rows.size)) % 130
-    matrix = csr_matrix((np.ones(rows.size), (rows, columns)), shape=(100_000, 130))
-    assert len(fiedler_order(matrix)) == 100_000
+    rows = np.repeat(np.arange(30_000), 3)
+    columns = (rows // 300 + rng.integers(0, 30, rows.size)) % 130
+    matrix = csr_matrix((np.ones(rows.size), (rows, columns)), shape=(30_000, 130))
+    assert len(fiedler_order(matrix)) == 30_000
 
 
 def test_a_very_long_chain_is_ordered_approximately_with_a_warning(caplog, monkeypatch):
