@@ -41,8 +41,7 @@ def test_the_vocabularies_hold_what_occurs_in_training_alone(build):
     data = build(ROWS, LAST_OUT)
     assert data.users.ids.to_pylist() == ["ann", "bob", "cid", "dee"]
     assert data.items.ids.to_pylist() == ["a", "b", "b2", "c"]
-    assert data.counts["users"] == 4
-    assert data.counts["items"] == 4
+    assert (data.counts["users"], data.counts["items"]) == (4, 4)
 
 
 def test_users_who_come_later_are_not_in_the_vocabulary(build):
@@ -106,8 +105,8 @@ def test_an_order_by_time_goes_by_the_first_training_row(build):
 
 
 def test_an_order_by_time_needs_a_training_time(build):
+    settings = ["order.kind=time", "split.test=0.3", "split.validation=0.3"]
     with pytest.raises(InputError, match=r"an order by time needs a time for some of 4 rows, but"):
-        settings = ["order.kind=time", "split.test=0.3", "split.validation=0.3"]
         build(ROWS, settings, times=[None] * len(ROWS))
 
 
