@@ -5,27 +5,24 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from scipy.sparse import csr_matrix
-
 from recsparse.atomic import atomic_folder
 from recsparse.config import Config
 from recsparse.data_config import SplitConfig
 from recsparse.datasets.clean import CleanRows, clean_rows, sorted_rows
-from recsparse.datasets.dataset import matrix_of
 from recsparse.datasets.dataset_folder import (
     REJECTED,
     load_vocabularies,
-    save_order,
     write_description,
 )
 from recsparse.datasets.encode import Ids
 from recsparse.datasets.files import Paths
+from recsparse.datasets.fitting import fit_orders, fit_sides, fit_vocabularies
 from recsparse.datasets.intake import Intake
 from recsparse.datasets.lock import sole_writer
 from recsparse.datasets.log_store import LogStore, save_log, stored
-from recsparse.datasets.ordering import fit_order
 from recsparse.datasets.parts import PartedRows, WrittenParts, part_rows, write_parts
-from recsparse.datasets.rows import Rows, open_indexed
+from recsparse.datasets.reviews import Reviews
+from recsparse.datasets.rows import Rows
 from recsparse.datasets.shuffle import Keys
 from recsparse.datasets.split import PART_NAMES, TEST, VALIDATION, least_rows, plan_split
 from recsparse.datasets.vocabulary import Vocabulary
@@ -122,7 +119,7 @@ class _Build:
             see_train = reviews.see_train if reviews is not None else None
             written = write_parts(parted, self.folder, see_train)
         with self.reporter.task("fitting text, features and orders"):
-            fitted = self._fit(parted, written)
+            fitted = self._fit(parted, written, intake.reviews)
         intake.rejected.save(self.folder / REJECTED)
         counts = intake.counts.to_dict() | self._counts(rows, parted, written) | fitted
         settings = self.config.model_dump(mode="json", include=DATA_SECTIONS, exclude_none=True)
@@ -187,22 +184,15 @@ class _Build:
             )
         return parted
 
-    def _fit(self, parted: PartedRows, written: WrittenParts) -> dict[str, int]:
+    def _fit(
+        self, parted: PartedRows, written: WrittenParts, reviews: Reviews | None
+    ) -> dict[str, int]:
         """Fit everything on the training rows, write it, and return what was counted."""
-        folder = self.folder
-        for axis, name in ((parted.users, "users"), (parted.items, "items")):
-            axis.train.save(folder / f"{name}.parquet")
-            axis.unseen.save(folder / f"unseen_{name}.parquet")
-
-        def matrix() -> csr_matrix:
-            shape = len(parted.users.train), len(parted.items.train)
-            return matrix_of(open_indexed(folder / "train.arrow"), shape)
-
-        kind, seed = self.config.order.kind, self.config.seed
-        save_order(fit_order(kind, written.users, matrix, seed), folder / "user_order.parquet")
-        order = fit_order(kind, written.items, lambda: matrix().T.tocsr(), seed)
-        save_order(order, folder / "item_order.parquet")
-        return {}
+        fit_vocabularies(parted, self.folder)
+        tables = self.sources.users, self.sources.items
+        items, counts = fit_sides(tables, parted, reviews, self.folder, self.config)
+        fit_orders(parted, written, items, self.folder, self.config)
+        return counts
 
     def _counts(self, rows: CleanRows, parted: PartedRows, written: WrittenParts) -> dict[str, int]:
         counts = {

@@ -1,6 +1,7 @@
 """Dataset: a split log with everything that was fitted on its training part."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -8,9 +9,11 @@ import pandas as pd
 import pyarrow as pa
 from scipy.sparse import coo_matrix, csr_matrix
 
+from recsparse.datasets.bags import bags_to_tensor
 from recsparse.datasets.ordering import AxisOrder
 from recsparse.datasets.rows import ITEM_INDEX, USER_INDEX
 from recsparse.datasets.schema import ITEM_ID, RATING, TIMESTAMP, USER_ID, WEIGHT
+from recsparse.datasets.side_table import SideFeatures
 from recsparse.datasets.text import BagOfWords
 from recsparse.datasets.vocabulary import Vocabulary
 from recsparse.errors import InputError
@@ -76,8 +79,10 @@ class Dataset:
         split: The rows.
         user_order: Places of the users on the grid.
         item_order: Places of the items on the grid.
-        words: The vocabulary of the items' text, if there is text.
-        item_words: One bag of words an item of the catalogue, if there is text.
+        user_side: Features of the users from a table of users, the unseen behind the trained.
+        item_side: Features of the items from a table of items, likewise.
+        user_reviews: Bags of the log's own text, of each user's training rows.
+        item_reviews: Bags of the log's own text, of each item's training rows.
         counts: How many rows, users and items went where.
         config: The settings that it was made with.
     """
@@ -89,10 +94,23 @@ class Dataset:
     split: Parts
     user_order: AxisOrder
     item_order: AxisOrder
-    words: BagOfWords | None
-    item_words: SparseTensor | None
+    user_side: SideFeatures
+    item_side: SideFeatures
+    user_reviews: SideFeatures
+    item_reviews: SideFeatures
     counts: dict[str, int]
     config: dict[str, Any]
+
+    @property
+    def words(self) -> BagOfWords | None:
+        """The vocabulary of the items' text, if there is text."""
+        return self.item_side.words
+
+    @cached_property
+    def item_words(self) -> SparseTensor | None:
+        """One bag of words an item of the catalogue, if there is text."""
+        bags = self.item_side.bags
+        return None if bags is None else bags_to_tensor(bags[: len(self.items)])
 
     def train_matrix(self) -> csr_matrix:
         """Return the training rows as a matrix; rows of the same cell are summed.

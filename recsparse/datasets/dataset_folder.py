@@ -7,23 +7,19 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-import torch
 
 from recsparse.datasets.dataset import Dataset, Parts
 from recsparse.datasets.ordering import AxisOrder
 from recsparse.datasets.parquet import read_table
 from recsparse.datasets.rows import open_indexed
+from recsparse.datasets.side_folder import load_side
 from recsparse.datasets.split import PART_NAMES
-from recsparse.datasets.text import BagOfWords
 from recsparse.datasets.vocabulary import Vocabulary
 from recsparse.errors import InputError, MissingFileError
-from recsparse.sparse.tensor import SparseTensor, sparse_tensor
 from recsparse.toml_file import write_toml
 
 FORMAT_VERSION = 2
 DESCRIPTION, REJECTED = "dataset.toml", "rejected.parquet"
-_WORDS, _ITEM_WORDS = "words.parquet", "item_words.parquet"
-_WORD_COLUMNS = ("item_index", "word_index", "value")
 
 
 def load_dataset(folder: str | Path) -> Dataset:
@@ -36,27 +32,28 @@ def load_dataset(folder: str | Path) -> Dataset:
         The dataset.
 
     Raises:
-        MissingFileError: If there is no such folder, or its words are not there.
+        MissingFileError: If there is no such folder, or words are not there.
         InputError: If it is no dataset, of another version, or a file is damaged.
     """
     folder = Path(folder)
     described = read_description(folder)
     users, items = (load_vocabularies(folder)[name] for name in ("users", "items"))
-    words = item_words = None
-    if "words" in described["counts"]:
-        words = BagOfWords.load(folder / _WORDS)
-        table = read_table(folder / _ITEM_WORDS, _WORD_COLUMNS)
-        item_words = _word_tensor(table, len(words), len(items))
+    unseen_users, unseen_items = (
+        Vocabulary.load(folder / f"unseen_{name}.parquet") for name in ("users", "items")
+    )
+    num_users, num_items = len(users) + len(unseen_users), len(items) + len(unseen_items)
     return Dataset(
         users=users,
         items=items,
-        unseen_users=Vocabulary.load(folder / "unseen_users.parquet"),
-        unseen_items=Vocabulary.load(folder / "unseen_items.parquet"),
+        unseen_users=unseen_users,
+        unseen_items=unseen_items,
         split=Parts(**{name: open_indexed(folder / f"{name}.arrow") for name in PART_NAMES}),
         user_order=_load_order(folder / "user_order.parquet", len(users)),
         item_order=_load_order(folder / "item_order.parquet", len(items)),
-        words=words,
-        item_words=item_words,
+        user_side=load_side(folder, "user", num_users),
+        item_side=load_side(folder, "item", num_items),
+        user_reviews=load_side(folder, "user_reviews", num_users),
+        item_reviews=load_side(folder, "item_reviews", num_items),
         counts=described["counts"],
         config=described["config"],
     )
@@ -157,9 +154,3 @@ def _load_order(path: Path, size: int) -> AxisOrder:
             "folder anew"
         )
     return AxisOrder(rank)
-
-
-def _word_tensor(table: pa.Table, num_words: int, num_items: int) -> SparseTensor:
-    item, word, values = (torch.from_numpy(table[name].to_numpy().copy()) for name in _WORD_COLUMNS)
-    coords = torch.stack([item, word], dim=1)
-    return sparse_tensor(coords, values.unsqueeze(1), (num_words,), num_items)

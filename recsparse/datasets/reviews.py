@@ -12,6 +12,8 @@ from recsparse.datasets.row_groups import write_row_groups
 from recsparse.datasets.rows import Rows
 from recsparse.datasets.workspace import Workspace
 
+AxisName = Literal["user", "item"]
+
 _FILE = "texts.parquet"
 _ROWS = 65_536
 
@@ -63,7 +65,7 @@ class Reviews:
         self._database.execute(f"INSERT INTO {name} SELECT DISTINCT * FROM incoming")
         self._database.unregister("incoming")
 
-    def texts(self, axis: Literal["user", "item"]) -> Iterator[tuple[np.ndarray, list[str]]]:
+    def texts(self, axis: AxisName) -> Iterator[tuple[np.ndarray, list[str]]]:
         """Yield one text for each user or item: those of its training rows, by time.
 
         Args:
