@@ -89,7 +89,7 @@ def place_of_user(rows: Rows, key: np.ndarray) -> np.ndarray:
     key = key >> np.uint64(64 - _KEY_BITS)
     user_bits, row_bits = len(first).bit_length(), len(rows).bit_length()
     if user_bits + _KEY_BITS + row_bits > 64:
-        order = np.lexsort([key, user])
+        order: np.ndarray = np.lexsort([key, user])
     else:
         # One number a row, all different, sorts faster than several keys: the number of the user
         # within the block, the key, and where the row is.
