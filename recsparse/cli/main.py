@@ -30,6 +30,7 @@ from recsparse.cli.terminal import (
     TerminalReporter,
     show_comparison,
     show_frame,
+    show_groups,
     show_json,
     show_pairs,
     show_runs,
@@ -259,23 +260,37 @@ def tune(
 
 @app.command()
 def describe(
-    path: Annotated[Path, typer.Argument(help="Log or dataset.")],
+    paths: Annotated[list[str], typer.Argument(help="Dataset folder, or logs as prepare takes.")],
+    html: Annotated[Path | None, typer.Option(help="File for a page with pictures.")] = None,
+    memory: Memory = None,
+    threads: Threads = None,
+    spill: SpillFolder = None,
     config: ConfigPath = None,
     overrides: Overrides = None,
     as_json: AsJson = False,
 ) -> None:
-    """Tell what is in a log or a dataset."""
+    """Tell what is in a log or a dataset; the log may exceed the memory."""
+    from recsparse.datasets.workspace import Resources
     from recsparse.stages.describe import describe as stage
+    from recsparse.stages.describe import named
 
-    _show(stage(path, load_config(config, overrides or []).log), as_json, str(path))
+    log = load_config(config, overrides or []).log
+    groups = stage(paths, log, html, Resources(memory, threads, spill), TerminalReporter())
+    if as_json:
+        show_json(groups)
+    else:
+        show_groups(named(paths), groups)
 
 
 @app.command()
 def doctor(as_json: AsJson = False) -> None:
-    """Check the installation: versions, kernels, threads, store, room."""
+    """Check the installation: versions, kernels, threads, store, room, and what will hurt."""
     from recsparse.stages.doctor import doctor as stage
 
-    _show(stage(), as_json, "installation")
+    found = stage()
+    if not as_json:
+        found["advice"] = found["advice"] or "none is needed"
+    _show(found, as_json, "installation")
 
 
 @app.command()

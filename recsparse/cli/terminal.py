@@ -11,8 +11,10 @@ import typer
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
 from recsparse.reporting import Advance
+from recsparse.stages.value_text import value_text
 
 
 class TerminalReporter:
@@ -66,9 +68,24 @@ def show_pairs(title: str, pairs: Mapping[str, Any]) -> None:
         title: Above the table.
         pairs: What to show.
     """
-    table = Table(title=title, show_header=False)
-    for name, value in pairs.items():
-        table.add_row(name, _text(value))
+    show_groups(title, {"": pairs})
+
+
+def show_groups(title: str, groups: Mapping[str, Mapping[str, Any]]) -> None:
+    """Print names and values as a table in sections.
+
+    Args:
+        title: Above the table.
+        groups: What to show, by the heading of its section; an empty heading is not printed.
+    """
+    table = Table(title=Text(title), show_header=False)
+    for heading, pairs in groups.items():
+        if heading:
+            table.add_row(Text(heading, style="bold"), "")
+        for name, value in pairs.items():
+            # As text, since names from data may hold what rich takes for markup.
+            table.add_row(Text(name), Text(value_text(value)))
+        table.add_section()
     Console().print(table)
 
 
@@ -79,12 +96,12 @@ def show_frame(title: str, frame: pd.DataFrame) -> None:
         title: Above the table.
         frame: Rows and columns; the index is not shown.
     """
-    table = Table(title=title)
+    table = Table(title=Text(title))
     for column in frame.columns:
         numeric = pd.api.types.is_numeric_dtype(frame[column])
-        table.add_column(str(column), justify="right" if numeric else "left", overflow="fold")
+        table.add_column(Text(str(column)), justify="right" if numeric else "left", overflow="fold")
     for row in frame.itertuples(index=False):
-        table.add_row(*map(_text, row))
+        table.add_row(*(Text(value_text(value)) for value in row))
     Console().print(table)
 
 
@@ -99,7 +116,8 @@ def show_comparison(title: str, table: pd.DataFrame) -> None:
     shown = pd.DataFrame({"": figures})
     for model, row in table.iterrows():
         shown[str(model)] = [
-            _text(row[name]) + (f" ± {_text(row[f'{name} ±'])}" if f"{name} ±" in row else "")
+            value_text(row[name])
+            + (f" ± {value_text(row[f'{name} ±'])}" if f"{name} ±" in row else "")
             for name in figures
         ]
     show_frame(title, shown)
@@ -120,12 +138,6 @@ def show_runs(title: str, runs: pd.DataFrame) -> None:
             k = min(int(name.removeprefix(prefix)) for name in names)
             brief[f"{part}\nnDCG@{k}"] = runs[f"{prefix}{k}"]
     show_frame(title, brief)
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, float):
-        return "–" if math.isnan(value) else f"{value:.4g}" if abs(value) < 1e5 else f"{value:,.0f}"
-    return f"{value:,}" if isinstance(value, int) else str(value)
 
 
 def _without_nan(value: Any) -> Any:

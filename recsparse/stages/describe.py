@@ -1,70 +1,75 @@
-"""What is in a log or a dataset: counts, sparsity, time range, long tail."""
+"""What is in a log or a dataset: counts, sparsity, time range, long tail, cold shares."""
 
-from datetime import UTC, datetime
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
-from numpy.typing import NDArray
 
 from recsparse.data_config import LogConfig
-from recsparse.datasets.dataset_folder import DESCRIPTION, load_dataset
-from recsparse.datasets.log import InteractionLog
+from recsparse.datasets.dataset_folder import DESCRIPTION
+from recsparse.datasets.files import Paths
+from recsparse.datasets.profile_figures import Groups
+from recsparse.datasets.workspace import Resources
+from recsparse.reporting import SILENT, Reporter
+from recsparse.stages.describe_dataset import describe_dataset
+from recsparse.stages.describe_log import describe_log
+from recsparse.stages.page import write_page
 
 
-def describe(path: str | Path, config: LogConfig | None = None) -> dict[str, Any]:
-    """Return figures that tell what a log or a dataset holds.
+def describe(
+    paths: Paths,
+    config: LogConfig | None = None,
+    html: str | Path | None = None,
+    resources: Resources | None = None,
+    reporter: Reporter = SILENT,
+) -> Groups:
+    """Return figures that tell what a log or a dataset holds; its rows are never all in memory.
 
     Args:
-        path: A dataset folder, or a Parquet file or folder of interactions.
+        paths: A dataset folder, or what `prepare` takes as logs.
         config: How to read a log.
+        html: A file to write the figures to, with pictures.
+        resources: What may be used; temporary files go to the system's folder unless it names one.
+        reporter: Shows the progress.
 
     Returns:
-        Names and values, ready for JSON.
+        Names and values by group, ready for JSON.
+
+    Raises:
+        MissingFileError: If there is nothing at a path.
+        SchemaError: If a log lacks a column.
+        InputError: If a file is damaged.
+        OutputError: If the disk is full.
     """
-    if (Path(path) / DESCRIPTION).is_file():
-        data = load_dataset(path)
-        return {"kind": "dataset", **_figures(data.all_rows()), **data.counts}
-    log = InteractionLog.read(path, config or LogConfig())
-    return {
-        "kind": "log",
-        **_figures(log.table),
-        "rejected rows": log.rejected.num_rows,
-        "duplicate rows": log.counts.duplicates,
-    }
+    folder = _dataset_folder(paths)
+    if folder is None:
+        found, figures = describe_log(
+            paths, config or LogConfig(), resources or Resources(), reporter
+        )
+    else:
+        found, figures = describe_dataset(folder, reporter)
+    source = {"kind": "log" if folder is None else "dataset", "path": named(paths)}
+    groups = {"source": source, **found}
+    if html is not None:
+        write_page(html, f"What is in {source['path']}", groups, figures())
+    return groups
 
 
-def _figures(rows: pa.Table) -> dict[str, Any]:
-    per_user = _row_counts(rows, "user_id")
-    per_item = _row_counts(rows, "item_id")
-    cells = len(per_user) * len(per_item)
-    return {
-        "rows": rows.num_rows,
-        "users": len(per_user),
-        "items": len(per_item),
-        "share of active cells": rows.num_rows / cells if cells else 0.0,
-        "rows a user (median)": float(np.median(per_user)) if len(per_user) else 0.0,
-        "rows an item (median)": float(np.median(per_item)) if len(per_item) else 0.0,
-        "share of rows in the top 10 % of items": _head_share(per_item),
-        **_time_range(rows),
-    }
+def named(paths: Paths) -> str:
+    """Return paths as one line.
+
+    Args:
+        paths: One or several.
+
+    Returns:
+        Their names, by commas.
+
+    Example:
+        >>> named(["a.parquet", "b.parquet"])
+        'a.parquet, b.parquet'
+    """
+    return str(paths) if isinstance(paths, (str, Path)) else ", ".join(map(str, paths))
 
 
-def _row_counts(rows: pa.Table, column: str) -> NDArray[np.int64]:
-    counts = rows[column].combine_chunks().value_counts().field("counts")
-    return np.sort(counts.to_numpy(zero_copy_only=False))[::-1]
-
-
-def _head_share(counts: NDArray[np.int64]) -> float:
-    head = counts[: max(1, len(counts) // 10)]
-    return float(head.sum() / counts.sum()) if len(counts) else 0.0
-
-
-def _time_range(rows: pa.Table) -> dict[str, str]:
-    if "timestamp" not in rows.column_names or rows["timestamp"].null_count == rows.num_rows:
-        return {}
-    limits = pc.min_max(rows["timestamp"]).as_py()
-    first, last = (datetime.fromtimestamp(limits[key], UTC) for key in ("min", "max"))
-    return {"first event": first.isoformat(), "last event": last.isoformat()}
+def _dataset_folder(paths: Paths) -> Path | None:
+    given: Sequence[str | Path] = [paths] if isinstance(paths, (str, Path)) else paths
+    folder = Path(given[0]) if len(given) == 1 else None
+    return folder if folder is not None and (folder / DESCRIPTION).is_file() else None

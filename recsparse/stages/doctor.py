@@ -1,46 +1,112 @@
-"""The state of the installation: versions, kernels, threads, room."""
+"""The state of the installation: versions, kernels, threads, room, and what of it will hurt."""
 
 import os
 import platform
 import shutil
+from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from recsparse.config import TrackingConfig
 from recsparse.sparse.native import kernels
 from recsparse.sparse.scatter import backend
-from recsparse.training.store import tracking_uri
+from recsparse.stages.machine import file_system, free_memory, usable_cores
+from recsparse.training.store import local_uri, tracking_uri
 
 PACKAGES = (
-    "recsparse", "torch", "torch-scatter", "pytorch-lightning", "mlflow", "pyarrow", "pandas",
-    "duckdb", "scikit-learn",
+    "recsparse", "torch", "torch-scatter", "pytorch-lightning", "mlflow", "pyarrow", "duckdb",
+    "pandas", "numpy", "scipy", "scikit-learn", "matplotlib",
 )  # fmt: skip
+OPTIONAL = ("torch-scatter",)
+_GIB = 2**30
+_NOT_INSTALLED = "not installed"
+_LITTLE_MEMORY, _LITTLE_DISK = 2, 10
 
 
-def doctor(folder: str | Path = ".") -> dict[str, str]:
-    """Return what one asks first when something does not work.
+def doctor(folder: str | Path = ".") -> dict[str, Any]:
+    """Return what one asks first when something does not work, and advice on what will hurt.
+
+    Nothing outside of this machine is asked, an MLflow server neither.
 
     Args:
-        folder: Where outputs would go.
+        folder: Where outputs would go, and temporary files beside them.
 
     Returns:
-        Names and findings.
+        Names and findings; `advice` is a list with one sentence a fault, each with its cure.
     """
-    free = shutil.disk_usage(folder).free / 2**30
-    memory = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30
-    return {
+    folder = Path(folder)
+    memory = free_memory()
+    found = {
         "python": platform.python_version(),
+        "platform": platform.platform(),
         **{name: _version(name) for name in PACKAGES},
         "scatter kernels": backend(),
         "convolution kernels": _convolution_kernels(),
         "threads": str(torch.get_num_threads()),
+        "cores": str(usable_cores()),
         "CUDA": torch.cuda.get_device_name() if torch.cuda.is_available() else "not available",
         "MLflow store": tracking_uri(TrackingConfig(), folder),
-        "free disk": f"{free:.1f} GiB",
-        "free memory": f"{memory:.1f} GiB",
+        "free disk": f"{shutil.disk_usage(folder).free / _GIB:.1f} GiB",
+        "free memory": "unknown" if memory is None else f"{memory / _GIB:.1f} GiB",
     }
+    return found | {"advice": [*_on_packages(found), *_on_speed(), *_on_room(folder, memory)]}
+
+
+def _on_packages(found: dict[str, str]) -> Iterator[str]:
+    for name in PACKAGES:
+        if name not in OPTIONAL and found[name] == _NOT_INSTALLED:
+            yield f"{name} is not installed, but is needed; mend it by pip install {name}"
+    if found["torch-scatter"] != _NOT_INSTALLED and found["scatter kernels"] == "torch":
+        yield (
+            "torch-scatter is installed, but cannot be imported, and torch's own operations take "
+            f"its place; build it against torch {found['torch']}: pip install --force-reinstall "
+            "--no-build-isolation --no-deps torch-scatter"
+        )
+
+
+def _on_speed() -> Iterator[str]:
+    compiled = kernels()
+    if compiled.library is None:
+        cure = "install a C++ compiler, then this package again"
+        if os.environ.get("RECSPARSE_KERNELS") == "off":
+            cure = "unset RECSPARSE_KERNELS"
+        yield f"convolutions are several times as slow without compiled kernels; {cure}"
+    threads, cores = torch.get_num_threads(), usable_cores()
+    if threads > cores:
+        yield (
+            f"torch has {threads} threads, but may use {cores} cores, and threads that wait for "
+            f"each other are slow; set OMP_NUM_THREADS={cores}"
+        )
+    if threads == 1 < cores:
+        yield f"torch has 1 thread, but may use {cores} cores; unset OMP_NUM_THREADS"
+
+
+def _on_room(folder: Path, memory: int | None) -> Iterator[str]:
+    if memory is not None and memory < _LITTLE_MEMORY * _GIB:
+        yield (
+            f"{memory / _GIB:.1f} GiB of memory are free, and prepare may take half of all; give "
+            "it a limit, as in --memory 500MB"
+        )
+    free = shutil.disk_usage(folder).free
+    if free < _LITTLE_DISK * _GIB:
+        yield (
+            f"{folder.resolve()} has {free / _GIB:.1f} GiB left, and prepare spills several times "
+            "the size of a log beside its output; name a folder on a larger disk by --spill"
+        )
+    if file_system(folder) in ("tmpfs", "ramfs"):
+        yield (
+            f"{folder.resolve()} is held in memory, so that what prepare spills to it frees none; "
+            "name a folder on a disk by --spill"
+        )
+    local = tracking_uri(TrackingConfig(), folder) == local_uri(folder)
+    if local and not os.access(folder, os.W_OK):
+        yield (
+            f"{folder.resolve()} must be writable for the MLflow store, but is not; set "
+            "MLFLOW_TRACKING_URI, or go to another folder"
+        )
 
 
 def _convolution_kernels() -> str:
@@ -52,4 +118,4 @@ def _version(package: str) -> str:
     try:
         return version(package)
     except PackageNotFoundError:
-        return "not installed"
+        return _NOT_INSTALLED

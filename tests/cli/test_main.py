@@ -92,6 +92,20 @@ def test_what_a_log_holds_is_described(recsparse, small_log):
     assert found == describe(small_log / "log.parquet")
 
 
+def test_a_page_is_written_of_a_dataset(recsparse, small_dataset, workplace):
+    outcome = recsparse("describe", small_dataset, "--html", "page.html", "--memory", "100MB")
+    assert (outcome.status, outcome.err) == (0, "")
+    assert "cold shares" in outcome.out
+    assert str(small_dataset) in (workplace / "page.html").read_text(encoding="utf-8")
+
+
+def test_several_logs_are_described_as_one(recsparse, small_log):
+    log = small_log / "log.parquet"
+    found = as_json(recsparse("describe", log, log, "--json"))
+    assert found["source"]["path"] == f"{log}, {log}"
+    assert found["rows"]["share of duplicate rows"] == 1 / 2
+
+
 def test_the_installation_is_described(recsparse, workplace):
     found = as_json(recsparse("doctor", "--json"))
     assert found["MLflow store"] == f"sqlite:///{workplace}/mlflow.db"
@@ -113,7 +127,7 @@ def test_a_public_set_that_is_there_is_not_fetched_again(recsparse, monkeypatch,
     [
         (["metrics"], "ndcg@k"),
         (["doctor"], "scatter kernels"),
-        (["describe", "LOG"], "rows a user (median)"),
+        (["describe", "LOG"], "long tail"),
         (["prepare", "LOG", "--out", "data"], "train_rows"),
         (["train", "DATA", "--out", "m", "--set", "model.kind=popularity"], "validation ndcg@10"),
         (["evaluate", "MODELS/popularity", "MODELS/sparse_grid", "DATA"], "sparse_grid"),

@@ -8,6 +8,7 @@ from recsparse.cli.terminal import (
     TerminalReporter,
     show_comparison,
     show_frame,
+    show_groups,
     show_json,
     show_pairs,
     show_runs,
@@ -45,6 +46,25 @@ def test_pairs_are_a_table_of_two_columns(capfd):
         ["seconds", "123,457"],
         ["no", "–"],
     ]
+
+
+def test_groups_are_sections_under_their_headings(capfd):
+    show_groups("title", {"grid": {"users": 1234}, "ratings": {"4.5": 2, "mean": 4.5}})
+    assert cells(capfd.readouterr().out) == [
+        ["grid", ""],
+        ["users", "1,234"],
+        ["ratings", ""],
+        ["4.5", "2"],
+        ["mean", "4.5"],
+    ]
+
+
+def test_what_looks_like_markup_is_shown_as_it_is(capfd):
+    show_groups("[/b] title", {"[bold]": {"[red]x[/red]": "[/]"}})
+    show_frame("[/b] title", pd.DataFrame({"[bold]": ["[/red]"]}))
+    text = capfd.readouterr().out
+    assert text.count("[/b] title") == 2
+    assert cells(text) == [["[bold]", ""], ["[red]x[/red]", "[/]"], ["[bold]"], ["[/red]"]]
 
 
 def test_a_frame_is_shown_with_its_columns_and_without_its_index(capfd):
