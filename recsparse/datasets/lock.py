@@ -1,7 +1,11 @@
 """One writer at a time, and a clean start after one that was killed."""
 
+import getpass
+import hashlib
+import os
 import re
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,8 +20,9 @@ from recsparse.errors import InputError
 def sole_writer(target: str | Path) -> Iterator[None]:
     """Keep other processes from writing the same folder, and clear what killed ones left.
 
-    The lock is a hidden file beside the target; the system releases it when a process ends,
-    however it ends.
+    The lock is a file among the temporary files of the user, so that nothing lies about beside the
+    target; it does not keep out other users and machines. The system releases it when a process
+    ends, however it ends.
 
     Args:
         target: The folder to be written.
@@ -30,7 +35,7 @@ def sole_writer(target: str | Path) -> Iterator[None]:
     """
     target = Path(target)
     make_folder(target.parent)
-    lock = FileLock(target.parent / f".{target.name}.lock")
+    lock = FileLock(_lock_file(target))
     try:
         lock.acquire(timeout=0)
     except Timeout as error:
@@ -45,6 +50,11 @@ def sole_writer(target: str | Path) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def _lock_file(target: Path) -> Path:
+    name = hashlib.sha256(os.fsencode(target.resolve())).hexdigest()[:16]
+    return Path(tempfile.gettempdir()) / f"recsparse-{getpass.getuser()}-{name}.lock"
 
 
 def _left_behind(target: Path) -> list[Path]:
