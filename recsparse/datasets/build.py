@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+import pyarrow as pa
+
 from recsparse.atomic import atomic_folder
 from recsparse.config import Config
 from recsparse.data_config import SplitConfig
@@ -104,7 +106,8 @@ class _Build:
     def run(self) -> None:
         """Do all steps in turn."""
         store, kept = self._before()
-        intake = Intake(self.sources.by_part(), self.config, self.work, store)
+        types = self._types(*kept)
+        intake = Intake(self.sources.by_part(), self.config, self.work, store, types)
         with self.reporter.task("reading the log", intake.num_rows) as advance:
             encoder = intake.read(advance)
         with self.reporter.task("sorting and cleaning"):
@@ -139,6 +142,14 @@ class _Build:
         found = load_vocabularies(named)
         store = LogStore.open(Path(append_to)) if append_to else None
         return store, (found["users"], found["items"])
+
+    def _types(
+        self, users: Vocabulary | None, items: Vocabulary | None
+    ) -> tuple[str, pa.DataType, pa.DataType] | None:
+        if users is None or items is None:
+            return None
+        where = self.sources.append_to or self.sources.ids_from
+        return str(where), users.ids.type, items.ids.type
 
     def _clean(self, blocks: Iterator[Rows], users: Ids, items: Ids) -> CleanRows:
         log = self.config.log

@@ -96,6 +96,7 @@ class Intake:
         config: How to read a log and what to read of it.
         work: The workspace.
         store: Rows of a dataset that come first, if there are any.
+        kept: Where the ids come from that keep their indices, and their types, if there are any.
     """
 
     def __init__(
@@ -104,6 +105,7 @@ class Intake:
         config: Config,
         work: Workspace,
         store: LogStore | None = None,
+        kept: tuple[str, pa.DataType, pa.DataType] | None = None,
     ) -> None:
         self._config, self._work, self._store = config, work, store
         by_column = config.split.kind == "given" and set(logs) <= {None}
@@ -114,7 +116,7 @@ class Intake:
         ]
         self.counts = IntakeCounts.of_dataset(store.counts) if store else IntakeCounts()
         self.rejected = RejectedRows(work)
-        self._types = self._id_types()
+        self._types = self._id_types(kept)
         self.reviews = Reviews(work) if config.text.log_columns else None
 
     @property
@@ -123,12 +125,13 @@ class Intake:
         known = [source.num_rows for source, _ in self._sources]
         return None if None in known else sum(filter(None, known))
 
-    def _id_types(self) -> tuple[pa.DataType, pa.DataType]:
+    def _id_types(
+        self, kept: tuple[str, pa.DataType, pa.DataType] | None
+    ) -> tuple[pa.DataType, pa.DataType]:
         # All sources must agree in them.
         found = [(source.where, source.user_type, source.item_type) for source, _ in self._sources]
-        if self._store is not None:
-            store = self._store
-            found.insert(0, (str(store.path), store.users.ids.type, store.items.ids.type))
+        if kept is not None:
+            found.insert(0, kept)
         first, *others = found
         for where, *types in others:
             if tuple(types) != first[1:]:

@@ -4,11 +4,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import pyarrow as pa
+
 from recsparse.datasets.dataset_folder import REJECTED, read_description
 from recsparse.datasets.encode import LogEncoder
 from recsparse.datasets.reviews import Reviews
 from recsparse.datasets.rows import Rows, RowsWriter, read_blocks
 from recsparse.datasets.vocabulary import Vocabulary
+from recsparse.errors import InputError
 
 FOLDER = "log"
 _ROWS, _USERS, _ITEMS = "rows.arrow", "users.parquet", "items.parquet"
@@ -94,6 +97,18 @@ class LogStore:
 
         Args:
             encoder: Takes ids of the same types.
+
+        Raises:
+            InputError: If the file of rows is missing or damaged.
         """
-        for rows in read_blocks(self.path):
+        for rows in self._blocks():
             encoder.add_numbered(rows, self.users, self.items)
+
+    def _blocks(self) -> Iterator[Rows]:
+        try:
+            yield from read_blocks(self.path)
+        except (OSError, pa.ArrowException) as error:
+            raise InputError(
+                f"{self.path} must be the Arrow file that was written there, but {error}; prepare "
+                "everything anew"
+            ) from error

@@ -65,6 +65,9 @@ def _config(sources: Sources, config: Config | None) -> Config:
         for name in sorted(DATA_SECTIONS)
         if wanted[name] not in (settings[name], default[name])
     ]
+    by_files = bool(sources.validation or sources.test)
+    if by_files and own.split.kind != "given" and "split" not in differing:
+        differing.append("split")
     if differing:
         raise InputError(
             f"a dataset is appended to with its own settings, but {', '.join(differing)} differ "
