@@ -7,7 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from recsparse.datasets.parquet import parquet_dataset, read_columns, require_columns
+from recsparse.datasets.parquet import open_dataset, read_columns, require_columns
 from recsparse.datasets.schema import id_type, to_ids
 from recsparse.errors import InputError, SchemaError
 
@@ -41,7 +41,7 @@ def read_items(path: str | Path, item_column: str, text_columns: Sequence[str] =
         MissingFileError: If there is nothing at the path.
         InputError: If a file is damaged, or an id is null or occurs twice.
     """
-    source = parquet_dataset(path)
+    source = open_dataset(path)
     require_columns(source, path, [item_column, *text_columns])
     names = list(text_columns) or [
         field.name

@@ -12,7 +12,7 @@ from recsparse.data_config import LogConfig
 from recsparse.datasets.checks import CheckedBatch, check_rows
 from recsparse.datasets.duplicates import without_duplicates
 from recsparse.datasets.files import Paths
-from recsparse.datasets.parquet import parquet_dataset, read_batches, require_columns
+from recsparse.datasets.parquet import open_dataset, read_batches, require_columns
 from recsparse.datasets.schema import id_type
 from recsparse.datasets.where import filtered_batches
 from recsparse.errors import InputError, SchemaError
@@ -73,7 +73,7 @@ class LogSource:
             SchemaError: If a column is missing or of a wrong type, or users and items are one.
             InputError: If a file cannot be read.
         """
-        dataset = parquet_dataset(paths)
+        dataset = open_dataset(paths)
         given = [paths] if isinstance(paths, (str, Path)) else paths
         where = ", ".join(map(str, given))
         if config.user_column == config.item_column:

@@ -11,7 +11,7 @@ from recsparse.datasets.files import Files, Paths, find_files
 from recsparse.errors import InputError, SchemaError, nearest
 
 
-def parquet_dataset(paths: Paths) -> ds.Dataset:
+def open_dataset(paths: Paths) -> ds.Dataset:
     """Open one or several files or folders as one dataset; nothing is read yet.
 
     Args:

@@ -18,7 +18,7 @@ from recsparse.datasets.features import (
     numbers_of,
 )
 from recsparse.datasets.parquet import (
-    parquet_dataset,
+    open_dataset,
     read_batches,
     read_columns,
     require_columns,
@@ -112,7 +112,7 @@ class _SideTable:
         unseen: Vocabulary,
         text: TextConfig,
     ) -> "_SideTable":
-        dataset = parquet_dataset(path)
+        dataset = open_dataset(path)
         named = [columns.ids, *columns.text, *columns.categories, *columns.numbers]
         require_columns(dataset, path, [*named, *(text.bag_columns or ())])
         if not columns.text and text.bag_columns is None:

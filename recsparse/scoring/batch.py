@@ -12,7 +12,7 @@ import pyarrow.dataset as ds
 from numpy.typing import NDArray
 
 from recsparse.config import OnUnknown
-from recsparse.datasets.parquet import parquet_dataset, read_columns, require_columns
+from recsparse.datasets.parquet import open_dataset, read_columns, require_columns
 from recsparse.errors import InputError, SchemaError
 from recsparse.scoring.ids import as_array, slices
 from recsparse.scoring.parts import PartedOutput, rechunk
@@ -61,7 +61,7 @@ def score_candidates(
             `error`; no part is left behind then.
     """
     options = options or BatchOptions()
-    source = parquet_dataset(candidates)
+    source = open_dataset(candidates)
     _check_candidates(source, candidates)
     settings = (options.rows_per_part, options.on_unknown, model_name, _known(trained))
     output = PartedOutput(out, _job("score", _file_states(source), *settings))
@@ -136,7 +136,7 @@ def read_ids(path: str | Path, column: str) -> pa.Array:
         SchemaError: If there is no such column.
         InputError: If a file is damaged.
     """
-    source = parquet_dataset(path)
+    source = open_dataset(path)
     require_columns(source, path, [column])
     return as_array(read_columns(source, [column])[column].unique())
 

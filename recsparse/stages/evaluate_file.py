@@ -9,7 +9,7 @@ from scipy.sparse import csr_matrix
 
 from recsparse.config import Config
 from recsparse.datasets.dataset_folder import load_dataset
-from recsparse.datasets.parquet import parquet_dataset, read_columns, require_columns
+from recsparse.datasets.parquet import open_dataset, read_columns, require_columns
 from recsparse.datasets.vocabulary import Vocabulary
 from recsparse.errors import InputError, SchemaError
 from recsparse.evaluation.evaluate import RankingResult, evaluate_ranking
@@ -84,7 +84,7 @@ class _Scores:
 
 
 def _read(scored: str | Path) -> pa.Table:
-    source = parquet_dataset(scored)
+    source = open_dataset(scored)
     require_columns(source, scored, COLUMNS)
     table = read_columns(source, COLUMNS)
     found = table["score"].type

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from recsparse.datasets.files import find_files
-from recsparse.datasets.parquet import parquet_dataset
+from recsparse.datasets.parquet import open_dataset
 from recsparse.errors import InputError, MissingFileError
 from recsparse.stages.prepare import prepare
 
@@ -63,7 +63,7 @@ def test_a_relative_glob_is_found(days, monkeypatch):
 
 
 def test_a_glob_keeps_partition_keys_below_what_it_names(days):
-    table = parquet_dataset(days / "logs/date=2026-01-*").to_table()
+    table = open_dataset(days / "logs/date=2026-01-*").to_table()
     assert table["date"].to_pylist() == ["2026-01-01"] * 4 + ["2026-01-02"] * 4
 
 
@@ -83,13 +83,13 @@ def test_tables_of_text_are_read_as_pandas_reads_them(tmp_path, ending):
     path = tmp_path / f"log{ending}"
     text = FRAME.to_csv(index=False, sep="\t" if "tsv" in ending else ",")
     path.write_bytes(gzip.compress(text.encode()) if ending.endswith("gz") else text.encode())
-    assert parquet_dataset(path).to_table().to_pandas().to_dict() == FRAME.to_dict()
+    assert open_dataset(path).to_table().to_pandas().to_dict() == FRAME.to_dict()
 
 
 def test_parquet_and_text_come_through_the_same_door(tmp_path):
     write(tmp_path / "logs/a.parquet")
     (tmp_path / "logs/b.csv").write_text("user_id,item_id\n9,z\n")
-    table = parquet_dataset(tmp_path / "logs").to_table()
+    table = open_dataset(tmp_path / "logs").to_table()
     assert table["user_id"].to_pylist() == [1, 2, 3, 4, 9]
     assert table["item_id"].to_pylist()[-1] == "z"
 
@@ -108,10 +108,10 @@ def test_any_filesystem_of_fsspec_is_read():
     with memory.open("/logs/day=3/a.parquet", "wb") as file:
         FRAME.to_parquet(file, index=False)
     try:
-        assert parquet_dataset("memory://logs").to_table()["day"].to_pylist() == [3] * 4
-        assert parquet_dataset("memory://logs/day=*/a.parquet").count_rows() == 4
+        assert open_dataset("memory://logs").to_table()["day"].to_pylist() == [3] * 4
+        assert open_dataset("memory://logs/day=*/a.parquet").count_rows() == 4
         with pytest.raises(MissingFileError, match="memory://none must be a Parquet or CSV file"):
-            parquet_dataset("memory://none")
+            open_dataset("memory://none")
     finally:
         memory.rm("/logs", recursive=True)
 
@@ -123,9 +123,7 @@ def test_an_unknown_kind_of_address_is_refused():
 
 @pytest.fixture
 def s3(monkeypatch):
-    server = pytest.importorskip(
-        "moto.server", reason="no stand-in for S3: pip install moto[s3]"
-    )
+    server = pytest.importorskip("moto.server", reason="no stand-in for S3: pip install moto[s3]")
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "test")
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
@@ -154,4 +152,4 @@ def test_a_log_on_s3_becomes_a_dataset(s3, tmp_path):
     pq.write_table(table, local)
     assert data.counts == prepare(local, tmp_path / "local").counts
     assert data.train_matrix().nnz > 0
-    assert len(parquet_dataset(f"s3://logs/days/date=*-02/*.parquet?{s3}").to_table()) == 27
+    assert len(open_dataset(f"s3://logs/days/date=*-02/*.parquet?{s3}").to_table()) == 27

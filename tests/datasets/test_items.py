@@ -114,7 +114,9 @@ def test_missing_columns_are_named(tmp_path, missing):
 
 def test_a_missing_or_damaged_file_is_named(tmp_path):
     path = tmp_path / "items.parquet"
-    with pytest.raises(MissingFileError, match=r"items\.parquet must be a Parquet or CSV file or folder"):
+    with pytest.raises(
+        MissingFileError, match=r"items\.parquet must be a Parquet or CSV file or folder"
+    ):
         read_items(path, "item_id")
     pq.write_table(pa.table({"item_id": range(99), "title": ["x"] * 99}), path)
     whole = path.read_bytes()

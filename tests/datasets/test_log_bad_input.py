@@ -165,7 +165,9 @@ def test_one_column_cannot_be_users_and_items(tmp_path):
 
 
 def test_no_such_file_is_named(tmp_path):
-    with pytest.raises(MissingFileError, match=r"nowhere\.parquet must be a Parquet or CSV file or fold"):
+    with pytest.raises(
+        MissingFileError, match=r"nowhere\.parquet must be a Parquet or CSV file or fold"
+    ):
         InteractionLog.read(tmp_path / "nowhere.parquet", LogConfig())
 
 
