@@ -79,8 +79,8 @@ def damaged_pages():
 
 
 LOGS = {
-    "no such file": (lambda: "no.parquet", "no.parquet must be a Parquet file or folder"),
-    "an empty folder": (an_empty_folder, "folder must hold Parquet files"),
+    "no such file": (lambda: "no.parquet", "no.parquet must be a Parquet or CSV file or folder"),
+    "an empty folder": (an_empty_folder, "folder must hold Parquet or CSV files"),
     "no Parquet": (a_folder_of_something_else, "but it holds 1 others"),
     "truncated": (a_truncated_file, "log.parquet must be a complete Parquet file"),
     "damaged": (damaged_pages, "log.parquet must be a complete Parquet file"),
@@ -133,13 +133,13 @@ def test_bad_rows_where_strict_is_asked_for(refused, case):
     columns, message = STRICT[case]
     said = refused("prepare", write("log.parquet", **columns), "--out", "dataset", "--strict")
     assert message in said
-    assert "the first is row 1" in said
+    assert "the first is {" in said
 
 
 def test_the_items_are_not_there(refused, small_log):
     log = small_log / "log.parquet"
     said = refused("prepare", log, "--out", "dataset", "--items", "no.parquet")
-    assert "no.parquet must be a Parquet file or folder" in said
+    assert "no.parquet must be a Parquet or CSV file or folder" in said
 
 
 @pytest.mark.parametrize(
@@ -226,7 +226,7 @@ def test_candidates_that_cannot_be_scored(refused, model, case):
 @pytest.mark.parametrize(
     ("option", "make", "message"),
     [
-        ("--users", lambda: "no.parquet", "no.parquet must be a Parquet file or folder"),
+        ("--users", lambda: "no.parquet", "no.parquet must be a Parquet or CSV file or folder"),
         ("--users", lambda: write("u.parquet", user=[1]), "the column 'user_id'"),
         ("--users", lambda: write("u.parquet", user_id=[1, 99]), "row 1: 99"),
         ("--history", lambda: write("h.parquet", user_id=[1]), "the column 'item_id'"),

@@ -180,7 +180,7 @@ def test_damaged_pages_are_bad_input(tmp_path):
 
 
 def test_no_candidates_at_all_are_told(tmp_path):
-    with pytest.raises(MissingFileError, match="must be a Parquet file or folder"):
+    with pytest.raises(MissingFileError, match="must be a Parquet or CSV file or folder"):
         score_candidates(MODEL, tmp_path / "nowhere", tmp_path / "out")
 
 

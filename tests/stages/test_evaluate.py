@@ -21,10 +21,10 @@ def models(trained_folder):
 def recall(model, dataset, k):
     """The share of a user's test items in the list, by sets, for each user with test items."""
     data, trained = load_dataset(dataset), load_model(model)
-    before = pa.concat_tables([data.split.train, data.split.validation]).to_pandas()
+    before = data.with_ids(pa.concat_tables([data.split.train, data.split.validation])).to_pandas()
     lists = trained.recommend(k=k, history=before[["user_id", "item_id"]])
     listed = lists.groupby("user_id")["item_id"].agg(set)
-    wanted = data.split.test.to_pandas().groupby("user_id")["item_id"].agg(set)
+    wanted = data.with_ids(data.split.test).to_pandas().groupby("user_id")["item_id"].agg(set)
     return [len(items & listed.get(user, set())) / len(items) for user, items in wanted.items()]
 
 

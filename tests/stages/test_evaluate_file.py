@@ -13,7 +13,8 @@ from recsparse.stages.score import RecommendOptions, recommend
 
 @pytest.fixture
 def held_out(small_dataset):
-    return load_dataset(small_dataset).split.test.to_pandas()[["user_id", "item_id"]]
+    data = load_dataset(small_dataset)
+    return data.with_ids(data.split.test).to_pandas()[["user_id", "item_id"]]
 
 
 def written(folder, frame):
@@ -26,7 +27,7 @@ def test_scores_of_all_items_give_the_metrics_of_the_model(
 ):
     model, log = trained_folder / "sparse_grid", pq.read_table(small_log / "log.parquet")
     data = load_dataset(small_dataset)
-    before = pa.concat_tables([data.split.train, data.split.validation])
+    before = data.with_ids(pa.concat_tables([data.split.train, data.split.validation]))
     pq.write_table(before, "before.parquet")
     recommend(model, "scored.parquet", RecommendOptions(k=20, history="before.parquet"))
     scored = pd.read_parquet("scored.parquet").sample(frac=1.0, random_state=0)
@@ -64,7 +65,8 @@ def test_unknown_ids_and_missing_scores_do_not_count(held_out, small_dataset, tm
 def test_of_several_scores_of_a_pair_the_last_one_counts(held_out, small_dataset, tmp_path):
     user = held_out["user_id"].iloc[0]
     data = load_dataset(small_dataset)
-    before = pa.concat_tables([data.split.train, data.split.validation]).to_pandas()
+    parts = pa.concat_tables([data.split.train, data.split.validation])
+    before = data.with_ids(parts).to_pandas()
     seen = set(before[before["user_id"] == user]["item_id"])
     wanted = set(held_out[held_out["user_id"] == user]["item_id"])
     other = min(set(range(20)) - seen - wanted)

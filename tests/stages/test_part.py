@@ -3,10 +3,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from recsparse.config_file import load_config
-from recsparse.datasets.dataset import build_dataset
-from recsparse.datasets.log import InteractionLog
 from recsparse.errors import InputError
 from recsparse.stages.part import part_to_rank
+from recsparse.stages.prepare import prepare
 
 
 @pytest.fixture
@@ -22,7 +21,7 @@ def data(tmp_path):
     pq.write_table(table, tmp_path / "log.parquet")
     shares = ["split.kind=global_time", "split.validation=0.25", "split.test=0.25"]
     config = load_config(overrides=shares)
-    return build_dataset(InteractionLog.read(tmp_path / "log.parquet", config.log), None, config)
+    return prepare(tmp_path / "log.parquet", tmp_path / "dataset", config=config)
 
 
 def test_a_part_with_known_users_and_items_is_given(data):

@@ -48,7 +48,7 @@ def test_items_are_named_as_in_the_log(small_log, tmp_path):
     config = load_config(None, ["log.item_column=product"])
     log, items = tmp_path / "log.parquet", tmp_path / "items.parquet"
     data = prepare(log, tmp_path / "dataset", items, config)
-    assert data.counts["catalogue_items_without_text"] == 0
+    assert data.counts["item_table_without_text"] == data.counts["item_table_not_in_table"] == 0
 
 
 def test_no_logs_are_refused(tmp_path):
@@ -58,7 +58,9 @@ def test_no_logs_are_refused(tmp_path):
 
 def test_a_log_that_is_not_there_leaves_the_old_dataset(small_log, tmp_path):
     old = prepare(small_log / "log.parquet", tmp_path / "dataset")
-    with pytest.raises(MissingFileError, match=r"no\.parquet must be a Parquet file or folder"):
+    with pytest.raises(
+        MissingFileError, match=r"no\.parquet must be a Parquet or CSV file or folder"
+    ):
         prepare(tmp_path / "no.parquet", tmp_path / "dataset")
     assert load_dataset(tmp_path / "dataset").all_rows() == old.all_rows()
 

@@ -73,7 +73,7 @@ def test_the_model_folder_remembers_its_run_and_its_data(trained_folder, small_d
 
 def test_popularity_is_what_pandas_counts_in_the_training_rows(trained_folder, small_dataset):
     trained = load_model(trained_folder / "popularity")
-    rows = load_dataset(small_dataset).split.train.to_pandas()
+    rows = load_dataset(small_dataset).train_frame()
     shares = rows["item_id"].value_counts(normalize=True)
     pairs = pd.DataFrame({"user_id": 0, "item_id": shares.index})
     np.testing.assert_allclose(trained.score(pairs), shares, rtol=1e-6)
