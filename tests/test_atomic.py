@@ -1,8 +1,16 @@
 import errno
+from pathlib import Path
 
 import pytest
 
-from recsparse.atomic import atomic_file, atomic_folder, publish_folder
+from recsparse import atomic
+from recsparse.atomic import (
+    atomic_file,
+    atomic_folder,
+    make_folder,
+    publish_folder,
+    restore_folder,
+)
 from recsparse.errors import OutputError
 
 
@@ -80,3 +88,85 @@ def test_a_move_that_fails_puts_the_old_folder_back(tmp_path):
     with pytest.raises(OSError, match="No such file"):
         publish_folder(tmp_path / "never made", target)
     assert (target / "a").read_text() == "old"
+
+
+@pytest.fixture
+def without_swap(monkeypatch):
+    """A system that cannot exchange two folders in one step."""
+    monkeypatch.setattr(atomic, "_swap", lambda one, other: False)
+
+
+def folder_of(path, text):
+    path.mkdir()
+    (path / "a").write_text(text)
+    return path
+
+
+def test_a_folder_is_replaced_on_any_system(tmp_path, without_swap):
+    target = folder_of(tmp_path / "out", "old")
+    with atomic_folder(target) as aside:
+        (aside / "a").write_text("new")
+    assert (target / "a").read_text() == "new"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_folders_are_swapped_where_the_system_can(tmp_path, monkeypatch):
+    one, other = folder_of(tmp_path / "one", "1"), folder_of(tmp_path / "other", "2")
+    if not atomic._swap(one, other):
+        pytest.skip("this system cannot swap two folders")
+    assert ((one / "a").read_text(), (other / "a").read_text()) == ("2", "1")
+    monkeypatch.chdir(tmp_path)
+    assert atomic._swap(Path("one"), Path("other"))
+    assert ((one / "a").read_text(), (other / "a").read_text()) == ("1", "2")
+    assert not atomic._swap(one, tmp_path / "nowhere")
+    assert (one / "a").read_text() == "1"
+
+
+def test_a_kill_between_the_two_moves_loses_nothing(tmp_path, monkeypatch, without_swap):
+    target, filled = folder_of(tmp_path / "out", "old"), folder_of(tmp_path / "new", "new")
+    rename, calls = Path.rename, []
+
+    def killed(path, to):
+        calls.append(path)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return rename(path, to)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "rename", killed)
+        with pytest.raises(KeyboardInterrupt):
+            publish_folder(filled, target)
+    assert not target.exists()
+    restore_folder(target)
+    assert (target / "a").read_text() == "old"
+    assert {path.name for path in tmp_path.iterdir()} == {"out", "new"}
+
+
+def test_a_kill_after_the_two_moves_leaves_the_new_folder(tmp_path):
+    target = folder_of(tmp_path / "out", "new")
+    folder_of(tmp_path / ".out.old", "old")
+    restore_folder(target)
+    assert (target / "a").read_text() == "new"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_there_is_nothing_to_restore_where_nothing_was_replaced(tmp_path):
+    restore_folder(tmp_path / "out")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_second_move_that_fails_puts_the_old_folder_back(tmp_path, without_swap):
+    target = folder_of(tmp_path / "out", "old")
+    with pytest.raises(OSError, match="No such file"):
+        publish_folder(tmp_path / "never made", target)
+    assert (target / "a").read_text() == "old"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_folder_and_those_above_it_are_made_unless_a_file_is_in_the_way(tmp_path):
+    for _ in range(2):
+        make_folder(str(tmp_path / "deep" / "er"))
+    assert (tmp_path / "deep" / "er").is_dir()
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError, match="file must be a folder, but"):
+        make_folder(tmp_path / "file")
