@@ -7,7 +7,7 @@ LOG ?=
 ITEMS ?=
 TESTS ?= tests recsparse
 
-.PHONY: setup demo test check bench bench-peers docs ui compiler
+.PHONY: setup demo test check bench bench-peers bench-data-peers docs ui compiler
 .DELETE_ON_ERROR:
 
 setup: .venv/ready
@@ -62,6 +62,14 @@ bench-peers: .venv-peers/ready
 	@test -x .venv-peers/bin/python || $(PYTHON) -m venv .venv-peers
 	.venv-peers/bin/pip install --quiet --requirement benchmarks/peers.txt
 	.venv-peers/bin/pip install --quiet --no-deps ocnn==2.3.3
+	@touch $@
+
+# The libraries that benchmarks.prepare compares with.
+bench-data-peers: .venv-data-peers/ready
+
+.venv-data-peers/ready: benchmarks/peers_data.txt
+	@test -x .venv-data-peers/bin/python || $(PYTHON) -m venv .venv-data-peers
+	.venv-data-peers/bin/pip install --quiet --requirement benchmarks/peers_data.txt
 	@touch $@
 
 docs: setup

@@ -1,0 +1,154 @@
+import math
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from benchmarks import prepare
+from benchmarks.prepare import Bench
+from benchmarks.prepare_duckdb import map_ids
+from benchmarks.prepare_process import Run, machine, run_measured
+from benchmarks.prepare_report import Rounds, contenders_table, growth_table, targets_table
+from benchmarks.synthetic_rows import write_log
+
+
+def python(code):
+    return run_measured([sys.executable, "-c", code])
+
+
+def test_a_process_is_measured_with_its_children():
+    hold = "x = bytearray(200_000_000)"
+    alone = python(f"{hold}; print('one'); print('two')")
+    assert (alone.output, alone.failed) == ("two", False)
+    assert 200 < alone.peak_mb < 300
+    child = f"import time; {hold}; time.sleep(0.2)"
+    both = python(
+        f"import subprocess, sys; {hold}; subprocess.run([sys.executable, '-c', '{child}'])"
+    )
+    assert 400 < both.peak_mb < 600
+
+
+def test_a_process_that_fails_says_why():
+    failed = python("raise SystemExit('no room')")
+    assert (failed.output, failed.failed) == ("no room", True)
+    late = run_measured([sys.executable, "-c", "import time; time.sleep(60)"], seconds=0.1)
+    assert (late.output, late.failed) == ("exit status -9", True)
+    assert late.seconds < 30
+
+
+def test_the_machine_is_told_in_a_line():
+    assert machine().count("\n") == 1
+    assert "DuckDB" in machine()
+
+
+def test_duckdb_alone_writes_every_row_with_the_places_of_sorted_ids(tmp_path):
+    paths = write_log(tmp_path / "log", 2_000, 3)
+    assert map_ids(paths, tmp_path / "out.parquet", "500MB", 1) == 2_000
+    log = pd.concat([pd.read_parquet(path) for path in paths])
+    expected = pd.DataFrame(
+        {
+            "user_index": np.unique(log["user_id"], return_inverse=True)[1],
+            "item_index": np.unique(log["item_id"], return_inverse=True)[1],
+            "timestamp": log["timestamp"].to_numpy(),
+            "rating": log["rating"].to_numpy(),
+        }
+    )
+    found = pd.read_parquet(tmp_path / "out.parquet")
+    columns = list(expected)
+    pd.testing.assert_frame_equal(
+        found.sort_values(columns, ignore_index=True),
+        expected.sort_values(columns, ignore_index=True),
+        check_dtype=False,
+    )
+    assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == ["log"]
+
+
+def rounds(rows, *runs):
+    return Rounds(rows, [Run(seconds, peak, "said", False) for seconds, peak in runs])
+
+
+OURS = rounds(100, (5.0, 900.0), (4.0, 800.0), (9.0, 850.0))
+THEIRS = rounds(100, (2.0, 300.0), (2.0, 360.0), (1.0, 100.0))
+
+
+def test_a_table_has_medians_of_seconds_and_highest_peaks_with_ratios_to_ours():
+    table = contenders_table({"recsparse": OURS, "other": THEIRS}).set_index("")
+    assert table["seconds"].tolist() == [5.0, 2.0]
+    assert table["peak, MB"].tolist() == [900.0, 360.0]
+    assert table["from"].tolist() == [4.0, 1.0]
+    assert table["to"].tolist() == [9.0, 2.0]
+    assert table.loc["other", "seconds ÷ ours"] == 2 / 5
+    assert table.loc["other", "peak ÷ ours"] == 360 / 900
+
+
+def test_a_contender_that_failed_once_has_no_figures_but_its_reason():
+    failed = rounds(100, (1.0, 10.0))
+    failed.runs.append(Run(0.1, 5.0, "no room", True))
+    table = contenders_table({"recsparse": OURS, "other": failed}).set_index("")
+    assert math.isnan(table.loc["other", "seconds"])
+    assert table.loc["other", "said"] == "no room"
+
+
+def test_growth_is_told_against_the_first():
+    table = growth_table([OURS, rounds(400, (21.0, 950.0))])
+    assert table["rows ÷ first"].tolist() == [1, 4]
+    assert table["seconds ÷ first"].tolist() == [1, 21 / 5]
+    assert table["peak ÷ first"].tolist() == [1, 950 / 900]
+
+
+def test_what_was_asked_stands_beside_what_was_found():
+    small = {"recsparse": OURS, "DuckDB alone": THEIRS}
+    large = {"recsparse": rounds(400, (21.0, 950.0))}
+    peer = {"recsparse": OURS, "recbole": rounds(100, (30.0, 2_900.0))}
+    found = targets_table(small, large, [peer]).set_index("what")
+    assert found["found"].to_dict() == {
+        "peak, MB": 900,
+        "seconds ÷ DuckDB alone": 5 / 2,
+        "seconds, 4 × the rows": 21 / 5,
+        "peak, 4 × the rows": 950 / 900,
+        "seconds of recbole, 100 rows, ÷ ours": 30 / 5,
+        "peak of recbole, 100 rows, ÷ ours": 2_900 / 900,
+    }
+    assert found.loc["seconds, 4 × the rows", "asked"] == "at most 4.6"
+
+
+@pytest.fixture
+def bench(tmp_path):
+    return Bench(tmp_path, files=2, rounds=1, memory="200MB", threads=1)
+
+
+def test_prepare_and_duckdb_run_from_end_to_end_and_leave_only_the_log(bench, tmp_path):
+    found = bench.against_duckdb(2_000)
+    assert {name: each.failure for name, each in found.items()} == {
+        "recsparse": "",
+        "DuckDB alone": "",
+    }
+    assert found["DuckDB alone"].runs[0].output.endswith("2000 rows")
+    assert [path.name for path in tmp_path.iterdir()] == ["log-2000"]
+
+
+def test_peers_that_are_not_there_are_left_out_with_the_cure(bench, monkeypatch, tmp_path, capfd):
+    monkeypatch.setattr(prepare, "PEERS_PYTHON", tmp_path / "python")
+    monkeypatch.setattr(bench, "_prepare", lambda logs: lambda: Run(1.0, 1.0, "", False))
+    assert list(bench.against_peers(200)) == ["recsparse"]
+    assert "make bench-data-peers" in capfd.readouterr().err
+
+
+def test_peers_get_the_rows_in_the_form_that_they_read(bench, monkeypatch, tmp_path):
+    monkeypatch.setattr(prepare, "PEERS_PYTHON", tmp_path)
+    commands = []
+
+    def record(command):
+        commands.append(command)
+        return Run(1.0, 1.0, "", False)
+
+    monkeypatch.setattr(prepare, "run_measured", record)
+    assert len(bench.against_peers(200)) == len(commands) == 5
+    named = {tuple(command[3:5]): command[5:] for command in commands[1:]}
+    (folder,) = named["recbole", "load"]
+    atomic = pd.read_csv(f"{folder}/log/log.inter", sep="\t")
+    log = pd.concat([pd.read_parquet(path) for path in named["rectools", "split"]])
+    assert list(atomic) == ["user_id:token", "item_id:token", "rating:float", "timestamp:float"]
+    assert atomic["item_id:token"].tolist() == log["item_id"].tolist()
+    assert atomic["timestamp:float"].tolist() == log["timestamp"].tolist()
