@@ -110,12 +110,11 @@ class PartedRows:
         Yields:
             Blocks, none of them empty.
         """
-        parts = np.memmap(self.path, dtype=np.uint8, mode="r")
-        start = 0
-        for rows in self.rows.blocks():
-            user, item = self.users.index[rows.user], self.items.index[rows.item]
-            yield replace(rows, user=user, item=item), parts[start : start + len(rows)]
-            start += len(rows)
+        with self.path.open("rb") as parts:
+            for rows in self.rows.blocks():
+                user, item = self.users.index[rows.user], self.items.index[rows.item]
+                part = np.fromfile(parts, dtype=np.uint8, count=len(rows))
+                yield replace(rows, user=user, item=item), part
 
 
 def part_rows(

@@ -221,15 +221,16 @@ class RowsWriter:
 
 
 def read_blocks(path: Path) -> Iterator[Rows]:
-    """Yield the blocks of a file of `Rows.to_batch`, mapped into memory.
+    """Yield the blocks of a file of `Rows.to_batch`.
 
     Args:
         path: The file.
 
     Yields:
-        Rows that are not in memory until they are touched.
+        Rows, of which no more than a block is in memory.
     """
-    with pa.memory_map(str(path)) as source:
+    # Not mapped: pages of a mapping that were touched count until all of it is let go.
+    with pa.OSFile(str(path)) as source:
         file = pa.ipc.open_file(source)
         for number in range(file.num_record_batches):
             yield Rows.from_batch(file.get_batch(number))
