@@ -22,6 +22,7 @@ from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import duckdb
+import pandas as pd
 import typer
 
 from benchmarks.layer_report import markdown
@@ -39,31 +40,38 @@ def run(  # noqa: PLR0913 (one parameter an option)
     rows: Annotated[int, typer.Option(help="Rows of the log.", min=100)] = 20_000_000,
     files: Annotated[int, typer.Option(help="Files of the log.", min=1)] = 8,
     rounds: Annotated[int, typer.Option(help="Turns of each contender.", min=1)] = 3,
+    peer_rounds: Annotated[int, typer.Option(help="Turns beside the peers.", min=1)] = 1,
     growth: Annotated[int, typer.Option(help="A log so many times as long; 1: none.")] = 4,
-    peers: Annotated[str, typer.Option(help="Rows for the peers, by commas.")] = "2000000,5000000",
+    peers: Annotated[str, typer.Option(help="Rows for the peers, by commas.")] = "5000000,20000000",
     memory: Annotated[str, typer.Option(help="Limit of prepare and of DuckDB.")] = "1GB",
     threads: Annotated[int, typer.Option(help="Of prepare and of DuckDB.", min=1)] = 2,
     folder: Annotated[Path | None, typer.Option(help="Where to write logs and outputs.")] = None,
     out: Annotated[Path | None, typer.Option(help="File of all tables, as markdown.")] = None,
 ) -> None:
     """Measure and show the tables."""
-    parts = [machine()]
+    parts = ["## Preparing logs\n", machine()]
     with TemporaryDirectory(dir=folder) as work:
         bench = Bench(Path(work), files, rounds, memory, threads)
         small = bench.against_duckdb(rows)
-        parts.append(markdown(f"{rows:,} rows", contenders_table(small)))
+        parts.append(_section(f"{rows:,} rows", contenders_table(small)))
         large = bench.against_duckdb(rows * growth) if growth > 1 else {}
         parts += [
-            markdown(f"Growth of {name}", growth_table([small[name], each]))
+            _section(f"Growth of {name}", growth_table([small[name], each]))
             for name, each in large.items()
         ]
-        loaded = [bench.against_peers(int(size)) for size in peers.split(",") if size]
-        parts += [markdown("Loading by other libraries", contenders_table(one)) for one in loaded]
-    parts.append(markdown("What was asked", targets_table(small, large, loaded)))
+        sizes = [int(size) for size in peers.split(",") if size]
+        loaded = [bench.against_peers(size, peer_rounds) for size in sizes]
+    for size, found in zip(sizes, loaded, strict=True):
+        parts.append(_section(f"Other libraries, {size:,} rows", contenders_table(found)))
+    parts.append(_section("What was asked", targets_table(small, large, loaded)))
     text = "\n".join(parts)
     typer.echo(text)
     if out:
         out.write_text(text, encoding="utf-8")
+
+
+def _section(title: str, table: pd.DataFrame) -> str:
+    return f"#{markdown(title, table)}"
 
 
 class Bench:
@@ -72,7 +80,7 @@ class Bench:
     Args:
         folder: For logs and outputs; outputs are removed after each run.
         files: Files of a log.
-        rounds: Turns of each contender.
+        rounds: Turns of `prepare` and of DuckDB.
         memory: Limit of prepare and of DuckDB.
         threads: Of prepare and of DuckDB.
     """
@@ -91,15 +99,15 @@ class Bench:
             Runs by contender.
         """
         logs = self._log(rows)
-        return self._in_turn(
-            rows, {"recsparse": self._prepare(logs), "DuckDB alone": self._duckdb(logs)}
-        )
+        jobs = {"recsparse": self._prepare(logs), "DuckDB alone": self._duckdb(logs)}
+        return _in_turn(rows, jobs, self.rounds)
 
-    def against_peers(self, rows: int) -> dict[str, Rounds]:
+    def against_peers(self, rows: int, rounds: int) -> dict[str, Rounds]:
         """Measure `prepare` and the loading of those peers that are there.
 
         Args:
             rows: Rows of the log.
+            rounds: Turns of each.
 
         Returns:
             Runs by contender.
@@ -114,15 +122,7 @@ class Bench:
                 jobs[f"{name}, with its split"] = self._peer(name, "split", paths)
         else:
             typer.echo(f"{PEERS_PYTHON} is missing: build it with make bench-data-peers", err=True)
-        return self._in_turn(rows, jobs)
-
-    def _in_turn(self, rows: int, jobs: Mapping[str, Job]) -> dict[str, Rounds]:
-        found = {name: Rounds(rows) for name in jobs}
-        for number in range(self.rounds):
-            for name, job in jobs.items():
-                typer.echo(f"{rows:,} rows, round {number + 1}: {name}", err=True)
-                found[name].runs.append(job())
-        return found
+        return _in_turn(rows, jobs, rounds)
 
     def _log(self, rows: int) -> list[str]:
         folder = self.folder / f"log-{rows}"
@@ -167,6 +167,15 @@ class Bench:
         return lambda: run_measured(
             [str(PEERS_PYTHON), "-m", "benchmarks.prepare_peers", name, split, *paths]
         )
+
+
+def _in_turn(rows: int, jobs: Mapping[str, Job], rounds: int) -> dict[str, Rounds]:
+    found = {name: Rounds(rows) for name in jobs}
+    for number in range(rounds):
+        for name, job in jobs.items():
+            typer.echo(f"{rows:,} rows, round {number + 1}: {name}", err=True)
+            found[name].runs.append(job())
+    return found
 
 
 if __name__ == "__main__":

@@ -131,7 +131,7 @@ def test_prepare_and_duckdb_run_from_end_to_end_and_leave_only_the_log(bench, tm
 def test_peers_that_are_not_there_are_left_out_with_the_cure(bench, monkeypatch, tmp_path, capfd):
     monkeypatch.setattr(prepare, "PEERS_PYTHON", tmp_path / "python")
     monkeypatch.setattr(bench, "_prepare", lambda logs: lambda: Run(1.0, 1.0, "", False))
-    assert list(bench.against_peers(200)) == ["recsparse"]
+    assert list(bench.against_peers(200, 1)) == ["recsparse"]
     assert "make bench-data-peers" in capfd.readouterr().err
 
 
@@ -144,7 +144,7 @@ def test_peers_get_the_rows_in_the_form_that_they_read(bench, monkeypatch, tmp_p
         return Run(1.0, 1.0, "", False)
 
     monkeypatch.setattr(prepare, "run_measured", record)
-    assert len(bench.against_peers(200)) == len(commands) == 5
+    assert len(bench.against_peers(200, 1)) == len(commands) == 5
     named = {tuple(command[3:5]): command[5:] for command in commands[1:]}
     (folder,) = named["recbole", "load"]
     atomic = pd.read_csv(f"{folder}/log/log.inter", sep="\t")
@@ -152,3 +152,25 @@ def test_peers_get_the_rows_in_the_form_that_they_read(bench, monkeypatch, tmp_p
     assert list(atomic) == ["user_id:token", "item_id:token", "rating:float", "timestamp:float"]
     assert atomic["item_id:token"].tolist() == log["item_id"].tolist()
     assert atomic["timestamp:float"].tolist() == log["timestamp"].tolist()
+
+
+def test_the_report_has_a_section_a_question(monkeypatch, tmp_path):
+    took = {"recsparse": 2.0, "benchmarks.prepare_duckdb": 1.0}
+    monkeypatch.setattr(prepare, "PEERS_PYTHON", tmp_path / "python")
+    monkeypatch.setattr(
+        prepare, "run_measured", lambda command: Run(took[command[2]], 100.0, "", False)
+    )
+    prepare.run(
+        rows=200, files=1, rounds=2, peers="100", folder=tmp_path, out=tmp_path / "report.md"
+    )
+    text = (tmp_path / "report.md").read_text(encoding="utf-8")
+    headings = [line for line in text.splitlines() if line.startswith("#")]
+    assert headings == [
+        "## Preparing logs",
+        "### 200 rows",
+        "### Growth of recsparse",
+        "### Growth of DuckDB alone",
+        "### Other libraries, 100 rows",
+        "### What was asked",
+    ]
+    assert "| seconds ÷ DuckDB alone | at most 2.5 | 2 |" in text
