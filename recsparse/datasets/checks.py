@@ -23,6 +23,7 @@ REASONS = (
     "weight is not finite",
     "weight is negative",
     "timestamp cannot be read",
+    "rating is infinite",
 )
 
 
@@ -64,27 +65,30 @@ def check_rows(raw: pa.Table, config: LogConfig, extra: Sequence[str] = ()) -> C
     """
     user = to_ids(raw[config.user_column], f"the column {config.user_column!r}")
     item = to_ids(raw[config.item_column], f"the column {config.item_column!r}")
-    event_weight = _event_weights(raw, config)
     weight = _numbers(raw, config.weight_column, missing=1.0)
     rating = _numbers(raw, config.rating_column, missing=np.nan)
     seconds, unreadable = to_seconds(raw, config.timestamp_column)
+    faults = (
+        _is_null(user), _is_null(item), ~np.isfinite(weight), weight < 0, unreadable,
+        np.isinf(rating),
+    )  # fmt: skip
     reason = np.zeros(raw.num_rows, dtype=np.uint8)
-    faults = (_is_null(user), _is_null(item), ~np.isfinite(weight), weight < 0, unreadable)
     for number, fault in reversed(list(enumerate(faults, start=1))):
         reason[fault] = number
-    bad = reason > 0
-    has_weight = ~np.isnan(event_weight)
-    liked = has_weight.copy()
+    kept = reason == 0
+    other_events = below = 0
+    if config.event_weights:
+        event_weight = _event_weights(raw, config)
+        other_events = _leave_out(kept, np.isnan(event_weight))
+        weight = weight * event_weight
     if config.min_rating is not None:
         # Both rounded alike: 4.1 in single precision is less than 4.1 in double.
-        liked &= rating >= np.float32(config.min_rating)
+        below = _leave_out(kept, ~(rating >= np.float32(config.min_rating)))
     schema = interactions_schema(user.type, item.type)
-    weight = np.where(has_weight, weight * event_weight, weight).astype(np.float32)
     columns = [user, item, pa.array(weight), seconds, pa.array(rating, from_pandas=True)]
-    table = pa.table([*columns], schema=schema)
+    table = pa.table(columns, schema=schema)
     for name in extra:
         table = table.append_column(name, raw[name].cast(pa.string()))
-    kept = ~bad & liked
     counts = np.bincount(reason, minlength=len(REASONS) + 1)
     return CheckedBatch(
         good=table if kept.all() else table.filter(pa.array(kept)),
@@ -92,10 +96,17 @@ def check_rows(raw: pa.Table, config: LogConfig, extra: Sequence[str] = ()) -> C
         reasons={
             REASONS[number - 1]: int(counts[number]) for number in np.flatnonzero(counts) if number
         },
-        below_min_rating=int((~bad & has_weight & ~liked).sum()),
-        other_events=int((~bad & ~has_weight).sum()),
+        below_min_rating=below,
+        other_events=other_events,
         rows_read=raw.num_rows,
     )
+
+
+def _leave_out(kept: np.ndarray, unwanted: np.ndarray) -> int:
+    """Unmark rows that are not wanted, and return how many of those kept they were."""
+    before = np.count_nonzero(kept)
+    kept &= ~unwanted
+    return int(before - np.count_nonzero(kept))
 
 
 def _rejected(raw: pa.Table, reason: np.ndarray) -> pa.Table:
@@ -113,8 +124,6 @@ def _is_null(ids: pa.Array) -> np.ndarray:
 
 def _event_weights(raw: pa.Table, config: LogConfig) -> np.ndarray:
     """Return the weight of each row's type of event, NaN for one that has none."""
-    if not config.event_weights:
-        return np.ones(raw.num_rows, dtype=np.float32)
     names, weights = zip(*config.event_weights.items(), strict=True)
     column = raw[config.event_column].cast(pa.string())
     place = pc.index_in(column, value_set=pa.array(names, pa.string())).fill_null(len(names))

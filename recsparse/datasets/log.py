@@ -1,7 +1,8 @@
 """Logs: files become checked interactions, batch by batch; doubtful rows are set aside."""
 
+import logging
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,9 +14,16 @@ from recsparse.datasets.checks import CheckedBatch, check_rows
 from recsparse.datasets.duplicates import without_duplicates
 from recsparse.datasets.files import Paths
 from recsparse.datasets.parquet import open_dataset, read_batches, require_columns
-from recsparse.datasets.schema import id_type
-from recsparse.datasets.where import filtered_batches
+from recsparse.datasets.schema import TIMESTAMP, id_type
+from recsparse.datasets.timestamps import unit_warning
+from recsparse.datasets.where import check_condition, filtered_batches
 from recsparse.errors import InputError, SchemaError
+
+logger = logging.getLogger(__name__)
+
+# Rows that are read at once; of ids of 10 KB they stay below the 2 GB that Arrow's strings hold.
+_READ_ROWS = 131_072
+_MOST_BYTES = 2**28
 
 
 @dataclass(frozen=True)
@@ -71,7 +79,7 @@ class LogSource:
         Raises:
             MissingFileError: If there is nothing at a path.
             SchemaError: If a column is missing or of a wrong type, or users and items are one.
-            InputError: If a file cannot be read.
+            InputError: If a file cannot be read, or the condition `where` is none.
         """
         dataset = open_dataset(paths)
         given = [paths] if isinstance(paths, (str, Path)) else paths
@@ -92,6 +100,8 @@ class LogSource:
         columns = tuple(dict.fromkeys([*required, *there]))
         source = cls(where, config, dataset, columns, tuple(extra))
         check_rows(dataset.schema.empty_table(), config, source.extra)  # refuses wrong types
+        if config.where is not None:
+            check_condition(dataset.schema, config.where, config.timestamp_column)
         return source
 
     @property
@@ -115,33 +125,64 @@ class LogSource:
         Args:
             batch_rows: Rows of a batch, at most.
 
+        Times that can only be seconds by mistake are warned of, once.
+
         Yields:
-            Checked rows.
+            Checked rows; files in their order unless rows are filtered.
 
         Raises:
             InputError: If a file is damaged, or rows are bad and `strict` is set.
         """
-        if self.config.where is None:
-            batches = read_batches(self.dataset, self.columns, batch_rows)
-        else:
-            batches = filtered_batches(
-                self.dataset,
-                self.columns,
-                self.config.where,
-                self.config.timestamp_column,
-                batch_rows,
-            )
-        for batch in batches:
-            checked = check_rows(pa.Table.from_batches([batch]), self.config, self.extra)
+        warned = False
+        for rows in _merged(self._raw_batches(), batch_rows):
+            checked = check_rows(rows, self.config, self.extra)
             if self.config.strict and checked.rejected.num_rows:
-                raise InputError(
-                    f"with strict, every row of {self.where} must be good, but of "
-                    f"{checked.rows_read} rows {checked.rejected.num_rows} are not "
-                    f"({listed(checked.reasons)}); the first is "
-                    f"{checked.rejected.slice(0, 1).to_pylist()[0]}; mend them, or set them aside "
-                    "without strict"
-                )
+                raise self._not_strict(checked)
+            if not warned and (warning := self._warning(checked)):
+                logger.warning(warning)
+                warned = True
             yield checked
+
+    def _raw_batches(self) -> Iterator[pa.RecordBatch]:
+        where, time_column = self.config.where, self.config.timestamp_column
+        if where is None:
+            return read_batches(self.dataset, self.columns, _READ_ROWS)
+        return filtered_batches(self.dataset, self.columns, where, time_column, _READ_ROWS)
+
+    def _warning(self, checked: CheckedBatch) -> str | None:
+        name = self.config.timestamp_column
+        if name not in self.columns:
+            return None
+        kind = self.dataset.schema.field(name).type
+        return unit_warning(checked.good[TIMESTAMP], kind, f"the column {name!r} of {self.where}")
+
+    def _not_strict(self, checked: CheckedBatch) -> InputError:
+        return InputError(
+            f"with strict, every row of {self.where} must be good, but of {checked.rows_read} rows "
+            f"{checked.rejected.num_rows} are not ({listed(checked.reasons)}); the first is "
+            f"{checked.rejected.slice(0, 1).to_pylist()[0]}; mend them, or set them aside without "
+            "strict"
+        )
+
+
+def _merged(batches: Iterable[pa.RecordBatch], most_rows: int) -> Iterator[pa.Table]:
+    """Yield many small batches as few large ones, since each costs its own look-ups of ids."""
+    parts: list[pa.RecordBatch] = []
+    rows = size = 0
+    for batch in batches:
+        for part in _slices(batch, most_rows):
+            if parts and (rows + part.num_rows > most_rows or size + part.nbytes > _MOST_BYTES):
+                yield pa.Table.from_batches(parts)
+                parts, rows, size = [], 0, 0
+            parts.append(part)
+            rows, size = rows + part.num_rows, size + part.nbytes
+    if parts:
+        yield pa.Table.from_batches(parts)
+
+
+def _slices(batch: pa.RecordBatch, most_rows: int) -> Iterator[pa.RecordBatch]:
+    for start in range(0, batch.num_rows, most_rows):
+        yield batch.slice(start, most_rows)
 
 
 @dataclass(frozen=True)

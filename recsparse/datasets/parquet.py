@@ -82,10 +82,7 @@ def read_columns(source: ds.Dataset, columns: Iterable[str]) -> pa.Table:
     try:
         return source.to_table(columns=names)
     except (OSError, pa.ArrowException) as error:
-        raise InputError(
-            f"{_first_damaged(source, names)} file, but reading it failed: {error}; copy or write "
-            "it again"
-        ) from error
+        raise damage(source, names) or _unreadable("every file", error) from error
 
 
 def read_batches(
@@ -110,10 +107,27 @@ def read_batches(
             if batch.num_rows:
                 yield batch
     except (OSError, pa.ArrowException) as error:
-        raise InputError(
-            f"{_first_damaged(source, names)} file, but reading it failed: {error}; copy or write "
-            "it again"
-        ) from error
+        raise damage(source, names) or _unreadable("every file", error) from error
+
+
+def damage(source: ds.Dataset, columns: Iterable[str]) -> InputError | None:
+    """Return an error that names the first file of a dataset that cannot be read.
+
+    Args:
+        source: The dataset.
+        columns: Those that were read.
+
+    Returns:
+        The error, or None if all files can be read.
+    """
+    names = list(dict.fromkeys(columns))
+    for fragment in source.get_fragments():
+        try:
+            for _ in fragment.to_batches(schema=source.schema, columns=names, batch_readahead=1):
+                pass
+        except (OSError, pa.ArrowException) as error:
+            return _unreadable(fragment.path, error, _kind(fragment.format))
+    return None
 
 
 def read_table(path: str | Path, columns: Iterable[str] = ()) -> pa.Table:
@@ -145,17 +159,6 @@ def read_table(path: str | Path, columns: Iterable[str] = ()) -> pa.Table:
     return table
 
 
-def _first_damaged(source: ds.Dataset, columns: list[str]) -> str:
-    """Return the first file that cannot be read, and what it must be."""
-    for fragment in source.get_fragments():
-        try:
-            for _ in fragment.to_batches(schema=source.schema, columns=columns):
-                pass
-        except (OSError, pa.ArrowException):
-            return f"{fragment.path} must be a complete {_kind(fragment.format)}"
-    return "every file must be a complete"
-
-
 def _factory(files: Files) -> ds.FileSystemDatasetFactory:
     options = ds.FileSystemFactoryOptions(
         # The folders above what was named are no partition keys.
@@ -174,6 +177,13 @@ def _schema(files: Files, name: str) -> pa.Schema:
             f"{name} must be a complete {_kind(files.format)} file, but it cannot be read "
             f"({error}); copy or write it again"
         ) from error
+
+
+def _unreadable(file: str, error: Exception, kind: str = "Parquet or CSV") -> InputError:
+    return InputError(
+        f"{file} must be a complete {kind} file, but reading it failed: {error}; copy or write it "
+        "again"
+    )
 
 
 def _kind(form: ds.FileFormat) -> str:

@@ -49,7 +49,8 @@ def id_type(found: pa.DataType) -> pa.DataType | None:
     """
     if pa.types.is_dictionary(found):
         return id_type(found.value_type)
-    if pa.types.is_integer(found):
+    # Databases export whole numbers as decimals without fractions.
+    if pa.types.is_integer(found) or (pa.types.is_decimal(found) and found.scale == 0):
         return pa.int64()
     is_string = pa.types.is_string(found) or pa.types.is_large_string(found)
     return pa.string() if is_string or pa.types.is_string_view(found) else None
@@ -59,7 +60,7 @@ def to_ids(column: pa.Array | pa.ChunkedArray, name: str) -> pa.Array:
     """Return ids in the type that they are kept in.
 
     Args:
-        column: Integers or strings, or dictionaries of them.
+        column: Integers, decimals without fractions, strings, or dictionaries of these.
         name: What to call the column in an error.
 
     Returns:

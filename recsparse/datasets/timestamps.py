@@ -11,6 +11,11 @@ from recsparse.errors import SchemaError
 # Pandas would also read "now", and seconds such as 1510122312 as a day of the year 1510.
 _ISO_START = r"^\d{4}($|-|\d{4}($|[T ]))"
 
+# Seconds of the year 2100, which no log has reached.
+_TOO_LATE = 4_102_444_800
+_SECONDS_OF_A_YEAR = 31_556_952
+_PER_SECOND = {"milliseconds": 10**3, "microseconds": 10**6, "nanoseconds": 10**9}
+
 
 def to_seconds(table: pa.Table, name: str) -> tuple[pa.Array, np.ndarray]:
     """Read a time column.
@@ -45,6 +50,39 @@ def to_seconds(table: pa.Table, name: str) -> tuple[pa.Array, np.ndarray]:
     raise SchemaError(
         f"the column {name!r} must hold timestamps or whole seconds, but holds {column.type}; "
         "cast it"
+    )
+
+
+def unit_warning(seconds: pa.ChunkedArray, kind: pa.DataType, name: str) -> str | None:
+    """Return a warning where numbers that were read as seconds must be of another unit.
+
+    Args:
+        seconds: The times as they were read.
+        kind: The type of the column that they come from.
+        name: What to call it.
+
+    Returns:
+        The warning, or None where no time is later than the year 2100 or the column has its own
+        unit.
+
+    Example:
+        >>> unit_warning(pa.chunked_array([[1_767_225_600_000]]), pa.int64(), "the column 't'")
+        "the column 't' is read as seconds, which puts 1767225600000 into the year 57971; if these \
+are milliseconds, divide them by 1000 or cast them to an Arrow timestamp"
+    """
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
+    if not (pa.types.is_integer(kind) or pa.types.is_floating(kind)):
+        return None
+    latest = pc.max(seconds).as_py()
+    if latest is None or latest < _TOO_LATE:
+        return None
+    fitting = (unit for unit, per in _PER_SECOND.items() if latest // per < _TOO_LATE)
+    unit = next(fitting, "nanoseconds")
+    return (
+        f"{name} is read as seconds, which puts {latest} into the year "
+        f"{1970 + latest // _SECONDS_OF_A_YEAR}; if these are {unit}, divide them by "
+        f"{_PER_SECOND[unit]} or cast them to an Arrow timestamp"
     )
 
 

@@ -1,14 +1,48 @@
 """Filters of a log: an SQL condition that DuckDB evaluates while it reads."""
 
+import re
 from collections.abc import Iterator, Sequence
 
 import duckdb
 import pyarrow as pa
 import pyarrow.dataset as ds
+from duckdb.func import FunctionNullHandling, PythonUDFType
 
-from recsparse.errors import InputError, nearest
+from recsparse.datasets.parquet import damage
+from recsparse.datasets.timestamps import to_seconds
+from recsparse.errors import InputError, SchemaError, nearest
 
 _KEPT = "__kept"
+# The seconds that a timestamp of DuckDB, in microseconds, can hold.
+_MOST_SECONDS = 2**63 // 10**6 - 1
+
+
+def check_condition(schema: pa.Schema, where: str, time_column: str) -> None:
+    """Raise an error unless a condition can be evaluated on some columns; nothing is read.
+
+    Args:
+        schema: The columns.
+        where: An SQL condition, as in `filtered_batches`.
+        time_column: Name of the time column, which need not be there.
+
+    Raises:
+        SchemaError: If names of columns differ in upper and lower case alone.
+        InputError: If the condition is none, or has an unknown column.
+    """
+    seen: dict[str, str] = {}
+    for name in schema.names:
+        if (other := seen.setdefault(name.lower(), name)) != name:
+            raise SchemaError(
+                f"with log.where, columns must differ in more than upper and lower case, but there "
+                f"are {other!r} and {name!r}; rename one"
+            )
+    with _connected(ds.dataset(_readable(schema).empty_table())) as database:
+        try:
+            # Refuses what ends the condition and goes on as another statement.
+            duckdb.SQLExpression(where)
+            database.sql(_query(schema, schema.names, where, time_column)).fetchall()
+        except duckdb.Error as error:
+            raise InputError(_problem(where, error, schema.names, time_column)) from error
 
 
 def filtered_batches(
@@ -19,8 +53,9 @@ def filtered_batches(
     Args:
         source: The dataset.
         columns: Those to return; the condition may use all.
-        where: An SQL condition; whole numbers in the time column are seconds since 1970, and it
-            is a timestamp without a zone, UTC, in the condition.
+        where: An SQL condition that `check_condition` has passed. Whatever its type, the time
+            column is a timestamp without a zone, UTC, in the condition (whole numbers are seconds
+            since 1970), and null where it cannot be read.
         time_column: Name of the time column, which need not be there.
         batch_rows: Rows of a batch, at most.
 
@@ -28,40 +63,97 @@ def filtered_batches(
         Batches in any order.
 
     Raises:
-        InputError: If the condition cannot be understood, or fails on a row.
+        InputError: If the condition fails on a row, or a file is damaged.
     """
-    with duckdb.connect(config={"enable_external_access": "false"}) as database:
-        database.register("log", source)
-        selected = ", ".join(
-            f"{_quoted(_KEPT if name == time_column else name)} AS {_quoted(name)}"
-            for name in columns
-        )
-        rows = "log"
-        if time_column in source.schema.names:
-            rows = _with_timestamp(source.schema.field(time_column).type, time_column)
-        # On a line of its own, so that a comment in it ends there.
-        query = f"SELECT {selected} FROM {rows} WHERE (\n{where}\n)"
+    schema = _readable(source.schema)
+    with _connected(source.replace_schema(schema)) as database:
         try:
+            query = _query(schema, columns, where, time_column)
             yield from database.sql(query).to_arrow_reader(batch_rows)
+        except (duckdb.ConversionException, duckdb.OutOfRangeException) as error:
+            raise InputError(_problem(where, error, schema.names, time_column)) from error
         except duckdb.Error as error:
-            hint = ""
-            if isinstance(error, duckdb.BinderException):
-                hint = f"; {nearest(str(error).split(chr(34))[1], source.schema.names)}"
-            raise InputError(
-                f"log.where must be an SQL condition on the columns of the log, but {where!r} "
-                f"fails: {error}{hint}"
-            ) from error
+            damaged = damage(source, source.schema.names)
+            if damaged is None:
+                raise InputError(_problem(where, error, schema.names, time_column)) from error
+            raise damaged from error
 
 
-def _with_timestamp(kind: pa.DataType, name: str) -> str:
-    column = _quoted(name)
-    time = column
-    if pa.types.is_integer(kind):
-        time = f"make_timestamp({column}::BIGINT * 1000000)"
-    elif pa.types.is_timestamp(kind):
-        # Instants of any zone are kept as UTC by Arrow; DuckDB would show them in a local one.
-        time = f"timezone('UTC', {column})" if kind.tz else column
-    return f"(SELECT * REPLACE ({time} AS {column}), {column} AS {_quoted(_KEPT)} FROM log)"
+def _connected(source: ds.Dataset) -> duckdb.DuckDBPyConnection:
+    database = duckdb.connect(config={"enable_external_access": "false"})
+    database.register("log", source)
+    # DuckDB itself drops the offset of a text, or reads one without it in the zone of the machine.
+    database.create_function(
+        "iso_seconds",
+        _iso_seconds,
+        ["VARCHAR"],
+        "BIGINT",
+        type=PythonUDFType.ARROW,
+        null_handling=FunctionNullHandling.SPECIAL,
+    )
+    return database
+
+
+def _iso_seconds(texts: pa.ChunkedArray) -> pa.Array:
+    return to_seconds(pa.table({"texts": texts}), "texts")[0]
+
+
+def _readable(schema: pa.Schema) -> pa.Schema:
+    """Return the columns in types that DuckDB has."""
+    fields = []
+    for field in schema:
+        if pa.types.is_float16(field.type):
+            field = field.with_type(pa.float32())
+        elif pa.types.is_decimal256(field.type):
+            field = field.with_type(pa.decimal128(38, field.type.scale))
+        fields.append(field)
+    return pa.schema(fields)
+
+
+def _query(schema: pa.Schema, columns: Sequence[str], where: str, time_column: str) -> str:
+    rows, there = "log", time_column in schema.names
+    if there:
+        quoted = _quoted(time_column)
+        kind = schema.field(time_column).type
+        time = _timestamp(kind, quoted)
+        # Not with its zone, which DuckDB would replace by that of the machine.
+        kept = time if pa.types.is_timestamp(kind) else quoted
+        rows = f"(SELECT * REPLACE ({time} AS {quoted}), {kept} AS {_KEPT} FROM log) AS log"
+    selected = ", ".join(
+        f"{_KEPT if there and name == time_column else _quoted(name)} AS {_quoted(name)}"
+        for name in columns
+    )
+    # On a line of its own, so that a comment in it ends there.
+    return f"SELECT {selected} FROM {rows} WHERE (\n{where}\n)"
+
+
+def _timestamp(kind: pa.DataType, column: str) -> str:
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
+    if pa.types.is_integer(kind) or pa.types.is_floating(kind):
+        seconds = (
+            f"CASE WHEN {column} BETWEEN -{_MOST_SECONDS} AND {_MOST_SECONDS} THEN {column} END"
+        )
+        return f"make_timestamp(floor({seconds})::BIGINT * 1000000)"
+    if pa.types.is_timestamp(kind):
+        # Without a zone untouched: Arrow then skips row groups by their statistics.
+        return f"timezone('UTC', {column})" if kind.tz else column
+    if pa.types.is_date(kind):
+        return f"TRY_CAST({column} AS TIMESTAMP)"
+    return f"make_timestamp(iso_seconds({column}::VARCHAR) * 1000000)"
+
+
+def _problem(where: str, error: duckdb.Error, columns: Sequence[str], time_column: str) -> str:
+    problem = str(error).split("\n", maxsplit=1)[0]
+    hint = "see the guide to logs for examples"
+    if unknown := re.search(r'Referenced column "(.+)" not found', problem):
+        hint = f"{nearest(unknown[1], columns)}; text stands in single quotes"
+    elif "TIMESTAMP" in problem:
+        hint = f"compare {time_column} with a time such as '2026-01-31 12:00'"
+    return (
+        f"log.where must be an SQL condition on the columns of the log, but {where!r} fails: "
+        f"{problem}; {hint}"
+    )
 
 
 def _quoted(name: str) -> str:

@@ -108,7 +108,7 @@ ODD = {
     "null": pa.nulls(2),
     "date32": pa.array([1, 2], pa.date32()),
     "binary": pa.array([b"a", b"b"]),
-    "decimal128": pa.array([1, 2]).cast(pa.decimal128(38, 0)),
+    "decimal128": pa.array([1, 2]).cast(pa.decimal128(38, 2)),
     "list": pa.array([[1], [2]]),
     "struct": pa.array([{"a": 1}, {"a": 2}]),
 }

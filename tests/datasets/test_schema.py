@@ -13,7 +13,10 @@ INTEGERS = [
 TEXTS = [pa.string(), pa.large_string(), pa.string_view()]
 
 
-@pytest.mark.parametrize("found", [*INTEGERS, pa.dictionary(pa.int8(), pa.int32())])
+WHOLE = [pa.decimal128(38, 0), pa.decimal256(40, 0)]
+
+
+@pytest.mark.parametrize("found", [*INTEGERS, *WHOLE, pa.dictionary(pa.int8(), pa.int32())])
 def test_integers_are_kept_as_int64(found):
     assert id_type(found) == pa.int64()
 
@@ -27,7 +30,7 @@ def test_text_is_kept_as_strings(found):
     "found",
     [
         pa.bool_(), pa.float64(), pa.null(), pa.binary(), pa.date32(), pa.timestamp("s"),
-        pa.decimal128(38, 0), pa.list_(pa.int64()), pa.struct([("a", pa.int64())]),
+        pa.decimal128(38, 2), pa.list_(pa.int64()), pa.struct([("a", pa.int64())]),
         pa.dictionary(pa.int32(), pa.float64()),
     ],
 )  # fmt: skip
@@ -48,7 +51,7 @@ def test_interactions_have_five_columns_and_may_lack_times_and_ratings():
     }
 
 
-@pytest.mark.parametrize("found", INTEGERS)
+@pytest.mark.parametrize("found", [*INTEGERS, *WHOLE])
 def test_integer_ids_keep_their_values_and_nulls(found):
     ids = to_ids(pa.array([127, None, 0], found), "ids")
     assert ids.type == pa.int64()
@@ -76,7 +79,7 @@ def test_the_largest_integer_passes_and_a_larger_one_is_refused():
         to_ids(pa.array([1, 2**63], pa.uint64()), "ids")
 
 
-def test_integers_wider_than_64_bits_are_refused():
+def test_decimals_wider_than_63_bits_are_refused():
     wide = pa.array([decimal.Decimal(2**64)], pa.decimal128(38, 0))
-    with pytest.raises(SchemaError, match=r"but holds decimal128\(38, 0\); cast it"):
+    with pytest.raises(SchemaError, match=r"ids must hold integers below 2\*\*63, but .*; cast it"):
         to_ids(wide, "ids")
