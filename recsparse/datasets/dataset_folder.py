@@ -37,6 +37,7 @@ def load_dataset(folder: str | Path) -> Dataset:
     """
     folder = Path(folder)
     described = read_description(folder)
+    _require_words(folder, described["counts"])
     users, items = (load_vocabularies(folder)[name] for name in ("users", "items"))
     unseen_users, unseen_items = (
         Vocabulary.load(folder / f"unseen_{name}.parquet") for name in ("users", "items")
@@ -57,6 +58,18 @@ def load_dataset(folder: str | Path) -> Dataset:
         counts=described["counts"],
         config=described["config"],
     )
+
+
+def _require_words(folder: Path, counts: dict[str, int]) -> None:
+    # Without the file there would seem to be no text.
+    for axis in ("user", "item"):
+        for count, prefix in (("table", axis), ("review", f"{axis}_reviews")):
+            path = folder / f"{prefix}_words.parquet"
+            if f"{axis}_{count}_words" in counts and not path.exists():
+                raise MissingFileError(
+                    f"{path} must be the file that was written there, but there is none; make the "
+                    "folder anew"
+                )
 
 
 def load_vocabularies(folder: str | Path) -> dict[str, Vocabulary]:

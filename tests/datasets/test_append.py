@@ -144,6 +144,23 @@ def test_a_given_split_is_appended_to_by_files(tmp_path):
     assert contents(tmp_path / "all") == contents(tmp_path / "at once")
 
 
+def test_texts_of_logs_and_items_are_fitted_anew_on_all_training_rows(tmp_path):
+    texts = [f"word{place % 5} old{place}" for place in range(18)]
+    pq.write_table(log_table(OLD, review=texts), tmp_path / "log.parquet")
+    pq.write_table(
+        log_table(NEW, LATER, review=[f"new {text}" for text in texts]), tmp_path / "new.parquet"
+    )
+    items = tmp_path / "items.parquet"
+    pq.write_table(pa.table({"item_id": [20, 30, 65], "title": ["a red fox", "hen", "owl"]}), items)
+    overrides = ["text.log_columns=['review']", "text.columns=['title']"]
+    old, both = tmp_path / "old", [tmp_path / "log.parquet", tmp_path / "new.parquet"]
+    prepared_files(tmp_path / "log.parquet", old, overrides, items=items)
+    data = prepared_files(tmp_path / "new.parquet", tmp_path / "all", append_to=old, items=items)
+    prepared_files(both, tmp_path / "at once", overrides, items=items, ids_from=old)
+    assert "new" in data.item_reviews.words.words
+    assert contents(tmp_path / "all") == contents(tmp_path / "at once")
+
+
 def test_files_for_the_test_are_not_appended_to_another_split(tmp_path, old):
     pq.write_table(log_table(NEW), tmp_path / "new.parquet")
     message = "a dataset is appended to with its own settings, but split differ from those of "

@@ -100,6 +100,33 @@ def test_many_rows_are_the_same_bytes_with_any_resources(tmp_path, small_pieces,
     assert made[0] == made[1] == made[2]
 
 
+def texts(keys, seed):
+    """Return a few words each."""
+    words = np.array([f"wört{number}" for number in range(60)])
+    rng = np.random.default_rng(seed)
+    return [" ".join(rng.choice(words, 1 + key % 4)) for key in keys]
+
+
+@pytest.mark.parametrize("order", ["text", "bisection", "spectral"])
+def test_texts_features_and_orders_are_the_same_bytes_too(tmp_path, small_pieces, order):
+    table = long_log(strings=False, size=2_000)
+    table = table.append_column("review", pa.array(texts(table["item_id"].to_pylist(), 0)))
+    items = pa.table({"item_id": range(150), "title": texts(range(150), 1), "price": range(150)})
+    overrides = [
+        "text.log_columns=['review']", "features.numbers=['price']", f"order.kind={order}",
+        "text.columns=['title']",
+    ]  # fmt: skip
+    made = []
+    for number, (rows, resources) in enumerate([(10**6, Resources()), (97, Resources("50MB", 1))]):
+        small_pieces(rows)
+        paths = write_shuffled(table, tmp_path / f"logs {number}", number, 3)
+        (tables,) = write_shuffled(items, tmp_path / f"items {number}", number, 1)
+        prepared_files(paths, tmp_path / str(number), overrides, resources, items=tables)
+        made.append(contents(tmp_path / str(number)))
+    assert {"item_bags.parquet", "user_reviews_bags.parquet"} <= set(made[0])
+    assert [name for name in made[0] if made[0][name] != made[1][name]] == []
+
+
 def test_the_size_of_blocks_changes_no_row(tmp_path, small_pieces, monkeypatch):
     pq.write_table(long_log(strings=True), tmp_path / "log.parquet")
     small_pieces(1_000)

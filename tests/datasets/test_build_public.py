@@ -113,3 +113,14 @@ def test_the_core_of_movielens_is_that_of_pandas(tmp_path, real_data):
         liked = liked[(users >= 30) & (items >= 20)]
     assert rows_of(counts) == len(liked)
     assert ids_of(counts) == (liked["user_id"].nunique(), liked["item_id"].nunique())
+
+
+def test_the_last_rows_of_movielens_100k_are_left_out_as_by_pandas(tmp_path, real_data):
+    path = real_data / "movielens-100k" / "interactions.parquet"
+    data = prepared_files(path, tmp_path / "dataset", LAST_OUT)
+    assert data.counts["users"] == data.counts["test_rows"] == data.counts["validation_rows"] == 943
+    assert data.counts["train_rows"] == 100_000 - 2 * 943
+    by_time = pd.read_parquet(path).sort_values(["user_id", "timestamp", "item_id"])
+    trained = by_time[by_time.groupby("user_id").cumcount(ascending=False) >= 2]
+    assert data.counts["items"] == trained["item_id"].nunique()
+    assert data.train_matrix().nnz == len(trained)

@@ -99,7 +99,7 @@ def test_a_folder_is_replaced_as_a_whole(tmp_path):
     (folder / "extra.txt").write_text("old")
     data = made(tmp_path, text="")
     assert not (folder / "extra.txt").exists()
-    assert not list(folder.glob("*words*"))
+    assert not list(folder.glob("item_words*"))
     assert_equal(load_dataset(folder), data)
 
 
@@ -146,7 +146,7 @@ TABLES = [
     "users.parquet", "items.parquet", "unseen_users.parquet", "unseen_items.parquet",
     "user_order.parquet", "item_order.parquet",
 ]  # fmt: skip
-WORDS = ["words.parquet", "item_words.parquet"]
+WORDS = ["item_words.parquet", "item_bags.parquet"]
 
 
 @pytest.mark.parametrize("name", [*PARTS, *TABLES, *WORDS])
@@ -171,7 +171,7 @@ def test_missing_rejected_rows_are_named_where_they_are_asked_for(tmp_path):
         read_rejected(folder)
 
 
-@pytest.mark.parametrize("name", [*TABLES, "item_words.parquet"])
+@pytest.mark.parametrize("name", [*TABLES, "item_bags.parquet"])
 def test_a_file_of_other_columns_is_named(tmp_path, name):
     path = saved(tmp_path) / name
     pq.write_table(pa.table({"other": [1]}), path)
@@ -210,15 +210,9 @@ def test_an_order_that_is_no_permutation_is_refused(tmp_path):
 
 
 def test_words_outside_the_vocabulary_are_refused(tmp_path):
-    path = saved(tmp_path) / "item_words.parquet"
-    words = pa.array([7], pa.int64())
-    table = {
-        "item_index": pa.array([0]),
-        "word_index": words,
-        "value": pa.array([1.0], pa.float32()),
-    }
-    pq.write_table(pa.table(table), path)
-    with pytest.raises(InputError, match=r"coords must be .* the first is coords\[0\] = \[0, 7\]"):
+    path = saved(tmp_path) / "item_bags.parquet"
+    pq.write_table(pa.table({"index": [0], "word_index": [7], "value": [1.0]}), path)
+    with pytest.raises(InputError, match=r"item_bags\.parquet must have indices from 0 to 1, but "):
         load_dataset(path.parent)
 
 
