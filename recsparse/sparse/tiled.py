@@ -43,7 +43,8 @@ def tiled_conv(
     pairs = sorted_by_output(pairs)
     channels, rows = taps.shape[1] * taps.shape[3], _rows_of_tile(pairs)
     wide = _accumulator(feats.dtype)
-    found = [pairs.tap(tap) for tap in range(pairs.num_taps)]
+    others = [tap for tap in range(pairs.num_taps) if not pairs.is_identity(tap)]
+    ends = {tap: pairs.tap(tap) for tap in others}
     bounds = tile_bounds(pairs, rows)
     out = feats.new_empty(pairs.num_out, channels)
     for number, start in enumerate(range(0, pairs.num_out, rows)):
@@ -55,7 +56,7 @@ def tiled_conv(
             if pairs.is_identity(tap):
                 _add_product(total, feats[start : start + rows], taps[tap])
                 continue
-            into, onto = found[tap]
+            into, onto = ends[tap]
             some = slice(bounds[tap][number], bounds[tap][number + 1])
             if some.start < some.stop:
                 # index_select is several times faster than indexing by brackets.
@@ -159,7 +160,9 @@ def tile_bounds(pairs: KernelMap, rows: int) -> list[list[int]]:
         return [[0, count] for count in pairs.pairs_per_tap]
     edges = torch.arange(0, pairs.num_out + rows, rows, device=pairs.out_index.device).int()
     return [
-        torch.searchsorted(pairs.tap(tap)[1].contiguous(), edges).tolist()
+        edges.clamp(max=pairs.num_out).tolist()
+        if pairs.is_identity(tap)
+        else torch.searchsorted(pairs.tap(tap)[1].contiguous(), edges).tolist()
         for tap in range(pairs.num_taps)
     ]
 
