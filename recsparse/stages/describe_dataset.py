@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from matplotlib.figure import Figure
@@ -84,16 +85,22 @@ def _profile(data: Dataset) -> tuple[Profile, dict[str, int], dict[str, float]]:
 
 
 def _text(data: Dataset) -> dict[str, Any]:
-    if data.words is None or data.item_words is None:
-        return {}
-    items_with_text = len(data.item_words.coords[:, 0].unique())
-    number = len(data.items)
-    return {
-        "words in the vocabulary": len(data.words),
-        "items with a word": items_with_text,
-        "share of items with a word": items_with_text / number if number else float("nan"),
-        "different words an item (mean)": len(data.item_words.coords) / number,
-    }
+    """Return how many of the training items and users have text, of tables and of the log."""
+    found: dict[str, Any] = {}
+    for where, number, side in (
+        ("items", len(data.items), data.item_side),
+        ("users", len(data.users), data.user_side),
+        ("items in reviews", len(data.items), data.item_reviews),
+        ("users in reviews", len(data.users), data.user_reviews),
+    ):
+        if side.bags is not None:
+            words_of_each = np.diff(side.bags.indptr[: number + 1])
+            found |= {
+                f"words of {where}": side.bags.shape[1],
+                f"share of {where} with a word": float((words_of_each > 0).mean()),
+                f"different words of {where} (mean)": float(words_of_each.mean()),
+            }
+    return found
 
 
 def _reasons(path: Path) -> dict[str, int]:

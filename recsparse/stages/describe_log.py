@@ -8,6 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 from matplotlib.figure import Figure
 
+from recsparse.atomic import make_folder
 from recsparse.data_config import LogConfig
 from recsparse.datasets.clean import sorted_rows, without_duplicates
 from recsparse.datasets.encode import LogEncoder
@@ -45,6 +46,8 @@ def describe_log(
         Names and values by group, and a function that makes figures by title.
     """
     source = LogSource.open(paths, config)
+    if resources.spill is not None:
+        make_folder(resources.spill)
     with (
         # A folder of its own: several of these may run at once.
         tempfile.TemporaryDirectory(prefix="recsparse-", dir=resources.spill) as folder,

@@ -8,7 +8,7 @@ import pytest
 
 from recsparse.config_file import load_config
 from recsparse.datasets.workspace import Resources
-from recsparse.errors import InputError, MissingFileError, SchemaError
+from recsparse.errors import InputError, MissingFileError, OutputError, SchemaError
 from recsparse.stages.describe import describe
 from tests.prepared import prepared
 
@@ -158,8 +158,7 @@ def test_the_figures_do_not_depend_on_order_threads_and_memory(tmp_path):
 
 
 def test_temporary_files_are_removed(tmp_path, small_log):
-    spill = tmp_path / "spill"
-    spill.mkdir()
+    spill = tmp_path / "made" / "spill"
     describe(small_log / "log.parquet", resources=Resources(spill=spill))
     with pytest.raises(SchemaError):
         describe(small_log / "items.parquet", resources=Resources(spill=spill))
@@ -194,6 +193,44 @@ def test_cold_shares_are_of_the_rows_of_a_part(tmp_path):
         "test rows of unseen items": 2 / 4,
         "test rows of unseen users or items": 3 / 4,
     }
+
+
+def test_text_is_covered_as_far_as_training_ids_have_a_word(tmp_path):
+    # Item 9 is in the test alone, and item 0 is not in the table.
+    texts = ["red fox", "red red hen", "", None, "a fox and a hen", "x", "fox", "hen", "red"]
+    items = pa.table({"item_id": range(1, 10), "text": texts})
+    pq.write_table(items, tmp_path / "items.parquet")
+    part = ["test" if item == 9 else "train" for _, item in ROWS]
+    part[0] = "validation"
+    overrides = ["split.kind=given", "text.weighting=counts"]
+    prepared(tmp_path, ROWS, overrides, part=part, items=tmp_path / "items.parquet")
+    assert describe(tmp_path / "dataset")["text"] == {
+        "words of items": len({"red", "fox", "hen", "and"}),
+        "share of items with a word": 5 / 9,
+        "different words of items (mean)": (2 + 2 + 3 + 1 + 1) / 9,
+    }
+
+
+def test_text_of_the_log_is_covered_apart_for_users_and_items(tmp_path):
+    notes = ["good" if item else "" for _, item in ROWS]
+    overrides = ["split.kind=given", 'text.log_columns=["note"]']
+    part = ["validation", "test", *["train"] * (len(ROWS) - 2)]
+    prepared(tmp_path, ROWS, overrides, part=part, note=notes)
+    found = describe(tmp_path / "dataset")["text"]
+    assert found["share of items in reviews with a word"] == 9 / 10
+    assert found["share of users in reviews with a word"] == 6 / 6
+    assert found["words of users in reviews"] == 1
+
+
+def test_a_spill_folder_that_cannot_be_made_is_refused(tmp_path, small_log):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError, match="file must be a folder"):
+        describe(small_log / "log.parquet", resources=Resources(spill=tmp_path / "file"))
+
+
+def test_a_dataset_without_text_says_nothing_of_it(tmp_path):
+    prepared(tmp_path, ROWS)
+    assert "text" not in describe(tmp_path / "dataset")
 
 
 def test_rows_that_a_dataset_set_aside_are_told_by_reason(tmp_path):
