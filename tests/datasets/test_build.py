@@ -1,4 +1,5 @@
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
@@ -133,6 +134,28 @@ def test_a_leak_would_be_seen(tmp_path, kind):
     assert all(before[name] != after[name] for name in FITTED)
     assert leaked.items.ids.to_pylist()[0] == -7
     assert leaked.users.ids.to_pylist()[0] == -9
+
+
+def test_words_come_from_training_rows_and_items_alone(tmp_path):
+    rows = [(user, item) for user in range(4) for item in range(4)] + [(0, 5), (1, 5), (2, 6)]
+    reviews = [f"seen{place}" for place in range(16)] + ["planted"] * 3
+    titles = {"item_id": [0, 5, 6, 99], "title": ["red", "hidden", "late", "never"]}
+    pq.write_table(pa.table(titles), tmp_path / "items.parquet")
+    days = [0] * 16 + [10, 11, 11]
+    data = prepared(
+        tmp_path,
+        rows,
+        [*DAYS, "text.log_columns=['review']", "text.columns=['title']"],
+        [day * 86_400 for day in days],
+        review=reviews,
+        items=tmp_path / "items.parquet",
+    )
+    assert data.words.words == ("red",)
+    for side in (data.user_reviews, data.item_reviews):
+        assert side.words.words == tuple(sorted(reviews[:16]))
+    assert data.item_reviews.bags.shape == (6, 16)
+    # Items 5 and 6, which come after training, have no review that a model may see.
+    assert data.item_reviews.bags[4:].nnz == 0
 
 
 @pytest.mark.parametrize("kind", ["random", "leave_last_out", "global_time", "held_out_users"])
