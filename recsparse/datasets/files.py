@@ -16,6 +16,12 @@ from recsparse.errors import InputError, MissingFileError
 Paths = str | Path | Sequence[str | Path]
 
 _PARQUET = ds.ParquetFileFormat()
+# Arrow else takes whole row groups into memory at once, which pays for distant files only.
+_LOCAL_PARQUET = ds.ParquetFileFormat(
+    default_fragment_scan_options=ds.ParquetFragmentScanOptions(
+        pre_buffer=False, use_buffered_stream=True, buffer_size=2**20
+    )
+)
 _CSV, _TSV = (ds.CsvFileFormat(ParseOptions(delimiter=sign)) for sign in (",", "\t"))
 _FORMATS = {".csv": _CSV, ".csv.gz": _CSV, ".tsv": _TSV, ".tsv.gz": _TSV, ".parquet": _PARQUET}
 _ENDINGS = tuple(_FORMATS)
@@ -69,8 +75,14 @@ def find_files(path: str | Path) -> list[Files]:
     else:
         names, base = _named(filesystem, place, path)
     formats = {name: _format(name) for name in sorted(names)}
+    is_local = isinstance(filesystem, pafs.LocalFileSystem)
     return [
-        Files(filesystem, tuple(name for name in formats if formats[name] is each), base, each)
+        Files(
+            filesystem,
+            tuple(name for name in formats if formats[name] is each),
+            base,
+            _LOCAL_PARQUET if is_local and each is _PARQUET else each,
+        )
         for each in (_PARQUET, _CSV, _TSV)
         if each in formats.values()
     ]

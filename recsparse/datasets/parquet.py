@@ -32,12 +32,15 @@ def open_dataset(paths: Paths) -> ds.Dataset:
     if not given:
         raise InputError("there must be a file or folder to read, but none was given")
     found = [files for path in given for files in find_files(path)]
-    _check_types({name: _schema(files, name) for files in found for name in files.names})
+    schemas = {name: _schema(files, name) for files in found for name in files.names}
+    mixed = _check_types(schemas)
     factories = [_factory(files) for files in found]
     factory = factories[0] if len(factories) == 1 else ds.UnionDatasetFactory(factories)
     try:
-        schema = factory.inspect(promote_options="permissive", fragments=None)
-        return factory.finish(pa.schema([_without_view(field) for field in schema]))
+        # What a factory sees in its first file, besides that file's columns, is partition keys.
+        found_schemas = [*schemas.values(), *(each.inspect(fragments=1) for each in factories)]
+        plain = [_plain(schema, mixed) for schema in found_schemas]
+        return factory.finish(pa.unify_schemas(plain, promote_options="permissive"))
     except pa.ArrowException as error:
         raise SchemaError(
             f"{paths} must have columns that fit together, each named once, but {error}; cast or "
@@ -103,7 +106,9 @@ def read_batches(
     """
     names = list(dict.fromkeys(columns))
     try:
-        for batch in source.to_batches(columns=names, batch_size=batch_rows, batch_readahead=2):
+        for batch in source.to_batches(
+            columns=names, batch_size=batch_rows, batch_readahead=2, fragment_readahead=2
+        ):
             if batch.num_rows:
                 yield batch
     except (OSError, pa.ArrowException) as error:
@@ -190,34 +195,57 @@ def _kind(form: ds.FileFormat) -> str:
     return "Parquet" if isinstance(form, ds.ParquetFileFormat) else "CSV"
 
 
-def _check_types(schemas: Mapping[str, pa.Schema]) -> None:
+def _check_types(schemas: Mapping[str, pa.Schema]) -> set[str]:
+    # Returns the columns whose type differs between files, and refuses those that do not fit.
     seen: dict[str, tuple[pa.DataType, str]] = {}
+    mixed = set()
     for file, schema in schemas.items():
         for field in schema:
             known, first = seen.setdefault(field.name, (field.type, file))
+            if field.type == known:
+                continue
+            mixed.add(field.name)
             if pa.types.is_null(known):
                 seen[field.name] = field.type, file
-            elif field.type != known and not _are_close(field.type, known):
+            elif not _are_close(field.type, known):
                 raise SchemaError(
                     f"the column {field.name!r} must have one type, but is {known} in {first} and "
                     f"{field.type} in {file}; cast one of them"
                 )
+    return mixed
 
 
 def _are_close(one: pa.DataType, other: pa.DataType) -> bool:
     """Say whether Arrow casts between the types without loss of meaning; nulls fit all."""
+    one, other = _values(one), _values(other)
     if pa.types.is_null(one):
         return True
     if pa.types.is_timestamp(one) and pa.types.is_timestamp(other):
         return bool(one.tz == other.tz)
-    kinds = (pa.types.is_integer, pa.types.is_floating, _is_text)
+    kinds = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal, _is_text)
     return any(kind(one) and kind(other) for kind in kinds)
 
 
-def _without_view(field: pa.Field) -> pa.Field:
-    # Arrow cannot filter views yet.
-    return field.with_type(pa.string()) if pa.types.is_string_view(field.type) else field
+def _plain(schema: pa.Schema, mixed: set[str]) -> pa.Schema:
+    """Return a schema without views, which Arrow cannot filter, nor dictionaries beside others."""
+    return pa.schema(
+        [
+            field.with_type(
+                _without_view(_values(field.type) if field.name in mixed else field.type)
+            )
+            for field in schema
+        ]
+    )
+
+
+def _values(found: pa.DataType) -> pa.DataType:
+    return found.value_type if pa.types.is_dictionary(found) else found
+
+
+def _without_view(found: pa.DataType) -> pa.DataType:
+    return pa.string() if pa.types.is_string_view(found) else found
 
 
 def _is_text(found: pa.DataType) -> bool:
-    return bool(pa.types.is_string(found) or pa.types.is_large_string(found))
+    kinds = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
+    return any(kind(found) for kind in kinds)

@@ -72,8 +72,8 @@ def test_rejected_rows_keep_the_columns_of_the_file(tmp_path):
 def test_with_strict_bad_rows_are_refused_and_the_first_is_shown(tmp_path):
     column = pa.array([1.0, -1.0, math.nan])
     message = (
-        r"with strict, every row of .*log\.parquet must be good, but of 3 rows 2 are not \(weight is "
-        r"not finite: 1, weight is negative: 1\); the first is \{'user_id': 1, 'item_id': 1, "
+        r"with strict, every row of .*log\.parquet must be good, but of 3 rows 2 are not \(weight "
+        r"is not finite: 1, weight is negative: 1\); the first is \{'user_id': 1, 'item_id': 1, "
         r"'weight': -1\.0, 'reason': 'weight is negative'\}; mend them"
     )
     with pytest.raises(InputError, match=message):

@@ -1,4 +1,5 @@
 import datetime as dt
+from decimal import Decimal
 
 import pandas as pd
 import pyarrow as pa
@@ -92,6 +93,12 @@ def pair(tmp_path, one, other, together):
         (pa.array([1], pa.uint64()), pa.array([-1])),
         (pa.array([0.5], pa.float32()), pa.array([0.1])),
         (pa.array(["a"]), pa.array(["b"], pa.large_string())),
+        (pa.array(["a"]), pa.array(["b"], pa.string_view())),
+        (pa.array(["a"], pa.large_string()), pa.array(["b", None]).dictionary_encode()),
+        (pa.array(["a"]).dictionary_encode(), pa.array(["b"], pa.string_view())),
+        (pa.array([7]).dictionary_encode(), pa.array([2**40])),
+        (pa.nulls(1), pa.array(["b"]).dictionary_encode()),
+        (pa.array([Decimal("1.5")]), pa.array([Decimal("10.25")])),
         (pa.nulls(1), pa.array(["b"])),
         (pa.nulls(1), pa.array([2**40])),
         (pa.array([7], pa.timestamp("s")), pa.array([7001], pa.timestamp("ms"))),
@@ -112,7 +119,7 @@ def test_close_types_are_read_in_the_wider_one(tmp_path, one, other, turned, tog
         (pa.array([1]), pa.array(["1"])),
         (pa.array([1]), pa.array([1.0])),
         (pa.array([1]), pa.array([1], pa.timestamp("s"))),
-        (pa.array(["a"]), pa.array(["a"]).dictionary_encode()),
+        (pa.array(["1"]), pa.array([1]).dictionary_encode()),
         (pa.array([1], pa.timestamp("s")), pa.array([1], pa.timestamp("s", "UTC"))),
         (pa.array([1], pa.timestamp("s", "Asia/Tokyo")), pa.array([1], pa.timestamp("s", "UTC"))),
         (pa.array([[1]]), pa.array([{"b": 1}])),
