@@ -13,7 +13,7 @@ from pathlib import Path
 
 _ROOT = Path(__file__).resolve().parents[1]
 _PROC = Path("/proc")
-_POLL_SECONDS = 0.01
+_POLL_SECONDS = 0.05
 
 
 @dataclass(frozen=True)

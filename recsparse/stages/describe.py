@@ -36,7 +36,7 @@ def describe(
     Raises:
         MissingFileError: If there is nothing at a path.
         SchemaError: If a log lacks a column.
-        InputError: If a file is damaged.
+        InputError: If a file is damaged, or a log has no rows; rows that are all bad are described.
         OutputError: If the disk is full.
     """
     folder = _dataset_folder(paths)

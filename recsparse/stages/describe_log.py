@@ -22,6 +22,7 @@ from recsparse.datasets.profile_figures import Groups, profile_figures
 from recsparse.datasets.profile_plot import plot_profile
 from recsparse.datasets.where import filtered_batches
 from recsparse.datasets.workspace import Resources, Workspace, workspace
+from recsparse.errors import InputError
 from recsparse.reporting import Reporter
 
 _BATCH_ROWS = 1_048_576
@@ -44,6 +45,9 @@ def describe_log(
 
     Returns:
         Names and values by group, and a function that makes figures by title.
+
+    Raises:
+        InputError: If there is no row.
     """
     source = LogSource.open(paths, config)
     if resources.spill is not None:
@@ -85,6 +89,9 @@ def _profile(
             if batch.good.num_rows:
                 encoder.add(batch.good)
             advance(counts.rows_read)
+    if counts.rows_read == 0:
+        chosen = "" if source.config.where is None else f" for which {source.config.where}"
+        raise InputError(f"the log must have rows, but {source.where} has none{chosen}")
     if counts.kept == 0:
         return counts, Profile.of_size(0, 0), 0
     with reporter.task("sorting and counting"):

@@ -85,17 +85,21 @@ def test_doubtful_rows_are_counted_by_reason_and_duplicates_are_rows(tmp_path):
 
 
 def test_a_log_without_a_good_row_tells_why(tmp_path):
-    found = describe(write(tmp_path, user_id=pa.array([None, None], pa.int64()), item_id=[1, 2]))
+    path = write(tmp_path, user_id=pa.array([None, None], pa.int64()), item_id=[1, 2])
+    found = describe(path, html=tmp_path / "page.html")
+    assert "<img" not in (tmp_path / "page.html").read_text(encoding="utf-8")
     assert found["rows"]["rows"] == 0
     assert found["rejected rows by reason"] == {"user id is null": 2}
     assert "rows a user" not in found
 
 
-def test_a_log_without_rows_is_described_and_drawn(tmp_path):
+def test_a_log_without_rows_is_refused(tmp_path):
     path = write(tmp_path, user_id=pa.array([], pa.string()), item_id=pa.array([], pa.int64()))
-    found = describe(path, html=tmp_path / "page.html")
-    assert found["rows"] == {"rows read": 0, "rejected rows": 0, "rows": 0, "duplicate rows": 0}
-    assert "<img" not in (tmp_path / "page.html").read_text(encoding="utf-8")
+    with pytest.raises(InputError, match=r"must have rows, but .*log\.parquet has none$"):
+        describe(path)
+    path = write(tmp_path, user_id=[1], item_id=[2])
+    with pytest.raises(InputError, match="has none for which user_id = 2"):
+        describe(path, log_config('log.where="user_id = 2"'))
 
 
 @pytest.mark.parametrize("times", [None, pa.array([None, None], pa.int64())])
