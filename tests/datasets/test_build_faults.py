@@ -48,7 +48,7 @@ def write_log(path, size, seed=0):
 def test_a_killed_run_leaves_the_old_dataset_or_the_new_one(tmp_path):
     prepared(tmp_path, OLD)
     shutil.copytree(tmp_path / "dataset", tmp_path / "old")
-    write_log(tmp_path / "log.parquet", 250_000)
+    write_log(tmp_path / "log.parquet", 150_000)
     out, old = tmp_path / "dataset", contents(tmp_path / "old")
     command = [sys.executable, "-c", FORKS, str(tmp_path / "log.parquet"), str(out)]
     with subprocess.Popen(
