@@ -8,11 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from recsparse.data_config import LogConfig
-from recsparse.datasets.schema import (
-    REASON,
-    interactions_schema,
-    to_ids,
-)
+from recsparse.datasets.schema import REASON, id_type, interactions_schema, to_ids
 from recsparse.datasets.timestamps import to_seconds
 from recsparse.errors import SchemaError
 
@@ -68,19 +64,21 @@ def check_rows(raw: pa.Table, config: LogConfig, extra: Sequence[str] = ()) -> C
     weight = _numbers(raw, config.weight_column, missing=1.0)
     rating = _numbers(raw, config.rating_column, missing=np.nan)
     seconds, unreadable = to_seconds(raw, config.timestamp_column)
+    negative = weight < 0
+    if config.event_weights:
+        event_weight, is_other = _event_weights(raw, config)
+        with np.errstate(over="ignore", invalid="ignore"):
+            weight = weight * event_weight
     faults = (
-        _is_null(user), _is_null(item), ~np.isfinite(weight), weight < 0, unreadable,
+        _is_null(user), _is_null(item), ~np.isfinite(weight), negative, unreadable,
         np.isinf(rating),
     )  # fmt: skip
     reason = np.zeros(raw.num_rows, dtype=np.uint8)
     for number, fault in reversed(list(enumerate(faults, start=1))):
         reason[fault] = number
     kept = reason == 0
-    other_events = below = 0
-    if config.event_weights:
-        event_weight = _event_weights(raw, config)
-        other_events = _leave_out(kept, np.isnan(event_weight))
-        weight = weight * event_weight
+    other_events = _leave_out(kept, is_other) if config.event_weights else 0
+    below = 0
     if config.min_rating is not None:
         # Both rounded alike: 4.1 in single precision is less than 4.1 in double.
         below = _leave_out(kept, ~(rating >= np.float32(config.min_rating)))
@@ -122,13 +120,18 @@ def _is_null(ids: pa.Array) -> np.ndarray:
     return found
 
 
-def _event_weights(raw: pa.Table, config: LogConfig) -> np.ndarray:
-    """Return the weight of each row's type of event, NaN for one that has none."""
-    names, weights = zip(*config.event_weights.items(), strict=True)
-    column = raw[config.event_column].cast(pa.string())
-    place = pc.index_in(column, value_set=pa.array(names, pa.string())).fill_null(len(names))
-    found: np.ndarray = np.array([*weights, np.nan], dtype=np.float32)[place.to_numpy()]
-    return found
+def _event_weights(raw: pa.Table, config: LogConfig) -> tuple[np.ndarray, np.ndarray]:
+    # Returns the weight of each row's type of event, and where it has none, which counts as 1.
+    name, kind = config.event_column, raw[config.event_column].type
+    if id_type(kind) is None and not pa.types.is_null(kind):
+        raise SchemaError(
+            f"the column {name!r} must hold text or integers, but holds {kind}; cast it"
+        )
+    names = pa.array(config.event_weights, pa.string())
+    place = pc.index_in(raw[name].cast(pa.string()), value_set=names).fill_null(len(names))
+    index = place.to_numpy()
+    weights = np.array([*config.event_weights.values(), 1.0], dtype=np.float32)
+    return weights[index], index == len(names)
 
 
 def _numbers(raw: pa.Table, name: str, missing: float) -> np.ndarray:

@@ -101,7 +101,7 @@ class LogSource:
         source = cls(where, config, dataset, columns, tuple(extra))
         check_rows(dataset.schema.empty_table(), config, source.extra)  # refuses wrong types
         if config.where is not None:
-            check_condition(dataset.schema, config.where, config.timestamp_column)
+            check_condition(dataset.schema, columns, config.where, config.timestamp_column)
         return source
 
     @property

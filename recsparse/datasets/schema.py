@@ -70,7 +70,7 @@ def to_ids(column: pa.Array | pa.ChunkedArray, name: str) -> pa.Array:
         SchemaError: If the column holds anything else, or an integer of more than 63 bits.
     """
     if isinstance(column, pa.ChunkedArray):
-        column = column.combine_chunks()
+        column = in_one_chunk(column)
     kept = id_type(column.type)
     if kept is None:
         raise SchemaError(f"{name} must hold integers or strings, but holds {column.type}; cast it")
@@ -80,3 +80,15 @@ def to_ids(column: pa.Array | pa.ChunkedArray, name: str) -> pa.Array:
         raise SchemaError(
             f"{name} must hold integers below 2**63, but {error}; cast it to strings"
         ) from error
+
+
+def in_one_chunk(column: pa.ChunkedArray) -> pa.Array:
+    """Return a column as one array; one that already is one is not copied.
+
+    Args:
+        column: Any column.
+
+    Returns:
+        The same values.
+    """
+    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()

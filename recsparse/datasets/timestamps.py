@@ -5,7 +5,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from recsparse.datasets.schema import id_type
+from recsparse.datasets.schema import id_type, in_one_chunk
 from recsparse.errors import SchemaError
 
 # Pandas would also read "now", and seconds such as 1510122312 as a day of the year 1510.
@@ -36,7 +36,7 @@ def to_seconds(table: pa.Table, name: str) -> tuple[pa.Array, np.ndarray]:
     """
     if name not in table.column_names:
         return pa.nulls(table.num_rows, pa.int64()), np.zeros(table.num_rows, dtype=bool)
-    column = table[name].combine_chunks()
+    column = in_one_chunk(table[name])
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
     if pa.types.is_null(column.type) or pa.types.is_integer(column.type):

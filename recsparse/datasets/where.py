@@ -13,20 +13,25 @@ from recsparse.datasets.timestamps import to_seconds
 from recsparse.errors import InputError, SchemaError, nearest
 
 _KEPT = "__kept"
+_FAILURES_ON_A_ROW = ("Conversion Error", "Out of Range Error")
 # The seconds that a timestamp of DuckDB, in microseconds, can hold.
 _MOST_SECONDS = 2**63 // 10**6 - 1
 
 
-def check_condition(schema: pa.Schema, where: str, time_column: str) -> None:
+def check_condition(
+    schema: pa.Schema, columns: Sequence[str], where: str, time_column: str
+) -> None:
     """Raise an error unless a condition can be evaluated on some columns; nothing is read.
 
     Args:
-        schema: The columns.
+        schema: All columns.
+        columns: Those to return.
         where: An SQL condition, as in `filtered_batches`.
         time_column: Name of the time column, which need not be there.
 
     Raises:
-        SchemaError: If names of columns differ in upper and lower case alone.
+        SchemaError: If names of columns differ in upper and lower case alone, or DuckDB cannot read
+            a column to return.
         InputError: If the condition is none, or has an unknown column.
     """
     seen: dict[str, str] = {}
@@ -36,13 +41,20 @@ def check_condition(schema: pa.Schema, where: str, time_column: str) -> None:
                 f"with log.where, columns must differ in more than upper and lower case, but there "
                 f"are {other!r} and {name!r}; rename one"
             )
-    with _connected(ds.dataset(_readable(schema).empty_table())) as database:
+    readable = _readable(schema)
+    for name in columns:
+        if name not in readable.names:
+            raise SchemaError(
+                f"with log.where, the column {name!r} must be of a type that DuckDB reads, but "
+                f"holds {schema.field(name).type}; cast it"
+            )
+    with _connected(ds.dataset(readable.empty_table())) as database:
         try:
             # Refuses what ends the condition and goes on as another statement.
             duckdb.SQLExpression(where)
-            database.sql(_query(schema, schema.names, where, time_column)).fetchall()
+            database.sql(_query(readable, columns, where, time_column)).fetchall()
         except duckdb.Error as error:
-            raise InputError(_problem(where, error, schema.names, time_column)) from error
+            raise InputError(_problem(where, error, readable.names, time_column)) from error
 
 
 def filtered_batches(
@@ -70,13 +82,13 @@ def filtered_batches(
         try:
             query = _query(schema, columns, where, time_column)
             yield from database.sql(query).to_arrow_reader(batch_rows)
-        except (duckdb.ConversionException, duckdb.OutOfRangeException) as error:
-            raise InputError(_problem(where, error, schema.names, time_column)) from error
-        except duckdb.Error as error:
-            damaged = damage(source, source.schema.names)
-            if damaged is None:
-                raise InputError(_problem(where, error, schema.names, time_column)) from error
-            raise damaged from error
+        # Arrow passes on what DuckDB says as its own kind of error.
+        except (duckdb.Error, OSError, pa.ArrowException) as error:
+            fails_on_a_row = str(error).startswith(_FAILURES_ON_A_ROW)
+            damaged = None if fails_on_a_row else damage(source, source.schema.names)
+            raise damaged or InputError(
+                _problem(where, error, schema.names, time_column)
+            ) from error
 
 
 def _connected(source: ds.Dataset) -> duckdb.DuckDBPyConnection:
@@ -99,15 +111,16 @@ def _iso_seconds(texts: pa.ChunkedArray) -> pa.Array:
 
 
 def _readable(schema: pa.Schema) -> pa.Schema:
-    """Return the columns in types that DuckDB has."""
-    fields = []
-    for field in schema:
-        if pa.types.is_float16(field.type):
-            field = field.with_type(pa.float32())
-        elif pa.types.is_decimal256(field.type):
-            field = field.with_type(pa.decimal128(38, field.type.scale))
-        fields.append(field)
-    return pa.schema(fields)
+    """Return the columns of types that DuckDB has, which are all but a few rare ones."""
+    found = []
+    with duckdb.connect() as database:
+        for field in schema:
+            try:
+                database.register("column", pa.schema([field]).empty_table())
+            except duckdb.NotImplementedException:
+                continue
+            found.append(field)
+    return pa.schema(found)
 
 
 def _query(schema: pa.Schema, columns: Sequence[str], where: str, time_column: str) -> str:
@@ -143,11 +156,13 @@ def _timestamp(kind: pa.DataType, column: str) -> str:
     return f"make_timestamp(iso_seconds({column}::VARCHAR) * 1000000)"
 
 
-def _problem(where: str, error: duckdb.Error, columns: Sequence[str], time_column: str) -> str:
+def _problem(where: str, error: Exception, columns: Sequence[str], time_column: str) -> str:
     problem = str(error).split("\n", maxsplit=1)[0]
     hint = "see the guide to logs for examples"
     if unknown := re.search(r'Referenced column "(.+)" not found', problem):
-        hint = f"{nearest(unknown[1], columns)}; text stands in single quotes"
+        name = unknown[1]
+        is_text = f'"{name}"' in where
+        hint = f"text stands in single quotes: '{name}'" if is_text else nearest(name, columns)
     elif "TIMESTAMP" in problem:
         hint = f"compare {time_column} with a time such as '2026-01-31 12:00'"
     return (

@@ -3,7 +3,7 @@ import decimal
 import pyarrow as pa
 import pytest
 
-from recsparse.datasets.schema import ID_TYPES, id_type, interactions_schema, to_ids
+from recsparse.datasets.schema import ID_TYPES, id_type, in_one_chunk, interactions_schema, to_ids
 from recsparse.errors import SchemaError
 
 INTEGERS = [
@@ -83,3 +83,12 @@ def test_decimals_wider_than_63_bits_are_refused():
     wide = pa.array([decimal.Decimal(2**64)], pa.decimal128(38, 0))
     with pytest.raises(SchemaError, match=r"ids must hold integers below 2\*\*63, but .*; cast it"):
         to_ids(wide, "ids")
+
+
+def test_one_chunk_is_not_copied_and_several_or_none_become_one():
+    array = pa.array([1, 2, None])
+    assert (
+        in_one_chunk(pa.chunked_array([array])).buffers()[1].address == array.buffers()[1].address
+    )
+    assert in_one_chunk(pa.chunked_array([array, array])).to_pylist() == [1, 2, None] * 2
+    assert in_one_chunk(pa.chunked_array([], pa.string())).equals(pa.array([], pa.string()))

@@ -1,0 +1,320 @@
+import datetime as dt
+import re
+from decimal import Decimal
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from recsparse.data_config import LogConfig
+from recsparse.datasets.log import InteractionLog, LogSource
+from recsparse.datasets.parquet import open_dataset
+from recsparse.datasets.where import check_condition, filtered_batches
+from recsparse.errors import InputError, SchemaError
+
+RNG = np.random.default_rng(0)
+DAYS = pd.date_range("2025-12-20", periods=24, freq="D").strftime("%Y-%m-%d")
+FRAME = pd.DataFrame(
+    {
+        "user_id": np.arange(240),
+        "item_id": [f"item {number}" for number in RNG.integers(0, 9, 240)],
+        "timestamp": RNG.integers(1_766_000_000, 1_769_000_000, 240),
+        "event": RNG.choice(["view", "cart", "purchase", "it's"], 240),
+        "price": RNG.choice([0.5, 1.25, 9.99, 20.0], 240),
+        "a b": RNG.integers(0, 3, 240),
+        "date": np.repeat(DAYS, 10),
+        "shop": np.tile([1, 2], 120),
+    }
+)
+
+
+@pytest.fixture(scope="module")
+def partitions(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("partitions")
+    FRAME.to_parquet(folder, partition_cols=["date", "shop"])
+    return folder
+
+
+def users(paths, where, **settings):
+    """Return the users of the rows that pass, sorted, since filtered rows come in any order."""
+    source = LogSource.open(paths, LogConfig(where=where, **settings))
+    return sorted(user for batch in source.batches() for user in batch.good["user_id"].to_pylist())
+
+
+CONDITIONS = {
+    "user_id > 100": "user_id > 100",
+    "user_id % 7 = 3 AND NOT user_id = 10": "user_id % 7 == 3 and user_id != 10",
+    "user_id BETWEEN 10 AND 20 OR user_id = 200": "10 <= user_id <= 20 or user_id == 200",
+    "event = 'purchase'": "event == 'purchase'",
+    "event IN ('view', 'cart') AND price < 2": "event in ('view', 'cart') and price < 2",
+    "event = 'it''s'": 'event == "it\'s"',
+    "event <> 'view'": "event != 'view'",
+    "item_id LIKE '%3' AND price >= 1.25": "item_id.str.endswith('3') and price >= 1.25",
+    "upper(event) = 'CART'": "event.str.upper() == 'CART'",
+    '"a b" = 1': "`a b` == 1",
+    "date >= '2026-01-01'": "date >= '2026-01-01'",
+    "date = '2025-12-24' AND shop = 2": "date == '2025-12-24' and shop == 2",
+    "shop = 1 AND event = 'cart' OR price > 10": "shop == 1 and event == 'cart' or price > 10",
+    "USER_ID < 3": "user_id < 3",
+    "true": "user_id >= 0",
+    "user_id < 0": "user_id < 0",
+    "user_id < 5 -- the first": "user_id < 5",
+    "/* the first */ user_id < 5": "user_id < 5",
+    "event = 'purchase' AND timestamp >= '2026-01-01'": (
+        "event == 'purchase' and timestamp >= 1767225600"
+    ),
+    "hour(timestamp) = 3": "timestamp // 3600 % 24 == 3",
+    "log.timestamp < TIMESTAMP '2025-12-25 12:00'": "timestamp < 1766664000",
+}
+
+
+@pytest.mark.parametrize("where", CONDITIONS)
+def test_the_rows_that_pass_are_those_of_a_query_of_pandas(partitions, where):
+    expected = FRAME.query(CONDITIONS[where], engine="python")
+    assert users(partitions, where) == expected["user_id"].tolist()
+
+
+def test_rows_that_pass_keep_their_values(partitions):
+    source = LogSource.open(partitions, LogConfig(where="user_id % 2 = 1 AND event = 'view'"))
+    found = pa.concat_tables([batch.good for batch in source.batches()]).sort_by("user_id")
+    wanted = FRAME[(FRAME.user_id % 2 == 1) & (FRAME.event == "view")]
+    for name in ("user_id", "item_id", "timestamp"):
+        assert found[name].to_pylist() == wanted[name].tolist()
+    assert sum(batch.rows_read for batch in source.batches()) == len(wanted)
+
+
+def test_only_partitions_that_can_pass_are_read(partitions):
+    later = partitions / "date=2026-01-05" / "shop=1"
+    source = LogSource.open(partitions, LogConfig(where="date < '2026-01-01'"))
+    (file,) = later.glob("*.parquet")
+    whole = file.read_bytes()
+    file.unlink()
+    try:
+        assert sum(batch.rows_read for batch in source.batches()) == 120
+    finally:
+        file.write_bytes(whole)
+
+
+# 23:00 of 2025, the first second of 2026, unknown, and half past midnight.
+NEW_YEAR = [1_767_222_000, 1_767_225_600, None, 1_767_227_400]
+TIMES = [None if time is None else dt.datetime.fromtimestamp(time, dt.UTC) for time in NEW_YEAR]
+BARE = [None if time is None else time.replace(tzinfo=None) for time in TIMES]
+TIME_COLUMNS = {
+    "int32": pa.array(NEW_YEAR, pa.int32()),
+    "int64": pa.array(NEW_YEAR),
+    "uint64": pa.array(NEW_YEAR, pa.uint64()),
+    "double": pa.array([None if time is None else time + 0.5 for time in NEW_YEAR]),
+    "odd doubles": pa.array([-np.inf, NEW_YEAR[1], np.nan, NEW_YEAR[3]], from_pandas=False),
+    "seconds": pa.array(BARE, pa.timestamp("s")),
+    "milliseconds": pa.array(BARE, pa.timestamp("ms")),
+    "microseconds": pa.array(BARE, pa.timestamp("us")),
+    "nanoseconds": pa.array(BARE, pa.timestamp("ns")),
+    "UTC": pa.array(TIMES, pa.timestamp("us", "UTC")),
+    "Tokyo": pa.array(TIMES, pa.timestamp("ns", "Asia/Tokyo")),
+    "New York": pa.array(TIMES, pa.timestamp("ms", "America/New_York")),
+    "dates": pa.array([time and time.date() for time in BARE], pa.date32()),
+    "dates of 64 bits": pa.array([time and time.date() for time in BARE], pa.date64()),
+    "text": pa.array(["2025-12-31T23:00:00", "2026-01-01", None, "2026-01-01 00:30:00.9"]),
+    "text with offsets": pa.array(
+        ["2026-01-01T00:30:00+02:00", "2026-01-01T00:00:00Z", None, "2025-12-31T23:30:00-01:00"]
+    ),
+    "short text": pa.array(["2025", "2026", None, "20260101T003000"]),
+    "large text": pa.array(["2025-12-31", "2026-01-01", None, "2026-01-02"], pa.large_string()),
+    "views": pa.array(["2025-12-31", "2026-01-01", None, "2026-01-02"], pa.string_view()),
+    "dictionary": pa.array(["2025-12-31", "2026-01-01", None, "2026-01-02"]).dictionary_encode(),
+    "unreadable text": pa.array(["9 o'clock", "2026-01-01", "", "2026-01-02"]),
+}
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Tokyo", "America/New_York"])
+@pytest.mark.parametrize("kind", TIME_COLUMNS)
+def test_times_of_any_type_are_timestamps_in_utc(tmp_path, monkeypatch, kind, zone):
+    monkeypatch.setenv("TZ", zone)
+    columns = {"user_id": [1, 2, 3, 4], "item_id": [1, 1, 2, 2], "timestamp": TIME_COLUMNS[kind]}
+    path = tmp_path / "log.parquet"
+    pq.write_table(pa.table(columns), path)
+    assert users(path, "timestamp >= '2026-01-01'") == [2, 4]
+    before = [] if kind in ("odd doubles", "unreadable text") else [1]
+    assert users(path, "timestamp < TIMESTAMP '2026-01-01 00:00:00'") == before
+    source = LogSource.open(path, LogConfig(where="timestamp = '2026-01-01'"))
+    seconds = [time for batch in source.batches() for time in batch.good["timestamp"].to_pylist()]
+    assert NEW_YEAR[1] in seconds
+    assert set(seconds) <= {NEW_YEAR[1]}
+
+
+def test_a_partition_key_can_be_the_time(tmp_path):
+    for day in ("2025-12-31", "2026-01-01", "2026-01-02"):
+        (tmp_path / f"date={day}").mkdir()
+        pq.write_table(
+            pa.table({"user_id": [int(day[-2:])], "item_id": [1]}),
+            tmp_path / f"date={day}/log.parquet",
+        )
+    named = {"timestamp_column": "date"}
+    table = InteractionLog.read(tmp_path, LogConfig(**named)).table
+    assert table["timestamp"].to_pylist() == [1767139200, 1767225600, 1767312000]
+    assert users(tmp_path, "date >= '2026-01-01'", **named) == [1, 2]
+    assert users(tmp_path, "year(date) = 2025", **named) == [31]
+
+
+@pytest.mark.parametrize(
+    ("column", "where", "found"),
+    [
+        (pa.array(["x", "y", None], pa.large_string()), "c = 'y'", [2]),
+        (pa.array(["x", "y", None], pa.string_view()), "c IS NULL", [3]),
+        (pa.array(["x", "y", None]).dictionary_encode(), "c IN ('y', 'z')", [2]),
+        (pa.array([Decimal("1.5"), Decimal("2.5"), None]), "c > 2", [2]),
+        (pa.array([1, 2**63, None], pa.uint64()), "c > 5", [2]),
+        (pa.array([True, False, None]), "c", [1]),
+        (pa.array([[1], [2, 3], None]), "len(c) = 2", [2]),
+        (pa.array([{"a": 1}, {"a": 2}, None]), "c.a = 2", [2]),
+    ],
+    ids=lambda value: str(getattr(value, "type", value)),
+)
+def test_columns_of_many_types_can_be_compared(tmp_path, column, where, found):
+    path = tmp_path / "log.parquet"
+    pq.write_table(pa.table({"user_id": [1, 2, 3], "item_id": [1, 1, 2], "c": column}), path)
+    assert users(path, where) == found
+
+
+HALVES = pa.array([1, 2, 3], pa.int8()).cast(pa.float16())
+
+
+@pytest.mark.parametrize("odd", [HALVES, pa.array([Decimal(1)] * 3, pa.decimal256(40, 0))])
+def test_a_column_that_duckdb_cannot_read_is_in_nobodys_way_unless_it_is_needed(tmp_path, odd):
+    path = tmp_path / "log.parquet"
+    pq.write_table(pa.table({"user_id": [1, 2, 3], "item_id": [1, 1, 2], "c": odd}), path)
+    assert users(path, "user_id > 1") == [2, 3]
+    with pytest.raises(InputError, match='"c" not found'):
+        LogSource.open(path, LogConfig(where="c > 1"))
+    kind = re.escape(str(odd.type))
+    with pytest.raises(
+        SchemaError, match=f"'c' must be of a type that DuckDB reads, but holds {kind}"
+    ):
+        LogSource.open(path, LogConfig(where="user_id > 1", weight_column="c"))
+
+
+def test_a_number_that_is_nan_is_larger_than_any_other(tmp_path):
+    path = tmp_path / "log.parquet"
+    prices = pa.array([1.0, np.nan, 5.0, None], from_pandas=False)
+    pq.write_table(pa.table({"user_id": [1, 2, 3, 4], "item_id": [1] * 4, "price": prices}), path)
+    assert users(path, "price > 3") == users(path, "price + 0 > 3") == [2, 3]
+    assert users(path, "price > 3 AND NOT isnan(price)") == [3]
+
+
+def test_rejected_rows_are_those_that_pass(tmp_path):
+    path = tmp_path / "log.parquet"
+    columns = {"user_id": [1, None, None], "item_id": [1, 2, 3], "other": [5, 6, 7]}
+    pq.write_table(pa.table(columns), path)
+    (batch,) = LogSource.open(path, LogConfig(where="other < 7")).batches()
+    assert batch.rows_read == 2
+    assert batch.rejected.to_pylist() == [
+        {"user_id": None, "item_id": 2, "reason": "user id is null"}
+    ]
+
+
+WRONG = {
+    "user_id =": r'fails: Parser Error: syntax error at or near "="',
+    "": "fails: Parser Error: .*; see the guide to logs",
+    "-- all": "fails: Parser Error",
+    "SELECT user_id FROM log": "fails: Parser Error",
+    "user_id = 1; DROP TABLE log": "fails: Parser Error: .* more than one statement",
+    "user_id = 1 /* open": "fails: Parser Error: unterminated",
+    "1=1) OR (1=1": r'fails: Parser Error: syntax error at or near "\)"',
+    "1=1) UNION ALL (SELECT 9, 9": "fails: Parser Error",
+    "user_id = 1, user_id = 2": "fails: .*only a single expression",
+    "user_id = 1 LIMIT 5": "fails: Parser Error: .*",
+    "user_idd = 1": "\"user_idd\" not found .*; the nearest known is 'user_id'",
+    "even = 'view'": "\"even\" not found .*; the nearest known is 'event'",
+    'event = "purchase"': "\"purchase\" not found .*; text stands in single quotes: 'purchase'",
+    "item_name = 'x'": "\"item_name\" not found .*; the nearest known is 'item_id'",
+    "nothing(user_id)": "fails: Catalog Error: Scalar Function with name nothing does not exist",
+    "count(*) > 1": "fails: Binder Error: WHERE clause cannot contain aggregates",
+    "timestamp >= 1767225600": "; compare timestamp with a time such as '2026-01-31 12:00'",
+    "user_id = ?": "fails: Invalid Input Error: Values were not provided",
+    "read_csv('/etc/hosts')": "fails: Binder Error: .*table function",
+    "user_id IN (SELECT a FROM read_parquet('/a.parquet'))": "fails: Permission Error",
+    "user_id IN (SELECT a FROM '/etc/hosts')": "fails: Catalog Error",
+    "exists (SELECT * FROM read_text('/etc/hosts'))": "fails: Permission Error",
+    "exists (SELECT * FROM glob('*'))": "fails: Permission Error",
+}
+
+
+@pytest.mark.parametrize("where", WRONG)
+def test_a_wrong_condition_is_refused_before_anything_is_read(partitions, where):
+    with pytest.raises(InputError, match=f"log.where must be an SQL condition .*{WRONG[where]}"):
+        LogSource.open(partitions, LogConfig(where=where))
+
+
+def test_a_message_is_one_line(partitions):
+    with pytest.raises(InputError) as caught:
+        LogSource.open(partitions, LogConfig(where="even = 'view'"))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("where", "problem"),
+    [
+        ("user_id = 'x'", "Conversion Error: Could not convert string 'x' to INT64"),
+        ("item_id::INTEGER > 3", "Conversion Error: Could not convert string 'item .'"),
+        ("user_id::TINYINT > 100", "value 128 can't be cast|out of range|Conversion Error"),
+        ("error('no ' || event) IS NULL", "Invalid Input Error: no "),
+    ],
+)
+def test_a_condition_that_fails_on_a_row_is_an_input_error(partitions, where, problem):
+    source = LogSource.open(partitions, LogConfig(where=where))
+    with pytest.raises(InputError, match=f"log.where must be an SQL condition .*{problem}"):
+        list(source.batches())
+
+
+@pytest.mark.parametrize("fault", ["damaged", "vanished"])
+def test_a_damaged_file_behind_a_filter_is_named_as_without_one(tmp_path, fault):
+    for number in range(4):
+        table = pa.table({"user_id": list(range(99)), "item_id": [1] * 99, "event": ["view"] * 99})
+        pq.write_table(table, tmp_path / f"{number}.parquet")
+    # The damaged column is in the condition alone.
+    source = LogSource.open(tmp_path, LogConfig(where="event = 'view'"))
+    path = tmp_path / "2.parquet"
+    whole = path.read_bytes()
+    start = pq.read_metadata(path).row_group(0).column(2).dictionary_page_offset
+    path.write_bytes(whole[:start] + b"\xff" * 30 + whole[start + 30 :])
+    if fault == "vanished":
+        path.unlink()
+    with pytest.raises(InputError, match=r"2\.parquet must be a complete Parquet file, but readi"):
+        list(source.batches())
+
+
+def test_columns_that_differ_in_case_alone_cannot_be_told_apart(tmp_path):
+    path = tmp_path / "log.parquet"
+    pq.write_table(pa.table({"user_id": [1], "item_id": [2], "Item_ID": [3]}), path)
+    assert InteractionLog.read(path, LogConfig()).table["item_id"].to_pylist() == [2]
+    with pytest.raises(SchemaError, match="there are 'item_id' and 'Item_ID'; rename one"):
+        LogSource.open(path, LogConfig(where="user_id = 1"))
+
+
+def test_a_log_without_times_can_be_filtered(tmp_path):
+    path = tmp_path / "log.parquet"
+    pq.write_table(pa.table({"user_id": [1, 2], "item_id": [2, 3], 'a"b': [1, 2]}), path)
+    assert users(path, '"a""b" = 2') == [2]
+    with pytest.raises(InputError, match='"timestamp" not found'):
+        LogSource.open(path, LogConfig(where="timestamp > '2026-01-01'"))
+
+
+@pytest.mark.parametrize("rows", [0, 1])
+def test_few_rows_pass_as_well(tmp_path, rows):
+    path = tmp_path / "log.parquet"
+    columns = {
+        "user_id": pa.array([7] * rows, pa.int64()),
+        "item_id": pa.array(["a"] * rows, pa.string()),
+    }
+    pq.write_table(pa.table(columns), path)
+    assert users(path, "user_id = 7") == [7] * rows
+
+
+def test_batches_have_no_more_rows_than_asked(partitions):
+    source = open_dataset(partitions)
+    check_condition(source.schema, ["user_id"], "shop = 2", "timestamp")
+    batches = list(filtered_batches(source, ["user_id"], "shop = 2", "timestamp", 50))
+    assert max(batch.num_rows for batch in batches) <= 50
+    assert sorted(np.concatenate(batches, axis=None)) == list(range(1, 240, 2))
