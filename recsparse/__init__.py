@@ -8,17 +8,17 @@
 - `recsparse.stages`: the steps of a job; the `recsparse` command and `pipelines` call them.
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
-
-from recsparse.errors import RecsparseError
-from recsparse.sparse.concatenate import cat
-from recsparse.sparse.grid import Grid
-from recsparse.sparse.positions import from_positions, to_positions
-from recsparse.sparse.sets import difference, grid_of, intersection, union
-from recsparse.sparse.tensor import SparseTensor, sparse_tensor
 
 if TYPE_CHECKING:
     from recsparse.config_file import load_config
+    from recsparse.errors import RecsparseError
+    from recsparse.sparse.concatenate import cat
+    from recsparse.sparse.grid import Grid
+    from recsparse.sparse.positions import from_positions, to_positions
+    from recsparse.sparse.sets import difference, grid_of, intersection, union
+    from recsparse.sparse.tensor import SparseTensor, sparse_tensor
     from recsparse.stages.load import load
 
 __all__ = [
@@ -37,25 +37,35 @@ __all__ = [
     "union",
 ]
 
+_HOME = {
+    "RecsparseError": "errors",
+    "Grid": "sparse.grid",
+    "SparseTensor": "sparse.tensor",
+    "sparse_tensor": "sparse.tensor",
+    "cat": "sparse.concatenate",
+    "to_positions": "sparse.positions",
+    "from_positions": "sparse.positions",
+    "grid_of": "sparse.sets",
+    "union": "sparse.sets",
+    "intersection": "sparse.sets",
+    "difference": "sparse.sets",
+    "load_config": "config_file",
+    "load": "stages.load",
+}
+
 
 def __getattr__(name: str) -> Any:
-    """Import on first use what needs MLflow or pydantic, so that `import recsparse` stays quick.
+    """Import on first use, so that preparing data need not wait for torch, nor layers for MLflow.
 
     Args:
         name: Of the attribute.
 
     Returns:
-        The function of that name.
+        What has that name.
 
     Raises:
         AttributeError: If there is none.
     """
-    if name == "load":
-        from recsparse.stages.load import load
-
-        return load
-    if name == "load_config":
-        from recsparse.config_file import load_config
-
-        return load_config
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)

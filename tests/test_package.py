@@ -42,3 +42,9 @@ def test_importing_the_core_imports_nothing_of_files_tracking_or_training(module
     code = f"import sys, {module}; print([name for name in {heavy} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_preparing_data_does_not_wait_for_torch():
+    code = "import sys, recsparse.stages.prepare; print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"

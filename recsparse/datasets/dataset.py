@@ -1,7 +1,6 @@
 """Dataset: a split log with everything that was fitted on its training part."""
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -9,7 +8,6 @@ import pandas as pd
 import pyarrow as pa
 from scipy.sparse import coo_matrix, csr_matrix
 
-from recsparse.datasets.bags import bags_to_tensor
 from recsparse.datasets.ordering import AxisOrder
 from recsparse.datasets.rows import ITEM_INDEX, USER_INDEX
 from recsparse.datasets.schema import ITEM_ID, RATING, TIMESTAMP, USER_ID, WEIGHT
@@ -17,7 +15,6 @@ from recsparse.datasets.side_table import SideFeatures
 from recsparse.datasets.text import BagOfWords
 from recsparse.datasets.vocabulary import Vocabulary
 from recsparse.errors import InputError
-from recsparse.sparse.tensor import SparseTensor
 
 _SECONDS_A_DAY = 86_400
 
@@ -106,11 +103,11 @@ class Dataset:
         """The vocabulary of the items' text, if there is text."""
         return self.item_side.words
 
-    @cached_property
-    def item_words(self) -> SparseTensor | None:
+    @property
+    def item_bags(self) -> csr_matrix | None:
         """One bag of words an item of the catalogue, if there is text."""
         bags = self.item_side.bags
-        return None if bags is None else bags_to_tensor(bags[: len(self.items)])
+        return None if bags is None else bags[: len(self.items)]
 
     def train_matrix(self) -> csr_matrix:
         """Return the training rows as a matrix; rows of the same cell are summed.

@@ -1,4 +1,4 @@
-"""BagOfWords: texts as sparse tensors over a vocabulary of words."""
+"""BagOfWords: texts as sparse rows over a vocabulary of words."""
 
 import json
 from collections.abc import Sequence
@@ -13,12 +13,10 @@ from scipy.sparse import csr_matrix
 
 from recsparse.atomic import atomic_file
 from recsparse.data_config import TextConfig
-from recsparse.datasets.bags import bags_to_tensor
 from recsparse.datasets.tokens import vectoriser
 from recsparse.datasets.weighting import WordWeights
 from recsparse.datasets.word_counts import Texts, count_hashed_words, count_words
 from recsparse.errors import InputError, MissingFileError, SchemaError
-from recsparse.sparse.tensor import SparseTensor
 
 _SETTINGS = b"recsparse.text"
 # What a text becomes depends on these; the others only decide what is read and kept.
@@ -40,8 +38,8 @@ class BagOfWords:
         >>> bag = BagOfWords.fit(["red fox", "red red hen"], TextConfig(weighting="counts"))
         >>> bag.words
         ('fox', 'hen', 'red')
-        >>> bag.transform(["Red hen, red fox", "blue"]).to_dense().tolist()
-        [[[1.0, 1.0, 2.0]], [[0.0, 0.0, 0.0]]]
+        >>> bag.transform(["Red hen, red fox", "blue"]).toarray().tolist()
+        [[1.0, 1.0, 2.0], [0.0, 0.0, 0.0]]
     """
 
     words: Sequence[str]
@@ -130,14 +128,14 @@ class BagOfWords:
         bag = cls(tuple(map(str, words)), weights, config)
         return bag, weights.apply(counts, config)
 
-    def transform(self, texts: Sequence[str]) -> SparseTensor:
-        """Return one sample a text, one axis of words, and one channel, the weight of the word.
+    def transform(self, texts: Sequence[str]) -> csr_matrix:
+        """Return the weight of each word in each text; `bags_to_tensor` makes a tensor of them.
 
         Args:
-            texts: One text a document; a text without known words is an empty sample.
+            texts: One text a document; a text without known words is an empty row.
 
         Returns:
-            A float32 tensor of spatial shape (words,).
+            Texts × words, float32.
 
         Raises:
             InputError: If the bags were ready-made, so that nobody knows how to make one.
@@ -147,7 +145,7 @@ class BagOfWords:
                 "texts need a vocabulary of words, but these bags were ready-made, by number; "
                 "give bags of the same numbers"
             )
-        return bags_to_tensor(self.weights.apply(self._counts(texts), self.config))
+        return self.weights.apply(self._counts(texts), self.config)
 
     def _counts(self, texts: Sequence[str]) -> csr_matrix:
         if self.config.hashed_words:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from recsparse.config import Config
+from recsparse.datasets.bags import bags_to_tensor
 from recsparse.datasets.dataset import Dataset, EvaluationPart
 from recsparse.datasets.dataset_folder import load_dataset
 from recsparse.evaluation.evaluate import RankingResult, evaluate_ranking
@@ -124,7 +125,7 @@ def fit_on(data: Dataset, config: Config, plan: FitPlan) -> Recommender:
         data.train_matrix(),
         plan,
         validate=lambda model: validate(model, part, config).mean()[metric],
-        item_words=data.item_words,
+        item_words=None if data.item_bags is None else bags_to_tensor(data.item_bags),
     )
 
 

@@ -14,6 +14,7 @@ from scipy.sparse import csr_matrix
 
 from recsparse.config import MODEL_CONFIGS, SparseGridConfig, TrainingConfig
 from recsparse.data_config import TextConfig
+from recsparse.datasets.bags import bags_to_tensor
 from recsparse.datasets.text import BagOfWords
 from recsparse.datasets.vocabulary import Vocabulary
 from recsparse.errors import MissingFileError, ModelFolderError, OutputError
@@ -42,7 +43,7 @@ FILES = [
 def train(config):
     cells = csr_matrix(np.random.default_rng(0).random((9, 6)).round().astype(np.float32))
     texts = [f"word{item % 3} other" for item in range(6)]
-    words = BagOfWords.fit(texts, TextConfig()).transform(texts)
+    words = bags_to_tensor(BagOfWords.fit(texts, TextConfig()).transform(texts))
     model = fit_model(
         build_model(config), cells, FitPlan(TrainingConfig(epochs=1)), item_words=words
     )
