@@ -2,13 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from scipy.sparse import csr_matrix
-from sklearn.feature_extraction.text import CountVectorizer
 
 from recsparse.datasets.word_counts import Texts, count_words
 from recsparse.errors import SchemaError
@@ -38,16 +36,11 @@ class CategoryFeatures:
         Returns:
             The features.
         """
-        counter = partial(CountVectorizer, analyzer=_as_they_are)
-        counts, names = count_words(tokens, num_ids, counter)
+        counts, names = count_words(tokens, num_ids, iter)
         kept = np.unique(counts[:num_train].indices)
         cells = counts[:, kept].astype(np.float32)
         cells.data[:] = 1.0  # a value that a list repeats counts once
         return cls(tuple(names[place] for place in kept), cells)
-
-
-def _as_they_are(tokens: Sequence[str]) -> Sequence[str]:
-    return tokens
 
 
 def category_tokens(table: pa.Table, columns: Sequence[str]) -> list[list[str]]:

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -100,7 +99,7 @@ class BagOfWords:
         if config.hashed_words:
             counts = count_hashed_words(texts, num_documents, config)
             return cls.of_counts(counts, range(config.hashed_words), num_train, config)
-        counts, words = count_words(texts, num_documents, partial(vectoriser, config))
+        counts, words = count_words(texts, num_documents, vectoriser(config).build_analyzer())
         kept = _kept_words(counts[:num_train], config)
         if len(kept) == 0:
             raise InputError(
