@@ -78,6 +78,8 @@ def count_hashed_words(texts: Texts, num_documents: int, config: TextConfig) -> 
     )
     pieces = []
     for documents, some in texts:
+        if len(some) == 0:  # which scikit-learn's hasher does not take
+            continue
         counts = hasher.transform(some).tocoo()
         pieces.append((documents[counts.row], counts.col, counts.data))
     return _stacked(pieces, (num_documents, config.hashed_words))
