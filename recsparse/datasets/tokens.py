@@ -18,10 +18,16 @@ _HIDDEN = re.compile(
 )
 _TAG = re.compile(r"</?[a-zA-Z!?][^<>]*>")
 
-# Scripts that put no space between words: Thai, Lao, Myanmar, Khmer, Hiragana, Katakana, Han.
+# Letters and marks of scripts that put no space between words: Thai, Lao, Myanmar, Khmer, Han,
+# Hiragana, Katakana, Bopomofo. Their punctuation and digits are as those of other scripts.
 _SPACELESS = (
-    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf"
-    "\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+    "\u0e01-\u0e3a\u0e40-\u0e4e\u0e81-\u0ecf\u0edc-\u0edf\u1000-\u103f\u1050-\u108f\u109a-\u109d"
+    "\u1780-\u17d3\u17d7\u17dc\u17dd\u3005-\u3007\u3041-\u309f\u30a1-\u30fa\u30fc-\u30ff\u3105-\u312f"
+    "\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uaa60-\uaa7f\uf900-\ufaff\U00020000-\U0003ffff"
+)
+# Soft hyphens, joiners, marks of direction, variants: where words are compared they are not there.
+_INVISIBLE = re.compile(
+    "[\u00ad\u034f\u061c\u200c-\u200f\u202a-\u202e\u2060-\u2069\ufe00-\ufe0f\ufeff]"
 )
 _HAS_SPACELESS = re.compile(f"[{_SPACELESS}]")
 # Vowel signs and other marks, without which words of Hindi, Tamil or pointed Arabic fall apart:
@@ -65,7 +71,8 @@ def preprocessor(strip_html: bool) -> Callable[[str], str]:
         strip_html: Drop tags and resolve entities first.
 
     Returns:
-        A function: NFKC (compatible characters are one, composed), then case folded.
+        A function: NFKC_Casefold (The Unicode Standard, section 3.13), whereby compatible
+        characters are one, composed, without case, and invisible ones are dropped.
 
     Example:
         >>> preprocessor(strip_html=True)("<p>Caf&eacute; &amp; Straße</p>")
@@ -77,7 +84,8 @@ def preprocessor(strip_html: bool) -> Callable[[str], str]:
             text = without_html(text)
         if text.isascii():
             return text.lower()
-        return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+        text = unicodedata.normalize("NFKC", _INVISIBLE.sub("", text)).casefold()
+        return unicodedata.normalize("NFKC", text)
 
     return prepare
 

@@ -37,7 +37,9 @@ def test_ascii_texts_have_the_tokens_of_scikit_learn(analyzer, ngrams, text):
         ("ｶﾒﾗ", ["カメ", "メラ"]),  # half of the width
         ("iPhone用ケース2個", ["iphone", "用ケ", "ケー", "ース", "個"]),
         ("𠮷野家", ["𠮷野", "野家"]),  # beyond the first 65,536
-        ("ไทย", ["ไท", "ทย"]),
+        ("スター・ウォーズ。", ["スタ", "ター", "ウォ", "ォー", "ーズ"]),
+        ("ไทย ฿100 ๑๒", ["ไท", "ทย", "100", "๑๒"]),
+        ("មួយ។", ["មួ", "ួយ"]),
         ("ລາວ", ["ລາ", "າວ"]),
         ("한국어 책", ["한국어"]),  # Korean has spaces; a single letter is no word
         ("Москва И я", ["москва"]),
@@ -69,6 +71,9 @@ def test_pairs_of_characters_are_the_words_of_longer_ngrams():
         ("ΣΊΣΥΦΟΣ", "σίσυφος"),  # two forms of the small sigma
         ("Ⅷ", "viii"),
         ("ǅ", "ǆ"),
+        ("co\u00adoperate", "cooperate"),  # a hyphen that shows at the end of a line alone
+        ("\ufeffred\u2060", "red"),
+        ("\u0645\u06cc\u200c\u062e\u0648", "\u0645\u06cc\u062e\u0648"),
     ],
 )
 def test_ways_to_write_the_same_are_the_same(text, like):
