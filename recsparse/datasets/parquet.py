@@ -8,7 +8,10 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from recsparse.datasets.files import Files, Paths, find_files
+from recsparse.datasets.pieces import READ_ERRORS, damage, pieces, unreadable
 from recsparse.errors import InputError, SchemaError, nearest
+
+_PIECE_ROWS = 2**20
 
 
 def open_dataset(paths: Paths) -> ds.Dataset:
@@ -84,8 +87,8 @@ def read_columns(source: ds.Dataset, columns: Iterable[str]) -> pa.Table:
     names = list(dict.fromkeys(columns))
     try:
         return source.to_table(columns=names)
-    except (OSError, pa.ArrowException) as error:
-        raise damage(source, names) or _unreadable("every file", error) from error
+    except READ_ERRORS as error:
+        raise damage(source, names) or unreadable("every file", None, error) from error
 
 
 def read_batches(
@@ -105,34 +108,13 @@ def read_batches(
         InputError: If a file is damaged; the message names the first such file.
     """
     names = list(dict.fromkeys(columns))
-    try:
-        for batch in source.to_batches(
-            columns=names, batch_size=batch_rows, batch_readahead=2, fragment_readahead=2
-        ):
-            if batch.num_rows:
-                yield batch
-    except (OSError, pa.ArrowException) as error:
-        raise damage(source, names) or _unreadable("every file", error) from error
-
-
-def damage(source: ds.Dataset, columns: Iterable[str]) -> InputError | None:
-    """Return an error that names the first file of a dataset that cannot be read.
-
-    Args:
-        source: The dataset.
-        columns: Those that were read.
-
-    Returns:
-        The error, or None if all files can be read.
-    """
-    names = list(dict.fromkeys(columns))
-    for fragment in source.get_fragments():
+    for piece in pieces(source, _PIECE_ROWS):
         try:
-            for _ in fragment.to_batches(schema=source.schema, columns=names, batch_readahead=1):
-                pass
-        except (OSError, pa.ArrowException) as error:
-            return _unreadable(fragment.path, error, _kind(fragment.format))
-    return None
+            for batch in piece.to_batches(columns=names, batch_size=batch_rows):
+                if batch.num_rows:
+                    yield batch
+        except READ_ERRORS as error:
+            raise damage(piece, names) or unreadable("every file", None, error) from error
 
 
 def read_table(path: str | Path, columns: Iterable[str] = ()) -> pa.Table:
@@ -150,7 +132,7 @@ def read_table(path: str | Path, columns: Iterable[str] = ()) -> pa.Table:
     """
     try:
         table = pq.read_table(path, partitioning=None)
-    except (OSError, pa.ArrowException) as error:
+    except READ_ERRORS as error:
         raise InputError(
             f"{path} must be the Parquet file that was written there, but {error}; make the folder "
             "anew"
@@ -177,22 +159,8 @@ def _factory(files: Files) -> ds.FileSystemDatasetFactory:
 def _schema(files: Files, name: str) -> pa.Schema:
     try:
         return files.format.inspect(name, files.filesystem)
-    except (OSError, pa.ArrowException) as error:
-        raise InputError(
-            f"{name} must be a complete {_kind(files.format)} file, but it cannot be read "
-            f"({error}); copy or write it again"
-        ) from error
-
-
-def _unreadable(file: str, error: Exception, kind: str = "Parquet or CSV") -> InputError:
-    return InputError(
-        f"{file} must be a complete {kind} file, but reading it failed: {error}; copy or write it "
-        "again"
-    )
-
-
-def _kind(form: ds.FileFormat) -> str:
-    return "Parquet" if isinstance(form, ds.ParquetFileFormat) else "CSV"
+    except READ_ERRORS as error:
+        raise unreadable(name, files.format, error) from error
 
 
 def _check_types(schemas: Mapping[str, pa.Schema]) -> set[str]:

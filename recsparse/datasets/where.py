@@ -8,11 +8,12 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 from duckdb.func import FunctionNullHandling, PythonUDFType
 
-from recsparse.datasets.parquet import damage
+from recsparse.datasets.pieces import READ_ERRORS, damage, pieces
 from recsparse.datasets.timestamps import to_seconds
 from recsparse.errors import InputError, SchemaError, nearest
 
 _KEPT = "__kept"
+_PIECE_ROWS = 2**20
 _FAILURES_ON_A_ROW = ("Conversion Error", "Out of Range Error")
 # The seconds that a timestamp of DuckDB, in microseconds, can hold.
 _MOST_SECONDS = 2**63 // 10**6 - 1
@@ -48,7 +49,8 @@ def check_condition(
                 f"with log.where, the column {name!r} must be of a type that DuckDB reads, but "
                 f"holds {schema.field(name).type}; cast it"
             )
-    with _connected(ds.dataset(readable.empty_table())) as database:
+    with _connected() as database:
+        database.register("log", readable.empty_table())
         try:
             # Refuses what ends the condition and goes on as another statement.
             duckdb.SQLExpression(where)
@@ -78,22 +80,23 @@ def filtered_batches(
         InputError: If the condition fails on a row, or a file is damaged.
     """
     schema = _readable(source.schema)
-    with _connected(source.replace_schema(schema)) as database:
-        try:
-            query = _query(schema, columns, where, time_column)
-            yield from database.sql(query).to_arrow_reader(batch_rows)
-        # Arrow passes on what DuckDB says as its own kind of error.
-        except (duckdb.Error, OSError, pa.ArrowException) as error:
-            fails_on_a_row = str(error).startswith(_FAILURES_ON_A_ROW)
-            damaged = None if fails_on_a_row else damage(source, source.schema.names)
-            raise damaged or InputError(
-                _problem(where, error, schema.names, time_column)
-            ) from error
+    query = _query(schema, columns, where, time_column)
+    with _connected() as database:
+        for piece in pieces(source.replace_schema(schema), _PIECE_ROWS):
+            database.register("log", piece)
+            try:
+                yield from database.sql(query).to_arrow_reader(batch_rows)
+            # Arrow passes on what DuckDB says as its own kind of error.
+            except (duckdb.Error, *READ_ERRORS) as error:
+                fails_on_a_row = str(error).startswith(_FAILURES_ON_A_ROW)
+                damaged = None if fails_on_a_row else damage(piece, schema.names)
+                raise damaged or InputError(
+                    _problem(where, error, schema.names, time_column)
+                ) from error
 
 
-def _connected(source: ds.Dataset) -> duckdb.DuckDBPyConnection:
+def _connected() -> duckdb.DuckDBPyConnection:
     database = duckdb.connect(config={"enable_external_access": "false"})
-    database.register("log", source)
     # DuckDB itself drops the offset of a text, or reads one without it in the zone of the machine.
     database.create_function(
         "iso_seconds",

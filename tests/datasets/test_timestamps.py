@@ -1,12 +1,13 @@
 import datetime as dt
 import math
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recsparse.datasets.timestamps import to_seconds
+from recsparse.datasets.timestamps import to_seconds, unit_warning
 from recsparse.errors import SchemaError
 
 UNITS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
@@ -137,3 +138,46 @@ def test_chunks_are_read_as_one_column():
 def test_other_types_are_refused(kind):
     with pytest.raises(SchemaError, match=r"'t' must hold timestamps or .* seconds, but holds"):
         to_seconds(pa.table({"t": pa.nulls(1, kind)}), "t")
+
+
+def warning_of(latest, kind=None):
+    seconds = pa.chunked_array([[0, None, latest], [5]], pa.int64())
+    return unit_warning(seconds, kind or pa.int64(), "the column 't'")
+
+
+@pytest.mark.parametrize(
+    ("unit", "per_second"),
+    [("milliseconds", 10**3), ("microseconds", 10**6), ("nanoseconds", 10**9)],
+)
+@pytest.mark.parametrize("kind", [pa.int64(), pa.uint64(), pa.float64()], ids=str)
+def test_another_unit_than_seconds_is_warned_of_with_the_year_and_the_cure(unit, per_second, kind):
+    latest = 1_767_225_600 * per_second
+    year = np.datetime64(latest, "s").astype("datetime64[Y]")
+    message = warning_of(latest, kind)
+    assert (
+        f"the column 't' is read as seconds, which puts {latest} into the year {year};" in message
+    )
+    assert message.endswith(
+        f"if these are {unit}, divide them by {per_second} or cast them to an Arrow timestamp"
+    )
+
+
+def test_the_year_is_that_of_the_calendar():
+    end = dt.datetime(9998, 7, 1, tzinfo=dt.UTC)
+    assert "into the year 9998;" in warning_of(int(end.timestamp()))
+
+
+def test_the_first_second_of_2100_is_warned_of_and_no_earlier_one():
+    start = int(dt.datetime(2100, 1, 1, tzinfo=dt.UTC).timestamp())
+    assert warning_of(start - 1) is None
+    assert "the year 2100" in warning_of(start)
+
+
+@pytest.mark.parametrize("kind", [pa.timestamp("ms"), pa.date32(), pa.string(), pa.null()], ids=str)
+def test_a_column_with_its_own_unit_is_not_warned_of(kind):
+    assert warning_of(10**12, kind) is None
+
+
+@pytest.mark.parametrize("times", [[], [None], [-(10**15)]])
+def test_unknown_and_early_times_are_not_warned_of(times):
+    assert unit_warning(pa.chunked_array([times], pa.int64()), pa.int64(), "t") is None

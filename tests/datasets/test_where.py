@@ -85,16 +85,13 @@ def test_rows_that_pass_keep_their_values(partitions):
     assert sum(batch.rows_read for batch in source.batches()) == len(wanted)
 
 
-def test_only_partitions_that_can_pass_are_read(partitions):
-    later = partitions / "date=2026-01-05" / "shop=1"
-    source = LogSource.open(partitions, LogConfig(where="date < '2026-01-01'"))
-    (file,) = later.glob("*.parquet")
-    whole = file.read_bytes()
-    file.unlink()
-    try:
-        assert sum(batch.rows_read for batch in source.batches()) == 120
-    finally:
-        file.write_bytes(whole)
+def test_partitions_that_cannot_pass_are_not_read(tmp_path):
+    FRAME.to_parquet(tmp_path, partition_cols=["date"])
+    (path,) = (tmp_path / "date=2026-01-05").glob("*.parquet")
+    path.write_bytes(b"PAR1" + b"\xff" * 400 + path.read_bytes()[404:])
+    assert users(tmp_path, "date < '2026-01-01'") == list(range(120))
+    with pytest.raises(InputError, match=r"date=2026-01-05/.*\.parquet must be a complete Parquet"):
+        users(tmp_path, "date > '2026-01-01'")
 
 
 # 23:00 of 2025, the first second of 2026, unknown, and half past midnight.
