@@ -78,8 +78,8 @@ def category_tokens(table: pa.Table, columns: Sequence[str]) -> list[list[str]]:
 
 def _is_category(kind: pa.DataType) -> bool:
     kinds = (
-        pa.types.is_string, pa.types.is_large_string, pa.types.is_integer, pa.types.is_boolean,
-        pa.types.is_null,
+        pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view,
+        pa.types.is_integer, pa.types.is_boolean, pa.types.is_null,
     )  # fmt: skip
     return any(each(kind) for each in kinds)
 
@@ -117,7 +117,10 @@ class NumberFeatures:
         count = np.maximum(known.sum(axis=0), 1)
         mean = np.where(known, train, 0.0).sum(axis=0) / count
         deviation = np.sqrt(np.where(known, (train - mean) ** 2, 0.0).sum(axis=0) / count)
-        scale = np.where(deviation > 0, deviation, 1.0)
+        # The deviation of equal numbers is not 0 where their mean is rounded.
+        lowest = np.where(known, train, np.inf).min(axis=0, initial=np.inf)
+        highest = np.where(known, train, -np.inf).max(axis=0, initial=-np.inf)
+        scale = np.where((highest > lowest) & (deviation > 0), deviation, 1.0)
         scaled = np.where(np.isnan(values), 0.0, (values - mean) / scale)
         gaps = np.flatnonzero(~known.all(axis=0))
         missing = np.isnan(values[:, gaps])
@@ -133,7 +136,7 @@ def numbers_of(table: pa.Table, columns: Sequence[str]) -> np.ndarray:
         columns: Columns of integers, floating-point numbers, decimals or booleans.
 
     Returns:
-        float64, rows × columns, NaN where null or not finite.
+        float64, rows × columns, NaN where null, or no finite number of single precision.
 
     Raises:
         SchemaError: If a column holds something else.
@@ -141,6 +144,8 @@ def numbers_of(table: pa.Table, columns: Sequence[str]) -> np.ndarray:
     result = np.full((table.num_rows, len(columns)), np.nan)
     for place, name in enumerate(columns):
         kind = table[name].type
+        if pa.types.is_dictionary(kind):
+            kind = kind.value_type
         kinds = (
             pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal, pa.types.is_boolean,
             pa.types.is_null,
@@ -150,6 +155,6 @@ def numbers_of(table: pa.Table, columns: Sequence[str]) -> np.ndarray:
                 f"the column {name!r} must hold numbers, but holds {kind}; name it among the "
                 "categories, or cast it"
             )
-        column = table[name].cast(pa.float64(), safe=False).to_numpy()
-        result[:, place] = np.where(np.isfinite(column), column, np.nan)
+        column = table[name].cast(kind).cast(pa.float64(), safe=False).to_numpy()
+        result[:, place] = np.where(np.abs(column) <= np.finfo(np.float32).max, column, np.nan)
     return result

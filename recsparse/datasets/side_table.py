@@ -23,12 +23,14 @@ from recsparse.datasets.parquet import (
     read_columns,
     require_columns,
 )
+from recsparse.datasets.ready_bags import bag_cells, require_bags
 from recsparse.datasets.schema import id_type, to_ids
 from recsparse.datasets.text import BagOfWords
 from recsparse.datasets.vocabulary import Vocabulary
 from recsparse.errors import InputError, SchemaError
 
-_CHUNK_ROWS = 65_536
+# Few enough for long texts, of which a chunk is in memory at a time.
+_CHUNK_ROWS = 8_192
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,8 @@ def fit_side_features(
 
     Raises:
         SchemaError: If a column is missing or of a wrong type, or there is nothing to read.
-        InputError: If an id is null or occurs twice, or ids are of another type than the log's.
+        InputError: If an id is null or occurs twice, ids are of another type than the log's, none
+            of them is in the log, or no training id has a word.
     """
     return _SideTable.open(path, columns, train, unseen, text).fit()
 
@@ -140,6 +143,8 @@ class _SideTable:
                 raise SchemaError(
                     f"the text column {name!r} of {self.where} must hold strings, but holds {kind}"
                 )
+        if self.text.bag_columns is not None:
+            require_bags(self.dataset.schema, self.text.bag_columns, self.where)
         kind = self.dataset.schema.field(self.columns.ids).type
         if id_type(kind) not in (self.ids.ids.type, None) and len(self.ids):
             raise InputError(
@@ -154,75 +159,82 @@ class _SideTable:
         present[index[index >= 0]] = True
         counts = {"not_in_table": int((~present).sum()), "unused": int((index < 0).sum())}
         if self.text.bag_columns is not None:
-            words, bags = self._ready_bags(self.text.bag_columns)
+            words, bags = self._ready_bags(index, self.text.bag_columns)
         elif self.columns.text:
             words, bags = BagOfWords.fit_chunks(
-                self._texts(), self.num_train, len(self.ids), self.text
+                self._texts(index), self.num_train, len(self.ids), self.text
             )
         if words is not None and bags is not None:
             counts["words"] = len(words)
             counts["without_text"] = int((np.diff(bags.indptr)[: self.num_train] == 0).sum())
         if self.columns.categories:
-            categories = CategoryFeatures.fit(self._tokens(), self.num_train, len(self.ids))
+            categories = CategoryFeatures.fit(self._tokens(index), self.num_train, len(self.ids))
         if self.columns.numbers:
-            numbers = self._numbers()
+            numbers = self._numbers(index)
         return SideFeatures(words, bags, categories, numbers, counts)
 
     def _index_of_all(self) -> np.ndarray:
-        """Return the index of each row's id, after checking that no id is null or repeats."""
+        # Of each row's id, after checking that no id is null or repeats.
         name = self.columns.ids
         column = read_columns(self.dataset, [name])[name]
         ids = to_ids(column, f"the column {name!r} of {self.where}")
         _require_distinct(ids, self.where)
-        return self.ids.index_of(ids)
+        index = self.ids.index_of(ids)
+        if not (index >= 0).any():
+            first = f"; the first is {ids[0].as_py()!r}" if len(ids) else ""
+            raise InputError(
+                f"{self.where} must have ids of the log in the column {name!r}, but none of its "
+                f"{len(ids)} is there{first}; name another column or table, or leave it out"
+            )
+        return index
 
-    def _batches(self, columns: Sequence[str]) -> Iterator[tuple[np.ndarray, pa.Table]]:
+    def _batches(
+        self, index: np.ndarray, columns: Sequence[str]
+    ) -> Iterator[tuple[np.ndarray, pa.Table]]:
         """Yield the rows of known ids, a chunk at a time, and their indices."""
-        names = [self.columns.ids, *columns]
-        for batch in read_batches(self.dataset, names, _CHUNK_ROWS):
+        start = 0
+        for batch in read_batches(self.dataset, [self.columns.ids, *columns], _CHUNK_ROWS):
+            some = index[start : start + batch.num_rows]
+            start += batch.num_rows
+            known = np.flatnonzero(some >= 0)
             table = pa.Table.from_batches([batch])
-            index = self.ids.index_of(to_ids(table[self.columns.ids], self.columns.ids))
-            known = np.flatnonzero(index >= 0)
-            yield index[known], table.take(pa.array(known))
+            if len(known) < len(some):
+                table = table.take(pa.array(known))
+            yield some[known], table
 
-    def _texts(self) -> Iterator[tuple[np.ndarray, list[str]]]:
-        for index, table in self._batches(self.columns.text):
+    def _texts(self, index: np.ndarray) -> Iterator[tuple[np.ndarray, list[str]]]:
+        for some, table in self._batches(index, self.columns.text):
             columns = [table[name].cast(pa.string()).to_pylist() for name in self.columns.text]
-            yield index, [" ".join(filter(None, some)) for some in zip(*columns, strict=True)]
+            yield some, [" ".join(filter(None, each)) for each in zip(*columns, strict=True)]
 
-    def _tokens(self) -> Iterator[tuple[np.ndarray, list[list[str]]]]:
-        for index, table in self._batches(self.columns.categories):
-            yield index, category_tokens(table, self.columns.categories)
+    def _tokens(self, index: np.ndarray) -> Iterator[tuple[np.ndarray, list[list[str]]]]:
+        for some, table in self._batches(index, self.columns.categories):
+            yield some, category_tokens(table, self.columns.categories)
 
-    def _numbers(self) -> NumberFeatures:
+    def _numbers(self, index: np.ndarray) -> NumberFeatures:
         values = np.full((len(self.ids), len(self.columns.numbers)), np.nan)
-        for index, table in self._batches(self.columns.numbers):
-            values[index] = numbers_of(table, self.columns.numbers)
+        for some, table in self._batches(index, self.columns.numbers):
+            values[some] = numbers_of(table, self.columns.numbers)
         return NumberFeatures.fit(values, self.columns.numbers, self.num_train)
 
-    def _ready_bags(self, columns: tuple[str, str]) -> tuple[BagOfWords, csr_matrix]:
-        """Return bags that are lists of numbers of words, and of counts."""
+    def _ready_bags(
+        self, index: np.ndarray, columns: tuple[str, str]
+    ) -> tuple[BagOfWords, csr_matrix]:
         pieces = []
-        for index, table in self._batches(columns):
-            words, counts = (table[name].combine_chunks() for name in columns)
-            row = index[pc.list_parent_indices(words).to_numpy()]
-            pieces.append((row, pc.list_flatten(words).to_numpy(), _flat(counts, words, columns)))
+        for some, table in self._batches(index, columns):
+            row, word, count = bag_cells(table, columns, self.columns.ids, self.where)
+            pieces.append((some[row], word, count))
         row, word, count = (np.concatenate(some) for some in zip(*pieces, strict=True))
-        size = int(word[row < self.num_train].max(initial=-1)) + 1
-        kept = word < size
-        cells = (count[kept].astype(np.int32), (row[kept], word[kept]))
+        size = int(word[(row < self.num_train) & (count > 0)].max(initial=-1)) + 1
+        if size == 0:
+            raise InputError(
+                f"a bag of words of {self.where} must have a word, but none of {self.num_train} "
+                "ids with training rows has one; leave text.bag_columns out"
+            )
+        kept = (word < size) & (count > 0)
+        cells = (count[kept], (row[kept], word[kept]))
         matrix = coo_matrix(cells, shape=(len(self.ids), size)).tocsr()
         return BagOfWords.of_counts(matrix, range(size), self.num_train, self.text)
-
-
-def _flat(counts: pa.Array, words: pa.Array, columns: tuple[str, str]) -> np.ndarray:
-    if not pc.list_value_length(counts).equals(pc.list_value_length(words)):
-        raise InputError(
-            f"the columns {columns[0]!r} and {columns[1]!r} must have lists of the same length in "
-            "each row, but have not; mend the bags"
-        )
-    flat: np.ndarray = pc.list_flatten(counts).to_numpy()
-    return flat
 
 
 def _require_distinct(ids: pa.Array, where: str) -> None:
