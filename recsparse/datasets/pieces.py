@@ -76,8 +76,9 @@ def unreadable(path: str, form: ds.FileFormat | None, error: Exception) -> Input
         kind = "Parquet or CSV"
     else:
         kind = "Parquet" if isinstance(form, ds.ParquetFileFormat) else "CSV"
+    cause = " ".join(str(error).split())
     return InputError(
-        f"{path} must be a complete {kind} file, but reading it failed: {error}; copy or write it "
+        f"{path} must be a complete {kind} file, but reading it failed: {cause}; copy or write it "
         "again"
     )
 

@@ -83,7 +83,7 @@ def test_the_first_damaged_file_is_found_if_there_is_one(tmp_path):
 
 
 def test_a_file_of_unknown_format_is_named_as_either():
-    error = unreadable("every file", None, OSError("no disk"))
+    error = unreadable("every file", None, OSError("no\ndisk\n"))
     assert str(error) == (
         "every file must be a complete Parquet or CSV file, but reading it failed: no disk; copy "
         "or write it again"
