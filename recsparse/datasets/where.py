@@ -13,6 +13,8 @@ from recsparse.datasets.timestamps import to_seconds
 from recsparse.errors import InputError, SchemaError, nearest
 
 _KEPT = "__kept"
+# Another name than that in the condition, so that no subquery reads a piece as if it were the log.
+_ROWS = "__rows"
 _PIECE_ROWS = 2**20
 _FAILURES_ON_A_ROW = ("Conversion Error", "Out of Range Error")
 # The seconds that a timestamp of DuckDB, in microseconds, can hold.
@@ -50,7 +52,7 @@ def check_condition(
                 f"holds {schema.field(name).type}; cast it"
             )
     with _connected() as database:
-        database.register("log", readable.empty_table())
+        database.register(_ROWS, readable.empty_table())
         try:
             # Refuses what ends the condition and goes on as another statement.
             duckdb.SQLExpression(where)
@@ -83,7 +85,7 @@ def filtered_batches(
     query = _query(schema, columns, where, time_column)
     with _connected() as database:
         for piece in pieces(source.replace_schema(schema), _PIECE_ROWS):
-            database.register("log", piece)
+            database.register(_ROWS, piece)
             try:
                 yield from database.sql(query).to_arrow_reader(batch_rows)
             # Arrow passes on what DuckDB says as its own kind of error.
@@ -127,20 +129,20 @@ def _readable(schema: pa.Schema) -> pa.Schema:
 
 
 def _query(schema: pa.Schema, columns: Sequence[str], where: str, time_column: str) -> str:
-    rows, there = "log", time_column in schema.names
+    rows, there = _ROWS, time_column in schema.names
     if there:
         quoted = _quoted(time_column)
         kind = schema.field(time_column).type
         time = _timestamp(kind, quoted)
         # Not with its zone, which DuckDB would replace by that of the machine.
         kept = time if pa.types.is_timestamp(kind) else quoted
-        rows = f"(SELECT * REPLACE ({time} AS {quoted}), {kept} AS {_KEPT} FROM log) AS log"
+        rows = f"(SELECT * REPLACE ({time} AS {quoted}), {kept} AS {_KEPT} FROM {_ROWS})"
     selected = ", ".join(
         f"{_KEPT if there and name == time_column else _quoted(name)} AS {_quoted(name)}"
         for name in columns
     )
     # On a line of its own, so that a comment in it ends there.
-    return f"SELECT {selected} FROM {rows} WHERE (\n{where}\n)"
+    return f"SELECT {selected} FROM {rows} AS log WHERE (\n{where}\n)"
 
 
 def _timestamp(kind: pa.DataType, column: str) -> str:

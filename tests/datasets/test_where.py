@@ -234,6 +234,7 @@ WRONG = {
     "user_id IN (SELECT a FROM read_parquet('/a.parquet'))": "fails: Permission Error",
     "user_id IN (SELECT a FROM '/etc/hosts')": "fails: Catalog Error",
     "exists (SELECT * FROM read_text('/etc/hosts'))": "fails: Permission Error",
+    "user_id = (SELECT min(user_id) FROM log)": "Table with name log does not exist",
     "exists (SELECT * FROM glob('*'))": "fails: Permission Error",
 }
 
