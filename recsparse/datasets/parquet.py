@@ -190,8 +190,13 @@ def _are_close(one: pa.DataType, other: pa.DataType) -> bool:
         return True
     if pa.types.is_timestamp(one) and pa.types.is_timestamp(other):
         return bool(one.tz == other.tz)
-    kinds = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal, _is_text)
+    kinds = (_is_number, pa.types.is_decimal, _is_text)
     return any(kind(one) and kind(other) for kind in kinds)
+
+
+def _is_number(found: pa.DataType) -> bool:
+    # Ids that are floating-point numbers anywhere are refused later, by the column of ids.
+    return bool(pa.types.is_integer(found) or pa.types.is_floating(found))
 
 
 def _plain(schema: pa.Schema, mixed: set[str]) -> pa.Schema:
