@@ -100,13 +100,14 @@ class BagOfWords:
             counts = count_hashed_words(texts, num_documents, config)
             return cls.of_counts(counts, range(config.hashed_words), num_train, config)
         counts, words = count_words(texts, num_documents, vectoriser(config).build_analyzer())
-        kept = _kept_words(counts[:num_train], config)
+        kept = _kept_words(_first(counts, num_train), config)
         if len(kept) == 0:
             raise InputError(
                 f"a word must occur in {config.min_documents} of {num_train} texts, but none "
                 "does; lower text.min_documents, name other text.columns, or leave the text out"
             )
-        return cls.of_counts(counts[:, kept], [words[place] for place in kept], num_train, config)
+        counts = counts[:, kept]
+        return cls.of_counts(counts, [words[place] for place in kept], num_train, config)
 
     @classmethod
     def of_counts(
@@ -123,7 +124,7 @@ class BagOfWords:
         Returns:
             The vocabulary, and documents × words.
         """
-        weights = WordWeights.fit(counts[:num_train], config)
+        weights = WordWeights.fit(_first(counts, num_train), config)
         bag = cls(tuple(map(str, words)), weights, config)
         return bag, weights.apply(counts, config)
 
@@ -213,3 +214,10 @@ def _kept_words(counts: csr_matrix, config: TextConfig) -> np.ndarray:
         most = np.argsort(-total[kept], kind="stable")[: config.max_words]
         kept = np.sort(kept[most])
     return kept
+
+
+def _first(counts: csr_matrix, number: int) -> csr_matrix:
+    """Return the first rows, whose cells are not copied."""
+    end = counts.indptr[number]
+    cells = counts.data[:end], counts.indices[:end], counts.indptr[: number + 1]
+    return csr_matrix(cells, shape=(number, counts.shape[1]))

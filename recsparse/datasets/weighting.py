@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.sparse import csr_matrix
+from sklearn.preprocessing import normalize
 
 from recsparse.data_config import TextConfig
 
@@ -37,8 +38,8 @@ class WordWeights:
         """
         num_documents = counts.shape[0]
         frequency = np.bincount(counts.indices, minlength=counts.shape[1])
-        length = np.asarray(counts.sum(axis=1)).ravel()
-        mean_length = float(length[length > 0].mean()) if (length > 0).any() else 0.0
+        num_with_words = np.count_nonzero(np.diff(counts.indptr))
+        mean_length = float(counts.data.sum(dtype=np.int64)) / max(num_with_words, 1)
         idf = None
         if config.weighting == "tfidf":
             idf = np.log((1 + num_documents) / (1 + frequency)) + 1
@@ -61,18 +62,16 @@ class WordWeights:
             The same cells, float32.
         """
         value = counts.data.astype(np.float64)
-        row = np.repeat(np.arange(counts.shape[0]), np.diff(counts.indptr))
         if config.weighting == "binary":
-            value = np.ones_like(value)
+            value[:] = 1.0
         elif config.weighting == "bm25":
-            length = np.bincount(row, weights=value, minlength=counts.shape[0])
-            relative = length[row] / max(self.mean_length, 1.0)
+            length = np.asarray(counts.sum(axis=1), dtype=np.float64).ravel()
+            relative = length / max(self.mean_length, 1.0)
             damped = config.bm25_k1 * (1 - config.bm25_b + config.bm25_b * relative)
-            value = value * (config.bm25_k1 + 1) / (value + damped)
+            value *= (config.bm25_k1 + 1) / (value + np.repeat(damped, np.diff(counts.indptr)))
         if self.idf is not None:
             value *= self.idf[counts.indices]
-        if config.weighting == "tfidf":
-            norm = np.sqrt(np.bincount(row, weights=value**2, minlength=counts.shape[0]))
-            value /= norm[row]
-        weighted = (value.astype(np.float32), counts.indices, counts.indptr)
-        return csr_matrix(weighted, shape=counts.shape)
+        weighted = csr_matrix((value, counts.indices, counts.indptr), shape=counts.shape)
+        if config.weighting == "tfidf" and len(value):
+            weighted = normalize(weighted, copy=False)
+        return weighted.astype(np.float32)

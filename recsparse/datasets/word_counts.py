@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
-from scipy.sparse import coo_matrix, csr_matrix
+from scipy.sparse import csr_matrix, vstack
 from sklearn.feature_extraction.text import HashingVectorizer
 
 from recsparse.data_config import TextConfig
@@ -36,12 +36,12 @@ def count_words(
     known.default_factory = known.__len__  # an unknown word gets the next number
     pieces = []
     for documents, some in texts:
-        counts = _count_chunk(some, analyse, known).tocoo()
-        pieces.append((documents[counts.row].astype(np.int32), counts.col, counts.data))
+        pieces.append((documents, _count_chunk(some, analyse, known)))
     words = sorted(known)
     place = np.empty(len(words), dtype=np.int32)
     place[[known[word] for word in words]] = np.arange(len(words), dtype=np.int32)
-    pieces = [(row, place[column], count) for row, column, count in pieces]
+    for _, counts in pieces:
+        counts.indices = place[counts.indices]
     return _stacked(pieces, (num_documents, len(words))), words
 
 
@@ -80,17 +80,23 @@ def count_hashed_words(texts: Texts, num_documents: int, config: TextConfig) -> 
     for documents, some in texts:
         if len(some) == 0:  # which scikit-learn's hasher does not take
             continue
-        counts = hasher.transform(some).tocoo()
-        pieces.append((documents[counts.row], counts.col, counts.data))
+        pieces.append((documents, hasher.transform(some).astype(np.int32)))
     return _stacked(pieces, (num_documents, config.hashed_words))
 
 
-def _stacked(
-    pieces: list[tuple[np.ndarray, np.ndarray, np.ndarray]], shape: tuple[int, int]
-) -> csr_matrix:
-    if not pieces:
-        return csr_matrix(shape, dtype=np.int32)
-    row, column, count = (np.concatenate(some) for some in zip(*pieces, strict=True))
-    matrix = coo_matrix((count.astype(np.int32), (row, column)), shape=shape).tocsr()
+def _stacked(pieces: Sequence[tuple[np.ndarray, csr_matrix]], shape: tuple[int, int]) -> csr_matrix:
+    """Return the counts of chunks in the order of the documents."""
+    empty = csr_matrix((1, shape[1]), dtype=np.int32)
+    wide = [
+        csr_matrix((counts.data, counts.indices, counts.indptr), shape=(counts.shape[0], shape[1]))
+        for _, counts in pieces
+    ]
+    stacked = vstack([empty, *wide], format="csr")
+    row = np.zeros(shape[0], dtype=np.intp)  # the empty one, for documents that did not come
+    start = 1
+    for documents, _ in pieces:
+        row[documents] = np.arange(start, start + len(documents))
+        start += len(documents)
+    matrix = stacked[row]
     matrix.sort_indices()
     return matrix
