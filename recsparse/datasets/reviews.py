@@ -44,10 +44,14 @@ class Reviews:
         Returns:
             int64, the hash of each row's text.
         """
-        texts = [table[name].fill_null("").to_pylist() for name in columns]
-        joined = [" ".join(filter(None, some)) for some in zip(*texts, strict=True)]
+        found = [self._keep(some) for some in table.select(columns).to_batches(_ROWS)]
+        return np.concatenate(found) if found else np.zeros(0, dtype=np.int64)
+
+    def _keep(self, batch: pa.RecordBatch) -> np.ndarray:
+        texts = zip(*(column.to_pylist() for column in batch.columns), strict=True)
+        joined = [" ".join(filter(None, each)) for each in texts]
         objects = np.array(joined, dtype=object)
-        hashes = pd.util.hash_array(objects).astype(np.uint64).view(np.int64)
+        hashes: np.ndarray = pd.util.hash_array(objects).astype(np.uint64).view(np.int64)
         self._insert("texts", pa.table({"hash": hashes, "text": pa.array(joined, pa.string())}))
         return hashes
 
@@ -68,6 +72,8 @@ class Reviews:
     def texts(self, axis: AxisName) -> Iterator[tuple[np.ndarray, list[str]]]:
         """Yield one text for each user or item: those of its training rows, by time.
 
+        Rows of the same time are ordered by the other axis, then by the hash of their texts.
+
         Args:
             axis: Which.
 
@@ -76,7 +82,8 @@ class Reviews:
         """
         other = "item" if axis == "user" else "user"
         reader = self._database.sql(
-            f"""SELECT {axis} AS index, string_agg(text, ' ' ORDER BY timestamp, {other}) AS text
+            f"""SELECT {axis} AS index,
+                string_agg(text, ' ' ORDER BY timestamp, {other}, hash) AS text
             FROM train_texts JOIN (SELECT DISTINCT * FROM texts) USING (hash)
             WHERE text <> '' GROUP BY {axis} ORDER BY {axis}"""
         ).to_arrow_reader(_ROWS)
