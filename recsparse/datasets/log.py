@@ -11,7 +11,7 @@ import pyarrow.dataset as ds
 
 from recsparse.data_config import LogConfig
 from recsparse.datasets.checks import CheckedBatch, check_rows
-from recsparse.datasets.duplicates import without_duplicates
+from recsparse.datasets.duplicates import table_without_duplicates
 from recsparse.datasets.files import Paths
 from recsparse.datasets.parquet import open_dataset, read_batches, require_columns
 from recsparse.datasets.schema import TIMESTAMP, id_type
@@ -230,7 +230,7 @@ class InteractionLog:
                 f"{source.where} must have good rows, but of {read} none is left: "
                 f"{listed(left_out)}"
             )
-        kept, duplicates = without_duplicates(good, config.duplicates)
+        kept, duplicates = table_without_duplicates(good, config.duplicates, config.half_life_days)
         counts = LogCounts(read, dict(sorted(reasons.items())), below, duplicates, kept.num_rows)
         return cls(kept, pa.concat_tables([batch.rejected for batch in batches]), counts)
 
