@@ -38,8 +38,8 @@ class WordWeights:
         """
         num_documents = counts.shape[0]
         frequency = np.bincount(counts.indices, minlength=counts.shape[1])
-        num_with_words = np.count_nonzero(np.diff(counts.indptr))
-        mean_length = float(counts.data.sum(dtype=np.int64)) / max(num_with_words, 1)
+        num_with_words = int(np.count_nonzero(np.diff(counts.indptr)))
+        mean_length = float(counts.data.sum(dtype=np.float64)) / max(num_with_words, 1)
         idf = None
         if config.weighting == "tfidf":
             idf = np.log((1 + num_documents) / (1 + frequency)) + 1

@@ -102,3 +102,13 @@ def test_a_long_document_counts_less_and_a_rare_word_more_in_bm25():
 def test_documents_without_words_do_not_shorten_the_mean_length():
     config = TextConfig(weighting="bm25")
     assert WordWeights.fit(csr_matrix([[0, 0], [2, 1], [0, 0]]), config).mean_length == 3
+
+
+def test_fractions_in_ready_made_bags_count_as_such():
+    config = TextConfig(weighting="bm25")
+    halves = csr_matrix([[0.5, 0.0], [1.5, 0.5]])
+    weights = WordWeights.fit(halves, config)
+    assert weights.mean_length == (0.5 + 2.0) / 2
+    expected = bm25_by_loops(halves * 4, halves * 4, 4 * config.bm25_k1, config.bm25_b)
+    found = weights.apply(halves, config).toarray() * (4 * config.bm25_k1 + 1)
+    np.testing.assert_allclose(found / (config.bm25_k1 + 1), expected, rtol=1e-6)
