@@ -12,39 +12,30 @@ Numbers depend on whatever else the machine does: compare within one run only.
 
 import json
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
-from typing import Annotated, Literal
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import typer
-from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 
 from benchmarks.layer_report import markdown
 from benchmarks.prepare_process import Run, machine, run_measured
-from recsparse.data_config import TextConfig
-from recsparse.datasets.side_table import SideColumns, fit_side_features
-from recsparse.datasets.vocabulary import Vocabulary
+from benchmarks.text_contenders import CONTENDERS, WEIGHTINGS, Contender, Weighting
 
-MAX_WORDS = 20_000
+Runs = dict[tuple[Weighting, Contender], list[Run]]
+
 _DISTINCT_WORDS = 300_000
 _CHUNK_TEXTS = 50_000
 _SYLLABLES = [f"{consonant}{vowel}" for consonant in "bdfghklmnprstvwz" for vowel in "aeiou"]
 
-Weighting = Literal["counts", "tfidf"]
-WEIGHTINGS: tuple[Weighting, ...] = ("counts", "tfidf")
 
-app = typer.Typer(add_completion=False)
-
-
-@app.command()
-def compare(
+def run(
     texts: Annotated[int, typer.Option(help="Number of texts.", min=2)] = 1_000_000,
     words: Annotated[int, typer.Option(help="Words of a text.", min=1)] = 50,
     rounds: Annotated[int, typer.Option(help="Turns of each contender.", min=1)] = 3,
@@ -55,11 +46,11 @@ def compare(
     with TemporaryDirectory() as folder:
         path = Path(folder) / "items.parquet"
         write_texts(path, texts, words)
-        runs = {key: [] for key in _contenders()}
+        runs: Runs = {(weighting, name): [] for weighting in WEIGHTINGS for name in CONTENDERS}
         for number in range(rounds):
             for weighting, name in runs:
                 typer.echo(f"round {number + 1}: {name}, {weighting}", err=True)
-                command = [sys.executable, "-m", "benchmarks.text", "measure", name, weighting]
+                command = [sys.executable, "-m", "benchmarks.text_contenders", name, weighting]
                 runs[weighting, name].append(run_measured([*command, str(path)]))
     parts.append(markdown(f"{texts:,} texts of {words} words", comparison(runs)))
     text = "\n".join(parts)
@@ -68,11 +59,7 @@ def compare(
         out.write_text(text, encoding="utf-8")
 
 
-def _contenders() -> list[tuple[Weighting, str]]:
-    return [(weighting, name) for weighting in WEIGHTINGS for name in ("scikit-learn", "recsparse")]
-
-
-def comparison(runs: dict[tuple[Weighting, str], list[Run]]) -> pd.DataFrame:
+def comparison(runs: Runs) -> pd.DataFrame:
     """Return one row a contender.
 
     Args:
@@ -102,33 +89,6 @@ def _seconds(run: Run) -> float:
     if run.failed:
         raise RuntimeError(f"every contender must end well, but one said: {run.output}")
     return float(json.loads(run.output)["seconds"])
-
-
-@app.command()
-def measure(name: str, weighting: str, path: Path) -> None:
-    """Print the seconds of one contender."""
-    found = _ours(path, weighting) if name == "recsparse" else _theirs(path, weighting)
-    typer.echo(json.dumps(found))
-
-
-def _ours(path: Path, weighting: str) -> dict[str, float]:
-    ids = pq.read_table(path, columns=["item_id"])["item_id"].combine_chunks()
-    columns = SideColumns("item_id", ["text"])
-    config = TextConfig(weighting=weighting, max_words=MAX_WORDS)
-    train, unseen = Vocabulary(ids), Vocabulary(ids[:0])
-    start = time.perf_counter()
-    found = fit_side_features(path, columns, train, unseen, config)
-    taken = time.perf_counter() - start
-    return {"seconds": taken, "cells": found.bags.nnz if found.bags is not None else 0}
-
-
-def _theirs(path: Path, weighting: str) -> dict[str, float]:
-    texts = pq.read_table(path, columns=["text"])["text"].to_pylist()
-    kind = TfidfVectorizer if weighting == "tfidf" else CountVectorizer
-    vectoriser = kind(max_features=MAX_WORDS)
-    start = time.perf_counter()
-    found = vectoriser.fit_transform(texts)
-    return {"seconds": time.perf_counter() - start, "cells": found.nnz}
 
 
 def write_texts(path: Path, texts: int, words: int, seed: int = 0) -> None:
@@ -176,4 +136,4 @@ def _words(number: int) -> list[str]:
 
 
 if __name__ == "__main__":
-    app()
+    typer.run(run)
