@@ -66,7 +66,7 @@ class WordWeights:
             value[:] = 1.0
         elif config.weighting == "bm25":
             length = np.asarray(counts.sum(axis=1), dtype=np.float64).ravel()
-            relative = length / max(self.mean_length, 1.0)
+            relative = length / (self.mean_length or 1.0)
             damped = config.bm25_k1 * (1 - config.bm25_b + config.bm25_b * relative)
             value *= (config.bm25_k1 + 1) / (value + np.repeat(damped, np.diff(counts.indptr)))
         if self.idf is not None:
