@@ -18,7 +18,12 @@ from recsparse.datasets.dataset_folder import (
 )
 from recsparse.datasets.encode import Ids
 from recsparse.datasets.files import Paths
-from recsparse.datasets.fitting import fit_orders, fit_sides, fit_vocabularies
+from recsparse.datasets.fitting import (
+    fit_orders,
+    fit_sides,
+    fit_vocabularies,
+    require_tables,
+)
 from recsparse.datasets.intake import Intake
 from recsparse.datasets.lock import sole_writer
 from recsparse.datasets.log_store import LogStore, save_log, stored
@@ -108,6 +113,7 @@ class _Build:
         store, kept = self._before()
         types = self._types(*kept)
         intake = Intake(self.sources.by_part(), self.config, self.work, store, types)
+        require_tables((self.sources.users, self.sources.items), intake.types, self.config)
         with self.reporter.task("reading the log", intake.num_rows) as advance:
             encoder = intake.read(advance)
         with self.reporter.task("sorting and cleaning"):

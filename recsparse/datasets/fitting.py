@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
+import pyarrow as pa
 from scipy.sparse import csr_matrix
 
 from recsparse.config import Config
+from recsparse.data_config import TextConfig
 from recsparse.datasets.dataset import matrix_of
 from recsparse.datasets.dataset_folder import save_order
 from recsparse.datasets.ordering import fit_order
@@ -12,7 +14,12 @@ from recsparse.datasets.parts import Axis, PartedRows, WrittenParts
 from recsparse.datasets.reviews import AxisName, Reviews
 from recsparse.datasets.rows import open_indexed
 from recsparse.datasets.side_folder import save_side
-from recsparse.datasets.side_table import SideColumns, SideFeatures, fit_side_features
+from recsparse.datasets.side_table import (
+    SideColumns,
+    SideFeatures,
+    fit_side_features,
+    require_side_table,
+)
 from recsparse.datasets.text import BagOfWords
 from recsparse.errors import InputError
 
@@ -27,6 +34,33 @@ def fit_vocabularies(parted: PartedRows, folder: Path) -> None:
     for axis, name in ((parted.users, "users"), (parted.items, "items")):
         axis.train.save(folder / f"{name}.parquet")
         axis.unseen.save(folder / f"unseen_{name}.parquet")
+
+
+def require_tables(
+    tables: tuple[str | Path | None, str | Path | None],
+    types: tuple[pa.DataType, pa.DataType],
+    config: Config,
+) -> None:
+    """Raise an error unless the tables can be read, so that it comes before the log is read.
+
+    Args:
+        tables: The tables of users and of items, as far as there are any.
+        types: Of the ids of users and of items in the log.
+        config: Sections `log`, `text` and `features`.
+    """
+    for path, id_type, (columns, text) in zip(tables, types, _wanted(config), strict=True):
+        if path is not None:
+            require_side_table(path, columns, id_type, text)
+
+
+def _wanted(config: Config) -> list[tuple[SideColumns, TextConfig]]:
+    # What is read of the table of users and of that of items. Ready-made bags are those of items.
+    log, text, features = config.log, config.text, config.features
+    users = SideColumns(
+        log.user_column, text.user_columns, features.user_categories, features.user_numbers
+    )
+    items = SideColumns(log.item_column, text.columns, features.categories, features.numbers)
+    return [(users, text.model_copy(update={"bag_columns": None})), (items, text)]
 
 
 def fit_sides(
@@ -49,35 +83,14 @@ def fit_sides(
         The features of the items, and what was counted.
     """
     counts: dict[str, int] = {}
-    users = SideFeatures()
-    if tables[0] is not None:
-        text = config.text.model_copy(update={"bag_columns": None})
-        users = fit_side_features(
-            tables[0],
-            SideColumns(
-                config.log.user_column,
-                config.text.user_columns,
-                config.features.user_categories,
-                config.features.user_numbers,
-            ),
-            parted.users.train,
-            parted.users.unseen,
-            text,
+    users, items = (
+        SideFeatures()
+        if path is None
+        else fit_side_features(path, columns, axis.train, axis.unseen, text)
+        for path, axis, (columns, text) in zip(
+            tables, (parted.users, parted.items), _wanted(config), strict=True
         )
-    items = SideFeatures()
-    if tables[1] is not None:
-        items = fit_side_features(
-            tables[1],
-            SideColumns(
-                config.log.item_column,
-                config.text.columns,
-                config.features.categories,
-                config.features.numbers,
-            ),
-            parted.items.train,
-            parted.items.unseen,
-            config.text,
-        )
+    )
     for side, name in ((users, "user"), (items, "item")):
         save_side(side, folder, name)
         counts |= {f"{name}_table_{count}": number for count, number in side.counts.items()}

@@ -116,7 +116,7 @@ class Intake:
         ]
         self.counts = IntakeCounts.of_dataset(store.counts) if store else IntakeCounts()
         self.rejected = RejectedRows(work)
-        self._types = self._id_types(kept)
+        self.types = self._id_types(kept)
         self.reviews = Reviews(work) if config.text.log_columns else None
 
     @property
@@ -154,7 +154,7 @@ class Intake:
         Raises:
             InputError: If no row is left.
         """
-        encoder = LogEncoder(self._work, *self._types)
+        encoder = LogEncoder(self._work, *self.types)
         if self._store is not None:
             self._store.add_to(encoder)
             self.rejected.add_file(self._store.rejected)

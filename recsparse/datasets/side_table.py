@@ -97,6 +97,25 @@ def fit_side_features(
     return _SideTable.open(path, columns, train, unseen, text).fit()
 
 
+def require_side_table(
+    path: str | Path, columns: SideColumns, id_type: pa.DataType, text: TextConfig
+) -> None:
+    """Raise an error unless a table has what is to be read; no row is read.
+
+    Args:
+        path: A file, a folder, a glob or an address.
+        columns: What to read.
+        id_type: Type of the ids of the log.
+        text: How text becomes a bag of words.
+
+    Raises:
+        SchemaError: If a column is missing or of a wrong type, or there is nothing to read.
+        InputError: If ids are of another type than the log's, or there is no such table.
+    """
+    none = Vocabulary(pa.array([], id_type))
+    _SideTable.open(path, columns, none, none, text)
+
+
 @dataclass(frozen=True, eq=False)
 class _SideTable:
     where: str
@@ -143,10 +162,13 @@ class _SideTable:
                 raise SchemaError(
                     f"the text column {name!r} of {self.where} must hold strings, but holds {kind}"
                 )
+        nothing = self.dataset.schema.empty_table()
+        category_tokens(nothing, self.columns.categories)
+        numbers_of(nothing, self.columns.numbers)
         if self.text.bag_columns is not None:
             require_bags(self.dataset.schema, self.text.bag_columns, self.where)
         kind = self.dataset.schema.field(self.columns.ids).type
-        if id_type(kind) not in (self.ids.ids.type, None) and len(self.ids):
+        if id_type(kind) not in (self.ids.ids.type, None):
             raise InputError(
                 f"ids must be of the type {self.ids.ids.type}, as in the log, but the column "
                 f"{self.columns.ids!r} of {self.where} holds {kind}; cast one of them"

@@ -201,6 +201,26 @@ def test_a_bad_table_leaves_the_old_dataset(tmp_path, axis):
     assert contents(out) == before
 
 
+def test_a_bad_table_is_seen_before_the_log_is_read(tmp_path, monkeypatch):
+    def read(*_):
+        raise AssertionError("the log was read")
+
+    monkeypatch.setattr("recsparse.datasets.intake.Intake.read", read)
+    for number, (column, values, message) in enumerate(
+        [
+            ("item_id", ["a"], "of the type int64, as in the log, but"),
+            ("title", [3], "'title' of .* must hold strings"),
+            ("genres", [0.5], "'genres' must hold categories"),
+            ("price", ["1"], "'price' must hold numbers"),
+        ]
+    ):
+        table = pa.table({name: values[:1] for name, values in ITEMS.items()} | {column: values})
+        with pytest.raises(InputError, match=message):
+            build(tmp_path / str(number), table, None)
+    with pytest.raises(InputError, match="must have the column 'about', but it has user_id"):
+        build(tmp_path / "users", None, pa.table({"user_id": [1]}))
+
+
 def test_string_ids_find_their_features(tmp_path):
     rows = [(f"ü{user}", f"é{item}") for user, item in ROWS]
     items = pa.table({**ITEMS, "item_id": ids([f"é{item}" for item in ITEMS["item_id"]])})
