@@ -161,7 +161,7 @@ def by_user(frame, config, seed):
         first, last = (len(users) * at // config.folds for at in (config.fold, config.fold + 1))
     others = [*users[last:], *users[:first]]
     roles = dict.fromkeys(users[first:last], "test")
-    roles |= dict.fromkeys(others[:round(len(users) * config.validation)], "validation")
+    roles |= dict.fromkeys(others[: round(len(users) * config.validation)], "validation")
     for user, role in roles.items():
         places = shuffled(frame[frame["user"] == user], seed)
         seen = min(max(round(len(places) * config.fold_in), 1), len(places) - 1)
