@@ -86,7 +86,7 @@ def check_rows(raw: pa.Table, config: LogConfig, extra: Sequence[str] = ()) -> C
     columns = [user, item, pa.array(weight), seconds, pa.array(rating, from_pandas=True)]
     table = pa.table(columns, schema=schema)
     for name in extra:
-        table = table.append_column(name, raw[name].cast(pa.string()))
+        table = table.append_column(name, _texts(raw, name))
     counts = np.bincount(reason, minlength=len(REASONS) + 1)
     return CheckedBatch(
         good=table if kept.all() else table.filter(pa.array(kept)),
@@ -98,6 +98,16 @@ def check_rows(raw: pa.Table, config: LogConfig, extra: Sequence[str] = ()) -> C
         other_events=other_events,
         rows_read=raw.num_rows,
     )
+
+
+def _texts(raw: pa.Table, name: str) -> pa.ChunkedArray:
+    try:
+        return raw[name].cast(pa.string())
+    except pa.ArrowException as error:
+        raise SchemaError(
+            f"the column {name!r} must hold text or what can be written as text, but holds "
+            f"{raw[name].type} ({error}); cast it"
+        ) from error
 
 
 def _leave_out(kept: np.ndarray, unwanted: np.ndarray) -> int:
@@ -130,7 +140,8 @@ def _event_weights(raw: pa.Table, config: LogConfig) -> tuple[np.ndarray, np.nda
     names = pa.array(config.event_weights, pa.string())
     place = pc.index_in(raw[name].cast(pa.string()), value_set=names).fill_null(len(names))
     index = place.to_numpy()
-    weights = np.array([*config.event_weights.values(), 1.0], dtype=np.float32)
+    with np.errstate(over="ignore"):  # as in `_numbers`
+        weights = np.array([*config.event_weights.values(), 1.0], dtype=np.float32)
     return weights[index], index == len(names)
 
 

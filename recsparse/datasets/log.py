@@ -81,7 +81,7 @@ class LogSource:
             SchemaError: If a column is missing or of a wrong type, or users and items are one.
             InputError: If a file cannot be read, or the condition `where` is none.
         """
-        dataset = open_dataset(paths)
+        dataset = open_dataset(paths, ids=(config.user_column, config.item_column))
         given = [paths] if isinstance(paths, (str, Path)) else paths
         where = ", ".join(map(str, given))
         if config.user_column == config.item_column:

@@ -1,6 +1,6 @@
 """Opening Parquet files and folders, with errors that name the file."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -14,13 +14,14 @@ from recsparse.errors import InputError, SchemaError, nearest
 _PIECE_ROWS = 2**20
 
 
-def open_dataset(paths: Paths) -> ds.Dataset:
+def open_dataset(paths: Paths, ids: Sequence[str] = ()) -> ds.Dataset:
     """Open one or several files or folders as one dataset; nothing is read yet.
 
     Args:
         paths: Parquet or CSV files, folders, hive-partitioned folders (`date=2026-01-01/…`), whose
             partition keys become columns, globs, or addresses on filesystems that Arrow or fsspec
             open, such as `s3://bucket/folder`.
+        ids: Columns of which whole numbers beside fractions are not widened.
 
     Returns:
         An Arrow dataset; its files are in the order given, those of a folder sorted by path. It
@@ -36,7 +37,7 @@ def open_dataset(paths: Paths) -> ds.Dataset:
         raise InputError("there must be a file or folder to read, but none was given")
     found = [files for path in given for files in find_files(path)]
     schemas = {name: _schema(files, name) for files in found for name in files.names}
-    mixed = _check_types(schemas)
+    mixed = _check_types(schemas, ids)
     factories = [_factory(files) for files in found]
     factory = factories[0] if len(factories) == 1 else ds.UnionDatasetFactory(factories)
     try:
@@ -163,7 +164,7 @@ def _schema(files: Files, name: str) -> pa.Schema:
         raise unreadable(name, files.format, error) from error
 
 
-def _check_types(schemas: Mapping[str, pa.Schema]) -> set[str]:
+def _check_types(schemas: Mapping[str, pa.Schema], ids: Sequence[str]) -> set[str]:
     # Returns the columns whose type differs between files, and refuses those that do not fit.
     seen: dict[str, tuple[pa.DataType, str]] = {}
     mixed = set()
@@ -175,7 +176,7 @@ def _check_types(schemas: Mapping[str, pa.Schema]) -> set[str]:
             mixed.add(field.name)
             if pa.types.is_null(known):
                 seen[field.name] = field.type, file
-            elif not _are_close(field.type, known):
+            elif not _are_close(field.type, known, field.name in ids):
                 raise SchemaError(
                     f"the column {field.name!r} must have one type, but is {known} in {first} and "
                     f"{field.type} in {file}; cast one of them"
@@ -183,19 +184,19 @@ def _check_types(schemas: Mapping[str, pa.Schema]) -> set[str]:
     return mixed
 
 
-def _are_close(one: pa.DataType, other: pa.DataType) -> bool:
+def _are_close(one: pa.DataType, other: pa.DataType, are_ids: bool) -> bool:
     """Say whether Arrow casts between the types without loss of meaning; nulls fit all."""
     one, other = _values(one), _values(other)
     if pa.types.is_null(one):
         return True
     if pa.types.is_timestamp(one) and pa.types.is_timestamp(other):
         return bool(one.tz == other.tz)
-    kinds = (_is_number, pa.types.is_decimal, _is_text)
+    is_number = pa.types.is_integer if are_ids else _is_number
+    kinds = (is_number, pa.types.is_decimal, _is_text)
     return any(kind(one) and kind(other) for kind in kinds)
 
 
 def _is_number(found: pa.DataType) -> bool:
-    # Ids that are floating-point numbers anywhere are refused later, by the column of ids.
     return bool(pa.types.is_integer(found) or pa.types.is_floating(found))
 
 

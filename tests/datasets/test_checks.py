@@ -132,6 +132,8 @@ def test_a_weight_that_an_event_makes_too_large_for_single_precision_is_set_asid
     found = check(config, event=["view", "view"], weight=[1e30, 1.0])
     assert found.reasons == {"weight is not finite": 1}
     assert found.good["user_id"].to_pylist() == [1]
+    huge = LogConfig(event_weights={"view": 1e39})
+    assert check(huge, event=["view"]).reasons == {"weight is not finite": 1}
 
 
 def test_a_negative_weight_is_set_aside_though_its_event_weighs_nothing():
@@ -152,6 +154,14 @@ def test_further_columns_are_kept_as_text_beside_the_good_rows():
         "part": ["a", None], "number": ["7", "9"],
     }  # fmt: skip
     assert found.rejected["number"].to_pylist() == [8]
+
+
+@pytest.mark.parametrize(
+    "column", [pa.array([["a"]]), pa.array([{"a": 1}]), pa.array([b"\xff"])], ids=str
+)
+def test_further_columns_that_are_no_text_are_refused(column):
+    with pytest.raises(SchemaError, match=f"'x' must hold text or .*, but holds {column.type}"):
+        check(LogConfig(), ["x"], x=column)
 
 
 def test_all_faults_have_a_reason_of_their_own():

@@ -76,6 +76,15 @@ def test_events_of_a_partition_key_have_weights(tmp_path):
     assert weights == {4: 1.0, 8: 10.0}
 
 
+def test_files_that_disagree_on_the_type_of_ids_are_both_named(tmp_path):
+    write(tmp_path / "0.parquet", item_id=[1])
+    write(tmp_path / "1.parquet", item_id=[1.0])
+    with pytest.raises(
+        SchemaError, match=r"'item_id' .* int64 in .*0\.parquet and double in .*1\.p"
+    ):
+        LogSource.open(tmp_path, LogConfig())
+
+
 # Units of time
 
 

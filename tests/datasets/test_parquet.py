@@ -135,6 +135,17 @@ def test_other_types_conflict_and_both_files_are_named(tmp_path, one, other, tog
         pair(tmp_path, one, other, together)
 
 
+def test_whole_numbers_beside_fractions_conflict_as_ids(tmp_path):
+    for number, column in enumerate(([1], [1.0])):
+        write(tmp_path / f"{number}.parquet", {"user": column, "weight": column})
+    assert open_dataset(tmp_path, ids=["item"]).schema.field("user").type == pa.float64()
+    message = (
+        r"the column 'user' must have one type, but is int64 in .*0\.parquet and double in .*1"
+    )
+    with pytest.raises(SchemaError, match=message):
+        open_dataset(tmp_path, ids=["user"])
+
+
 def test_two_types_behind_a_null_one_conflict(tmp_path):
     for number, column in enumerate((pa.nulls(1), pa.array([1]), pa.array(["x"]))):
         write(tmp_path / f"{number}.parquet", {"a": column})
