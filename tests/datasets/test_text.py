@@ -6,8 +6,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
+from sklearn.feature_extraction.text import (
+    CountVectorizer,
+    HashingVectorizer,
+    TfidfTransformer,
+    TfidfVectorizer,
+)
 
 from recsparse.data_config import TextConfig
 from recsparse.datasets.text import BagOfWords
@@ -69,16 +75,76 @@ def test_a_text_without_known_words_is_an_empty_row():
     assert x.shape[0] == 3
 
 
-def test_no_text_at_all_gives_no_row():
-    assert BagOfWords.fit(TEXTS, TextConfig()).transform([]).shape[0] == 0
+@pytest.mark.parametrize("hashed_words", [0, 5])
+def test_no_text_at_all_gives_no_row(hashed_words):
+    bag = BagOfWords.fit(TEXTS, TextConfig(hashed_words=hashed_words))
+    assert bag.transform([]).shape == (0, len(bag))
+
+
+@pytest.mark.parametrize("analyzer", ["word", "char", "char_wb"])
+@pytest.mark.parametrize("weighting", ["counts", "tfidf"])
+@given(
+    texts=texts_of_few_words.filter(lambda texts: len(texts) > 1),
+    ngrams=st.sampled_from([(1, 1), (1, 2), (2, 3)]),
+    least=st.integers(1, 2),
+)
+def test_words_of_training_texts_weigh_as_in_scikit_learn(
+    analyzer, weighting, texts, ngrams, least
+):
+    texts = ["red fox", "red hen", *texts]
+    num_train = (len(texts) + 2) // 2
+    config = TextConfig(analyzer=analyzer, weighting=weighting, ngrams=ngrams, min_documents=least)
+    kind = TfidfVectorizer if weighting == "tfidf" else CountVectorizer
+    theirs = kind(analyzer=analyzer, ngram_range=ngrams, min_df=least)
+    try:
+        expected = theirs.fit(texts[:num_train]).transform(texts)
+    except ValueError:  # no word is left
+        assume(False)
+    chunks = [(np.arange(2, len(texts)), texts[2:]), (np.array([1, 0]), [texts[1], texts[0]])]
+    bag, bags = BagOfWords.fit_chunks(chunks, num_train, len(texts), config)
+    assert bag.words == tuple(theirs.get_feature_names_out())
+    np.testing.assert_allclose(bags.toarray(), expected.toarray(), rtol=1e-6)
+    assert (bag.transform(texts) != bags).nnz == 0
+
+
+@given(
+    texts=texts_of_few_words,
+    least=st.integers(1, 3),
+    most=st.integers(1, 5),
+    num_train=st.integers(0, 6),
+)
+def test_the_most_frequent_words_of_enough_training_texts_stay(texts, least, most, num_train):
+    config = TextConfig(weighting="counts", min_documents=least, max_words=most)
+    train = [words_of(text) for text in texts[:num_train]]
+    everything = [word for words in train for word in words]
+    enough = [word for word in set(everything) if sum(word in words for words in train) >= least]
+    # Of equally many occurrences the first by the alphabet.
+    expected = sorted(sorted(enough, key=lambda word: (-everything.count(word), word))[:most])
+    chunks = [(np.arange(len(texts)), texts)]
+    size = min(num_train, len(texts))
+    if not expected:
+        with pytest.raises(InputError, match=f"must occur in {least} of {size} texts"):
+            BagOfWords.fit_chunks(chunks, size, len(texts), config)
+        return
+    bag, bags = BagOfWords.fit_chunks(chunks, size, len(texts), config)
+    assert list(bag.words) == expected
+    counted = [[float(words_of(text).count(word)) for word in expected] for text in texts]
+    assert bags.toarray().tolist() == counted
+
+
+def test_hashed_words_weigh_by_the_training_texts_of_their_place():
+    config = TextConfig(hashed_words=3)
+    bag, bags = BagOfWords.fit_chunks([(np.arange(4), TEXTS)], 2, 4, config)
+    hasher = HashingVectorizer(n_features=3, alternate_sign=False, norm=None)
+    counts = hasher.transform(TEXTS)
+    expected = TfidfTransformer().fit(counts[:2]).transform(counts)
+    np.testing.assert_allclose(bags.toarray(), expected.toarray(), rtol=1e-6)
+    assert bag.words == ("0", "1", "2")
+    assert bag.transform(["never seen before"]).nnz > 0
 
 
 def test_rare_words_are_left_out():
     assert BagOfWords.fit(TEXTS, TextConfig(min_documents=2)).words == ("fox", "hen", "red")
-
-
-def test_the_most_frequent_words_stay():
-    assert BagOfWords.fit(TEXTS, TextConfig(max_words=2)).words == ("fox", "red")
 
 
 @pytest.mark.parametrize("texts", [[], [""], ["x y", "?"]])
