@@ -109,7 +109,7 @@ def read_batches(
         InputError: If a file is damaged; the message names the first such file.
     """
     names = list(dict.fromkeys(columns))
-    for piece in pieces(source, _PIECE_ROWS):
+    for piece in pieces(source, _PIECE_ROWS, names):
         try:
             for batch in piece.to_batches(columns=names, batch_size=batch_rows):
                 if batch.num_rows:

@@ -1,18 +1,25 @@
 """Cutting a dataset into pieces, so that reading does not run ahead of the use of the rows."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.dataset as ds
+import pyarrow.parquet as pq
 
 from recsparse.errors import InputError
 
 # What Arrow and DuckDB raise when a file cannot be read.
 READ_ERRORS = (OSError, pa.ArrowException)
 
+# Bytes of a column that are read at once from a row group that is taken in slices.
+_BUFFER = 2**20
 
-def pieces(source: ds.Dataset, rows: int) -> Iterator[ds.Dataset]:
-    """Yield the rows of a dataset as smaller datasets of whole row groups.
+
+def pieces(
+    source: ds.Dataset, rows: int, columns: Sequence[str] | None = None
+) -> Iterator[ds.Dataset]:
+    """Yield the rows of a dataset as smaller datasets.
 
     A scanner of Arrow reads up to 1 GiB ahead of a slow reader, whatever its settings, and does so
     behind DuckDB too. Of a piece it can read no more than the piece has.
@@ -21,9 +28,11 @@ def pieces(source: ds.Dataset, rows: int) -> Iterator[ds.Dataset]:
         source: A dataset of files.
         rows: Rows of a piece, at most; a larger row group is a piece of its own, as is a file of
             text, whose rows nobody knows.
+        columns: Those that will be read. With them, a larger row group is cut into slices in
+            memory, which have no others; but a filter cannot skip slices unread.
 
     Yields:
-        Datasets with the schema of the whole, in the order of the files.
+        Datasets in the order of the files; the types of columns are those of the whole.
 
     Raises:
         InputError: If a file cannot be read; the message names it.
@@ -35,6 +44,9 @@ def pieces(source: ds.Dataset, rows: int) -> Iterator[ds.Dataset]:
             if taken and (size + part_size > rows or not _are_alike(taken[0], part)):
                 yield _dataset(taken, source.schema)
                 taken, size = [], 0
+            if columns is not None and part_size > rows:
+                yield from _slices(part, rows, pa.schema([source.schema.field(n) for n in columns]))
+                continue
             taken.append(part)
             size += part_size
     if taken:
@@ -100,6 +112,29 @@ def _parts(fragment: ds.FileFragment, rows: int) -> Iterator[tuple[ds.FileFragme
         size += group
     if size:
         yield fragment.subset(row_group_ids=range(start, len(sizes))), size
+
+
+def _slices(
+    part: ds.ParquetFileFragment, rows: int, schema: pa.Schema
+) -> Iterator[ds.InMemoryDataset]:
+    keys = ds.get_partition_keys(part.partition_expression)
+    groups = [group.id for group in part.row_groups]
+    try:
+        with part.open() as file:
+            reader = pq.ParquetFile(file, buffer_size=_BUFFER, pre_buffer=False)
+            there = [name for name in schema.names if name in reader.schema_arrow.names]
+            for batch in reader.iter_batches(rows, groups, there):
+                columns = [_column(batch, field, keys) for field in schema]
+                yield ds.dataset(pa.table(columns, schema=schema))
+    except READ_ERRORS as error:
+        raise unreadable(part.path, part.format, error) from error
+
+
+def _column(batch: pa.RecordBatch, field: pa.Field, keys: Mapping[str, Any]) -> pa.Array:
+    if field.name in batch.schema.names:
+        return batch.column(field.name).cast(field.type)
+    # A key of the partition, or what this file lacks.
+    return pa.repeat(pa.scalar(keys.get(field.name), field.type), batch.num_rows)
 
 
 def _are_alike(one: ds.FileFragment, other: ds.FileFragment) -> bool:

@@ -21,35 +21,83 @@ def write(path, rows, row_group_size=10):
 @given(
     st.lists(st.tuples(st.integers(0, 12), st.integers(1, 5)), min_size=1, max_size=5),
     st.integers(1, 15),
+    st.booleans(),
 )
-def test_pieces_are_the_dataset_cut_between_row_groups(tmp_path_factory, files, rows):
+def test_pieces_are_the_dataset_cut_where_they_are_full(tmp_path_factory, files, rows, in_slices):
     folder, start = tmp_path_factory.mktemp("log"), 0
     for number, (size, row_group_size) in enumerate(files):
         write(folder / f"day={number}/log.parquet", np.arange(start, start + size), row_group_size)
         start += size
     source = open_dataset(folder)
-    found = list(pieces(source, rows))
+    found = list(pieces(source, rows, source.schema.names if in_slices else None))
     assert all(piece.schema == source.schema for piece in found)
     tables = [piece.to_table() for piece in found]
-    groups = [
-        group for piece in found for part in piece.get_fragments() for group in part.row_groups
-    ]
-    for piece, table in zip(found, tables, strict=True):
-        only_group = sum(len(part.row_groups) for part in piece.get_fragments()) == 1
-        assert 0 < table.num_rows <= rows or only_group
-    assert len(groups) == sum(-(-size // row_group_size) for size, row_group_size in files)
+    most = rows if in_slices else max(rows, *(row_group_size for _, row_group_size in files))
+    assert all(0 < table.num_rows <= most for table in tables)
     if start:
-        assert pa.concat_tables(tables) == source.to_table().combine_chunks()
+        assert pa.concat_tables(tables).combine_chunks() == source.to_table().combine_chunks()
     else:
         assert found == []
 
 
-def test_a_row_group_larger_than_a_piece_is_a_piece(tmp_path):
+def sizes(source, rows, columns=("a", "b")):
+    return [piece.to_table().num_rows for piece in pieces(source, rows, columns)]
+
+
+def test_a_row_group_larger_than_a_piece_is_cut_if_it_is_known_what_is_read(tmp_path):
     write(tmp_path / "0.parquet", np.arange(3))
     write(tmp_path / "1.parquet", np.arange(50), row_group_size=30)
     write(tmp_path / "2.parquet", np.arange(3))
-    found = [piece.to_table().num_rows for piece in pieces(open_dataset(tmp_path), 5)]
-    assert found == [3, 30, 20, 3]
+    assert sizes(open_dataset(tmp_path), 30) == [3, 30, 23]
+    assert sizes(open_dataset(tmp_path), 29) == [3, 29, 1, 23]
+    assert sizes(open_dataset(tmp_path), 20) == [3, 20, 10, 20, 3]
+    assert sizes(open_dataset(tmp_path), 5, None) == [3, 30, 20, 3]
+
+
+def test_slices_have_the_columns_of_the_dataset_in_its_types(tmp_path):
+    write(tmp_path / "day=3/0.parquet", np.arange(5))
+    odd = pa.table({"b": pa.array(["x", None] * 9).dictionary_encode(), "a": [0.5] * 18})
+    (tmp_path / "day=__HIVE_DEFAULT_PARTITION__").mkdir()
+    pq.write_table(odd, tmp_path / "day=__HIVE_DEFAULT_PARTITION__/1.parquet")
+    (tmp_path / "day=4").mkdir()
+    pq.write_table(pa.table({"c": pa.array(range(9), pa.int8())}), tmp_path / "day=4/2.parquet")
+    source = open_dataset(tmp_path)
+    for names in (source.schema.names, ["day"], ["c", "a"]):
+        cut = [piece.to_table(columns=names) for piece in pieces(source, 2, names)]
+        whole = source.to_table(columns=names)
+        assert len(cut) == 3 + 9 + 5
+        assert pa.concat_tables(cut).to_pylist() == whole.to_pylist()
+        assert cut[0].schema == whole.schema
+
+
+def test_a_slice_has_only_the_columns_that_will_be_read(tmp_path):
+    source = open_dataset(write(tmp_path / "0.parquet", np.arange(5)))
+    assert [piece.schema.names for piece in pieces(source, 4, ["b"])] == [["b"]] * 2
+
+
+def test_a_row_group_that_is_cut_is_never_in_memory_as_a_whole(tmp_path):
+    # Random, so that the file is no smaller than the rows, which take 16 MB.
+    rows = np.random.default_rng(0).integers(0, 2**62, 2_000_000)
+    pq.write_table(pa.table({"a": rows}), tmp_path / "0.parquet", row_group_size=len(rows))
+    source = open_dataset(tmp_path)
+    before, peak, seen = pa.total_allocated_bytes(), 0, 0
+    for piece in pieces(source, 100_000, ["a"]):
+        peak = max(peak, pa.total_allocated_bytes() - before)
+        seen += piece.count_rows()
+    assert seen == len(rows)
+    assert peak < 8_000_000
+
+
+def test_a_damaged_row_group_that_is_cut_is_named(tmp_path):
+    write(tmp_path / "0.parquet", np.arange(9))
+    path = write(tmp_path / "1.parquet", np.arange(99), row_group_size=99)
+    source = open_dataset(tmp_path)
+    whole = path.read_bytes()
+    path.write_bytes(b"PAR1" + b"\xff" * 40 + whole[44:])
+    found = pieces(source, 10, ["a"])
+    assert next(found).to_table().num_rows == 9
+    with pytest.raises(InputError, match=r"1\.parquet must be a complete Parquet file, but readin"):
+        next(found)
 
 
 def test_small_files_share_a_piece_and_text_has_its_own(tmp_path):
@@ -57,7 +105,9 @@ def test_small_files_share_a_piece_and_text_has_its_own(tmp_path):
         write(tmp_path / f"{name}.parquet", np.arange(3))
     (tmp_path / "c.csv").write_text("a,b\n7,x\n")
     (tmp_path / "e.csv").write_text("a,b\n8,x\n")
-    found = [piece.to_table()["a"].to_pylist() for piece in pieces(open_dataset(tmp_path), 100)]
+    found = [
+        piece.to_table()["a"].to_pylist() for piece in pieces(open_dataset(tmp_path), 100, ["a"])
+    ]
     assert found == [[0, 1, 2] * 3, [7], [8]]
 
 
@@ -67,7 +117,7 @@ def test_a_file_that_vanished_is_named(tmp_path):
     source = open_dataset(tmp_path)
     path.unlink()
     with pytest.raises(InputError, match=r"1\.parquet must be a complete Parquet file, but readin"):
-        list(pieces(source, 100))
+        list(pieces(source, 100, ["a"]))
 
 
 def test_the_first_damaged_file_is_found_if_there_is_one(tmp_path):
