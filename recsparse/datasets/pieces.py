@@ -132,7 +132,7 @@ def _slices(
 
 def _column(batch: pa.RecordBatch, field: pa.Field, keys: Mapping[str, Any]) -> pa.Array:
     if field.name in batch.schema.names:
-        return batch.column(field.name).cast(field.type)
+        return batch.column(field.name)
     # A key of the partition, or what this file lacks.
     return pa.repeat(pa.scalar(keys.get(field.name), field.type), batch.num_rows)
 
