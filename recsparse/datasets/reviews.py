@@ -1,4 +1,4 @@
-"""Texts of the log, such as reviews: kept by their hash, joined for each user and item."""
+"""Texts of the log, such as reviews: kept by their hash, given to the user and the item."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +15,8 @@ from recsparse.datasets.workspace import Workspace
 AxisName = Literal["user", "item"]
 
 _FILE = "texts.parquet"
-_ROWS = 65_536
+# Few enough for long texts, of which a chunk is in memory at a time.
+_ROWS = 8_192
 
 
 class Reviews:
@@ -30,9 +31,7 @@ class Reviews:
     def __init__(self, work: Workspace) -> None:
         self._database = work.database
         self._database.execute("CREATE TABLE texts (hash BIGINT, text VARCHAR)")
-        self._database.execute(
-            "CREATE TABLE train_texts (user INTEGER, item INTEGER, timestamp BIGINT, hash BIGINT)"
-        )
+        self._database.execute("CREATE TABLE train_texts (user INTEGER, item INTEGER, hash BIGINT)")
 
     def keep(self, table: pa.Table, columns: tuple[str, ...]) -> np.ndarray:
         """Keep the text of each row.
@@ -48,11 +47,12 @@ class Reviews:
         return np.concatenate(found) if found else np.zeros(0, dtype=np.int64)
 
     def _keep(self, batch: pa.RecordBatch) -> np.ndarray:
-        texts = zip(*(column.to_pylist() for column in batch.columns), strict=True)
-        joined = [" ".join(filter(None, each)) for each in texts]
+        columns = [column.to_pylist() for column in batch.columns]
+        joined = [" ".join(filter(None, each)) for each in zip(*columns, strict=True)]
         objects = np.array(joined, dtype=object)
         hashes: np.ndarray = pd.util.hash_array(objects).astype(np.uint64).view(np.int64)
-        self._insert("texts", pa.table({"hash": hashes, "text": pa.array(joined, pa.string())}))
+        texts = pa.table({"hash": hashes, "text": pa.array(joined, pa.string())})
+        self._insert("texts", "SELECT DISTINCT *", texts)
         return hashes
 
     def see_train(self, rows: Rows) -> None:
@@ -61,31 +61,29 @@ class Reviews:
         Args:
             rows: Rows with hashes of texts.
         """
-        columns = {"user": rows.user, "item": rows.item, "timestamp": rows.timestamp}
-        self._insert("train_texts", pa.table({**columns, "hash": rows.text}))
+        table = pa.table({"user": rows.user, "item": rows.item, "hash": rows.text})
+        self._insert("train_texts", "SELECT *", table)
 
-    def _insert(self, name: str, table: pa.Table) -> None:
+    def _insert(self, name: str, select: str, table: pa.Table) -> None:
         self._database.register("incoming", table)
-        self._database.execute(f"INSERT INTO {name} SELECT DISTINCT * FROM incoming")
+        self._database.execute(f"INSERT INTO {name} {select} FROM incoming")
         self._database.unregister("incoming")
 
     def texts(self, axis: AxisName) -> Iterator[tuple[np.ndarray, list[str]]]:
-        """Yield one text for each user or item: those of its training rows, by time.
+        """Yield the texts of the training rows of each user or item.
 
-        Rows of the same time are ordered by the other axis, then by the hash of their texts.
+        They are not joined: all reviews of a popular item may be more than the memory.
 
         Args:
             axis: Which.
 
         Yields:
-            Indices, rising, and their texts; an id without text does not occur.
+            Indices, rising, and a text of each; rows without text do not occur.
         """
-        other = "item" if axis == "user" else "user"
         reader = self._database.sql(
-            f"""SELECT {axis} AS index,
-                string_agg(text, ' ' ORDER BY timestamp, {other}, hash) AS text
+            f"""SELECT {axis} AS index, text
             FROM train_texts JOIN (SELECT DISTINCT * FROM texts) USING (hash)
-            WHERE text <> '' GROUP BY {axis} ORDER BY {axis}"""
+            WHERE text <> '' ORDER BY {axis}"""
         ).to_arrow_reader(_ROWS)
         for batch in reader:
             yield np.asarray(batch.column("index")), batch.column("text").to_pylist()

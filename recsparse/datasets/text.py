@@ -85,7 +85,7 @@ class BagOfWords:
         equally many the first by the alphabet.
 
         Args:
-            texts: Chunks of documents, by number, and their texts, each document at most once.
+            texts: Chunks of documents, by number, and their texts; a document may have several.
             num_train: The documents below this number are those to fit on.
             num_documents: Number of all documents.
             config: The analyser, the weighting and the bounds of the vocabulary.

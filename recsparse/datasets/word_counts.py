@@ -19,7 +19,9 @@ Texts = Iterable[tuple[np.ndarray, Sequence[Any]]]
 def count_words(
     texts: Texts, num_documents: int, analyse: Callable[[Any], Iterable[str]]
 ) -> tuple[csr_matrix, list[str]]:
-    """Count the words of documents, each of which comes at most once.
+    """Count the words of documents.
+
+    A document may come in several texts, best one after the other; its counts are their sums.
 
     The counts are those of scikit-learn's `CountVectorizer`, which takes three times as long over
     a token, and sorts a vocabulary for every chunk.
@@ -36,7 +38,7 @@ def count_words(
     known.default_factory = known.__len__  # an unknown word gets the next number
     pieces = []
     for documents, some in texts:
-        pieces.append((documents, _count_chunk(some, analyse, known)))
+        pieces.append(_by_document(documents, _count_chunk(some, analyse, known)))
     words = sorted(known)
     place = np.empty(len(words), dtype=np.int32)
     place[[known[word] for word in words]] = np.arange(len(words), dtype=np.int32)
@@ -80,23 +82,33 @@ def count_hashed_words(texts: Texts, num_documents: int, config: TextConfig) -> 
     for documents, some in texts:
         if len(some) == 0:  # which scikit-learn's hasher does not take
             continue
-        pieces.append((documents, hasher.transform(some).astype(np.int32)))
+        pieces.append(_by_document(documents, hasher.transform(some).astype(np.int32)))
     return _stacked(pieces, (num_documents, config.hashed_words))
 
 
 def _stacked(pieces: Sequence[tuple[np.ndarray, csr_matrix]], shape: tuple[int, int]) -> csr_matrix:
     """Return the counts of chunks in the order of the documents."""
-    empty = csr_matrix((1, shape[1]), dtype=np.int32)
+    if not pieces:
+        return csr_matrix(shape, dtype=np.int32)
     wide = [
         csr_matrix((counts.data, counts.indices, counts.indptr), shape=(counts.shape[0], shape[1]))
         for _, counts in pieces
     ]
-    stacked = vstack([empty, *wide], format="csr")
-    row = np.zeros(shape[0], dtype=np.intp)  # the empty one, for documents that did not come
-    start = 1
-    for documents, _ in pieces:
-        row[documents] = np.arange(start, start + len(documents))
-        start += len(documents)
-    matrix = stacked[row]
+    row = np.concatenate([documents for documents, _ in pieces])
+    matrix = _sums(row, vstack(wide, format="csr"), shape[0])
     matrix.sort_indices()
     return matrix
+
+
+def _by_document(documents: np.ndarray, counts: csr_matrix) -> tuple[np.ndarray, csr_matrix]:
+    distinct, place = np.unique(documents, return_inverse=True)
+    if len(distinct) == len(documents):
+        return documents, counts
+    return distinct, _sums(place, counts, len(distinct))
+
+
+def _sums(group: np.ndarray, counts: csr_matrix, num_groups: int) -> csr_matrix:
+    """Return the sums of rows by their groups."""
+    size = len(group)
+    ones = np.ones(size, dtype=np.int32)
+    return csr_matrix((ones, (group, np.arange(size))), shape=(num_groups, size)) @ counts

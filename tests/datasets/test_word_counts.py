@@ -50,6 +50,21 @@ def test_hashed_words_have_the_places_of_scikit_learn(texts, size, places, data)
     assert dense(counts) == theirs.transform(texts).toarray().tolist()
 
 
+@given(
+    texts=st.lists(st.tuples(st.integers(0, 3), st.sampled_from(["red", "red fox", ""]))),
+    size=st.integers(1, 12),
+)
+def test_a_document_in_several_texts_has_the_sums_of_their_counts(texts, size):
+    pieces = [texts[start : start + size] for start in range(0, len(texts), size)]
+    by_chunk = [(np.array([row for row, _ in some]), [text for _, text in some]) for some in pieces]
+    counts, words = count_words(by_chunk, 4, str.split)
+    expected = [" ".join(text for row, text in texts if row == document) for document in range(4)]
+    assert dense(counts) == [[text.split().count(word) for word in words] for text in expected]
+    hashed = count_hashed_words(by_chunk, 4, TextConfig(hashed_words=5))
+    hasher = HashingVectorizer(n_features=5, alternate_sign=False, norm=None)
+    assert dense(hashed) == hasher.transform(expected).toarray().tolist()
+
+
 def test_documents_that_do_not_come_have_no_words():
     counts, words = count_words([(np.array([3, 1]), ["b a b", "c"])], 5, str.split)
     assert words == ["a", "b", "c"]
