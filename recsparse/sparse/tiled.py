@@ -43,20 +43,16 @@ def tiled_conv(
     pairs = sorted_by_output(pairs)
     channels, rows = taps.shape[1] * taps.shape[3], _rows_of_tile(pairs)
     wide = _accumulator(feats.dtype)
-    others = [tap for tap in range(pairs.num_taps) if not pairs.is_identity(tap)]
-    ends = {tap: pairs.tap(tap) for tap in others}
+    own = [tap for tap in range(pairs.num_taps) if pairs.is_identity(tap)]
+    ends = {tap: pairs.tap(tap) for tap in range(pairs.num_taps) if tap not in own}
     bounds = tile_bounds(pairs, rows)
     out = feats.new_empty(pairs.num_out, channels)
     for number, start in enumerate(range(0, pairs.num_out, rows)):
         tile = out[start : start + rows]
         # Added up where it belongs, unless in a wider type.
         total = tile if wide == out.dtype else tile.new_empty(tile.shape, dtype=wide)
-        total.copy_(bias.expand_as(total)) if bias is not None else total.zero_()
-        for tap in range(pairs.num_taps):
-            if pairs.is_identity(tap):
-                _add_product(total, feats[start : start + rows], taps[tap])
-                continue
-            into, onto = ends[tap]
+        _start(total, feats[start : start + rows], taps[own], bias)
+        for tap, (into, onto) in ends.items():
             some = slice(bounds[tap][number], bounds[tap][number + 1])
             if some.start < some.stop:
                 # index_select is several times faster than indexing by brackets.
@@ -178,15 +174,23 @@ def _multiply(
     return torch.einsum("ngk,gkm->ngm", rows.unflatten(1, (groups, -1)), weight).flatten(1)
 
 
-def _add_product(
+def _start(
     total: Float[Tensor, "n c_out"],
-    rows: Float[Tensor, "n c_in"],
-    weight: Float[Tensor, "g k m"],
+    rows: Float[Tensor, "n_in c_in"],
+    own: Float[Tensor, "own g k m"],
+    bias: Float[Tensor, " c_out"] | None,
 ) -> None:
-    if len(weight) == 1 and total.dtype == rows.dtype:
-        torch.addmm(total, rows, weight[0], out=total)
-    else:
-        total += _multiply(rows, weight)
+    """Set the sums to the bias and the products of cells with themselves, if there are any."""
+    if len(own) and own.shape[1] == 1 and total.dtype == rows.dtype:
+        # In one pass: fresh memory is slow to touch.
+        if bias is None:
+            torch.mm(rows, own[0, 0], out=total)
+        else:
+            torch.addmm(bias, rows, own[0, 0], out=total)
+        return
+    total.copy_(bias.expand_as(total)) if bias is not None else total.zero_()
+    if len(own):
+        total += _multiply(rows, own[0])
 
 
 def _by_blocks(left: Float[Tensor, "k p"], right: Float[Tensor, "p m"]) -> Float[Tensor, "k m"]:
