@@ -18,13 +18,12 @@ def python(code):
 
 
 def test_a_process_is_measured_with_its_children():
-    hold = "x = bytearray(200_000_000)"
+    hold = "import time; x = bytearray(200_000_000); time.sleep(0.3)"
     alone = python(f"{hold}; print('one'); print('two')")
     assert (alone.output, alone.failed) == ("two", False)
     assert 200 < alone.peak_mb < 300
-    child = f"import time; {hold}; time.sleep(0.2)"
     both = python(
-        f"import subprocess, sys; {hold}; subprocess.run([sys.executable, '-c', '{child}'])"
+        f"import subprocess, sys; {hold}; subprocess.run([sys.executable, '-c', '{hold}'])"
     )
     assert 400 < both.peak_mb < 600
 

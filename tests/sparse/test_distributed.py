@@ -51,6 +51,7 @@ def train_steps(rank, store, cases, folder):
         loss_of(model, part_of(rank, densities)).backward()
         gradients = {name: part.grad for name, part in model.module.named_parameters()}
         torch.save(gradients, Path(folder) / f"{case}-{rank}.pt")
+    dist.barrier()  # gloo aborts where one process leaves while the other still talks to it
     dist.destroy_process_group()
 
 
