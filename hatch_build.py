@@ -1,7 +1,7 @@
-"""Compiles the CPU kernels of the sparse convolution when the package is built.
+"""Compiles the CPU kernels of sparse convolution and of numbering ids as the package is built.
 
-Where there is no C++ compiler the package is built without them, and its convolutions run on torch
-operations alone; `recsparse doctor` says which.
+Where there is no C++ compiler the package is built without them: convolutions run on torch
+operations alone, and ids are numbered in Python; `recsparse doctor` says which.
 """
 
 import os
@@ -17,6 +17,9 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 FOLDER = Path("recsparse/sparse/kernels")
 LIBRARY = FOLDER / "kernels.so"
+# Apart from the others, since preparing data loads neither torch nor its OpenMP.
+IDS = Path("recsparse/datasets/kernels/ids.cpp")
+IDS_LIBRARY = IDS.with_suffix(".so")
 COMMON = ["-O3", "-std=c++17", "-fPIC", "-fno-exceptions", "-fno-rtti", "-fvisibility=hidden"]
 # One build of conv.cpp for each instruction set; the best that the processor has is picked at run
 # time. Elsewhere than on x86 the compiler's own target serves.
@@ -39,9 +42,7 @@ def compile_kernels(root: Path) -> None:
         FileNotFoundError: If there is no C++ compiler.
         CalledProcessError: If it fails.
     """
-    compiler = os.environ.get("CXX") or shutil.which("c++") or shutil.which("g++")
-    if compiler is None:
-        raise FileNotFoundError("no C++ compiler (c++, g++ or $CXX)")
+    compiler = _compiler()
     folder = root / FOLDER
     is_x86 = platform.machine().lower() in ("x86_64", "amd64")
     variants = X86_VARIANTS if is_x86 else {"base": ([], 16, 32)}
@@ -72,6 +73,29 @@ def compile_kernels(root: Path) -> None:
             (folder / name).unlink(missing_ok=True)
 
 
+def compile_ids(root: Path) -> None:
+    """Compile the table of ids into a shared library beside its source.
+
+    Args:
+        root: The folder of the package's pyproject.toml.
+
+    Raises:
+        FileNotFoundError: If there is no C++ compiler.
+        CalledProcessError: If it fails.
+    """
+    aside = root / IDS.with_suffix(".new.so")
+    command = [_compiler(), *COMMON, "-shared", str(root / IDS), "-o", str(aside)]
+    subprocess.run(command, check=True)
+    aside.replace(root / IDS_LIBRARY)
+
+
+def _compiler() -> str:
+    compiler = os.environ.get("CXX") or shutil.which("c++") or shutil.which("g++")
+    if compiler is None:
+        raise FileNotFoundError("no C++ compiler (c++, g++ or $CXX)")
+    return compiler
+
+
 def _openmp() -> list[str]:
     return ["-Xclang", "-fopenmp"] if sys.platform == "darwin" else ["-fopenmp"]
 
@@ -97,10 +121,11 @@ class KernelsBuildHook(BuildHookInterface[Any]):
             return
         try:
             compile_kernels(Path(self.root))
+            compile_ids(Path(self.root))
         except (OSError, subprocess.CalledProcessError) as error:
             self.app.display_warning(f"built without the compiled CPU kernels: {error}")
             return
-        build_data["artifacts"].append(str(LIBRARY))
+        build_data["artifacts"] += [str(LIBRARY), str(IDS_LIBRARY)]
         build_data["pure_python"] = False
         build_data["tag"] = (
             f"py3-none-{sysconfig.get_platform().replace('-', '_').replace('.', '_')}"
@@ -108,4 +133,6 @@ class KernelsBuildHook(BuildHookInterface[Any]):
 
 
 if __name__ == "__main__":
-    compile_kernels(Path(__file__).resolve().parent)
+    here = Path(__file__).resolve().parent
+    compile_kernels(here)
+    compile_ids(here)

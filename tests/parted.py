@@ -6,9 +6,10 @@ from hypothesis import strategies as st
 
 from recsparse.data_config import SplitConfig
 from recsparse.datasets.clean import clean_rows
-from recsparse.datasets.rows import NO_RATING, NO_TIME, Rows, whole_users
+from recsparse.datasets.rows import NO_RATING, NO_TIME, Rows
 from recsparse.datasets.shuffle import Keys
 from recsparse.datasets.split import PART_NAMES, TRAIN, plan_split
+from tests.row_frames import whole_users
 
 
 def random_log(num_users, num_rows, seed=0):
@@ -43,7 +44,7 @@ def parts(work, users, times=None, given=None, seed=0, block_rows=10, **settings
     rows = sorted_log(users, times, given)
     num_users = int(rows.user.max(initial=-1)) + 1
     path = work.folder / "clean.arrow"
-    blocks = list(whole_users([rows], block_rows)) or [rows]
+    blocks = whole_users(rows, block_rows) or [rows]
     clean = clean_rows(blocks, path, (num_users, len(rows)), "keep", None, (1, 1))
     keys = Keys.of(hashes(num_users), hashes(len(rows), 1), seed)
     assign = plan_split(clean, keys, SplitConfig(**settings), work)

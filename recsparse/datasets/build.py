@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
@@ -10,7 +9,8 @@ import pyarrow as pa
 from recsparse.atomic import atomic_folder
 from recsparse.config import Config
 from recsparse.data_config import SplitConfig
-from recsparse.datasets.clean import CleanRows, clean_rows, sorted_rows
+from recsparse.datasets.bucket_sort import sorted_rows
+from recsparse.datasets.clean import CleanRows, clean_rows
 from recsparse.datasets.dataset_folder import (
     REJECTED,
     load_vocabularies,
@@ -28,6 +28,7 @@ from recsparse.datasets.intake import Intake
 from recsparse.datasets.lock import sole_writer
 from recsparse.datasets.log_store import LogStore, save_log, stored
 from recsparse.datasets.parts import PartedRows, WrittenParts, part_rows, write_parts
+from recsparse.datasets.prefetch import prefetched
 from recsparse.datasets.reviews import Reviews
 from recsparse.datasets.rows import Rows
 from recsparse.datasets.shuffle import Keys
@@ -118,9 +119,8 @@ class _Build:
             encoder = intake.read(advance)
         with self.reporter.task("sorting and cleaning"):
             users, items, blocks = encoder.finish(*kept)
-            save = partial(stored, folder=self.folder)
-            ordered = save(sorted_rows(blocks, self.work))
-            rows = self._clean(ordered, users, items)
+            ordered = sorted_rows(blocks, users.num_rows, self.work.folder)
+            rows = self._clean(prefetched(stored(ordered, self.folder)), users, items)
             save_log(users.vocabulary, items.vocabulary, intake.reviews, self.folder)
         with self.reporter.task("splitting"):
             parted = self._split(rows, users, items, kept)

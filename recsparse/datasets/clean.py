@@ -1,73 +1,18 @@
-"""Sorting rows out of core, dropping duplicates and taking the k-core."""
+"""Dropping duplicates of sorted rows and taking the k-core."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 
-from recsparse.datasets.prefetch import prefetched
-from recsparse.datasets.rows import (
-    NO_TIME,
-    Rows,
-    RowsWriter,
-    read_blocks,
-    whole_users,
-)
-from recsparse.datasets.workspace import Workspace
+from recsparse.datasets.packed import packed_order
+from recsparse.datasets.rows import NO_TIME, Rows, RowsWriter, read_blocks
 
-# Rows of a block. Larger ones sort faster, and each of a few arrays takes 8 MB.
-BLOCK_ROWS = 1_048_576
 _SECONDS_A_DAY = 86_400
-
-
-def sorted_rows(rows: Iterable[Rows], work: Workspace) -> Iterator[Rows]:
-    """Yield rows by user, then time, item, rating and weight, whole users at a time.
-
-    Rows without a time come first. Rows that agree in all of these are alike, so the result does
-    not depend on the order of the log. DuckDB sorts, and spills what its memory does not hold.
-
-    Args:
-        rows: Blocks in any order, at least one, all with the same columns.
-        work: The workspace.
-
-    Yields:
-        Blocks of whole users.
-    """
-    blocks = iter(rows)
-    first = next(blocks)
-    schema = first.to_batch().schema
-    batches = (block.to_batch() for block in chain([first], blocks))
-    cursor = work.database.cursor()
-    cursor.register("unsorted", pa.RecordBatchReader.from_batches(schema, batches))
-    # By few columns, since DuckDB sorts by long keys slowly; the rest decides ties, which are rare.
-    query = 'SELECT * FROM unsorted ORDER BY "user", "timestamp", item'
-    reader = cursor.sql(query).to_arrow_reader(BLOCK_ROWS)
-    some = (Rows.from_batch(batch) for batch in prefetched(reader))
-    for block in whole_users(some, BLOCK_ROWS):
-        yield _with_ties_broken(block)
-    cursor.close()
-
-
-def _with_ties_broken(rows: Rows) -> Rows:
-    """Sort rows of the same user, time and item by what else they have."""
-    same = np.ones(max(len(rows) - 1, 0), dtype=bool)
-    for column in (rows.user, rows.timestamp, rows.item):
-        same &= column[1:] == column[:-1]
-    if not same.any():
-        return rows
-    tied = np.flatnonzero(np.append(same, False) | np.append(False, same))
-    others = [
-        rows.columns[name] for name in ("text", "part", "weight", "rating") if name in rows.columns
-    ]
-    run = np.cumsum(~np.append(False, same))[tied]
-    order = np.arange(len(rows))
-    order[tied] = tied[np.lexsort([*(column[tied] for column in others), run])]
-    return rows.take(order)
 
 
 def without_duplicates(
@@ -87,18 +32,32 @@ def without_duplicates(
     Returns:
         The rows left, in their order, and the number of rows that repeat.
     """
-    pair = rows.user.astype(np.int64) << 32 | rows.item
-    keys = pd.DataFrame({"pair": pair} if rows.part is None else {"pair": pair, "part": rows.part})
-    repeated = keys.duplicated(keep="last").to_numpy()
+    repeated = _repeated(rows)
     count = int(repeated.sum())
     if keep == "keep" or count == 0:
         return rows, count
     if keep == "sum":
+        pair = rows.user.astype(np.int64) << 32 | rows.item
+        keys = pd.DataFrame(
+            {"pair": pair} if rows.part is None else {"pair": pair, "part": rows.part}
+        )
         grouped = keys.assign(weight=_aged(rows, keys, half_life_days)).groupby(
             list(keys.columns), sort=False
         )
         rows = rows.with_weight(grouped["weight"].transform("sum").to_numpy())
     return rows.take(~repeated), count
+
+
+def _repeated(rows: Rows) -> np.ndarray:
+    """Say of each row whether a later one has the same user, item and part."""
+    keys = [rows.user, rows.item] if rows.part is None else [rows.user, rows.item, rows.part]
+    order = packed_order(keys)
+    same = np.ones(max(len(rows) - 1, 0), dtype=bool)
+    for key in keys:
+        same &= key[order[1:]] == key[order[:-1]]
+    repeated = np.zeros(len(rows), dtype=bool)
+    repeated[order[:-1][same]] = True
+    return repeated
 
 
 def _aged(rows: Rows, keys: pd.DataFrame, half_life_days: float | None) -> np.ndarray:
@@ -201,15 +160,22 @@ def clean_rows(
     Returns:
         The rows.
     """
-    duplicates, total = 0, 0
+    duplicates, total, without_time = 0, 0, 0
     blocks = iter(blocks)
     first = next(blocks)
     with RowsWriter(path, first.to_batch().schema) as writer:
         for block in chain([first], blocks):
             rows, repeated = without_duplicates(block, keep, half_life_days)
             duplicates, total = duplicates + repeated, total + len(rows)
+            without_time += _without_time(rows)
             writer.write(rows.to_batch())
     users, items = k_core(path, sizes, least)
-    found = CleanRows(path, duplicates, total - int(users.sum()), users, items, 0)
-    without_time = sum(int((rows.timestamp == NO_TIME).sum()) for rows in found.blocks())
-    return CleanRows(path, duplicates, found.outside_core, users, items, without_time)
+    outside = total - int(users.sum())
+    found = CleanRows(path, duplicates, outside, users, items, without_time)
+    if outside and without_time:
+        return replace(found, without_time=sum(map(_without_time, found.blocks())))
+    return found
+
+
+def _without_time(rows: Rows) -> int:
+    return int((rows.timestamp == NO_TIME).sum())

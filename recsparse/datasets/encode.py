@@ -1,24 +1,22 @@
 """Ids become integers batch by batch, so that no step ever joins rows on strings.
 
-Each batch numbers its own distinct ids; only those, far fewer than the rows, go to DuckDB, which
-sorts the distinct ids of all batches. Then the numbers of a batch are looked up in a short array.
+Numbers follow the order in which ids first come; once all are known they are sorted, and the rows,
+which wait on disk, get the indices that result.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
+from recsparse.datasets.id_table import id_table
 from recsparse.datasets.rows import NO_RATING, NO_TIME, Rows, RowsWriter, read_blocks
 from recsparse.datasets.schema import ITEM_ID, RATING, TIMESTAMP, USER_ID, WEIGHT
 from recsparse.datasets.vocabulary import Vocabulary
 from recsparse.datasets.workspace import Workspace
-from recsparse.errors import InputError
-
-_MAX_IDS = 2**31 - 1
-_LOOK_UPS = 1_048_576
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,10 +27,12 @@ class Ids:
         vocabulary: The ids: those to keep in place first, then the others, sorted.
         hashes: uint64 of each id, from its MD5: what random choices depend on, so that they do not
             change as other ids come and go.
+        num_rows: int64, the rows of each id.
     """
 
     vocabulary: Vocabulary
     hashes: np.ndarray
+    num_rows: np.ndarray
 
 
 class IdEncoder:
@@ -40,29 +40,24 @@ class IdEncoder:
 
     Args:
         work: The workspace.
-        name: A table name that nothing else uses.
         kind: Type of the ids, int64 or string.
     """
 
-    def __init__(self, work: Workspace, name: str, kind: pa.DataType) -> None:
-        self._database, self._name, self._kind = work.database, name, kind
-        self._batches = 0
-        column = "BIGINT" if pa.types.is_integer(kind) else "VARCHAR"
-        self._database.execute(f"CREATE TABLE {name} (batch INTEGER, place INTEGER, id {column})")
+    def __init__(self, work: Workspace, kind: pa.DataType) -> None:
+        self._database, self._kind = work.database, kind
+        self._table = id_table(kind)
+        self._num_rows = np.zeros(0, dtype=np.int64)
 
     def add(self, ids: pa.ChunkedArray) -> np.ndarray:
-        """Number the ids of a batch, each batch from 0.
+        """Number the ids of a batch.
 
         Args:
             ids: Ids, none of them null.
 
         Returns:
-            int32, a number a row.
+            int32, a number a row; equal ids have equal numbers in all batches.
         """
-        encoded = ids.combine_chunks().dictionary_encode()
-        self._see(encoded.dictionary)
-        numbers: np.ndarray = encoded.indices.to_numpy()
-        return numbers
+        return self._counted(self._table.add(ids.combine_chunks()))
 
     def add_numbered(self, numbers: np.ndarray, ids: Vocabulary) -> np.ndarray:
         """Number the ids of a batch that were numbered before.
@@ -75,95 +70,46 @@ class IdEncoder:
             int32, a number a row.
         """
         used, place = distinct(numbers, len(ids))
-        self._see(ids.id_of(used))
-        return place
+        return self._counted(self._table.add(ids.id_of(used))[place])
 
-    def _see(self, distinct: pa.Array) -> None:
-        seen = pa.table(
-            {
-                "batch": pa.array(np.full(len(distinct), self._batches, dtype=np.int32)),
-                "place": pa.array(np.arange(len(distinct), dtype=np.int32)),
-                "id": distinct,
-            }
-        )
-        self._database.register("seen", seen)
-        self._database.execute(f"INSERT INTO {self._name} SELECT * FROM seen")
-        self._database.unregister("seen")
-        self._batches += 1
+    def _counted(self, numbers: np.ndarray) -> np.ndarray:
+        found = np.bincount(numbers, minlength=len(self._num_rows))
+        found[: len(self._num_rows)] += self._num_rows
+        self._num_rows = found
+        return numbers
 
-    def finish(self, keep: Vocabulary | None) -> tuple[Ids, Iterator[np.ndarray]]:
+    def finish(self, keep: Vocabulary | None) -> tuple[Ids, np.ndarray]:
         """Order all ids, once every batch has been added.
 
         Args:
             keep: Ids that come first, in their order, whether they occur or not.
 
         Returns:
-            The ids, and for each batch, in turn, the index of each of its numbers.
-
-        Raises:
-            InputError: If there are more than 2^31 − 1 ids.
+            The ids, and the index of each number.
         """
-        kept = pa.table(
-            {
-                "id": keep.ids if keep else pa.array([], self._kind),
-                "place": np.arange(len(keep) if keep else 0, dtype=np.int64),
-            }
-        )
-        self._database.register("kept", kept)
-        self._database.execute(
-            f"""CREATE TABLE {self._name}_all AS
-            SELECT id, row_number() OVER (ORDER BY place NULLS LAST, id) - 1 AS index,
-                md5_number_lower(id::VARCHAR) AS hash
-            FROM (SELECT DISTINCT id FROM {self._name}) FULL JOIN kept USING (id)"""
-        )
-        self._database.unregister("kept")
-        found = self._database.sql(
-            f"SELECT id, hash FROM {self._name}_all ORDER BY index"
-        ).to_arrow_table()
-        if len(found) > _MAX_IDS:
-            raise InputError(
-                f"users and items must be fewer than 2^31 each, but there are {len(found)} in "
-                f"{self._name}; split the log"
-            )
-        ids = Ids(Vocabulary(_one_chunk(found["id"], self._kind)), found["hash"].to_numpy())
-        return ids, self._look_ups()
-
-    def _look_ups(self) -> Iterator[np.ndarray]:
-        """Yield the index of each number, batch by batch."""
+        kept = self._table.add(keep.ids) if keep else np.zeros(0, dtype=np.int32)
+        ids = self._table.ids()
+        place = np.full(len(ids), len(kept), dtype=np.int32)
+        place[kept] = np.arange(len(kept), dtype=np.int32)
+        num_rows = np.zeros(len(ids), dtype=np.int64)
+        num_rows[: len(self._num_rows)] = self._num_rows
+        numbered = pa.table({"id": ids, "place": place, "number": np.arange(len(ids))})
         cursor = self._database.cursor()
-        reader = cursor.sql(
-            f"""SELECT batch, index::INTEGER AS index FROM {self._name}
-            JOIN {self._name}_all USING (id) ORDER BY batch, place"""
-        ).to_arrow_reader(_LOOK_UPS)
-        current = 0
-        pieces: list[np.ndarray] = []
-        for block in reader:
-            batch, index = (np.asarray(block.column(name)) for name in ("batch", "index"))
-            cuts = np.flatnonzero(np.diff(batch)) + 1
-            for piece, number in zip(
-                np.split(index, cuts), batch[np.concatenate([[0], cuts])], strict=True
-            ):
-                while current < number:
-                    yield _joined(pieces)
-                    current, pieces = current + 1, []
-                pieces.append(piece)
-        while current < self._batches:
-            yield _joined(pieces)
-            current, pieces = current + 1, []
+        cursor.register("numbered", numbered)
+        found = cursor.sql(
+            """SELECT id, number, md5_number_lower(id::VARCHAR) AS hash
+            FROM numbered ORDER BY place, id"""
+        ).to_arrow_table()
+        cursor.close()
+        order = found["number"].to_numpy()
+        index = np.empty(len(ids), dtype=np.int32)
+        index[order] = np.arange(len(ids), dtype=np.int32)
+        vocabulary = Vocabulary(found["id"].combine_chunks().cast(self._kind))
+        return Ids(vocabulary, found["hash"].to_numpy(), num_rows[order]), index
 
 
-def _joined(pieces: list[np.ndarray]) -> np.ndarray:
-    return np.concatenate(pieces) if pieces else np.zeros(0, dtype=np.int32)
-
-
-def _one_chunk(column: pa.ChunkedArray, kind: pa.DataType) -> pa.Array:
-    try:
-        return column.combine_chunks().cast(kind)
-    except pa.ArrowInvalid as error:
-        raise InputError(
-            f"the distinct ids of an axis must take less than 2 GB as strings, but {error}; use "
-            "integer ids"
-        ) from error
+# User and item of each row, once they are known, and the other columns.
+_Numbered = tuple["Future[np.ndarray]", "Future[np.ndarray]", dict[str, np.ndarray]]
 
 
 class LogEncoder:
@@ -176,11 +122,13 @@ class LogEncoder:
     """
 
     def __init__(self, work: Workspace, user_type: pa.DataType, item_type: pa.DataType) -> None:
-        self._users = IdEncoder(work, "users", user_type)
-        self._items = IdEncoder(work, "items", item_type)
+        self._users = IdEncoder(work, user_type)
+        self._items = IdEncoder(work, item_type)
         self._folder = work.folder / "batches"
         self._folder.mkdir()
         self._files: list[Path] = []
+        self._pool = ThreadPoolExecutor(2)
+        self._numbered: _Numbered | None = None
 
     def add(
         self,
@@ -195,19 +143,12 @@ class LogEncoder:
             part: The part of each row, uint8, where the log gives it.
             text: The place of each row's text, int64, where it has any.
         """
-        timestamp = good[TIMESTAMP].fill_null(NO_TIME).to_numpy()
-        rating = good[RATING].fill_null(NO_RATING).to_numpy()
-        rows = Rows(
-            self._users.add(good[USER_ID]),
-            self._items.add(good[ITEM_ID]),
-            # Plus zero, since −0 and 0 are equal where rows are sorted, but other bytes.
-            good[WEIGHT].to_numpy() + np.float32(0),
-            timestamp,
-            np.where(np.isnan(rating), NO_RATING, rating) + np.float32(0),
-            part,
-            text,
+        self._write_numbered()
+        self._numbered = (
+            self._pool.submit(self._users.add, good[USER_ID]),
+            self._pool.submit(self._items.add, good[ITEM_ID]),
+            _other_columns(good, part, text),
         )
-        self._write(rows)
 
     def add_numbered(self, rows: Rows, users: Vocabulary, items: Vocabulary) -> None:
         """Take rows that were encoded before.
@@ -217,11 +158,20 @@ class LogEncoder:
             users: The user ids by these indices.
             items: The item ids by these indices.
         """
+        self._write_numbered()
         user = self._users.add_numbered(rows.user, users)
         item = self._items.add_numbered(rows.item, items)
         self._write(replace(rows, user=user, item=item))
 
+    def _write_numbered(self) -> None:
+        if self._numbered is not None:
+            user, item, others = self._numbered
+            self._numbered = None
+            self._write(Rows(user=user.result(), item=item.result(), **others))
+
     def _write(self, rows: Rows) -> None:
+        if len(rows) == 0:
+            return
         path = self._folder / f"{len(self._files):06}.arrow"
         batch = rows.to_batch()
         with RowsWriter(path, batch.schema) as writer:
@@ -240,15 +190,32 @@ class LogEncoder:
         Returns:
             Users, items, and the rows by their indices, to be read once.
         """
-        users, user_look_ups = self._users.finish(keep_users)
-        items, item_look_ups = self._items.finish(keep_items)
-        return users, items, self._indexed(user_look_ups, item_look_ups)
+        self._write_numbered()
+        self._pool.shutdown()
+        users, user_index = self._users.finish(keep_users)
+        items, item_index = self._items.finish(keep_items)
+        return users, items, self._indexed(user_index, item_index)
 
-    def _indexed(self, users: Iterable[np.ndarray], items: Iterable[np.ndarray]) -> Iterator[Rows]:
-        for path, user, item in zip(self._files, users, items, strict=True):
+    def _indexed(self, users: np.ndarray, items: np.ndarray) -> Iterator[Rows]:
+        for path in self._files:
             for rows in read_blocks(path):
-                yield replace(rows, user=user[rows.user], item=item[rows.item])
+                yield replace(rows, user=users[rows.user], item=items[rows.item])
             path.unlink()
+
+
+def _other_columns(
+    good: pa.Table, part: np.ndarray | None, text: np.ndarray | None
+) -> dict[str, np.ndarray]:
+    rating = good[RATING].fill_null(NO_RATING).to_numpy()
+    columns = {
+        # Plus zero, since −0 and 0 are equal where rows are sorted, but other bytes.
+        "weight": good[WEIGHT].to_numpy() + np.float32(0),
+        "timestamp": good[TIMESTAMP].fill_null(NO_TIME).to_numpy(),
+        "rating": np.where(np.isnan(rating), NO_RATING, rating) + np.float32(0),
+        "part": part,
+        "text": text,
+    }
+    return {name: column for name, column in columns.items() if column is not None}
 
 
 def distinct(numbers: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:

@@ -1,6 +1,6 @@
 """Rows: interactions by index, in NumPy arrays, and their Arrow files."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
@@ -134,42 +134,6 @@ class Rows:
 
 def _nullable(values: np.ndarray, unknown: np.ndarray) -> pa.Array:
     return pa.array(values, mask=unknown if unknown.any() else None)
-
-
-def whole_users(blocks: Iterable[Rows], least_rows: int) -> Iterator[Rows]:
-    """Yield blocks anew so that each holds all rows of its users.
-
-    The cuts depend on the rows alone and not on the blocks that they come in.
-
-    Args:
-        blocks: Rows sorted by user.
-        least_rows: A block ends with the user that brings it to so many rows.
-
-    Yields:
-        The same rows in the same order; the last block may be shorter.
-    """
-    held: list[Rows] = []
-    size, unfinished = 0, None
-    for block in blocks:
-        if len(block) == 0:
-            continue
-        held.append(block)
-        size += len(block)
-        # The last user may go on in the next block, so only the users before it are complete.
-        while size > least_rows and block.user[-1] != unfinished:
-            rows = Rows.concatenate(held)
-            held, cut = [rows], _end_of_user(rows.user, least_rows)
-            if cut == size:
-                unfinished = block.user[-1]
-            else:
-                yield rows.take(slice(0, cut))
-                held, size = [rows.take(slice(cut, None))], size - cut
-    if size:
-        yield Rows.concatenate(held)
-
-
-def _end_of_user(user: np.ndarray, least_rows: int) -> int:
-    return int(np.searchsorted(user, user[least_rows - 1], side="right"))
 
 
 def first_of_user(user: np.ndarray) -> np.ndarray:

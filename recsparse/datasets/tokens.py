@@ -4,8 +4,7 @@ import html
 import re
 import unicodedata
 from collections.abc import Callable
-
-from sklearn.feature_extraction.text import CountVectorizer
+from typing import Any
 
 from recsparse.data_config import TextConfig
 
@@ -45,15 +44,18 @@ _WORD_OR_RUN = re.compile(
 )
 
 
-def vectoriser(config: TextConfig) -> CountVectorizer:
+def vectoriser(config: TextConfig) -> Any:
     """Return scikit-learn's vectoriser with our tokens, without a vocabulary.
 
     Args:
         config: The analyser, the n-grams, and whether there is HTML.
 
     Returns:
-        A vectoriser that counts.
+        A `CountVectorizer`.
     """
+    # Imported here, since it takes half a second, which a log without texts need not wait for.
+    from sklearn.feature_extraction.text import CountVectorizer
+
     common = {
         "ngram_range": config.ngrams,
         "preprocessor": preprocessor(config.strip_html),

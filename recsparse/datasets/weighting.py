@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.sparse import csr_matrix
-from sklearn.preprocessing import normalize
 
 from recsparse.data_config import TextConfig
 
@@ -73,5 +72,7 @@ class WordWeights:
             value *= self.idf[counts.indices]
         weighted = csr_matrix((value, counts.indices, counts.indptr), shape=counts.shape)
         if config.weighting == "tfidf" and len(value):
+            from sklearn.preprocessing import normalize  # takes half a second
+
             weighted = normalize(weighted, copy=False)
         return weighted.astype(np.float32)

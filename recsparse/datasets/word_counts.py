@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 from scipy.sparse import csr_matrix, vstack
-from sklearn.feature_extraction.text import HashingVectorizer
 
 from recsparse.data_config import TextConfig
 from recsparse.datasets.tokens import vectoriser
@@ -72,6 +71,8 @@ def count_hashed_words(texts: Texts, num_documents: int, config: TextConfig) -> 
     Returns:
         Documents × places, int32; words that share a place count together.
     """
+    from sklearn.feature_extraction.text import HashingVectorizer  # takes half a second
+
     hasher = HashingVectorizer(
         analyzer=vectoriser(config).build_analyzer(),
         n_features=config.hashed_words,

@@ -21,7 +21,8 @@ class Resources:
 
     Attributes:
         memory: What DuckDB may hold before it spills, such as `4GB`; None for half of the
-            machine's memory. The rest of the process takes less than 1 GB.
+            machine's memory. The rest of the process takes less than 1 GB, and some 100 bytes for
+            each distinct user and item.
         threads: Threads of DuckDB; None for all cores.
         spill: A folder for temporary files; None for a folder beside the output.
     """

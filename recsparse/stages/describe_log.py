@@ -10,7 +10,8 @@ from matplotlib.figure import Figure
 
 from recsparse.atomic import make_folder
 from recsparse.data_config import LogConfig
-from recsparse.datasets.clean import sorted_rows, without_duplicates
+from recsparse.datasets.bucket_sort import sorted_rows
+from recsparse.datasets.clean import without_duplicates
 from recsparse.datasets.encode import LogEncoder
 from recsparse.datasets.files import Paths
 from recsparse.datasets.intake import IntakeCounts
@@ -97,7 +98,7 @@ def _profile(
     with reporter.task("sorting and counting"):
         users, items, blocks = encoder.finish(None, None)
         profile = Profile.of_size(len(users.vocabulary), len(items.vocabulary))
-        for rows in sorted_rows(blocks, work):
+        for rows in sorted_rows(blocks, users.num_rows, work.folder):
             profile.add(rows)
             duplicates += without_duplicates(rows, "keep")[1]
     return counts, profile, duplicates

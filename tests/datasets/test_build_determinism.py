@@ -5,7 +5,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from recsparse.datasets import clean, encode, row_groups
+from recsparse.datasets import bucket_sort, row_groups
 from recsparse.datasets.log import LogSource
 from recsparse.datasets.workspace import Resources
 from recsparse.errors import InputError
@@ -72,11 +72,10 @@ def long_log(strings, size=6_000, seed=0):
 
 @pytest.fixture
 def small_pieces(monkeypatch):
-    """Let users, row groups and look-ups cross blocks, and users cross batches."""
+    """Let users and row groups cross blocks, and users cross batches."""
     whole = LogSource.batches
-    monkeypatch.setattr(clean, "BLOCK_ROWS", 500)
+    monkeypatch.setattr(bucket_sort, "BLOCK_ROWS", 500)
     monkeypatch.setattr(row_groups, "ROWS", 50)
-    monkeypatch.setattr(encode, "_LOOK_UPS", 100)
     return lambda rows: monkeypatch.setattr(LogSource, "batches", lambda self: whole(self, rows))
 
 
@@ -132,7 +131,7 @@ def test_the_size_of_blocks_changes_no_row(tmp_path, small_pieces, monkeypatch):
     small_pieces(1_000)
     found = []
     for number, rows in enumerate((100, 1_000, 100_000)):
-        monkeypatch.setattr(clean, "BLOCK_ROWS", rows)
+        monkeypatch.setattr(bucket_sort, "BLOCK_ROWS", rows)
         data = prepared_files(tmp_path / "log.parquet", tmp_path / str(number))
         found.append([table.combine_chunks() for table in data.split.all])
         assert (data.split.train.column(0).num_chunks > 1) == (rows < 100_000)

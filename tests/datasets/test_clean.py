@@ -4,75 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recsparse.datasets import clean
-from recsparse.datasets.clean import clean_rows, k_core, sorted_rows, without_duplicates
-from recsparse.datasets.rows import NO_RATING, NO_TIME, Rows, RowsWriter, first_of_user, whole_users
-
-COLUMNS = ["user", "timestamp", "item", "rating", "weight", "part"]
-row = st.tuples(
-    st.integers(0, 3),
-    st.none() | st.integers(-2, 3),
-    st.integers(0, 4),
-    st.none() | st.integers(1, 3),
-    st.integers(0, 4).map(lambda weight: weight / 2),
-    st.integers(0, 2),
-)
-logs = st.lists(row, max_size=24)
-
-
-def frame_of(rows):
-    frame = pd.DataFrame(rows, columns=COLUMNS)
-    return frame.astype({"timestamp": "Float64", "rating": "Float64"})
-
-
-def rows_of(frame, part=False):
-    return Rows(
-        frame["user"].to_numpy(np.int32),
-        frame["item"].to_numpy(np.int32),
-        frame["weight"].to_numpy(np.float32),
-        frame["timestamp"].fillna(NO_TIME).to_numpy(np.int64),
-        frame["rating"].fillna(float(NO_RATING)).to_numpy(np.float32),
-        part=frame["part"].to_numpy(np.uint8) if part else None,
-    )
-
-
-def in_order(rows, part=False):
-    """Return a log as it is sorted: what is unknown comes first."""
-    keys = COLUMNS if part else COLUMNS[:-1]
-    return frame_of(rows).sort_values(keys, na_position="first", ignore_index=True)
-
-
-def lists(rows):
-    return {name: column.tolist() for name, column in rows.columns.items()}
-
-
-@given(logs, st.booleans(), st.integers(0, 99), st.integers(1, 30))
-def test_rows_are_sorted_whatever_their_order_and_their_blocks(work, rows, part, seed, cut):
-    shuffled = frame_of(rows).sample(frac=1, random_state=seed)
-    blocks = [rows_of(shuffled[:cut], part), rows_of(shuffled[cut:], part)]
-    found = list(sorted_rows(iter(blocks), work))
-    expected = rows_of(in_order(rows, part), part)
-    assert sum(map(len, found)) == len(rows)
-    if found:
-        assert lists(Rows.concatenate(found)) == lists(expected)
-
-
-def test_a_block_ends_where_a_user_ends(work, monkeypatch):
-    monkeypatch.setattr(clean, "BLOCK_ROWS", 4)
-    users = [0, 1, 1, 1, 2, 2, 3, 3, 3, 3, 3, 3, 4]
-    frame = frame_of([(user, 0, place, None, 1.0, 0) for place, user in enumerate(users)])
-    blocks = list(sorted_rows(iter([rows_of(frame.sample(frac=1, random_state=0))]), work))
-    assert [block.user.tolist() for block in blocks] == [
-        [0, 1, 1, 1], [2, 2, 3, 3, 3, 3, 3, 3], [4]
-    ]  # fmt: skip
-
-
-def test_texts_break_ties_too(work):
-    rows = rows_of(frame_of([(0, 5, 1, 3, 1.0, 0)] * 4))
-    texts = np.array([5, -7, 0, 3])
-    with_text = Rows(**(rows.columns | {"text": texts}))
-    (found,) = sorted_rows(iter([with_text]), work)
-    assert found.text.tolist() == sorted(texts)
+from recsparse.datasets.clean import clean_rows, k_core, without_duplicates
+from recsparse.datasets.rows import RowsWriter, first_of_user
+from tests.row_frames import frame_of, in_order, lists, logs, rows_of, whole_users
 
 
 @given(logs, st.booleans())
@@ -161,7 +95,7 @@ def counts(column, size):
 @given(logs, st.integers(1, 4), st.integers(1, 4), st.integers(1, 9))
 def test_the_core_is_the_fixed_point_of_dropping(tmp_path_factory, rows, user, item, block_rows):
     frame, path = in_order(rows), tmp_path_factory.mktemp("core") / "rows.arrow"
-    blocks = list(whole_users([rows_of(frame)], block_rows)) or [rows_of(frame)]
+    blocks = whole_users(rows_of(frame), block_rows) or [rows_of(frame)]
     with RowsWriter(path, blocks[0].to_batch().schema) as writer:
         for block in blocks:
             writer.write(block.to_batch())
@@ -187,7 +121,7 @@ def test_clean_rows_are_those_of_the_core_without_duplicates(
     tmp_path_factory, rows, keep, least_user, least_item
 ):
     frame, folder = in_order(rows), tmp_path_factory.mktemp("clean")
-    blocks = list(whole_users([rows_of(frame)], 5)) or [rows_of(frame)]
+    blocks = whole_users(rows_of(frame), 5) or [rows_of(frame)]
     least = least_user, least_item
     found = clean_rows(blocks, folder / "rows", (4, 5), keep, None, least)
     single = frame if keep == "keep" else frame.groupby(["user", "item"]).tail(1)

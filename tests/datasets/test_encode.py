@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recsparse.datasets import encode
+from recsparse.datasets import id_table
 from recsparse.datasets.encode import LogEncoder, distinct
 from recsparse.datasets.rows import NO_RATING, NO_TIME, Rows
 from recsparse.datasets.schema import interactions_schema
@@ -94,15 +94,15 @@ def test_parts_and_texts_stay_with_their_rows(work):
     assert (block.part.tolist(), block.text.tolist()) == ([2, 0], [-8, 9])
 
 
-@pytest.mark.parametrize("look_ups", [1, 3, 1_000])
-def test_however_many_ids_are_looked_up_at_once_batches_get_their_own(work, monkeypatch, look_ups):
-    monkeypatch.setattr(encode, "_LOOK_UPS", look_ups)
+def test_batches_get_their_own_rows(work):
     rng = np.random.default_rng(0)
     users = [rng.integers(0, 50, size).tolist() for size in (20, 0, 1, 30, 0)]
     tables = [table_of(pairs(some, some)) for some in users]
     ids, _, blocks = encoded(work, tables)
     found = [user for block in blocks for user in ids.vocabulary.id_of(block.user).to_pylist()]
     assert found == [user for some in users for user in some]
+    counts = pd.Series([user for some in users for user in some]).value_counts().sort_index()
+    assert ids.num_rows.tolist() == counts.tolist()
 
 
 def test_batches_are_chunked_as_they_like(work):
@@ -118,6 +118,7 @@ def test_kept_ids_come_first_in_their_order_whether_they_occur_or_not(work):
     assert users.vocabulary.ids.to_pylist() == [9, 2, 7, 1, 8]
     assert items.vocabulary.ids.to_pylist() == [1, 2, 3, 4]
     assert block.user.tolist() == [3, 0, 2, 4]
+    assert users.num_rows.tolist() == [1, 0, 1, 1, 1]
 
 
 def test_rows_that_were_encoded_before_are_encoded_anew(work):
@@ -130,6 +131,7 @@ def test_rows_that_were_encoded_before_are_encoded_anew(work):
     encoder.add(table_of([("b", 20, 1.0, None, None)], pa.string()))
     found_users, found_items, blocks = encoder.finish(None, None)
     old, new = blocks
+    assert found_users.num_rows.tolist() == [2, 1, 1]
     assert found_users.vocabulary.ids.to_pylist() == ["a", "b", "z"]
     assert found_items.vocabulary.ids.to_pylist() == [10, 20, 30]
     assert (old.user.tolist(), old.item.tolist()) == ([0, 2, 0], [0, 0, 2])
@@ -158,9 +160,9 @@ def test_ids_of_ten_kilobytes_and_odd_letters_are_ids(work):
 
 
 def test_more_ids_than_an_index_can_name_are_refused(work, monkeypatch):
-    monkeypatch.setattr(encode, "_MAX_IDS", 3)
+    monkeypatch.setattr(id_table, "_MOST_IDS", 3)
     message = (
-        r"users and items must be fewer than 2\^31 each, but there are 4 in items; split the l"
+        r"users and items must be fewer than 2\^31 each, but there are at least 4 of one; split"
     )
     with pytest.raises(InputError, match=message):
         encoded(work, [table_of(pairs([1, 2, 3, 3], [1, 2, 3, 4]))])

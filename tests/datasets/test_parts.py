@@ -6,9 +6,10 @@ from hypothesis import strategies as st
 
 from recsparse.datasets.clean import clean_rows
 from recsparse.datasets.parts import Axis, part_rows, write_parts
-from recsparse.datasets.rows import NO_RATING, NO_TIME, Rows, open_indexed, whole_users
+from recsparse.datasets.rows import NO_RATING, NO_TIME, Rows, open_indexed
 from recsparse.datasets.split import PART_NAMES
 from recsparse.datasets.vocabulary import Vocabulary
+from tests.row_frames import whole_users
 
 COLUMNS = ["user", "item", "weight", "time", "part"]
 row = st.tuples(
@@ -34,7 +35,7 @@ def parted(folder, frame, kept=(0, 0), block_rows=7):
         np.full(len(frame), NO_RATING),
         part=frame["part"].to_numpy(np.uint8),
     )
-    blocks = list(whole_users([rows], block_rows))
+    blocks = whole_users(rows, block_rows)
     clean = clean_rows(blocks, folder / "clean", (5, 6), "keep", None, (1, 1))
     ids = Vocabulary(pa.array(USERS)), Vocabulary(pa.array(ITEMS))
     return part_rows(clean, lambda block: block.part, folder / "parts", ids, kept)

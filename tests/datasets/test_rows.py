@@ -1,5 +1,3 @@
-from itertools import pairwise
-
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -16,7 +14,6 @@ from recsparse.datasets.rows import (
     first_of_user,
     open_indexed,
     read_blocks,
-    whole_users,
 )
 from recsparse.errors import InputError
 
@@ -79,37 +76,6 @@ def test_the_rows_of_a_dataset_are_mapped_and_not_read(tmp_path):
     table = open_indexed(path)
     assert table.num_rows == 100_000
     assert pa.total_allocated_bytes() - before < 10_000
-
-
-def blocks_of(rows, cuts):
-    bounds = [0, *sorted(cut % (len(rows) + 1) for cut in cuts), len(rows)]
-    return [rows.take(slice(start, end)) for start, end in pairwise(bounds)]
-
-
-@given(sorted_users, st.lists(st.integers(0, 99), max_size=6), st.integers(1, 12))
-def test_blocks_hold_whole_users_wherever_they_were_cut(users, cuts, least_rows):
-    rows = rows_of(users)
-    found = list(whole_users(blocks_of(rows, cuts), least_rows))
-    # A block ends with the user that brings it to so many rows.
-    expected, block = [], []
-    for place, user in enumerate(users):
-        block.append(user)
-        if len(block) >= least_rows and (place + 1 == len(users) or users[place + 1] != user):
-            expected.append(block)
-            block = []
-    assert [each.user.tolist() for each in found] == [*expected, *([block] if block else [])]
-    if found:
-        assert lists(Rows.concatenate(found)) == lists(rows)
-
-
-def test_a_user_of_many_blocks_is_copied_once(monkeypatch):
-    copies = []
-    concatenate = Rows.concatenate
-    monkeypatch.setattr(Rows, "concatenate", lambda some: copies.append(1) or concatenate(some))
-    blocks = [rows_of([7] * 10) for _ in range(100)]
-    found = list(whole_users([*blocks, rows_of([8])], 10))
-    assert [len(block) for block in found] == [1000, 1]
-    assert len(copies) <= 4
 
 
 @given(sorted_users)
