@@ -74,6 +74,28 @@ class IALSConfig(Section):
     iterations: int = Field(default=15, ge=1)
 
 
+class TrainingConfig(Section):
+    """The gradient training of a neural model.
+
+    Attributes:
+        epochs: Upper bound of passes over the users.
+        batch_users: Users a step.
+        learning_rate: AdamW's peak rate; it falls to zero along a cosine.
+        weight_decay: AdamW's decoupled weight decay.
+        patience: Epochs without a better validation nDCG after which training stops.
+        k: Length of the list for the validation nDCG.
+        device: `auto`, `cpu`, `cuda` or `mps`.
+    """
+
+    epochs: int = Field(default=30, ge=1)
+    batch_users: int = Field(default=128, ge=1)
+    learning_rate: float = Field(default=1e-3, gt=0)
+    weight_decay: float = Field(default=0.0, ge=0)
+    patience: int = Field(default=5, ge=1)
+    k: int = Field(default=10, ge=1)
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+
+
 class SparseGridConfig(Section):
     """SparseGridRecommender: ridge pooling of a row's cells, a residual network, a linear term.
 
@@ -103,40 +125,48 @@ class SparseGridConfig(Section):
     linear: EASEConfig = EASEConfig()
 
 
+class TimelineConfig(Section):
+    """TimelineRecommender: causal convolutions along a user's events, the next one predicted.
+
+    Attributes:
+        channels: Channels of an event.
+        blocks: Residual blocks, each a gated causal convolution and a feed-forward layer.
+        kernel_size: Events that a convolution sees, itself included.
+        dilation_base: The distance between taps grows by this factor from block to block.
+        dropout: Dropout of the input and inside the blocks.
+        most_events: Events of a user that are used, the last ones.
+        full_softmax_items: Up to so many items the softmax is over all of them.
+        negatives: Items that are drawn for each batch where there are more.
+        negatives_exponent: They are drawn by their number of rows to this power.
+        training: How the network is trained; None for the section `training`.
+    """
+
+    kind: Literal["timeline"] = "timeline"
+    channels: int = Field(default=64, ge=1)
+    blocks: int = Field(default=4, ge=1)
+    kernel_size: int = Field(default=3, ge=1)
+    dilation_base: int = Field(default=2, ge=1)
+    dropout: float = Field(default=0.2, ge=0, lt=1)
+    most_events: int = Field(default=200, ge=1)
+    full_softmax_items: int = Field(default=50_000, ge=1)
+    negatives: int = Field(default=2_048, ge=1)
+    negatives_exponent: float = Field(default=0.75, ge=0, le=1)
+    training: TrainingConfig | None = None
+
+
 MODEL_CONFIGS: tuple[type[Section], ...] = (
     PopularityConfig,
     ItemKNNConfig,
     EASEConfig,
     IALSConfig,
     SparseGridConfig,
+    TimelineConfig,
 )
 
 ModelConfig = Annotated[
-    PopularityConfig | ItemKNNConfig | EASEConfig | IALSConfig | SparseGridConfig,
+    PopularityConfig | ItemKNNConfig | EASEConfig | IALSConfig | SparseGridConfig | TimelineConfig,
     Field(discriminator="kind"),
 ]
-
-
-class TrainingConfig(Section):
-    """The gradient training of a neural model.
-
-    Attributes:
-        epochs: Upper bound of passes over the users.
-        batch_users: Users a step.
-        learning_rate: AdamW's peak rate; it falls to zero along a cosine.
-        weight_decay: AdamW's decoupled weight decay.
-        patience: Epochs without a better validation nDCG after which training stops.
-        k: Length of the list for the validation nDCG.
-        device: `auto`, `cpu`, `cuda` or `mps`.
-    """
-
-    epochs: int = Field(default=30, ge=1)
-    batch_users: int = Field(default=128, ge=1)
-    learning_rate: float = Field(default=1e-3, gt=0)
-    weight_decay: float = Field(default=0.0, ge=0)
-    patience: int = Field(default=5, ge=1)
-    k: int = Field(default=10, ge=1)
-    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
 
 
 class EvaluationConfig(Section):

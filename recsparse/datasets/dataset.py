@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from scipy.sparse import coo_matrix, csr_matrix
+from scipy.sparse import csr_matrix
 
+from recsparse.datasets.matrices import item_of, laid_out, matrix_of, times_of, user_of
 from recsparse.datasets.ordering import AxisOrder
-from recsparse.datasets.rows import ITEM_INDEX, USER_INDEX
 from recsparse.datasets.schema import ITEM_ID, RATING, TIMESTAMP, USER_ID, WEIGHT
 from recsparse.datasets.side_table import SideFeatures
 from recsparse.datasets.text import BagOfWords
@@ -27,11 +27,13 @@ class EvaluationPart:
         user_ids: One id a row.
         history: Users × items, what a model may see.
         targets: Users × items, what it has to predict; at least one a row.
+        times: The time of each cell of the history; None where the log has no times.
     """
 
     user_ids: pa.Array
     history: csr_matrix
     targets: csr_matrix
+    times: csr_matrix | None = None
 
 
 @dataclass(frozen=True)
@@ -122,6 +124,16 @@ class Dataset:
         shape = len(self.users), len(self.items)
         return matrix_of(train, shape, self._weights(train))
 
+    def train_times(self) -> csr_matrix | None:
+        """Return the times of the cells of `train_matrix`, of each the last one.
+
+        Rows without a time come before all others.
+
+        Returns:
+            Users × items, int64, seconds; None where no training row has a time.
+        """
+        return times_of([self.split.train], lambda user: user, (len(self.users), len(self.items)))
+
     def evaluation_part(self, name: str) -> EvaluationPart:
         """Return the users of a part with their histories and targets.
 
@@ -143,10 +155,10 @@ class Dataset:
             raise InputError(f"the part must be 'validation' or 'test', but got {name!r}")
         targets, history = self._targets_and_history(name)
         num_items = len(self.items)
-        user, item = _user(targets), _item(targets)
+        user, item = user_of(targets), item_of(targets)
         known = np.zeros(len(self.users) + len(self.unseen_users), dtype=bool)
         for table in history:
-            known[_user(table)[_item(table) < num_items]] = True
+            known[user_of(table)[item_of(table) < num_items]] = True
         wanted = (item < num_items) & known[user]
         users = np.unique(user[wanted])
         row_of = np.full(len(known), -1, dtype=np.int64)
@@ -156,7 +168,8 @@ class Dataset:
         return EvaluationPart(
             self.user_ids(users),
             self._history(history, row_of, shape),
-            _matrix(row_of[user[wanted]], item[wanted], weights, shape),
+            laid_out(row_of[user[wanted]], item[wanted], weights, shape),
+            times_of(history, lambda user: row_of[user], shape),
         )
 
     def _targets_and_history(self, name: str) -> tuple[pa.Table, list[pa.Table]]:
@@ -176,11 +189,11 @@ class Dataset:
     ) -> csr_matrix:
         pieces = []
         for table in tables:
-            row, item = row_of[_user(table)], _item(table)
+            row, item = row_of[user_of(table)], item_of(table)
             kept = (row >= 0) & (item < shape[1])
             pieces.append((row[kept], item[kept], self._weights(table)[kept]))
         row, item, weight = (np.concatenate(some) for some in zip(*pieces, strict=True))
-        return _matrix(row, item, weight, shape)
+        return laid_out(row, item, weight, shape)
 
     def _weights(self, table: pa.Table) -> np.ndarray:
         weight: np.ndarray = table[WEIGHT].to_numpy()
@@ -223,8 +236,8 @@ class Dataset:
             Columns `user_id`, `item_id`, `weight`, `timestamp`, `rating`.
         """
         columns = {
-            USER_ID: self.user_ids(_user(table)),
-            ITEM_ID: self.item_ids(_item(table)),
+            USER_ID: self.user_ids(user_of(table)),
+            ITEM_ID: self.item_ids(item_of(table)),
             WEIGHT: pa.array(self._weights(table)),
             TIMESTAMP: table[TIMESTAMP],
             RATING: table[RATING],
@@ -252,38 +265,7 @@ class Dataset:
         return self.with_ids(train).to_pandas().dropna(axis="columns", how="all")
 
 
-def matrix_of(
-    table: pa.Table, shape: tuple[int, int], weights: np.ndarray | None = None
-) -> csr_matrix:
-    """Lay training rows out as a matrix; rows of the same cell are summed.
-
-    Args:
-        table: Rows by index.
-        shape: Number of users and of items.
-        weights: Of the rows; None for their own.
-
-    Returns:
-        Users × items, float32.
-    """
-    weights = table[WEIGHT].to_numpy() if weights is None else weights
-    return _matrix(_user(table), _item(table), weights, shape)
-
-
-def _user(table: pa.Table) -> np.ndarray:
-    return table[USER_INDEX].to_numpy()
-
-
-def _item(table: pa.Table) -> np.ndarray:
-    return table[ITEM_INDEX].to_numpy()
-
-
 def _ids(train: Vocabulary, unseen: Vocabulary, index: np.ndarray) -> pa.Array:
     if len(index) and index.max() >= len(train):
         return pa.concat_arrays([train.ids, unseen.ids]).take(pa.array(index))
     return train.id_of(index)
-
-
-def _matrix(
-    row: np.ndarray, column: np.ndarray, weight: np.ndarray, shape: tuple[int, int]
-) -> csr_matrix:
-    return coo_matrix((weight.astype(np.float32), (row, column)), shape=shape).tocsr()

@@ -7,8 +7,8 @@ from scipy.sparse import csr_matrix
 
 from recsparse.config import Config
 from recsparse.data_config import TextConfig
-from recsparse.datasets.dataset import matrix_of
 from recsparse.datasets.dataset_folder import save_order
+from recsparse.datasets.matrices import matrix_of
 from recsparse.datasets.ordering import fit_order
 from recsparse.datasets.parts import Axis, PartedRows, WrittenParts
 from recsparse.datasets.reviews import AxisName, Reviews

@@ -46,22 +46,25 @@ class RankingResult:
 
 
 def evaluate_ranking(
-    score_batch: Callable[[csr_matrix], Tensor],
+    score_batch: Callable[..., Tensor],
     history: csr_matrix,
     targets: csr_matrix,
     ks: Sequence[int],
     batch_users: int = 1024,
     on_batch: Callable[[int], None] | None = None,
+    times: csr_matrix | None = None,
 ) -> RankingResult:
     """Rank all items for each user, without those of the history, and compare with the targets.
 
     Args:
-        score_batch: Scores all items for some rows of the history.
+        score_batch: Scores all items for some rows of the history, and of its times where they are
+            given.
         history: What a model may know of each user; these items are not recommended.
         targets: What each user took afterwards.
         ks: List lengths; a catalogue smaller than one gives lists with empty places.
         batch_users: Users scored at a time.
         on_batch: Called with the number of users done.
+        times: The time of each interaction of the history, where times are known.
 
     Returns:
         Metrics a user, and coverage.
@@ -78,7 +81,8 @@ def evaluate_ranking(
     lists = [torch.empty(0, max(ks), dtype=torch.int64)]
     for start in range(0, history.shape[0], batch_users):
         rows = history[start : start + batch_users]
-        best, _ = top_k(mask_seen(score_batch(rows), rows), max(ks))
+        when = () if times is None else (times[start : start + batch_users],)
+        best, _ = top_k(mask_seen(score_batch(rows, *when), rows), max(ks))
         lists.append(best)
         if on_batch is not None:
             on_batch(start + rows.shape[0])

@@ -8,13 +8,32 @@ from typing import Any, ClassVar
 import numpy as np
 from jaxtyping import Float
 from scipy.sparse import csr_matrix
-from torch import Tensor, nn
+from torch import Tensor
 
 from recsparse.errors import InputError
+from recsparse.models.objective import Objective
 from recsparse.sparse.tensor import SparseTensor
 
 Validate = Callable[["Recommender"], float]
-Optimise = Callable[[nn.Module, csr_matrix, Callable[[], float] | None], None]
+Optimise = Callable[[Objective, Callable[[], float] | None], None]
+
+
+@dataclass(frozen=True, eq=False)
+class Validation:
+    """Users to rank items for while a model is fitted.
+
+    Attributes:
+        history: Users × items, what a model may see.
+        targets: Users × items, what it has to predict.
+        times: The time of each interaction of the history, where times are known.
+        quality: Returns each user's quality, the larger the better, from the scores of all items,
+            the history and the targets of some of the users.
+    """
+
+    history: csr_matrix
+    targets: csr_matrix
+    times: csr_matrix | None
+    quality: Callable[[Tensor, csr_matrix, csr_matrix], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -23,14 +42,19 @@ class FitExtras:
 
     Attributes:
         seed: Of every random choice.
+        times: The time of each interaction: a matrix with the cells of the interactions, which
+            holds seconds.
         validate: Returns the validation quality of a model, the larger the better.
+        validation: The users that `validate` ranks for.
         item_words: One bag of words an item.
-        optimise: Trains a network on rows of interactions; its third argument returns the
-            network's validation quality.
+        optimise: Trains a network towards an objective; its second argument returns the network's
+            validation quality.
     """
 
     seed: int = 0
+    times: csr_matrix | None = None
     validate: Validate | None = None
+    validation: Validation | None = None
     item_words: SparseTensor | None = None
     optimise: Optimise | None = None
 
@@ -64,11 +88,15 @@ class Recommender(ABC):
         """
 
     @abstractmethod
-    def score_batch(self, history: csr_matrix) -> Float[Tensor, "b m"]:
+    def score_batch(
+        self, history: csr_matrix, times: csr_matrix | None = None
+    ) -> Float[Tensor, "b m"]:
         """Score all items for some users.
 
         Args:
             history: One row of interactions a user, in the item order of the fit.
+            times: The time of each interaction in seconds, a matrix with the cells of the history;
+                only some models use it.
 
         Returns:
             Finite scores, float32, on the CPU; the larger the better.

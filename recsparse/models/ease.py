@@ -50,11 +50,14 @@ class EASE(Recommender):
         self.num_items = len(weights)
         return self
 
-    def score_batch(self, history: csr_matrix) -> Float[Tensor, "b m"]:
+    def score_batch(
+        self, history: csr_matrix, times: csr_matrix | None = None
+    ) -> Float[Tensor, "b m"]:
         """Score all items for some users.
 
         Args:
             history: One row of interactions a user.
+            times: Not used.
 
         Returns:
             The rows times the item-item weights.

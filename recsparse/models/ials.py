@@ -44,11 +44,14 @@ class IALS(Recommender):
         self.num_items = interactions.shape[1]
         return self
 
-    def score_batch(self, history: csr_matrix) -> Float[Tensor, "b m"]:
+    def score_batch(
+        self, history: csr_matrix, times: csr_matrix | None = None
+    ) -> Float[Tensor, "b m"]:
         """Score all items for some users.
 
         Args:
             history: One row of interactions a user.
+            times: Not used.
 
         Returns:
             Products of user and item factors.

@@ -66,11 +66,14 @@ class ItemKNN(Recommender):
         similarity.eliminate_zeros()
         return _largest_of_rows(similarity, self.config.neighbours)
 
-    def score_batch(self, history: csr_matrix) -> Float[Tensor, "b m"]:
+    def score_batch(
+        self, history: csr_matrix, times: csr_matrix | None = None
+    ) -> Float[Tensor, "b m"]:
         """Score all items for some users.
 
         Args:
             history: One row of interactions a user.
+            times: Not used.
 
         Returns:
             Sums of similarities; 0 for an item that is no neighbour of any in the row.

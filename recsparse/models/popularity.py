@@ -35,11 +35,14 @@ class Popularity(Recommender):
         self.num_items = len(self.shares)
         return self
 
-    def score_batch(self, history: csr_matrix) -> Float[Tensor, "b m"]:
+    def score_batch(
+        self, history: csr_matrix, times: csr_matrix | None = None
+    ) -> Float[Tensor, "b m"]:
         """Score all items for some users.
 
         Args:
             history: One row of interactions a user; only their number matters.
+            times: Not used.
 
         Returns:
             The same row of shares for each user.

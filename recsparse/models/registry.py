@@ -8,9 +8,18 @@ from recsparse.models.ials import IALS
 from recsparse.models.item_knn import ItemKNN
 from recsparse.models.popularity import Popularity
 from recsparse.models.sparse_grid import SparseGridRecommender
+from recsparse.models.timeline import TimelineRecommender
 
 MODEL_CLASSES: dict[str, type[Recommender]] = {
-    model.kind: model for model in (Popularity, ItemKNN, EASE, IALS, SparseGridRecommender)
+    model.kind: model
+    for model in (
+        Popularity,
+        ItemKNN,
+        EASE,
+        IALS,
+        SparseGridRecommender,
+        TimelineRecommender,
+    )
 }
 
 

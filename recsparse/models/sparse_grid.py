@@ -14,6 +14,7 @@ from recsparse.errors import InputError
 from recsparse.models.base import FitExtras, Recommender, Validate, check_interactions
 from recsparse.models.ease import EASE
 from recsparse.models.ials import als_factors
+from recsparse.models.objective import HiddenCells
 from recsparse.models.sparse_grid_network import SparseGridNetwork, stored_words
 from recsparse.sparse.tensor import SparseTensor
 
@@ -66,19 +67,21 @@ class SparseGridRecommender(Recommender):
         words = self._wanted_words(interactions.shape[1], extras)
         self._start(interactions, words, extras.seed)
         validate = extras.validate
-        extras.optimise(
-            self.network, interactions, None if validate is None else lambda: validate(self)
-        )
+        objective = HiddenCells(self.network, interactions, self.config.cell_dropout)
+        extras.optimise(objective, None if validate is None else lambda: validate(self))
         self.linear = EASE(self.config.linear).fit(interactions)
         equal = self._equal_spread_weight(self.linear, interactions[:SPREAD_ROWS])
         self.linear_weight = equal if validate is None else self._best_weight(equal, validate)
         return self
 
-    def score_batch(self, history: csr_matrix) -> Float[Tensor, "b m"]:
+    def score_batch(
+        self, history: csr_matrix, times: csr_matrix | None = None
+    ) -> Float[Tensor, "b m"]:
         """Score all items for each row of cells.
 
         Args:
             history: One row a user, in the item order of the fit.
+            times: Not used.
 
         Returns:
             Scores, float32; the larger the better.

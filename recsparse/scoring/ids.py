@@ -84,6 +84,30 @@ def weight_column(rows: Rows) -> NDArray[np.float32]:
     return weights
 
 
+def time_column(rows: Rows) -> NDArray[np.int64]:
+    """Return the times of rows of interactions.
+
+    Args:
+        rows: Rows with an optional column `timestamp`, seconds since 1970.
+
+    Returns:
+        One time a row, its place among the rows where there is no such column.
+
+    Raises:
+        InputError: If the column does not hold whole numbers.
+    """
+    if "timestamp" not in _names(rows):
+        return np.arange(len(rows))
+    times = as_array(rows["timestamp"])
+    if not pa.types.is_integer(times.type) or times.null_count:
+        raise InputError(
+            "timestamp must hold whole seconds since 1970 in every row, but is of type "
+            f"{times.type} with {times.null_count} missing; convert it, or leave it out where the "
+            "rows are in the order of time"
+        )
+    return times.to_numpy().astype(np.int64)
+
+
 def _names(rows: Rows) -> list[str]:
     return [*map(str, rows.column_names if isinstance(rows, pa.Table) else rows.columns)]
 

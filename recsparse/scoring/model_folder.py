@@ -49,7 +49,7 @@ def save_model(
         # disk in an error of its own.
         state = {name: value.contiguous() for name, value in trained.model.state().items()}
         (aside / WEIGHTS).write_bytes(tensor_bytes(state))
-        (aside / HISTORY).write_bytes(array_bytes(_history_arrays(trained.history)))
+        (aside / HISTORY).write_bytes(array_bytes(_history_arrays(trained)))
         trained.users.save(aside / USERS)
         trained.items.save(aside / ITEMS)
         description = {
@@ -84,12 +84,14 @@ def load_model(folder: str | Path) -> TrainedModel:
     description = read_description(folder)
     for name in FILES:
         _check_file(folder / name, description["sha256"][name])
+    arrays = load_arrays(folder / HISTORY)
     config = parse_config({"model": description["model"]}, source=str(folder / DESCRIPTION)).model
     return TrainedModel(
         model=MODEL_CLASSES[config.kind].from_state(config, load_tensors(folder / WEIGHTS)),
         users=Vocabulary.load(folder / USERS),
         items=Vocabulary.load(folder / ITEMS),
-        history=_history_matrix(load_arrays(folder / HISTORY)),
+        history=_matrix(arrays, ""),
+        times=_matrix(arrays, "times_") if "times_shape" in arrays else None,
     )
 
 
@@ -154,15 +156,20 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _history_arrays(history: csr_matrix) -> dict[str, NDArray[Any]]:
+def _history_arrays(trained: TrainedModel) -> dict[str, NDArray[Any]]:
+    arrays = _arrays(trained.history, np.float32, "")
+    return arrays if trained.times is None else arrays | _arrays(trained.times, np.int64, "times_")
+
+
+def _arrays(matrix: csr_matrix, kind: type, prefix: str) -> dict[str, NDArray[Any]]:
     return {
-        "indptr": history.indptr.astype(np.int64),
-        "indices": history.indices.astype(np.int64),
-        "data": history.data.astype(np.float32),
-        "shape": np.array(history.shape, dtype=np.int64),
+        f"{prefix}indptr": matrix.indptr.astype(np.int64),
+        f"{prefix}indices": matrix.indices.astype(np.int64),
+        f"{prefix}data": matrix.data.astype(kind),
+        f"{prefix}shape": np.array(matrix.shape, dtype=np.int64),
     }
 
 
-def _history_matrix(arrays: dict[str, NDArray[Any]]) -> csr_matrix:
-    shape = tuple(arrays["shape"].tolist())
-    return csr_matrix((arrays["data"], arrays["indices"], arrays["indptr"]), shape=shape)
+def _matrix(arrays: dict[str, NDArray[Any]], prefix: str) -> csr_matrix:
+    parts = (arrays[f"{prefix}{name}"] for name in ("data", "indices", "indptr"))
+    return csr_matrix(tuple(parts), shape=tuple(arrays[f"{prefix}shape"].tolist()))

@@ -12,10 +12,12 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_matrix, csr_matrix
 
 from recsparse.config import OnUnknown
+from recsparse.datasets.matrices import last_of_cells
 from recsparse.datasets.vocabulary import Vocabulary
 from recsparse.errors import InputError
 from recsparse.evaluation.ranking import mask_seen, top_k
 from recsparse.models.base import Recommender
+from recsparse.scoring.histories import rows_of_users
 from recsparse.scoring.ids import (
     Ids,
     Rows,
@@ -23,6 +25,7 @@ from recsparse.scoring.ids import (
     id_column,
     refuse_unknown,
     slices,
+    time_column,
     weight_column,
 )
 
@@ -43,12 +46,14 @@ class TrainedModel:
         items: Ids of the catalogue, in the model's order.
         history: Users × items, what is known of each user; it is what scores start from and what
             recommendations leave out.
+        times: The time of each cell of the history in seconds; None where times are not known.
     """
 
     model: Recommender
     users: Vocabulary
     items: Vocabulary
     history: csr_matrix
+    times: csr_matrix | None = None
 
     def score(self, pairs: Rows, on_unknown: OnUnknown = "error") -> NDArray[np.float32]:
         """Score (user_id, item_id) pairs; scores compare items for one user, not users.
@@ -165,7 +170,8 @@ class TrainedModel:
         the catalogue are left out, with a warning in the log.
 
         Args:
-            history: Columns `user_id`, `item_id` and optional `weight`.
+            history: Columns `user_id`, `item_id` and optional `weight`; and `timestamp` in seconds
+                for a model that uses times, which are in the order of the rows without it.
 
         Returns:
             A new model; this one stays as it was.
@@ -185,17 +191,15 @@ class TrainedModel:
             pa.concat_arrays([self.users.ids, user_ids.cast(self.users.ids.type)])
         )
         user_index = users.index_of(user_ids)
-        new = coo_matrix(
-            (weight_column(history)[known], (user_index[known], item_index[known])),
-            shape=(len(users), len(self.items)),
-        )
-        kept = self._rows_without(users, user_index)
-        # Not their sum: it would forget the cells of weight 0, which have been seen all the same.
-        both = (
-            np.concatenate([kept.data, new.data]),
-            (np.concatenate([kept.row, new.row]), np.concatenate([kept.col, new.col])),
-        )
-        return replace(self, users=users, history=coo_matrix(both, shape=new.shape).tocsr())
+        row, item, shape = user_index[known], item_index[known], (len(users), len(self.items))
+        new = coo_matrix((weight_column(history)[known], (row, item)), shape=shape)
+        times = None
+        if self.times is not None:
+            row, item, last = last_of_cells(row, item, time_column(history)[known])
+            when = coo_matrix((last, (row, item)), shape=shape)
+            times = self._merged(self.times, when, users, user_index)
+        merged = self._merged(self.history, new, users, user_index)
+        return replace(self, users=users, history=merged, times=times)
 
     def popularity(self) -> NDArray[np.float32]:
         """Return each item's share of the weight of all rows that the model knows.
@@ -218,7 +222,9 @@ class TrainedModel:
         ends = np.searchsorted(row[by_row], np.arange(len(wanted) + 1))
         for rows in slices(len(wanted), self._users_at_once()):
             pairs = by_row[ends[rows.start] : ends[rows.stop]]
-            block = self.model.score_batch(self.history[wanted[rows]]).numpy()
+            known = wanted[rows]
+            when = None if self.times is None else self.times[known]
+            block = self.model.score_batch(self.history[known], when).numpy()
             scores[pairs] = block[row[pairs] - rows.start, item_index[pairs]]
         return scores
 
@@ -232,8 +238,9 @@ class TrainedModel:
         on_unknown: OnUnknown,
     ) -> pa.Table:
         known = user_index >= 0
-        history = self._histories(user_index)
-        scores = self.model.score_batch(history)
+        history = rows_of_users(self.history, user_index)
+        when = None if self.times is None else rows_of_users(self.times, user_index)
+        scores = self.model.score_batch(history, when)
         if on_unknown == "popularity":
             scores[torch.from_numpy(~known)] = torch.from_numpy(self.popularity())
         if filter_seen:
@@ -244,17 +251,6 @@ class TrainedModel:
             scores[torch.from_numpy(~known)] = -torch.inf
         best, values = top_k(scores, k)
         return self._as_table(users, best.numpy(), values.numpy())
-
-    def _histories(self, user_index: NDArray[np.int64]) -> csr_matrix:
-        """Return one row a user; an unknown user (-1) has an empty one."""
-        known = user_index >= 0
-        rows = self.history[np.where(known, user_index, 0)]
-        if known.all():
-            return rows
-        keep = np.repeat(known, np.diff(rows.indptr))
-        lengths = np.where(known, np.diff(rows.indptr), 0)
-        indptr = np.concatenate([[0], lengths.cumsum()])
-        return csr_matrix((rows.data[keep], rows.indices[keep], indptr), shape=rows.shape)
 
     def _as_table(
         self, users: pa.Array, best: NDArray[np.int64], values: NDArray[np.float32]
@@ -280,10 +276,19 @@ class TrainedModel:
         allowed[torch.from_numpy(index[index >= 0])] = True
         return allowed
 
-    def _rows_without(self, users: Vocabulary, replaced: NDArray[np.int64]) -> coo_matrix:
-        """Lay the known histories out on a larger vocabulary, without some users' rows."""
-        old = self.history.tocoo()
-        row = users.index_of(self.users.ids)[old.row]
+    def _merged(
+        self, old: csr_matrix, new: coo_matrix, users: Vocabulary, replaced: NDArray[np.int64]
+    ) -> csr_matrix:
+        """Lay known rows out on a larger vocabulary; those of some users are replaced."""
+        known = old.tocoo()
+        row = users.index_of(self.users.ids)[known.row]
         keep = ~np.isin(row, replaced)
-        shape = (len(users), len(self.items))
-        return coo_matrix((old.data[keep], (row[keep], old.col[keep])), shape=shape)
+        # Not their sum: it would forget the cells of weight 0, which have been seen all the same.
+        both = (
+            np.concatenate([known.data[keep], new.data]),
+            (
+                np.concatenate([row[keep], new.row]),
+                np.concatenate([known.col[keep], new.col]),
+            ),
+        )
+        return coo_matrix(both, shape=new.shape).tocsr()

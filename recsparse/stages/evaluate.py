@@ -108,6 +108,7 @@ def rank_part(
         ks=config.evaluation.k,
         batch_users=config.evaluation.batch_users,
         on_batch=advance,
+        times=part.times,
     )
 
 

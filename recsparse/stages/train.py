@@ -5,14 +5,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
+from scipy.sparse import csr_matrix
+from torch import Tensor
 
 from recsparse.config import Config
 from recsparse.datasets.bags import bags_to_tensor
 from recsparse.datasets.dataset import Dataset, EvaluationPart
 from recsparse.datasets.dataset_folder import load_dataset
 from recsparse.evaluation.evaluate import RankingResult, evaluate_ranking
-from recsparse.models.base import Recommender
+from recsparse.models.base import Recommender, Validation
 from recsparse.models.registry import build_model
 from recsparse.reporting import SILENT, Reporter
 from recsparse.scoring.model_folder import save_model
@@ -92,7 +95,9 @@ def train(
         started = time.perf_counter()
         model = fit_on(data, config, plan)
         fit_seconds = time.perf_counter() - started
-        trained = TrainedModel(model, data.users, data.items, data.train_matrix())
+        trained = TrainedModel(
+            model, data.users, data.items, data.train_matrix(), data.train_times()
+        )
         validation = validate(model, validation_part, config).mean()
         _log_outputs(run, validation, fit_seconds, epochs)
         about = {
@@ -120,12 +125,21 @@ def fit_on(data: Dataset, config: Config, plan: FitPlan) -> Recommender:
         The fitted model.
     """
     metric, part = f"ndcg@{config.training.k}", part_to_rank(data, "validation")
+
+    def quality(scores: Tensor, history: csr_matrix, targets: csr_matrix) -> np.ndarray:
+        ranked = evaluate_ranking(
+            lambda *_: scores, history, targets, [config.training.k], max(len(scores), 1)
+        )
+        return ranked.per_user[metric]
+
     return fit_model(
         build_model(config.model),
         data.train_matrix(),
         plan,
         validate=lambda model: validate(model, part, config).mean()[metric],
         item_words=None if data.item_bags is None else bags_to_tensor(data.item_bags),
+        times=data.train_times(),
+        validation=Validation(part.history, part.targets, part.times, quality),
     )
 
 
@@ -146,6 +160,7 @@ def validate(model: Recommender, part: EvaluationPart, config: Config) -> Rankin
         part.targets,
         ks=sorted({*config.evaluation.k, config.training.k}),
         batch_users=config.evaluation.batch_users,
+        times=part.times,
     )
 
 

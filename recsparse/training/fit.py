@@ -5,7 +5,7 @@ import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +19,15 @@ from pytorch_lightning.callbacks import (
 )
 from pytorch_lightning.loggers.logger import Logger
 from scipy.sparse import csr_matrix
-from torch import nn
 
 from recsparse.config import TrainingConfig
 from recsparse.errors import InputError
-from recsparse.models.base import FitExtras, Recommender
+from recsparse.models.base import FitExtras, Recommender, Validation
+from recsparse.models.objective import Objective
 from recsparse.sparse.tensor import SparseTensor
 from recsparse.training.module import (
     VALIDATION_METRIC,
-    HiddenCellsModule,
+    ObjectiveModule,
     row_batches,
 )
 from recsparse.training.quiet import only_warnings
@@ -64,6 +64,8 @@ def fit_model(
     plan: FitPlan,
     validate: Callable[[Recommender], float] | None = None,
     item_words: SparseTensor | None = None,
+    times: csr_matrix | None = None,
+    validation: Validation | None = None,
 ) -> Recommender:
     """Fit a model in place.
 
@@ -73,43 +75,52 @@ def fit_model(
         plan: Settings of the training.
         validate: Returns the validation quality of a model, the larger the better.
         item_words: One bag of words an item.
+        times: The time of each interaction, where times are known.
+        validation: The users of the validation, for models that weigh their parts by it.
 
     Returns:
         The same model, fitted.
     """
-    cell_dropout = getattr(model.config, "cell_dropout", 0.5)
 
-    def optimise(
-        network: nn.Module, rows: csr_matrix, validate_network: Callable[[], float] | None
-    ) -> None:
-        module = HiddenCellsModule(
-            network, plan.training, cell_dropout, validate_network, plan.seed
+    def optimise(objective: Objective, validate_network: Callable[[], float] | None) -> None:
+        its_plan = (
+            plan if objective.training is None else replace(plan, training=objective.training)
         )
-        optimise_network(module, rows, plan)
+        optimise_network(objective, its_plan, validate_network)
 
-    extras = FitExtras(seed=plan.seed, validate=validate, item_words=item_words, optimise=optimise)
+    extras = FitExtras(
+        seed=plan.seed,
+        times=times,
+        validate=validate,
+        validation=validation,
+        item_words=item_words,
+        optimise=optimise,
+    )
     return model.fit(interactions, extras)
 
 
-def optimise_network(module: HiddenCellsModule, interactions: csr_matrix, plan: FitPlan) -> None:
+def optimise_network(
+    objective: Objective, plan: FitPlan, validate: Callable[[], float] | None = None
+) -> None:
     """Train a network with early stopping and leave it with its best weights.
 
     The training's state is saved after each epoch in `plan.checkpoints`, which is removed when the
     training is complete. Without validation the last weights are the best known.
 
     Args:
-        module: The network and its loss.
-        interactions: Users × items.
+        objective: The network, its rows and its loss.
         plan: Settings of the training.
+        validate: Returns the quality of the network as it is now.
 
     Raises:
         InputError: If the checkpoint to resume from is that of another network.
     """
+    module = ObjectiveModule(objective, plan.training, validate, plan.seed)
     with _checkpoint_folder(plan) as folder, _quiet_lightning():
         last, best = _saver(folder, "last"), _saver(folder, "best", VALIDATION_METRIC)
         # The last state holds what is known of the best, so it has to be saved after it.
         savers = [last] if module.validate is None else [best, last]
-        loader = row_batches(interactions, plan.training.batch_users, plan.seed)
+        loader = row_batches(objective, plan.training.batch_users, plan.seed)
         resumed = plan.resume and (folder / "last.ckpt").is_file()
         if resumed:
             _check_fits(folder / "last.ckpt", module)
@@ -122,7 +133,7 @@ def optimise_network(module: HiddenCellsModule, interactions: csr_matrix, plan: 
     module.cpu()
 
 
-def _check_fits(checkpoint: Path, module: HiddenCellsModule) -> None:
+def _check_fits(checkpoint: Path, module: ObjectiveModule) -> None:
     # Lightning would say this in terms of tensors.
     saved = torch.load(checkpoint, map_location="cpu", weights_only=False)["state_dict"]
     shapes = {name: tuple(value.shape) for name, value in saved.items()}
@@ -168,7 +179,7 @@ def _saver(folder: Path, name: str, monitor: str | None = None) -> ModelCheckpoi
 
 
 def _trainer(
-    module: HiddenCellsModule, plan: FitPlan, savers: Sequence[ModelCheckpoint]
+    module: ObjectiveModule, plan: FitPlan, savers: Sequence[ModelCheckpoint]
 ) -> pl.Trainer:
     callbacks: list[Callback] = [*savers]
     if module.validate is not None:

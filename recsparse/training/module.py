@@ -1,4 +1,4 @@
-"""The Lightning module and data of networks that predict a user's hidden cells."""
+"""The Lightning module that trains a network towards its objective, and its batches."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -6,66 +6,55 @@ from typing import Any
 import numpy as np
 import pytorch_lightning as pl
 import torch
-from scipy.sparse import csr_matrix
-from torch import Tensor, nn
+from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from recsparse.config import TrainingConfig
-from recsparse.sparse.tensor import SparseTensor
-from recsparse.training.losses import masked_softmax_loss
+from recsparse.models.objective import Objective
 
 VALIDATION_METRIC = "validation_ndcg"
 LOSS_METRIC = "train_loss"
 
 
-class HiddenCellsModule(pl.LightningModule):
-    """Hides a share of each row's cells and trains the network to rank them first.
+class ObjectiveModule(pl.LightningModule):
+    """Trains a network.
 
-    What is hidden and dropped out depends on the seed and the number of the step alone, so a
-    training that is resumed after an epoch goes on as if it had never stopped.
+    What is drawn at random depends on the seed and the number of the step alone, so a training that
+    is resumed after an epoch goes on as if it had never stopped.
 
     Args:
-        network: Maps the kept cells, a grid of shape (rows, items), to scores of all items.
+        objective: The network, its rows and its loss.
         config: Learning rate, epochs and weight decay.
-        cell_dropout: Share of the cells that are hidden.
         validate: Returns the quality of the network as it is now; called after each epoch.
-        seed: Of the hidden cells and of the network's dropout.
+        seed: Of every random number.
     """
 
     def __init__(
         self,
-        network: nn.Module,
+        objective: Objective,
         config: TrainingConfig,
-        cell_dropout: float,
         validate: Callable[[], float] | None,
         seed: int = 0,
     ) -> None:
         super().__init__()
-        self.network = network
+        self.network = objective.network
+        self.objective = objective
         self.training_config = config
-        self.cell_dropout = cell_dropout
         self.validate = validate
         self.seed = seed
 
-    def training_step(self, cells: SparseTensor, batch_index: int) -> Tensor:
+    def training_step(self, batch: Any, batch_index: int) -> Tensor:
         """Return the loss of one batch of rows.
 
         Args:
-            cells: The rows' cells.
+            batch: The rows.
             batch_index: Number of the batch, unused.
 
         Returns:
             The loss.
         """
         torch.manual_seed(_mixed(self.seed, self.global_step))
-        hidden = torch.rand(len(cells.feats), device=cells.feats.device) < self.cell_dropout
-        kept = SparseTensor(cells.grid.select(~hidden), cells.feats[~hidden])
-        loss = masked_softmax_loss(
-            self.network(kept),
-            kept=kept.coords[:, 1:],
-            targets=cells.coords[hidden, 1:],
-            weights=cells.feats[hidden, 0],
-        )
+        loss = self.objective.loss(batch)
         self.log(LOSS_METRIC, loss, on_step=False, on_epoch=True, prog_bar=True, batch_size=1)
         return loss
 
@@ -98,21 +87,21 @@ class HiddenCellsModule(pl.LightningModule):
         }
 
 
-class _Rows(Dataset[SparseTensor]):
-    """Any rows of a matrix as one grid."""
+class _Batches(Dataset[Any]):
+    """Any rows of an objective as one batch."""
 
-    def __init__(self, interactions: csr_matrix) -> None:
-        self.interactions = interactions
+    def __init__(self, objective: Objective) -> None:
+        self.objective = objective
 
-    def __getitem__(self, rows: list[int]) -> SparseTensor:
-        return SparseTensor.from_scipy(self.interactions[rows])
+    def __getitem__(self, rows: list[int]) -> Any:
+        return self.objective.batch(rows)
 
 
-class _ShuffledBatches(Sampler[list[int]]):
-    """The numbers of the rows that hold any cell, in an order of each epoch's own."""
+class _ShuffledRows(Sampler[list[int]]):
+    """The numbers of the rows, in an order of each epoch's own."""
 
-    def __init__(self, interactions: csr_matrix, batch_rows: int, seed: int) -> None:
-        self.rows = interactions.getnnz(axis=1).nonzero()[0]
+    def __init__(self, rows: np.ndarray, batch_rows: int, seed: int) -> None:
+        self.rows = rows
         self.batch_rows = batch_rows
         self.seed = seed
         self.epoch = 0
@@ -131,19 +120,19 @@ class _ShuffledBatches(Sampler[list[int]]):
             yield shuffled[start : start + self.batch_rows].tolist()
 
 
-def row_batches(interactions: csr_matrix, batch_rows: int, seed: int) -> DataLoader[SparseTensor]:
-    """Return shuffled batches of rows as grids of cells.
+def row_batches(objective: Objective, batch_rows: int, seed: int) -> DataLoader[Any]:
+    """Return shuffled batches of rows.
 
     Args:
-        interactions: Users × items.
+        objective: Gathers them.
         batch_rows: Rows a batch.
         seed: Of the shuffle.
 
     Returns:
-        A loader of SparseTensors of shape (rows, items), one sample, one channel.
+        A loader of what the objective makes of them.
     """
-    batches = _ShuffledBatches(interactions, batch_rows, seed)
-    return DataLoader(_Rows(interactions), sampler=batches, batch_size=None)
+    rows = _ShuffledRows(objective.rows, batch_rows, seed)
+    return DataLoader(_Batches(objective), sampler=rows, batch_size=None)
 
 
 def _mixed(*numbers: int) -> int:

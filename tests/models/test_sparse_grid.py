@@ -33,7 +33,7 @@ class TestSparseGridWithAxisBlocks(PersonalConformance):
     config = SMALL.model_copy(update={"axis_blocks": 2})
 
 
-def untrained(network, rows, validate):
+def untrained(objective, validate):
     """Stands for an optimiser that leaves the network as it starts."""
 
 
@@ -79,7 +79,7 @@ def test_a_weight_of_zero_leaves_the_network_alone():
 def test_the_network_is_validated_without_the_linear_term():
     weights = []
 
-    def optimise(network, rows, validate):
+    def optimise(objective, validate):
         assert validate() == 0.25
 
     def validate(model):
@@ -94,7 +94,7 @@ def test_the_network_is_validated_without_the_linear_term():
 
 def test_without_validation_the_optimiser_gets_none():
     seen = []
-    extras = FitExtras(optimise=lambda network, rows, validate: seen.append(validate))
+    extras = FitExtras(optimise=lambda objective, validate: seen.append(validate))
     SparseGridRecommender(SMALL).fit(log_of(), extras)
     assert seen == [None]
 

@@ -19,7 +19,7 @@ class Linear(Recommender):
         super().__init__(None)
         self.weights, self.num_items = weights, len(weights)
 
-    def score_batch(self, history):
+    def score_batch(self, history, times=None):
         return torch.from_numpy((self._checked_history(history) @ self.weights).astype(np.float32))
 
     def fit(self, interactions, extras=None):

@@ -12,9 +12,10 @@ from recsparse.config import EASEConfig, SparseGridConfig, TrainingConfig
 from recsparse.errors import InputError
 from recsparse.models.base import FitExtras
 from recsparse.models.ease import EASE
+from recsparse.models.objective import HiddenCells
 from recsparse.models.sparse_grid import SparseGridRecommender
 from recsparse.training.fit import FitPlan, fit_model, optimise_network
-from recsparse.training.module import HiddenCellsModule, row_batches
+from recsparse.training.module import row_batches
 
 CONFIG = SparseGridConfig(factors=4, hidden=8, item_iterations=2, dropout=0.5)
 ROWS = csr_matrix((np.random.default_rng(0).random((40, 20)) < 0.3).astype(np.float32))
@@ -38,8 +39,7 @@ def settings(epochs=3, **other):
 
 def fitted(plan, validate=None, network=None):
     network = network or Table()
-    module = HiddenCellsModule(network, plan.training, 0.5, validate, plan.seed)
-    optimise_network(module, ROWS, plan)
+    optimise_network(HiddenCells(network, ROWS, 0.5), plan, validate)
     return network.logits.detach().clone()
 
 
@@ -65,7 +65,7 @@ def test_the_loss_falls_to_what_the_popularity_of_items_allows():
     plan = FitPlan(settings(30), on_epoch=lambda _, metrics: losses.append(metrics["train_loss"]))
     network = Table()
     network.dropout.p = 0.0
-    optimise_network(HiddenCellsModule(network, plan.training, 0.5, None), rows, plan)
+    optimise_network(HiddenCells(network, rows, 0.5), plan)
     # About half of the five are hidden and compete with each other alone.
     assert losses[0] == pytest.approx(math.log(20 - 2.5), abs=0.2)
     assert losses[-1] < math.log(5)
@@ -240,11 +240,11 @@ def test_a_network_is_validated_by_the_model_around_it():
 def test_the_configured_share_of_cells_is_hidden(monkeypatch, cell_dropout):
     shown = []
 
-    def one_step(module, rows, plan):
-        (cells,) = row_batches(rows, batch_rows=40, seed=0)
-        monkeypatch.setattr(module, "log", lambda *args, **kwargs: None)
-        hook = module.network.register_forward_pre_hook(lambda _, args: shown.append(args[0].feats))
-        module.training_step(cells, 0)
+    def one_step(objective, plan, validate):
+        (cells,) = row_batches(objective, batch_rows=40, seed=0)
+        network = objective.network
+        hook = network.register_forward_pre_hook(lambda _, args: shown.append(args[0].feats))
+        objective.loss(cells)
         hook.remove()
 
     monkeypatch.setattr("recsparse.training.fit.optimise_network", one_step)

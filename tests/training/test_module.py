@@ -6,8 +6,9 @@ from scipy.sparse import csr_matrix, random_array
 from torch import nn
 
 from recsparse.config import TrainingConfig
-from recsparse.training.losses import masked_softmax_loss
-from recsparse.training.module import HiddenCellsModule, row_batches
+from recsparse.models.losses import masked_softmax_loss
+from recsparse.models.objective import HiddenCells
+from recsparse.training.module import ObjectiveModule, row_batches
 
 
 class Recorder(nn.Module):
@@ -29,8 +30,12 @@ def random_rows(num_users, num_items, seed=0):
     )
 
 
-def module_of(num_items, cell_dropout=0.5, seed=0):
-    module = HiddenCellsModule(Recorder(num_items), TrainingConfig(), cell_dropout, None, seed)
+def objective_of(matrix, share=0.5):
+    return HiddenCells(Recorder(matrix.shape[1]), matrix, share)
+
+
+def module_of(matrix, share=0.5, seed=0):
+    module = ObjectiveModule(objective_of(matrix, share), TrainingConfig(), None, seed)
     module.log = lambda *args, **kwargs: None
     return module
 
@@ -45,8 +50,8 @@ def listed(tensor):
 
 @pytest.mark.parametrize("cell_dropout", [0.1, 0.5, 0.9])
 def test_the_loss_is_of_the_hidden_cells_and_they_never_reach_the_network(cell_dropout):
-    module = module_of(20, cell_dropout)
-    (cells,) = row_batches(random_rows(10, 20), batch_rows=10, seed=0)
+    module = module_of(random_rows(10, 20), cell_dropout)
+    (cells,) = row_batches(module.objective, batch_rows=10, seed=0)
     loss = module.training_step(cells, 0)
     (shown,) = module.network.shown
     assert cells_of(shown) < cells_of(cells)
@@ -62,11 +67,12 @@ def test_the_loss_is_of_the_hidden_cells_and_they_never_reach_the_network(cell_d
 
 
 def test_what_is_hidden_depends_on_the_seed_alone():
-    (cells,) = row_batches(random_rows(10, 20), batch_rows=10, seed=0)
+    rows = random_rows(10, 20)
+    (cells,) = row_batches(objective_of(rows), batch_rows=10, seed=0)
     shown = []
     for seed in (0, 0, 1):
         torch.rand(1)
-        module = module_of(20, seed=seed)
+        module = module_of(rows, seed=seed)
         module.training_step(cells, 0)
         shown.append(cells_of(module.network.shown[0]))
     assert shown[0] == shown[1] != shown[2]
@@ -76,7 +82,7 @@ def test_what_is_hidden_depends_on_the_seed_alone():
 def test_an_epoch_has_every_row_with_cells_once(users, items, batch_rows, seed):
     matrix = random_rows(users, items, seed)
     filled = matrix.toarray()[matrix.getnnz(axis=1) > 0].tolist()
-    loader = row_batches(matrix, batch_rows, seed)
+    loader = row_batches(objective_of(matrix), batch_rows, seed)
     batches = list(loader)
     assert len(batches) == len(loader)
     assert [len(batch.to_dense()[0, 0]) for batch in batches[:-1]] == [batch_rows] * (
@@ -93,7 +99,7 @@ def order_of(loader, epoch):
 
 def test_the_order_differs_by_epoch_and_by_seed_and_is_otherwise_the_same():
     matrix = random_rows(30, 20)
-    loader, same, other = (row_batches(matrix, 7, seed) for seed in (0, 0, 1))
+    loader, same, other = (row_batches(objective_of(matrix), 7, seed) for seed in (0, 0, 1))
     assert order_of(loader, 0) == order_of(same, 0)
     assert order_of(loader, 3) == order_of(same, 3)
     assert order_of(loader, 0) != order_of(loader, 1)

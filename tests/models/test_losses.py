@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recsparse.errors import InputError
-from recsparse.training.losses import masked_softmax_loss
+from recsparse.models.losses import masked_softmax_loss
 
 
 def random_case(rows, items, seed):

@@ -1,0 +1,114 @@
+"""Rows by index, laid out as matrices of users and items."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pyarrow as pa
+from scipy.sparse import coo_matrix, csr_matrix
+
+from recsparse.datasets.rows import ITEM_INDEX, NO_TIME, USER_INDEX
+from recsparse.datasets.schema import TIMESTAMP, WEIGHT
+
+
+def matrix_of(
+    table: pa.Table, shape: tuple[int, int], weights: np.ndarray | None = None
+) -> csr_matrix:
+    """Lay training rows out as a matrix; rows of the same cell are summed.
+
+    Args:
+        table: Rows by index.
+        shape: Number of users and of items.
+        weights: Of the rows; None for their own.
+
+    Returns:
+        Users × items, float32.
+    """
+    weights = table[WEIGHT].to_numpy() if weights is None else weights
+    return laid_out(user_of(table), item_of(table), weights, shape)
+
+
+def times_of(
+    tables: list[pa.Table], row_of: Callable[[np.ndarray], np.ndarray], shape: tuple[int, int]
+) -> csr_matrix | None:
+    """Lay the last time of each cell out as a matrix.
+
+    Args:
+        tables: Rows by index.
+        row_of: Returns the row of each user; −1 leaves the user out.
+        shape: Number of rows and of items; other items are left out.
+
+    Returns:
+        int64, seconds, `NO_TIME` where unknown; None where no row has a time.
+    """
+    if all(table[TIMESTAMP].null_count == table.num_rows for table in tables):
+        return None
+    table = pa.concat_tables(
+        [table.select([USER_INDEX, ITEM_INDEX, TIMESTAMP]) for table in tables]
+    )
+    row, item = row_of(user_of(table)), item_of(table)
+    time = table[TIMESTAMP].fill_null(NO_TIME).to_numpy()
+    kept = (row >= 0) & (item < shape[1])
+    row, item, time = last_of_cells(row[kept], item[kept], time[kept])
+    indptr = np.concatenate([[0], np.cumsum(np.bincount(row, minlength=shape[0]))])
+    return csr_matrix((time, item, indptr), shape=shape)
+
+
+def last_of_cells(
+    row: np.ndarray, item: np.ndarray, time: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Leave the last time of each cell.
+
+    Args:
+        row: Row of each time.
+        item: Column of each time.
+        time: The times.
+
+    Returns:
+        Rows, columns and times.
+    """
+    order = np.lexsort([time, item, row])
+    row, item, time = row[order], item[order], time[order]
+    last = np.ones(len(row), dtype=bool)
+    last[:-1] = (row[1:] != row[:-1]) | (item[1:] != item[:-1])
+    return row[last], item[last], time[last]
+
+
+def user_of(table: pa.Table) -> np.ndarray:
+    """Return the user of each row.
+
+    Args:
+        table: Rows by index.
+
+    Returns:
+        Indices.
+    """
+    return table[USER_INDEX].to_numpy()
+
+
+def item_of(table: pa.Table) -> np.ndarray:
+    """Return the item of each row.
+
+    Args:
+        table: Rows by index.
+
+    Returns:
+        Indices.
+    """
+    return table[ITEM_INDEX].to_numpy()
+
+
+def laid_out(
+    row: np.ndarray, column: np.ndarray, weight: np.ndarray, shape: tuple[int, int]
+) -> csr_matrix:
+    """Lay weights out as a matrix; those of the same cell are summed.
+
+    Args:
+        row: Row of each weight.
+        column: Column of each weight.
+        weight: The weights.
+        shape: Number of rows and columns.
+
+    Returns:
+        float32.
+    """
+    return coo_matrix((weight.astype(np.float32), (row, column)), shape=shape).tocsr()

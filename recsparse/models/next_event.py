@@ -1,0 +1,94 @@
+"""The objective of models of time: at each event of a user, the next one."""
+
+import math
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from recsparse.config import TimelineConfig
+from recsparse.models.objective import Objective
+from recsparse.models.sequences import Sequences
+from recsparse.models.timeline_network import TimelineNetwork
+from recsparse.sparse.grid import Grid
+
+NextEvents = tuple[Int[Tensor, " n"], Grid, Int[Tensor, " n"], Float[Tensor, " n"]]
+
+
+class NextEvent(Objective):
+    """Softmax cross-entropy of the event after each event.
+
+    Args:
+        network: Summarises events and scores items.
+        sequences: Each user's events; users with fewer than two teach nothing.
+        config: Negatives, and how the network is trained.
+    """
+
+    network: TimelineNetwork
+
+    def __init__(
+        self, network: TimelineNetwork, sequences: Sequences, config: TimelineConfig
+    ) -> None:
+        super().__init__(network, np.flatnonzero(sequences.lengths > 1), config.training)
+        self.sequences = sequences
+        num_items = len(network.item_bias)
+        is_large = num_items > config.full_softmax_items
+        self.num_negatives = min(config.negatives, num_items) if is_large else None
+        count = np.bincount(sequences.items, minlength=num_items) + 1.0
+        share = torch.from_numpy(count**config.negatives_exponent)
+        self.share = share / share.sum()
+
+    def batch(self, rows: list[int]) -> NextEvents:
+        """Gather some users' events.
+
+        Args:
+            rows: Their numbers.
+
+        Returns:
+            Items, their grid, the next item of each, and the weight of that.
+        """
+        sequences = self.sequences.take(rows)
+        known, following = sequences.without_last(), sequences.without_first()
+        weights = torch.from_numpy(following.weights)
+        return known.item_index(), known.grid(), following.item_index(), weights
+
+    def loss(self, batch: NextEvents) -> Tensor:
+        """Return the mean loss of the events, by weight.
+
+        Args:
+            batch: What `batch` returned.
+
+        Returns:
+            The loss.
+        """
+        items, grid, following, weights = batch
+        summary = self.network(items, grid)
+        if self.num_negatives is None:
+            losses = torch.nn.functional.cross_entropy(
+                self.network.scores(summary), following, reduction="none"
+            )
+        else:
+            losses = self._sampled(summary, following)
+        return (losses * weights).sum() / weights.sum().clamp(min=torch.finfo(weights.dtype).tiny)
+
+    def _sampled(
+        self, summary: Float[Tensor, "n d"], following: Int[Tensor, " n"]
+    ) -> Float[Tensor, " n"]:
+        """Sampled softmax: negatives shared by the batch, corrected for how often each is drawn.
+
+        Bengio and Senécal 2008 (https://doi.org/10.1109/TNN.2007.912312); the correction of the
+        logits by the log of the expected count is that of Yi et al. 2019
+        (https://doi.org/10.1145/3298689.3346996, section 3).
+        """
+        vectors, bias = self.network.item_vectors.weight, self.network.item_bias
+        share = self.share.to(summary.device)
+        count = self.num_negatives or 0
+        drawn = torch.multinomial(share, count, replacement=True)
+        correction = bias - (share.log() + math.log(count)).to(bias.dtype)
+        positive = (summary * vectors[following]).sum(dim=1) + bias[following]
+        negative = summary @ vectors[drawn].T + correction[drawn]
+        # What is the target itself competes as the positive alone.
+        negative = negative.masked_fill(drawn == following[:, None], -torch.inf)
+        both = torch.cat([positive[:, None], negative], dim=1)
+        return torch.logsumexp(both, dim=1) - positive

@@ -1,0 +1,131 @@
+"""Histories as sequences: a user's items in the order of their times."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Int
+from scipy.sparse import csr_matrix
+from torch import Tensor
+
+from recsparse.errors import InputError
+from recsparse.sparse.grid import Grid
+
+
+@dataclass(frozen=True, eq=False)
+class Sequences:
+    """Items of some users, each user's in the order of time, of equal times by item.
+
+    Attributes:
+        items: int64, all sequences one after the other.
+        weights: float32, the weight of each event.
+        row_ptr: int64, where each user's sequence begins, and the end of the last.
+    """
+
+    items: np.ndarray
+    weights: np.ndarray
+    row_ptr: np.ndarray
+
+    @classmethod
+    def of(
+        cls, history: csr_matrix, times: csr_matrix | None, most: int | None = None
+    ) -> "Sequences":
+        """Order histories by time.
+
+        Args:
+            history: Users × items; cells of weight 0 are events, too.
+            times: The time of each cell.
+            most: Keep the last events of a user, at most so many; None keeps all.
+
+        Returns:
+            One sequence a row.
+
+        Raises:
+            InputError: If there are no times, or not one for each cell.
+        """
+        if times is None:
+            raise InputError(
+                "a model of time needs the time of each interaction, but the history has none; "
+                "prepare a log with log.timestamp_column, or choose another model.kind"
+            )
+        if times.shape != history.shape or times.nnz != history.nnz:
+            raise InputError(
+                f"times must have the cells of the history, but has {times.nnz} in "
+                f"{times.shape} and the history {history.nnz} in {history.shape}"
+            )
+        lengths = np.diff(history.indptr)
+        row = np.repeat(np.arange(history.shape[0]), lengths)
+        order = np.lexsort([history.indices, times.data, row])
+        if most is not None:
+            kept = np.minimum(lengths, most)
+            before_end = np.repeat(history.indptr[1:], lengths) - np.arange(history.nnz)
+            order, lengths = order[before_end <= most], kept
+        row_ptr = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+        items = history.indices[order].astype(np.int64)
+        return cls(items, history.data[order].astype(np.float32), row_ptr)
+
+    def __len__(self) -> int:
+        return len(self.row_ptr) - 1
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """Number of events of each user."""
+        return np.diff(self.row_ptr)
+
+    def take(self, rows: list[int] | np.ndarray) -> "Sequences":
+        """Return the sequences of some users.
+
+        Args:
+            rows: Their numbers.
+
+        Returns:
+            The sequences, in this order.
+        """
+        starts, lengths = self.row_ptr[:-1][rows], self.lengths[rows]
+        row_ptr = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+        place = np.arange(row_ptr[-1]) + np.repeat(starts - row_ptr[:-1], lengths)
+        return Sequences(self.items[place], self.weights[place], row_ptr)
+
+    def without_last(self) -> "Sequences":
+        """Return the sequences without the last event of each.
+
+        Returns:
+            What is known before each event but the first.
+        """
+        return self._where(np.arange(len(self.items)) != self._last_places())
+
+    def without_first(self) -> "Sequences":
+        """Return the sequences without the first event of each.
+
+        Returns:
+            The next event after each of `without_last`.
+        """
+        starts = np.repeat(self.row_ptr[:-1], self.lengths)
+        return self._where(np.arange(len(self.items)) != starts)
+
+    def grid(self) -> Grid:
+        """Return the events as cells of a (user, position) grid.
+
+        Returns:
+            One sample, the cells in the order of the events.
+        """
+        lengths = self.lengths
+        user = np.repeat(np.arange(len(self)), lengths)
+        position = np.arange(len(self.items)) - np.repeat(self.row_ptr[:-1], lengths)
+        coords = torch.from_numpy(np.stack([np.zeros_like(user), user, position], axis=1))
+        return Grid(coords, (len(self), max(int(lengths.max(initial=0)), 1)), 1)
+
+    def item_index(self) -> Int[Tensor, " n"]:
+        """Return the items as a tensor.
+
+        Returns:
+            int64, one an event.
+        """
+        return torch.from_numpy(self.items)
+
+    def _last_places(self) -> np.ndarray:
+        return np.repeat(self.row_ptr[1:] - 1, self.lengths)
+
+    def _where(self, mask: np.ndarray) -> "Sequences":
+        row_ptr = np.concatenate([[0], np.cumsum(mask)])[self.row_ptr]
+        return Sequences(self.items[mask], self.weights[mask], row_ptr)

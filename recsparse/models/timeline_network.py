@@ -1,0 +1,102 @@
+"""The network of TimelineRecommender: causal convolutions along each user's events."""
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from recsparse.config import TimelineConfig
+from recsparse.layers.causal import CausalConv1d
+from recsparse.sparse.grid import Grid
+from recsparse.sparse.tensor import SparseTensor
+
+
+class TimelineNetwork(nn.Module):
+    """One vector an event: what its user is likely to do next.
+
+    The events of some users are the active cells of a (user, position) grid; nothing is padded.
+    Each block adds a gated causal convolution (Dauphin et al. 2017,
+    https://arxiv.org/abs/1612.08083, section 2) and a feed-forward layer, both after a layer norm,
+    to its input; dilations double from block to block, as in WaveNet. Items are scored by the same
+    vectors that stand for them in the input.
+
+    Args:
+        config: Sizes.
+        num_items: Number of items.
+    """
+
+    def __init__(self, config: TimelineConfig, num_items: int) -> None:
+        super().__init__()
+        channels = config.channels
+        self.item_vectors = nn.Embedding(num_items, channels)
+        nn.init.normal_(self.item_vectors.weight, std=channels**-0.5)
+        self.item_bias = nn.Parameter(torch.zeros(num_items))
+        self.dropout = nn.Dropout(config.dropout)
+        dilations = [config.dilation_base**block for block in range(config.blocks)]
+        self.blocks = nn.ModuleList(TimelineBlock(config, dilation) for dilation in dilations)
+        self.norm = nn.LayerNorm(channels)
+
+    def forward(self, items: Int[Tensor, " n"], grid: Grid) -> Float[Tensor, "n d"]:
+        """Summarise what was known at each event.
+
+        Args:
+            items: The item of each event.
+            grid: The events as cells of a (user, position) grid.
+
+        Returns:
+            One vector an event, of it and those before it.
+        """
+        feats = self.item_vectors(items) * self.item_vectors.embedding_dim**0.5
+        x = SparseTensor(grid, self.dropout(feats))
+        for block in self.blocks:
+            x = block(x)
+        summary: Tensor = self.norm(x.feats)
+        return summary
+
+    def scores(self, summary: Float[Tensor, "n d"]) -> Float[Tensor, "n m"]:
+        """Score every item after some events.
+
+        Args:
+            summary: What `forward` returned, of some of the events.
+
+        Returns:
+            Unnormalised log-probabilities.
+        """
+        logits: Tensor = summary @ self.item_vectors.weight.T + self.item_bias
+        return logits
+
+
+class TimelineBlock(nn.Module):
+    """A gated causal convolution and a feed-forward layer, each added to its input.
+
+    Args:
+        config: Sizes.
+        dilation: Distance between the taps of the convolution.
+    """
+
+    def __init__(self, config: TimelineConfig, dilation: int) -> None:
+        super().__init__()
+        channels = config.channels
+        self.conv_norm = nn.LayerNorm(channels)
+        self.conv = CausalConv1d(channels, 2 * channels, config.kernel_size, dilation)
+        self.feed_forward = nn.Sequential(
+            nn.LayerNorm(channels),
+            nn.Linear(channels, 2 * channels),
+            nn.GELU(),
+            nn.Dropout(config.dropout),
+            nn.Linear(2 * channels, channels),
+            nn.Dropout(config.dropout),
+        )
+        self.dropout = nn.Dropout(config.dropout)
+
+    def forward(self, x: SparseTensor) -> SparseTensor:
+        """Apply both.
+
+        Args:
+            x: Features (n, channels).
+
+        Returns:
+            Features (n, channels) on the same grid.
+        """
+        convolved = self.conv(x.with_feats(self.conv_norm(x.feats))).feats
+        feats = x.feats + self.dropout(nn.functional.glu(convolved, dim=1))
+        return x.with_feats(feats + self.feed_forward(feats))
