@@ -128,8 +128,12 @@ def k_core(path: Path, sizes: tuple[int, int], least: tuple[int, int]) -> tuple[
         counts = [np.zeros(size, dtype=np.int64) for size in sizes]
         for rows in read_blocks(path):
             inside = alive[0][rows.user] & alive[1][rows.item]
-            for total, ids in zip(counts, (rows.user, rows.item), strict=True):
-                total += np.bincount(ids[inside], minlength=len(total))
+            if not inside.any():
+                continue
+            for total, ids in zip(counts, (rows.user[inside], rows.item[inside]), strict=True):
+                # Of users, a block has a few that are next to each other.
+                low, high = int(ids.min()), int(ids.max()) + 1
+                total[low:high] += np.bincount(ids - low)
         short = [
             each & (count < low) for each, count, low in zip(alive, counts, least, strict=True)
         ]

@@ -73,9 +73,13 @@ class IdEncoder:
         return self._counted(self._table.add(ids.id_of(used))[place])
 
     def _counted(self, numbers: np.ndarray) -> np.ndarray:
-        found = np.bincount(numbers, minlength=len(self._num_rows))
-        found[: len(self._num_rows)] += self._num_rows
-        self._num_rows = found
+        if len(numbers):
+            highest = int(numbers.max())
+            if highest >= len(self._num_rows):
+                grown = np.zeros(2 * highest + 1, dtype=np.int64)
+                grown[: len(self._num_rows)] = self._num_rows
+                self._num_rows = grown
+            np.add.at(self._num_rows, numbers, 1)
         return numbers
 
     def finish(self, keep: Vocabulary | None) -> tuple[Ids, np.ndarray]:
@@ -89,10 +93,12 @@ class IdEncoder:
         """
         kept = self._table.add(keep.ids) if keep else np.zeros(0, dtype=np.int32)
         ids = self._table.ids()
+        del self._table  # which is larger than what it was for
         place = np.full(len(ids), len(kept), dtype=np.int32)
         place[kept] = np.arange(len(kept), dtype=np.int32)
         num_rows = np.zeros(len(ids), dtype=np.int64)
-        num_rows[: len(self._num_rows)] = self._num_rows
+        counted = self._num_rows[: len(ids)]
+        num_rows[: len(counted)] = counted
         numbered = pa.table({"id": ids, "place": place, "number": np.arange(len(ids))})
         cursor = self._database.cursor()
         cursor.register("numbered", numbered)

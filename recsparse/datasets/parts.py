@@ -78,7 +78,9 @@ class _Counter:
         return cls(np.zeros(size), np.full(size, _NEVER))
 
     def add(self, index: np.ndarray, rows: Rows) -> None:
-        self.weight += np.bincount(index, weights=rows.weight, minlength=len(self.weight))
+        # Of users, a block has a few that are next to each other.
+        low, high = int(index.min()), int(index.max()) + 1
+        self.weight[low:high] += np.bincount(index - low, weights=rows.weight)
         time = np.where(rows.timestamp == NO_TIME, _NEVER, rows.timestamp)
         np.minimum.at(self.first_event, index, time)
 

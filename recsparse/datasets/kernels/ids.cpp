@@ -5,6 +5,10 @@
 #include <cstdlib>
 #include <cstring>
 
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
+
 #define EXPORT extern "C" __attribute__((visibility("default")))
 
 namespace {
@@ -12,14 +16,19 @@ namespace {
 constexpr int64_t kBlock = 64;
 constexpr int64_t kMostIds = INT32_MAX;
 constexpr int64_t kFirstSlots = 1 << 10;
+constexpr int64_t kHead = 20;
+constexpr size_t kPage = 1 << 21;  // a huge page: with small ones, every access would miss the TLB
 
 enum Status : int64_t { kNoMemory = -1, kTooMany = -2 };
 
+// Half a cache line. A short id is kept in it, so that telling whether it is the one looked for takes
+// no further access to memory; of a longer one it says where it begins.
 struct Entry {
   uint64_t hash;
-  int64_t start;
-  int64_t length;
+  int32_t length;
+  char head[kHead];
 };
+static_assert(sizeof(Entry) == 32);
 
 struct Table {
   uint64_t* slots;  // upper half of the hash, then the number + 1; 0 where there is none
@@ -69,19 +78,38 @@ int64_t first_slot(const Table& table, uint64_t hash) {
   return static_cast<int64_t>(hash & static_cast<uint64_t>(table.num_slots - 1));
 }
 
+const char* bytes_of(const Table& table, const Entry& entry) {
+  if (entry.length <= kHead) return entry.head;
+  int64_t start;
+  std::memcpy(&start, entry.head, sizeof start);
+  return table.bytes + start;
+}
+
 bool is_entry(const Table& table, int64_t number, uint64_t hash, const char* bytes,
               int64_t length) {
   const Entry& entry = table.entries[number];
   return entry.hash == hash && entry.length == length &&
-         std::memcmp(table.bytes + entry.start, bytes, static_cast<size_t>(length)) == 0;
+         std::memcmp(bytes_of(table, entry), bytes, static_cast<size_t>(length)) == 0;
+}
+
+void* allocate(size_t size) {
+  const size_t alignment = size < kPage ? 64 : kPage;
+  const size_t rounded = (size + alignment - 1) / alignment * alignment;
+  void* memory = std::aligned_alloc(alignment, rounded);
+#if defined(__linux__)
+  if (memory != nullptr && rounded >= kPage) madvise(memory, rounded, MADV_HUGEPAGE);
+#endif
+  return memory;
 }
 
 template <typename T>
-bool grow(T*& array, int64_t& room, int64_t wanted) {
+bool grow(T*& array, int64_t& room, int64_t used, int64_t wanted) {
   if (wanted <= room) return true;
   const int64_t larger = wanted + wanted / 2 + 1024;
-  auto* moved = static_cast<T*>(std::realloc(array, static_cast<size_t>(larger) * sizeof(T)));
+  auto* moved = static_cast<T*>(allocate(static_cast<size_t>(larger) * sizeof(T)));
   if (moved == nullptr) return false;
+  if (used) std::memcpy(moved, array, static_cast<size_t>(used) * sizeof(T));
+  std::free(array);
   array = moved;
   room = larger;
   return true;
@@ -99,8 +127,10 @@ bool make_slots(Table& table, int64_t ids) {
   if (2 * ids <= table.num_slots) return true;
   int64_t wanted = table.num_slots ? table.num_slots : kFirstSlots;
   while (wanted < 4 * ids) wanted *= 2;
-  auto* slots = static_cast<uint64_t*>(std::calloc(static_cast<size_t>(wanted), sizeof(uint64_t)));
+  const size_t size = static_cast<size_t>(wanted) * sizeof(uint64_t);
+  auto* slots = static_cast<uint64_t*>(allocate(size));
   if (slots == nullptr) return false;
+  std::memset(slots, 0, size);
   std::free(table.slots);
   table.slots = slots;
   table.num_slots = wanted;
@@ -110,11 +140,18 @@ bool make_slots(Table& table, int64_t ids) {
 
 int64_t insert(Table& table, uint64_t hash, const char* bytes, int64_t length) {
   if (table.size == kMostIds) return kTooMany;
-  if (!make_slots(table, table.size + 1) || !grow(table.entries, table.room, table.size + 1) ||
-      !grow(table.bytes, table.bytes_room, table.used + length))
+  if (!make_slots(table, table.size + 1) ||
+      !grow(table.entries, table.room, table.size, table.size + 1) ||
+      !grow(table.bytes, table.bytes_room, table.used, table.used + length))
     return kNoMemory;
   std::memcpy(table.bytes + table.used, bytes, static_cast<size_t>(length));
-  table.entries[table.size] = {hash, table.used, length};
+  Entry& entry = table.entries[table.size];
+  entry.hash = hash;
+  entry.length = static_cast<int32_t>(length);
+  if (length <= kHead)
+    std::memcpy(entry.head, bytes, static_cast<size_t>(length));
+  else
+    std::memcpy(entry.head, &table.used, sizeof table.used);
   table.used += length;
   put(table, table.size);
   return table.size++;
@@ -153,8 +190,6 @@ int64_t add_block(Table& table, const Batch& batch, int64_t first, int64_t rows,
     candidates[i] = likely(table, hashes[i]);
     if (candidates[i] >= 0) __builtin_prefetch(table.entries + candidates[i]);
   }
-  for (int64_t i = 0; i < rows; ++i)
-    if (candidates[i] >= 0) __builtin_prefetch(table.bytes + table.entries[candidates[i]].start);
   for (int64_t i = 0; i < rows; ++i) {
     const int64_t start = batch.start(first + i), length = batch.start(first + i + 1) - start;
     const char* bytes = batch.bytes + start;
