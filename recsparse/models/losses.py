@@ -1,8 +1,11 @@
-"""Losses over the items of a row."""
+"""Losses over the items of a row, or of an event."""
+
+from typing import Any
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from recsparse.errors import InputError
 
@@ -47,3 +50,80 @@ def masked_softmax_loss(
     log_probability = masked.log_softmax(dim=1)[targets[:, 0], targets[:, 1]]
     total = weights.sum().clamp(min=torch.finfo(weights.dtype).tiny)
     return -(weights * log_probability).sum() / total
+
+
+def full_softmax_loss(
+    summary: Float[Tensor, "n d"],
+    vectors: Float[Tensor, "m d"],
+    bias: Float[Tensor, " m"],
+    targets: Int[Tensor, " n"],
+    weights: Float[Tensor, " n"],
+) -> Float[Tensor, ""]:
+    """Return the softmax cross-entropy over all items of `summary @ vectors.T + bias`.
+
+    The scores are made, used and overwritten a few rows at a time, forward and backward, so that
+    n × m numbers are neither stored nor carried to memory and back.
+
+    Args:
+        summary: One vector an event.
+        vectors: One vector an item.
+        bias: One number an item.
+        targets: The item to predict after each event.
+        weights: Non-negative weight of each event.
+
+    Returns:
+        The weighted mean of the negative log-probabilities; zero where no event has any weight.
+
+    Example:
+        >>> event, items, bias = torch.zeros(1, 2), torch.ones(4, 2), torch.zeros(4)
+        >>> loss = full_softmax_loss(event, items, bias, torch.tensor([3]), torch.ones(1))
+        >>> round(loss.exp().item(), 4)
+        4.0
+    """
+    loss: Tensor = _FullSoftmaxLoss.apply(  # type: ignore[no-untyped-call]
+        summary, vectors, bias, targets, weights
+    )
+    return loss
+
+
+# Numbers of scores that stay near the processor.
+_SCORES_AT_ONCE = 1_000_000
+
+
+class _FullSoftmaxLoss(torch.autograd.Function):
+    """The gradient is made along with the loss, whose factor it is multiplied by later."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, summary: Tensor, vectors: Tensor, bias: Tensor, targets: Tensor, weights: Tensor
+    ) -> Tensor:
+        rows = max(1, _SCORES_AT_ONCE // max(len(vectors), 1))
+        share = weights / weights.sum().clamp(min=torch.finfo(weights.dtype).tiny)
+        gradients = torch.empty_like(summary), torch.zeros_like(vectors), torch.zeros_like(bias)
+        buffer = summary.new_empty(min(rows, len(summary)), len(vectors))
+        loss = summary.new_zeros(())
+        for start in range(0, len(summary), rows):
+            block = slice(start, start + rows)
+            scores = buffer[: len(summary[block])]
+            torch.addmm(bias, summary[block], vectors.T, out=scores)
+            loss += _loss_and_gradient(scores, targets[block, None], share[block, None])
+            torch.mm(scores, vectors, out=gradients[0][block])
+            gradients[1].addmm_(scores.T, summary[block])
+            gradients[2].add_(scores.sum(dim=0))
+        ctx.save_for_backward(*gradients)
+        return loss
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        return (*(gradient * grad for gradient in ctx.saved_tensors), None, None)
+
+
+def _loss_and_gradient(scores: Tensor, targets: Tensor, share: Tensor) -> Tensor:
+    """Return the loss of some rows, and leave its gradient in the place of their scores."""
+    highest = scores.amax(dim=1, keepdim=True)
+    hit = scores.gather(1, targets) - highest
+    scores.sub_(highest).exp_()
+    total = scores.sum(dim=1, keepdim=True)
+    scores.mul_(share / total).scatter_add_(1, targets, -share)
+    return ((total.log() - hit) * share).sum()

@@ -8,6 +8,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from recsparse.config import TimelineConfig
+from recsparse.models.losses import full_softmax_loss
 from recsparse.models.objective import Objective
 from recsparse.models.sequences import Sequences
 from recsparse.models.timeline_network import TimelineNetwork
@@ -65,11 +66,9 @@ class NextEvent(Objective):
         items, grid, following, weights = batch
         summary = self.network(items, grid)
         if self.num_negatives is None:
-            losses = torch.nn.functional.cross_entropy(
-                self.network.scores(summary), following, reduction="none"
-            )
-        else:
-            losses = self._sampled(summary, following)
+            vectors, bias = self.network.item_vectors.weight, self.network.item_bias
+            return full_softmax_loss(summary, vectors, bias, following, weights)
+        losses = self._sampled(summary, following)
         return (losses * weights).sum() / weights.sum().clamp(min=torch.finfo(weights.dtype).tiny)
 
     def _sampled(

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recsparse.errors import InputError
-from recsparse.models.losses import masked_softmax_loss
+from recsparse.models import losses
+from recsparse.models.losses import full_softmax_loss, masked_softmax_loss
 
 
 def random_case(rows, items, seed):
@@ -87,3 +88,41 @@ def test_a_missing_weight_is_refused():
     cells = torch.tensor([[0, 1]])
     with pytest.raises(InputError, match="one entry a target, but got 2 for 1"):
         masked_softmax_loss(torch.zeros(1, 3), cells[:0], cells, torch.ones(2))
+
+
+@pytest.mark.parametrize("at_once", [1, 30, 10**6])
+@pytest.mark.parametrize("zero", [False, True])
+def test_the_full_softmax_is_torchs_cross_entropy_and_so_is_its_gradient(
+    monkeypatch, at_once, zero
+):
+    monkeypatch.setattr(losses, "_SCORES_AT_ONCE", at_once)
+    generator = torch.Generator().manual_seed(0)
+    inputs = [
+        torch.randn(shape, generator=generator, dtype=torch.float64, requires_grad=True)
+        for shape in ((7, 3), (9, 3), (9,))
+    ]
+    targets = torch.randint(9, (7,), generator=generator)
+    weights = torch.zeros(7) if zero else torch.rand(7, generator=generator)
+    weights = weights.double()
+    loss = full_softmax_loss(*inputs, targets, weights)
+    found = torch.autograd.grad(3 * loss, inputs)
+    summary, vectors, bias = inputs
+    each = torch.nn.functional.cross_entropy(summary @ vectors.T + bias, targets, reduction="none")
+    expected = (each * weights).sum() / (1.0 if zero else weights.sum())
+    torch.testing.assert_close(loss, expected)
+    torch.testing.assert_close(found, torch.autograd.grad(3 * expected, inputs))
+
+
+def test_scores_that_overflow_alone_do_not_in_the_full_softmax():
+    summary = torch.tensor([[1000.0]], requires_grad=True)
+    loss = full_softmax_loss(
+        summary, torch.tensor([[1.0], [2.0]]), torch.zeros(2), torch.tensor([0]), torch.ones(1)
+    )
+    assert loss.item() == pytest.approx(1000)
+
+
+def test_no_event_has_no_full_softmax_loss():
+    loss = full_softmax_loss(
+        torch.zeros(0, 2), torch.zeros(3, 2), torch.zeros(3), torch.zeros(0).long(), torch.zeros(0)
+    )
+    assert loss.item() == 0
