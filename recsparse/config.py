@@ -109,7 +109,7 @@ class SparseGridConfig(Section):
         use_text: Add a bag-of-words encoding of the item text to the item vectors.
         cell_dropout: Share of a row's cells that are hidden and have to be predicted.
         dropout: Dropout inside the residual network.
-        linear: The linear term; its weight is chosen on validation after training.
+        linear: The linear term; its weight is chosen on validation after training. None for none.
     """
 
     kind: Literal["sparse_grid"] = "sparse_grid"
@@ -122,7 +122,7 @@ class SparseGridConfig(Section):
     use_text: bool = False
     cell_dropout: float = Field(default=0.5, gt=0, lt=1)
     dropout: float = Field(default=0.2, ge=0, lt=1)
-    linear: EASEConfig = EASEConfig()
+    linear: EASEConfig | None = EASEConfig()
 
 
 class TimelineConfig(Section):
@@ -154,6 +154,36 @@ class TimelineConfig(Section):
     training: TrainingConfig | None = None
 
 
+PartConfig = Annotated[
+    PopularityConfig | ItemKNNConfig | EASEConfig | IALSConfig | SparseGridConfig | TimelineConfig,
+    Field(discriminator="kind"),
+]
+
+
+class BlendConfig(Section):
+    """BlendRecommender: the weighted sum of several models' scores.
+
+    Attributes:
+        parts: The models; None for those of `default_parts`. Parts of no use get no weight.
+    """
+
+    kind: Literal["blend"] = "blend"
+    parts: Annotated[tuple[PartConfig, ...], Field(min_length=1)] | None = None
+
+
+def default_parts(has_times: bool) -> tuple[PartConfig, ...]:
+    """Return the models that are blended where nobody names others.
+
+    Args:
+        has_times: Whether the time of each interaction is known.
+
+    Returns:
+        The parts, those of time among them where they can be.
+    """
+    parts: tuple[PartConfig, ...] = (SparseGridConfig(linear=None), EASEConfig(), IALSConfig())
+    return (*parts, TimelineConfig()) if has_times else parts
+
+
 MODEL_CONFIGS: tuple[type[Section], ...] = (
     PopularityConfig,
     ItemKNNConfig,
@@ -161,12 +191,10 @@ MODEL_CONFIGS: tuple[type[Section], ...] = (
     IALSConfig,
     SparseGridConfig,
     TimelineConfig,
+    BlendConfig,
 )
 
-ModelConfig = Annotated[
-    PopularityConfig | ItemKNNConfig | EASEConfig | IALSConfig | SparseGridConfig | TimelineConfig,
-    Field(discriminator="kind"),
-]
+ModelConfig = Annotated[PartConfig | BlendConfig, Field(discriminator="kind")]
 
 
 class EvaluationConfig(Section):

@@ -3,6 +3,7 @@
 from typing import Any
 
 from recsparse.models.base import Recommender
+from recsparse.models.blend import BlendRecommender
 from recsparse.models.ease import EASE
 from recsparse.models.ials import IALS
 from recsparse.models.item_knn import ItemKNN
@@ -19,6 +20,7 @@ MODEL_CLASSES: dict[str, type[Recommender]] = {
         IALS,
         SparseGridRecommender,
         TimelineRecommender,
+        BlendRecommender,
     )
 }
 

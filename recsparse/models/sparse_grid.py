@@ -69,6 +69,8 @@ class SparseGridRecommender(Recommender):
         validate = extras.validate
         objective = HiddenCells(self.network, interactions, self.config.cell_dropout)
         extras.optimise(objective, None if validate is None else lambda: validate(self))
+        if self.config.linear is None:
+            return self
         self.linear = EASE(self.config.linear).fit(interactions)
         equal = self._equal_spread_weight(self.linear, interactions[:SPREAD_ROWS])
         self.linear_weight = equal if validate is None else self._best_weight(equal, validate)
@@ -125,7 +127,8 @@ class SparseGridRecommender(Recommender):
         model.network.load_state_dict(network)
         model.num_items = len(network["item_bias"])
         linear = _with_prefix(state, "linear.")
-        model.linear = EASE.from_state(config.linear, linear) if linear else None
+        if config.linear is not None and linear:
+            model.linear = EASE.from_state(config.linear, linear)
         model.linear_weight = float(state["linear_weight"])
         return model
 

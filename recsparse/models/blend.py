@@ -1,0 +1,227 @@
+"""BlendRecommender: several models' scores added, with weights found on validation."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from scipy.sparse import csr_matrix
+from torch import Tensor
+
+from recsparse.config import BlendConfig, default_parts
+from recsparse.errors import InputError
+from recsparse.models.base import FitExtras, Recommender, Validation, check_interactions
+
+logger = logging.getLogger(__name__)
+
+# What is tried for the weight of a part, relative to the others.
+WEIGHTS = (0.0, 0.1, 0.2, 0.35, 0.5, 0.7, 1.0, 1.4, 2.0, 3.0)
+_ROUNDS = 3
+# Validation users that weights are found on, and the most scores of a part that are held for it.
+_MOST_USERS = 4_000
+_MOST_SCORES = 40_000_000
+
+
+class BlendRecommender(Recommender):
+    """The weighted sum of the scores of several models, its parts.
+
+    Each part is fitted alone. A part's scores of a user are brought to mean 0 and standard
+    deviation 1 over the items before they are weighted, since models speak in different units. The
+    weights are found on the validation users, one part after the other, the best of a few values
+    each; parts of weight 0 are dropped.
+    """
+
+    kind: ClassVar[str] = "blend"
+    config: BlendConfig
+
+    def __init__(self, config: BlendConfig) -> None:
+        super().__init__(config)
+        self.parts: list[Recommender] = []
+        self.weights: list[float] = []
+
+    def fit(self, interactions: csr_matrix, extras: FitExtras | None = None) -> "BlendRecommender":
+        """Fit all parts, then find their weights.
+
+        Args:
+            interactions: Users × items, positive weights.
+            extras: What the parts use; without `validation` all parts weigh the same.
+
+        Returns:
+            The fitted model itself.
+
+        Raises:
+            InputError: If a part cannot be fitted, or nothing can be learned from the interactions.
+        """
+        extras, interactions = extras or FitExtras(), check_interactions(interactions)
+        configs = self.config.parts
+        if configs is None:
+            configs = default_parts(extras.times is not None)
+        parts = []
+        for number, config in enumerate(configs):
+            part = _class_of(config.kind)(config)
+            parts.append(part.fit(interactions, replace(extras, seed=extras.seed + number)))
+        weights = [1.0] * len(parts)
+        if extras.validation is not None and len(parts) > 1:
+            weights = best_weights(parts, _sampled(extras.validation, extras.seed))
+        names = [part.kind for part in parts]
+        logger.info("weights of the parts: %s", dict(zip(names, weights, strict=True)))
+        kept = [number for number, weight in enumerate(weights) if weight > 0]
+        self.parts = [parts[number] for number in kept]
+        self.weights = [weights[number] for number in kept]
+        self.config = self.config.model_copy(
+            update={"parts": tuple(configs[number] for number in kept)}
+        )
+        self.num_items = interactions.shape[1]
+        return self
+
+    def score_batch(
+        self, history: csr_matrix, times: csr_matrix | None = None
+    ) -> Float[Tensor, "b m"]:
+        """Score all items for some users.
+
+        Args:
+            history: One row of interactions a user, in the item order of the fit.
+            times: The time of each interaction, for the parts that use it.
+
+        Returns:
+            Weighted sums of the parts' standardised scores.
+        """
+        history = self._checked_history(history)
+        total = torch.zeros(history.shape)
+        for part, weight in zip(self.parts, self.weights, strict=True):
+            total.add_(standardised(part.score_batch(history, times)), alpha=weight)
+        return total
+
+    def state(self) -> dict[str, Tensor]:
+        """Return the parts' states and weights.
+
+        Returns:
+            Tensors by name.
+        """
+        state = {"weights": torch.tensor(self.weights, dtype=torch.float64)}
+        for number, part in enumerate(self.parts):
+            state |= {f"parts.{number}.{name}": value for name, value in part.state().items()}
+        return state
+
+    @classmethod
+    def from_state(cls, config: BlendConfig, state: Mapping[str, Tensor]) -> "BlendRecommender":
+        """Rebuild a fitted model.
+
+        Args:
+            config: The configuration of the fitted model, which names its parts.
+            state: What `state` returned.
+
+        Returns:
+            A model that gives the same scores.
+
+        Raises:
+            InputError: If the configuration does not name the parts.
+        """
+        model = cls(config)
+        if config.parts is None or len(config.parts) != len(state["weights"]):
+            raise InputError(
+                "a fitted blend must name its parts in model.parts, one for each of "
+                f"{len(state['weights'])} weights, but got {config.parts}; use the fitted model's "
+                "own config"
+            )
+        model.weights = state["weights"].tolist()
+        for number, part in enumerate(config.parts):
+            prefix = f"parts.{number}."
+            own = {
+                name.removeprefix(prefix): value
+                for name, value in state.items()
+                if name.startswith(prefix)
+            }
+            model.parts.append(_class_of(part.kind).from_state(part, own))
+        model.num_items = model.parts[0].num_items
+        return model
+
+
+def standardised(scores: Float[Tensor, "b m"]) -> Float[Tensor, "b m"]:
+    """Bring each row to mean 0 and standard deviation 1.
+
+    Args:
+        scores: One row a user.
+
+    Returns:
+        The scores; zero in a row whose scores are all equal.
+    """
+    centred = scores - scores.mean(dim=1, keepdim=True)
+    spread = centred.square().mean(dim=1, keepdim=True).sqrt()
+    # What rounding leaves of equal scores is no spread.
+    floor = 1e-6 * scores.abs().amax(dim=1, keepdim=True).clamp(min=1e-30)
+    return torch.where(spread > floor, centred / spread.clamp(min=1e-30), 0.0)
+
+
+def best_weights(parts: Sequence[Recommender], validation: Validation) -> list[float]:
+    """Find the weights under which the sum of some models' scores ranks best.
+
+    From the best part alone, each part in turn gets the weight that is best beside the others, for
+    a few rounds, until nothing changes.
+
+    Args:
+        parts: Fitted models.
+        validation: Users to rank for.
+
+    Returns:
+        One weight a part, the largest 1; at least one is positive.
+    """
+    history, targets = validation.history, validation.targets
+    scores = [standardised(part.score_batch(history, validation.times)) for part in parts]
+
+    def quality(combined: Tensor) -> float:
+        return float(np.nanmean(validation.quality(combined, history, targets)))
+
+    alone = [quality(score) for score in scores]
+    logger.info("validation of the parts alone: %s", alone)
+    weights = np.zeros(len(parts))
+    weights[int(np.argmax(alone))] = 1.0
+    best = max(alone)
+    for _ in range(_ROUNDS):
+        before = weights.copy()
+        for number, score in enumerate(scores):
+            rest = sum(
+                (scores[other] * weights[other] for other in range(len(parts)) if other != number),
+                torch.zeros_like(score),
+            )
+            for weight in WEIGHTS:
+                if weight == weights[number] or (weight == 0 and not _others(weights, number)):
+                    continue
+                found = quality(rest + weight * score)
+                if found > best:
+                    best, weights[number] = found, weight
+        if (weights == before).all():
+            break
+    largest = weights.max()
+    return [float(weight / largest) for weight in weights]
+
+
+def _others(weights: np.ndarray, number: int) -> bool:
+    return bool(np.delete(weights, number).any())
+
+
+def _sampled(validation: Validation, seed: int) -> Validation:
+    num_users, num_items = validation.history.shape
+    most = max(1, min(_MOST_USERS, _MOST_SCORES // max(num_items, 1)))
+    if num_users <= most:
+        return validation
+    rows = np.sort(np.random.default_rng(seed).choice(num_users, most, replace=False))
+    times = None if validation.times is None else validation.times[rows]
+    return replace(
+        validation,
+        history=validation.history[rows],
+        targets=validation.targets[rows],
+        times=times,
+    )
+
+
+def _class_of(kind: str) -> type[Recommender]:
+    # Imported here, since the registry names this model, too.
+    from recsparse.models.registry import MODEL_CLASSES
+
+    classes: Mapping[str, Any] = MODEL_CLASSES
+    found: type[Recommender] = classes[kind]
+    return found
