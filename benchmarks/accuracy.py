@@ -1,74 +1,180 @@
-"""How well the models rank: the demo's job on MovieLens-100K, on several random splits.
+"""How well the models rank, under the protocols of `benchmarks.protocols`.
 
-`python -m benchmarks.accuracy [--out benchmark] [--seeds 5]`
+`python -m benchmarks.accuracy [PROTOCOL …] [--seeds 3] [--models a,b] [--out accuracy]`
 
-Each seed splits anew, tunes every model on that split's validation part, and reads its test part
-once. What is done already is not done again.
+Each seed splits anew, or, where the data gives the split, draws the models' random numbers anew.
+Every model's settings are chosen on the validation part, with `benchmarks.contenders` as the
+search; then its test part is read once. What is done already is not done again. Beside each result
+lies the configuration that was chosen, which `recsparse train --config` takes.
 """
 
+import itertools
+import time
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
 import typer
+from rich.console import Console
+from scipy.stats import ttest_rel
 
-from pipelines.demo import OURS, main
+from benchmarks.contenders import CONTENDERS, Contender
+from benchmarks.protocols import PROTOCOLS, Protocol
+from recsparse.atomic import atomic_file
 from recsparse.cli.terminal import show_frame
-from recsparse.evaluation.report import COMPARISON
+from recsparse.config import Config
+from recsparse.datasets.dataset import Dataset
+from recsparse.models.base import Recommender
+from recsparse.stages.evaluate import rank_part
+from recsparse.stages.part import part_to_rank
+from recsparse.stages.train import fit_on, validate
+from recsparse.toml_file import write_toml
+from recsparse.training.fit import FitPlan
 
-METRICS = ("ndcg@10", "recall@20", "coverage@20", "fit seconds")
+OURS = "recsparse"
+console = Console()
 
 
 def run(
-    out: Annotated[Path, typer.Option(help="Folder of all outputs.")] = Path("benchmark"),
-    seeds: Annotated[int, typer.Option(help="Number of splits.", min=2)] = 5,
+    protocols: Annotated[list[str] | None, typer.Argument(help="Names; all without any.")] = None,
+    seeds: Annotated[int, typer.Option(help="Number of splits or of seeds.", min=1)] = 3,
+    models: Annotated[str | None, typer.Option(help="Only these, by commas.")] = None,
+    out: Annotated[Path, typer.Option(help="Folder of all outputs.")] = Path("accuracy"),
 ) -> None:
-    """Run the demo's job on each split and show mean and spread."""
-    tables = []
-    for seed in range(seeds):
-        main(out=out / f"seed-{seed}", seed=seed)
-        tables.append(pd.read_parquet(out / f"seed-{seed}" / "report" / COMPARISON))
-    show_frame(f"MovieLens-100K, {seeds} random splits, mean ± standard deviation", spread(tables))
-    show_frame(f"nDCG@10 of {OURS} over each, split by split", differences(tables))
+    """Run the protocols and show mean, standard error and paired differences."""
+    for name in protocols or PROTOCOLS:
+        protocol, contenders = PROTOCOLS[name], CONTENDERS[name]
+        wanted = [*contenders] if models is None else models.split(",")
+        for seed, model in itertools.product(range(seeds), wanted):
+            job = Job(protocol, seed, out / name / f"seed-{seed}")
+            if not job.result(model).exists():
+                job.measure(model, contenders[model])
+        found = {
+            model: [pd.read_parquet(Job(protocol, seed, out / name / f"seed-{seed}").result(model))
+                    for seed in range(seeds)]
+            for model in wanted
+        }  # fmt: skip
+        show_frame(f"{name}, {seeds} seeds, mean ± standard error", summary(found, protocol))
+        if OURS in found:
+            show_frame(f"{protocol.metrics[0]} of {OURS} over each", paired(found, protocol))
 
 
-def spread(tables: list[pd.DataFrame]) -> pd.DataFrame:
-    """Return mean and standard deviation over the splits of each metric.
-
-    Args:
-        tables: One comparison a split.
-
-    Returns:
-        One row a model.
-    """
-    groups = pd.concat(tables).groupby("model", sort=False)[list(METRICS)]
-    mean, deviation = groups.mean(), groups.std()
-    text = {
-        metric: [f"{m:.4f} ± {d:.4f}" for m, d in zip(mean[metric], deviation[metric], strict=True)]
-        for metric in METRICS
-    }
-    return pd.DataFrame({"model": mean.index, **text})
-
-
-def differences(tables: list[pd.DataFrame]) -> pd.DataFrame:
-    """Return by how much our model's nDCG@10 is above each other's, paired by split.
+class Job:
+    """One split of one protocol.
 
     Args:
-        tables: One comparison a split.
-
-    Returns:
-        One row a rival: mean, standard deviation over the splits, and splits won.
+        protocol: The protocol.
+        seed: Of the split and of the models.
+        folder: Where everything is written.
     """
-    by_split = pd.DataFrame([table.set_index("model")["ndcg@10"] for table in tables])
-    rows = []
-    for rival in by_split.columns.drop(OURS):
-        above = (by_split[OURS] - by_split[rival]).to_numpy()
-        deviation = float(np.std(above, ddof=1))
-        won = f"{int((above > 0).sum())} of {len(above)}"
-        rows.append(
-            {"over": rival, "mean": float(above.mean()), "deviation": deviation, "won": won}
+
+    def __init__(self, protocol: Protocol, seed: int, folder: Path) -> None:
+        self.protocol, self.seed, self.folder = protocol, seed, folder
+
+    def result(self, model: str) -> Path:
+        """Return the file of a model's metrics.
+
+        Args:
+            model: Its name.
+
+        Returns:
+            A Parquet file, one row a test user.
+        """
+        return self.folder / f"{model.replace(', ', '-')}.parquet"
+
+    def measure(self, name: str, contender: Contender) -> None:
+        """Choose a model's settings on validation, then read the test once.
+
+        Args:
+            name: Name of the model.
+            contender: The model and its search.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        data = self.protocol.dataset(self.seed, self.folder / "dataset")
+        started = time.process_time()
+        config, model, seconds, quality = self._tuned(name, contender, data)
+        searched = time.process_time() - started
+        test = rank_part(model, part_to_rank(data, "test"), config)
+        table = pd.DataFrame(
+            {metric: test.per_user[metric] for metric in self.protocol.metrics}
+        ).assign(cpu_seconds=seconds, search_cpu_seconds=searched, validation=quality)
+        write_toml(
+            self.result(name).with_suffix(".toml"),
+            config.model_dump(mode="json", exclude_none=True),
         )
+        with atomic_file(self.result(name)) as aside:
+            table.to_parquet(aside)
+
+    def _tuned(
+        self, name: str, contender: Contender, data: Dataset
+    ) -> tuple[Config, Recommender, float, float]:
+        # The best settings, the model fitted with them, its CPU seconds and its quality.
+        part, metric = part_to_rank(data, "validation"), self.protocol.metrics[0]
+        best: tuple[Config, Recommender, float, float] | None = None
+        for values in itertools.product(*contender.space.values()):
+            settings = dict(zip(contender.space, values, strict=True))
+            config = self.protocol.config(self.seed, {**contender.model, **settings})
+            started = time.process_time()
+            model = fit_on(data, config, FitPlan(config.training, self.seed))
+            seconds = time.process_time() - started
+            quality = validate(model, part, config).mean()[metric]
+            console.print(f"{self.folder} {name} {settings}: {quality:.4f}, {seconds:.0f} CPU s")
+            if best is None or quality > best[3]:
+                best = config, model, seconds, quality
+        assert best is not None, f"the search space of {name} has no values"
+        return best
+
+
+def summary(found: dict[str, list[pd.DataFrame]], protocol: Protocol) -> pd.DataFrame:
+    """Return the means of all models.
+
+    Args:
+        found: The metrics of each model's test users, one frame a seed.
+        protocol: Says which metrics.
+
+    Returns:
+        One row a model: means over the seeds' means, with their standard errors where there are
+        several seeds and that over the users where there is one.
+    """
+    rows: list[dict[str, Any]] = []
+    for model, frames in found.items():
+        row: dict[str, Any] = {"model": model}
+        for metric in protocol.metrics:
+            means = np.array([frame[metric].mean() for frame in frames])
+            error = (
+                means.std(ddof=1) / len(means) ** 0.5 if len(means) > 1 else frames[0][metric].sem()
+            )
+            mean = float(means.mean())
+            row[metric] = " ± ".join(f"{number:.4f}" for number in (mean, error))
+        row["CPU seconds"] = f"{np.mean([frame['cpu_seconds'].iloc[0] for frame in frames]):.0f}"
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def paired(found: dict[str, list[pd.DataFrame]], protocol: Protocol) -> pd.DataFrame:
+    """Compare our model with each other one, user by user.
+
+    Args:
+        found: The metrics of each model's test users, one frame a seed.
+        protocol: The first of its metrics is compared.
+
+    Returns:
+        One row a rival: the ratio of the means, and the largest p of a paired t-test over the users
+        of each seed.
+    """
+    metric = protocol.metrics[0]
+    ours = [frame[metric] for frame in found[OURS]]
+    rows = []
+    for rival, frames in found.items():
+        if rival == OURS:
+            continue
+        theirs = [frame[metric] for frame in frames]
+        ratio = np.mean([each.mean() for each in ours]) / np.mean([each.mean() for each in theirs])
+        tests = [
+            ttest_rel(a, b, nan_policy="omit").pvalue for a, b in zip(ours, theirs, strict=True)
+        ]
+        rows.append({"over": rival, "ratio": f"{ratio:.3f}", "largest p": f"{max(tests):.1e}"})
     return pd.DataFrame(rows)
 
 

@@ -14,6 +14,7 @@ from recsparse.datasets.dataset_folder import load_dataset
 from recsparse.errors import InputError
 from recsparse.evaluation.evaluate import RankingResult, evaluate_ranking
 from recsparse.evaluation.report import comparison_table, write_report
+from recsparse.models.base import Recommender
 from recsparse.reporting import SILENT, Advance, Reporter
 from recsparse.scoring.model_folder import load_model, read_description
 from recsparse.scoring.trained import TrainedModel
@@ -73,7 +74,7 @@ def evaluate(
         trained = load_model(folder)
         _check_items(trained, data, name)
         with reporter.task(f"evaluating {name}", part.targets.shape[0]) as advance:
-            results[name] = rank_part(trained, part, config, advance)
+            results[name] = rank_part(trained.model, part, config, advance)
     described = {name: read_description(folder)["training"] for name, folder in folders.items()}
     table = comparison_table(results)
     table["fit seconds"] = [float(about.get("fit_seconds", np.nan)) for about in described.values()]
@@ -88,12 +89,12 @@ def evaluate(
 
 
 def rank_part(
-    trained: TrainedModel, part: EvaluationPart, config: Config, advance: Advance | None = None
+    model: Recommender, part: EvaluationPart, config: Config, advance: Advance | None = None
 ) -> RankingResult:
     """Rank the full catalogue for the users of one part.
 
     Args:
-        trained: The model.
+        model: A fitted model.
         part: Histories and targets.
         config: List lengths and users a batch.
         advance: Called with the number of users done.
@@ -102,7 +103,7 @@ def rank_part(
         Metrics a user.
     """
     return evaluate_ranking(
-        trained.model.score_batch,
+        model.score_batch,
         part.history,
         part.targets,
         ks=config.evaluation.k,

@@ -1,0 +1,100 @@
+"""The models of the accuracy benchmark and what is tried of each on validation."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+Space = Mapping[str, Sequence[Any]]
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A model and its search.
+
+    Attributes:
+        model: The section `model` to start from.
+        space: Values to try for keys of it, every combination; a dotted key names one of a part.
+    """
+
+    model: Mapping[str, Any]
+    space: Space = field(default_factory=dict)
+
+
+_EASE = Contender(
+    {"kind": "ease"},
+    {"regularisation": (100.0, 200.0, 400.0, 800.0), "popularity_exponent": (0.0, 0.5)},
+)
+_IALS = Contender(
+    {"kind": "ials", "factors": 128},
+    {"unobserved_weight": (0.1, 0.3, 1.0), "regularisation": (0.002, 0.005, 0.01)},
+)
+_KNN = Contender(
+    {"kind": "item_knn"},
+    {"neighbours": (100, 400), "asymmetry": (0.2, 0.4), "user_exponent": (0.0, 0.25)},
+)
+_GFCF = Contender({"kind": "gf_cf"}, {"alpha": (0.1, 0.3, 0.6)})
+_VAE = Contender(
+    {"kind": "mult_vae", "training": {"epochs": 60, "batch_users": 256, "patience": 8}},
+    {"kl_weight": (0.0, 0.1, 0.2)},
+)
+_LIGHT_GCN = Contender({"kind": "light_gcn"}, {"layers": (2, 3)})
+_RECENT_EASE = Contender(
+    {"kind": "ease"},
+    {"regularisation": (100.0, 300.0, 600.0), "recency_decay": (0.95, 0.9, 0.8, 0.7, 0.6)},
+)
+
+
+def _network(kind: str, batch_users: int, epochs: int, **settings: Any) -> dict[str, Any]:
+    training = {
+        "epochs": epochs,
+        "batch_users": batch_users,
+        "learning_rate": 2e-3,
+        "patience": 4,
+    }
+    return {"kind": kind, "training": training, **settings}
+
+
+def _last_out(batch_users: int, epochs: int, dropouts: tuple[float, ...]) -> dict[str, Contender]:
+    timeline = _network("timeline", batch_users, epochs)
+    parts = [{"kind": "ease", "recency_decay": 0.8}, {"kind": "ease", "recency_decay": 0.95}]
+    return {
+        "popularity": Contender({"kind": "popularity"}),
+        "ease": _EASE,
+        "ease, recency": _RECENT_EASE,
+        "sasrec": Contender(_network("sasrec", batch_users, epochs), {"dropout": dropouts}),
+        "timeline": Contender(timeline, {"dropout": dropouts}),
+        "recsparse": Contender({"kind": "blend", "parts": [timeline, *parts]}),
+    }
+
+
+_WITHOUT_TIME = {
+    "popularity": Contender({"kind": "popularity"}),
+    "item_knn": _KNN,
+    "ease": _EASE,
+    "ials": _IALS,
+    "gf_cf": _GFCF,
+    "mult_vae": _VAE,
+    "light_gcn": _LIGHT_GCN,
+    "recsparse": Contender({"kind": "blend"}),
+}
+
+CONTENDERS: Mapping[str, Mapping[str, Contender]] = {
+    "ml1m-held-out-users": _WITHOUT_TIME,
+    "ml1m-random": _WITHOUT_TIME,
+    "ml100k-random": _WITHOUT_TIME,
+    "ml1m-last-out": _last_out(64, 20, (0.2,)),
+    "ml100k-last-out": _last_out(32, 30, (0.2, 0.4)),
+    "beauty-last-out": _last_out(256, 20, (0.4, 0.5)),
+    "gowalla": {
+        "popularity": Contender({"kind": "popularity"}),
+        "gf_cf": _GFCF,
+        "ials": _IALS,
+        "recsparse": Contender({"kind": "blend"}),
+    },
+    "musical-instruments-global-time": {
+        "popularity": Contender({"kind": "popularity"}),
+        "ease": _EASE,
+        "ease, recency": _RECENT_EASE,
+        "recsparse": Contender({"kind": "blend"}),
+    },
+}

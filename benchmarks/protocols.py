@@ -1,0 +1,139 @@
+"""The protocols of the accuracy benchmark: which data, how it is split, which metrics count."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from recsparse.config import Config
+from recsparse.config_file import load_config
+from recsparse.datasets.build import Sources
+from recsparse.datasets.dataset import Dataset
+from recsparse.datasets.dataset_folder import load_dataset
+from recsparse.stages.prepare import prepare
+
+# Public data, one folder a set, as the benchmark's description lists it.
+DATA = Path(os.environ.get("RECSPARSE_DATA", Path(__file__).resolve().parents[2] / "shared/data"))
+
+_HELD_OUT = (
+    "log.min_rating=4",
+    "log.min_user_rows=5",
+    "split.kind=held_out_users",
+    "training.k=100",
+    "evaluation.k=[20,50,100]",
+)
+_LAST_OUT = ("split.kind=leave_last_out", "training.k=10", "evaluation.k=[10,20]")
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """A task on which models are compared.
+
+    Attributes:
+        log: The log, below the data folder.
+        settings: What differs from the default configuration.
+        metrics: What is reported, the one that counts first; validation chooses by it.
+        validation: Rows that are all for validation, where the data says so.
+        test: Rows that are all for the test, where the data says so.
+        items: A table of items.
+        is_fixed: Whether the split is given by the data, so that only the models' seeds differ.
+        counts_unseen: Whether a test row of an item without training rows counts as a miss.
+    """
+
+    log: str
+    settings: tuple[str, ...]
+    metrics: tuple[str, ...]
+    validation: str | None = None
+    test: str | None = None
+    items: str | None = None
+    is_fixed: bool = False
+    counts_unseen: bool = False
+
+    def config(self, seed: int, model: Mapping[str, object] | None = None) -> Config:
+        """Return the configuration.
+
+        Args:
+            seed: Of the split, unless it is fixed, and of the models.
+            model: The section `model`; None for the default.
+
+        Returns:
+            The configuration of everything.
+        """
+        config = load_config(overrides=[*self.settings, f"seed={seed}"])
+        if model is None:
+            return config
+        values = config.model_dump(mode="json") | {"model": dict(model)}
+        return Config.model_validate(values)
+
+    def dataset(self, seed: int, folder: Path) -> Dataset:
+        """Prepare the data, unless it has been.
+
+        Args:
+            seed: Of the split.
+            folder: The dataset folder.
+
+        Returns:
+            The dataset.
+        """
+        if not folder.exists():
+            sources = Sources(
+                logs=DATA / self.log,
+                validation=() if self.validation is None else DATA / self.validation,
+                test=() if self.test is None else DATA / self.test,
+                items=None if self.items is None else DATA / self.items,
+            )
+            prepare(sources, folder, config=self.config(seed))
+        return load_dataset(folder)
+
+
+PROTOCOLS: Mapping[str, Protocol] = {
+    "ml1m-held-out-users": Protocol(
+        "movielens-1m/interactions.parquet",
+        (*_HELD_OUT, "log.timestamp_column=none"),
+        ("ndcg@100", "recall@20", "recall@50"),
+    ),
+    "ml1m-random": Protocol(
+        "movielens-1m/interactions.parquet",
+        ("log.timestamp_column=none", "training.k=10", "evaluation.k=[10,20]"),
+        ("ndcg@10", "recall@10", "recall@20"),
+    ),
+    "ml100k-random": Protocol(
+        "movielens-100k/interactions.parquet",
+        ("log.timestamp_column=none", "training.k=10", "evaluation.k=[10,20]"),
+        ("ndcg@10", "recall@10", "recall@20"),
+    ),
+    "ml1m-last-out": Protocol(
+        "movielens-1m/positives_timestamped.parquet",
+        _LAST_OUT,
+        ("ndcg@10", "hit_rate@10"),
+        is_fixed=True,
+        counts_unseen=True,
+    ),
+    "ml100k-last-out": Protocol(
+        "movielens-100k/interactions.parquet",
+        _LAST_OUT,
+        ("ndcg@10", "hit_rate@10"),
+        is_fixed=True,
+        counts_unseen=True,
+    ),
+    "beauty-last-out": Protocol(
+        "amazon-beauty/interactions.parquet",
+        (*_LAST_OUT, "log.timestamp_column=position"),
+        ("ndcg@10", "hit_rate@10"),
+        is_fixed=True,
+        counts_unseen=True,
+    ),
+    "gowalla": Protocol(
+        "gowalla/train.parquet",
+        ("split.kind=given", "training.k=20", "evaluation.k=[20]"),
+        ("recall@20", "ndcg@20"),
+        test="gowalla/test.parquet",
+        is_fixed=True,
+    ),
+    "musical-instruments-global-time": Protocol(
+        "amazon-musical-instruments-5core/interactions.parquet",
+        ("split.kind=global_time", "training.k=10", "evaluation.k=[10,20]"),
+        ("ndcg@10", "recall@20"),
+        is_fixed=True,
+    ),
+}
