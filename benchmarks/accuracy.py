@@ -141,15 +141,19 @@ def summary(found: dict[str, list[pd.DataFrame]], protocol: Protocol) -> pd.Data
     for model, frames in found.items():
         row: dict[str, Any] = {"model": model}
         for metric in protocol.metrics:
-            means = np.array([frame[metric].mean() for frame in frames])
-            error = (
-                means.std(ddof=1) / len(means) ** 0.5 if len(means) > 1 else frames[0][metric].sem()
-            )
-            mean = float(means.mean())
-            row[metric] = " ± ".join(f"{number:.4f}" for number in (mean, error))
-        row["CPU seconds"] = f"{np.mean([frame['cpu_seconds'].iloc[0] for frame in frames]):.0f}"
+            values = [frame[metric].to_numpy(np.float64) for frame in frames]
+            means = [float(np.nanmean(each)) for each in values]
+            row[metric] = f"{np.mean(means):.4f} ± {_standard_error(means, values[0]):.4f}"
+        seconds = [float(frame["cpu_seconds"].iloc[0]) for frame in frames]
+        row["CPU seconds"] = f"{np.mean(seconds):.0f}"
         rows.append(row)
     return pd.DataFrame(rows)
+
+
+def _standard_error(means: list[float], of_users: np.ndarray) -> float:
+    """Over the seeds, or over the users where there is but one seed."""
+    sample = np.array(means) if len(means) > 1 else of_users[~np.isnan(of_users)]
+    return float(sample.std(ddof=1) / len(sample) ** 0.5)
 
 
 def paired(found: dict[str, list[pd.DataFrame]], protocol: Protocol) -> pd.DataFrame:

@@ -110,6 +110,7 @@ class SparseGridConfig(Section):
         cell_dropout: Share of a row's cells that are hidden and have to be predicted.
         dropout: Dropout inside the residual network.
         linear: The linear term; its weight is chosen on validation after training. None for none.
+        training: How the network is trained; None for the section `training`.
     """
 
     kind: Literal["sparse_grid"] = "sparse_grid"
@@ -123,6 +124,7 @@ class SparseGridConfig(Section):
     cell_dropout: float = Field(default=0.5, gt=0, lt=1)
     dropout: float = Field(default=0.2, ge=0, lt=1)
     linear: EASEConfig | None = EASEConfig()
+    training: TrainingConfig | None = None
 
 
 class TimelineConfig(Section):

@@ -67,7 +67,8 @@ class SparseGridRecommender(Recommender):
         words = self._wanted_words(interactions.shape[1], extras)
         self._start(interactions, words, extras.seed)
         validate = extras.validate
-        objective = HiddenCells(self.network, interactions, self.config.cell_dropout)
+        config = self.config
+        objective = HiddenCells(self.network, interactions, config.cell_dropout, config.training)
         extras.optimise(objective, None if validate is None else lambda: validate(self))
         if self.config.linear is None:
             return self
