@@ -1,0 +1,183 @@
+import itertools
+
+import numpy as np
+import pytest
+import torch
+from scipy.sparse import csr_matrix
+
+from recsparse.config import (
+    BlendConfig,
+    EASEConfig,
+    IALSConfig,
+    ItemKNNConfig,
+    PopularityConfig,
+    SparseGridConfig,
+    TimelineConfig,
+    default_parts,
+)
+from recsparse.config_file import parse_config
+from recsparse.errors import InputError
+from recsparse.evaluation.evaluate import evaluate_ranking
+from recsparse.models import blend
+from recsparse.models.base import FitExtras, Recommender, Validation
+from recsparse.models.blend import BlendRecommender, best_weights, standardised
+from recsparse.models.ease import EASE
+from recsparse.models.popularity import Popularity
+from tests.models.conformance import PersonalConformance, fitted, log_of
+
+PARTS = (
+    EASEConfig(regularisation=5),
+    IALSConfig(factors=4, iterations=3, regularisation=0.1),
+    SparseGridConfig(factors=4, hidden=8, item_iterations=3, regularisation=0.1, linear=None),
+)
+SMALL = BlendConfig(parts=PARTS)
+
+
+class TestBlend(PersonalConformance):
+    config = SMALL
+
+
+def ndcg(scores, history, targets):
+    return evaluate_ranking(lambda _: scores, history, targets, [3], len(targets.indptr)).per_user[
+        "ndcg@3"
+    ]
+
+
+def validation_of(num_users=24, seed=1):
+    history, targets = log_of(num_users, seed=seed), log_of(num_users, seed=seed + 1)
+    return Validation(history, targets, None, ndcg)
+
+
+def test_rows_are_brought_to_mean_zero_and_deviation_one():
+    scores = torch.randn(5, 40, generator=torch.Generator().manual_seed(0)) * 7 + 3
+    expected = (scores - scores.mean(1, keepdim=True)) / scores.std(1, correction=0, keepdim=True)
+    torch.testing.assert_close(standardised(scores), expected)
+
+
+@pytest.mark.parametrize("value", [0.0, 0.1, -3e8, 1e-20])
+def test_rows_without_a_difference_become_zero(value):
+    assert standardised(torch.full((2, 7), value)).tolist() == [[0.0] * 7] * 2
+
+
+def test_scores_are_the_weighted_sum_of_the_standardised_parts():
+    model = fitted(SMALL)
+    assert [part.kind for part in model.parts] == ["ease", "ials", "sparse_grid"]
+    assert model.weights == [1.0, 1.0, 1.0]
+    expected = sum(standardised(part.score_batch(log_of())) for part in model.parts)
+    torch.testing.assert_close(model.score_batch(log_of()), expected)
+
+
+class Fixed(Recommender):
+    """Gives the same scores whatever it is asked."""
+
+    kind = "fixed"
+
+    def __init__(self, scores):
+        super().__init__(None)
+        self.scores = scores
+
+    def score_batch(self, history, times=None):
+        return self.scores
+
+    def fit(self, interactions, extras=None):
+        return self
+
+    def state(self):
+        return {}
+
+    @classmethod
+    def from_state(cls, config, state):
+        raise NotImplementedError
+
+
+def test_the_weights_found_are_as_good_as_any_two_of_a_grid():
+    validation = validation_of()
+    generator = torch.Generator().manual_seed(0)
+    truth = torch.from_numpy((validation.targets.toarray() > 0).astype(np.float32))
+    noisy = [truth + torch.randn(truth.shape, generator=generator) * noise for noise in (1.0, 1.5)]
+    parts = [Fixed(scores) for scores in noisy]
+
+    def quality(weights):
+        total = sum(
+            weight * standardised(scores) for weight, scores in zip(weights, noisy, strict=True)
+        )
+        return np.nanmean(ndcg(total, validation.history, validation.targets))
+
+    best = max(quality((1.0, weight)) for weight in blend.WEIGHTS)
+    found = best_weights(parts, validation)
+    assert quality(found) >= best
+    assert quality(found) > max(quality((1, 0)), quality((0, 1)))
+    assert max(found) == 1.0
+
+
+def test_a_part_of_no_use_is_dropped_and_the_configuration_says_so():
+    log = log_of()
+    perfect = torch.from_numpy((log_of(seed=2).toarray() > 0).astype(np.float32))
+
+    def only_ease(scores, history, targets):
+        # Whatever is added to EASE's scores makes them worse.
+        alone = standardised(EASE(PARTS[0]).fit(log).score_batch(history))
+        return -(standardised(scores) - alone).square().mean(dim=1).numpy()
+
+    validation = Validation(log, csr_matrix(perfect.numpy()), None, only_ease)
+    config = BlendConfig(parts=(PopularityConfig(), PARTS[0], ItemKNNConfig()))
+    model = BlendRecommender(config).fit(log, FitExtras(validation=validation))
+    assert [part.kind for part in model.parts] == ["ease"]
+    assert model.weights == [1.0]
+    assert model.config.parts == (PARTS[0],)
+    again = BlendRecommender.from_state(model.config, model.state())
+    assert torch.equal(again.score_batch(log), model.score_batch(log))
+
+
+def test_of_many_users_some_are_drawn_with_their_times(monkeypatch):
+    monkeypatch.setattr(blend, "_MOST_USERS", 5)
+    validation = validation_of()
+    cells = validation.history
+    times = csr_matrix((np.arange(cells.nnz), cells.indices, cells.indptr), shape=cells.shape)
+    timed = Validation(cells, validation.targets, times, ndcg)
+    some = blend._sampled(timed, seed=3)
+    assert some.history.shape[0] == some.targets.shape[0] == some.times.shape[0] == 5
+    assert some.times.nnz == some.history.nnz
+    rows = [tuple(row) for row in cells.toarray()]
+    drawn = [rows.index(tuple(row)) for row in some.history.toarray()]
+    assert drawn == sorted(set(drawn))
+    assert (some.targets != validation.targets[drawn]).nnz == 0
+    assert blend._sampled(validation_of(5), 3).history.shape[0] == 5
+
+
+def test_each_part_has_a_seed_of_its_own():
+    seeds = []
+
+    class Seen(Popularity):
+        def fit(self, interactions, extras=None):
+            seeds.append(extras.seed)
+            return super().fit(interactions, extras)
+
+    config = BlendConfig(parts=(PopularityConfig(), PopularityConfig()))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(blend, "_class_of", lambda kind: Seen)
+        BlendRecommender(config).fit(log_of(), FitExtras(seed=40))
+    assert seeds == [40, 41]
+
+
+def test_models_of_time_are_parts_where_there_are_times():
+    assert not any(isinstance(part, TimelineConfig) for part in default_parts(has_times=False))
+    assert any(isinstance(part, TimelineConfig) for part in default_parts(has_times=True))
+
+
+def test_a_blend_within_a_blend_is_refused():
+    inner = {"kind": "blend", "parts": [{"kind": "ease"}]}
+    with pytest.raises(InputError, match="blend"):
+        parse_config({"model": {"kind": "blend", "parts": [inner]}})
+
+
+@pytest.mark.parametrize("parts", [None, PARTS[:2]])
+def test_a_state_of_other_parts_is_refused(parts):
+    with pytest.raises(InputError, match=r"must name its parts in model\.parts, one for each of 3"):
+        BlendRecommender.from_state(BlendConfig(parts=parts), fitted(SMALL).state())
+
+
+def test_all_pairs_of_parts_blend():
+    for pair in itertools.combinations(PARTS[:2], 2):
+        model = BlendRecommender(BlendConfig(parts=pair)).fit(log_of())
+        assert model.score_batch(log_of()).isfinite().all()
