@@ -48,11 +48,16 @@ class EASEConfig(Section):
     Attributes:
         regularisation: Mean of the diagonal that is added to the item-item Gram matrix.
         popularity_exponent: The diagonal of item i is scaled by (n_i / mean n) to this power.
+        recency_decay: Where users are scored, an event counts by this factor less for each later
+            one of the user; below 1 the model needs times.
+        recency_floor: What an old event keeps of its weight all the same.
     """
 
     kind: Literal["ease"] = "ease"
     regularisation: float = Field(default=200.0, gt=0)
     popularity_exponent: float = Field(default=0.5, ge=0, le=1)
+    recency_decay: float = Field(default=1.0, gt=0, le=1)
+    recency_floor: float = Field(default=0.0, ge=0, lt=1)
 
 
 class IALSConfig(Section):

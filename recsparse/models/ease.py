@@ -11,6 +11,7 @@ from torch import Tensor
 
 from recsparse.config import EASEConfig
 from recsparse.models.base import FitExtras, Recommender, check_interactions
+from recsparse.models.recency import recency_weighted
 
 
 class EASE(Recommender):
@@ -57,12 +58,15 @@ class EASE(Recommender):
 
         Args:
             history: One row of interactions a user.
-            times: Not used.
+            times: The time of each interaction, used where `recency_decay` is below 1.
 
         Returns:
             The rows times the item-item weights.
         """
         history = self._checked_history(history)
+        decay, floor = self.config.recency_decay, self.config.recency_floor
+        if decay < 1:
+            history = recency_weighted(history, times, decay, floor)
         return torch.from_numpy(history @ self.weights.numpy())
 
     def state(self) -> dict[str, Tensor]:

@@ -43,19 +43,8 @@ class Sequences:
         Raises:
             InputError: If there are no times, or not one for each cell.
         """
-        if times is None:
-            raise InputError(
-                "a model of time needs the time of each interaction, but the history has none; "
-                "prepare a log with log.timestamp_column, or choose another model.kind"
-            )
-        if times.shape != history.shape or times.nnz != history.nnz:
-            raise InputError(
-                f"times must have the cells of the history, but has {times.nnz} in "
-                f"{times.shape} and the history {history.nnz} in {history.shape}"
-            )
+        order = event_order(history, times)
         lengths = np.diff(history.indptr)
-        row = np.repeat(np.arange(history.shape[0]), lengths)
-        order = np.lexsort([history.indices, times.data, row])
         if most is not None:
             kept = np.minimum(lengths, most)
             before_end = np.repeat(history.indptr[1:], lengths) - np.arange(history.nnz)
@@ -129,3 +118,32 @@ class Sequences:
     def _where(self, mask: np.ndarray) -> "Sequences":
         row_ptr = np.concatenate([[0], np.cumsum(mask)])[self.row_ptr]
         return Sequences(self.items[mask], self.weights[mask], row_ptr)
+
+
+def event_order(history: csr_matrix, times: csr_matrix | None) -> np.ndarray:
+    """Return the order of the cells: by user, then time, then item.
+
+    Args:
+        history: Users × items.
+        times: The time of each cell, a matrix with the same cells in the same order.
+
+    Returns:
+        int64, places among the stored cells.
+
+    Raises:
+        InputError: If there are no times, or not one for each cell.
+    """
+    if times is None and history.nnz:
+        raise InputError(
+            "a model of time needs the time of each interaction, but the history has none; prepare "
+            "a log with log.timestamp_column, or choose another model.kind"
+        )
+    when = history if times is None else times
+    if when.shape != history.shape or when.nnz != history.nnz:
+        raise InputError(
+            f"times must have the cells of the history, but has {when.nnz} in {when.shape} and the "
+            f"history {history.nnz} in {history.shape}"
+        )
+    row = np.repeat(np.arange(history.shape[0]), np.diff(history.indptr))
+    order: np.ndarray = np.lexsort([history.indices, when.data, row])
+    return order

@@ -76,8 +76,6 @@ class TimelineRecommender(Recommender):
             Scores, float32; the larger the better.
         """
         history = self._checked_history(history)
-        if history.nnz == 0 and times is None:
-            times = history
         sequences = Sequences.of(history, times, self.config.most_events)
         self.network.eval()
         device = self.network.item_bias.device
