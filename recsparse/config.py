@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from recsparse.data_config import (
     FeaturesConfig,
@@ -132,14 +132,11 @@ class SparseGridConfig(Section):
     training: TrainingConfig | None = None
 
 
-class TimelineConfig(Section):
-    """TimelineRecommender: causal convolutions along a user's events, the next one predicted.
+class EventConfig(Section):
+    """Models that read a user's events in the order of time.
 
     Attributes:
         channels: Channels of an event.
-        blocks: Residual blocks, each a gated causal convolution and a feed-forward layer.
-        kernel_size: Events that a convolution sees, itself included.
-        dilation_base: The distance between taps grows by this factor from block to block.
         dropout: Dropout of the input and inside the blocks.
         most_events: Events of a user that are used, the last ones.
         full_softmax_items: Up to so many items the softmax is over all of them.
@@ -148,17 +145,49 @@ class TimelineConfig(Section):
         training: How the network is trained; None for the section `training`.
     """
 
-    kind: Literal["timeline"] = "timeline"
     channels: int = Field(default=64, ge=1)
-    blocks: int = Field(default=4, ge=1)
-    kernel_size: int = Field(default=3, ge=1)
-    dilation_base: int = Field(default=2, ge=1)
     dropout: float = Field(default=0.2, ge=0, lt=1)
     most_events: int = Field(default=200, ge=1)
     full_softmax_items: int = Field(default=50_000, ge=1)
     negatives: int = Field(default=2_048, ge=1)
     negatives_exponent: float = Field(default=0.75, ge=0, le=1)
     training: TrainingConfig | None = None
+
+
+class TimelineConfig(EventConfig):
+    """TimelineRecommender: causal convolutions along a user's events, the next one predicted.
+
+    Attributes:
+        blocks: Residual blocks, each a gated causal convolution and a feed-forward layer.
+        kernel_size: Events that a convolution sees, itself included.
+        dilation_base: The distance between taps grows by this factor from block to block.
+    """
+
+    kind: Literal["timeline"] = "timeline"
+    blocks: int = Field(default=4, ge=1)
+    kernel_size: int = Field(default=3, ge=1)
+    dilation_base: int = Field(default=2, ge=1)
+
+
+class SASRecConfig(EventConfig):
+    """SASRec (Kang and McAuley 2018): self-attention along a user's events.
+
+    Attributes:
+        blocks: Residual blocks, each an attention and a feed-forward layer.
+        heads: Heads of the attention; the channels are a multiple of it.
+    """
+
+    kind: Literal["sasrec"] = "sasrec"
+    blocks: int = Field(default=2, ge=1)
+    heads: int = Field(default=2, ge=1)
+
+    @model_validator(mode="after")
+    def _channels_fit_the_heads(self) -> "SASRecConfig":
+        if self.channels % self.heads:
+            raise ValueError(
+                f"channels must be a multiple of heads, but are {self.channels} with {self.heads}"
+            )
+        return self
 
 
 PartConfig = Annotated[
@@ -198,6 +227,7 @@ MODEL_CONFIGS: tuple[type[Section], ...] = (
     IALSConfig,
     SparseGridConfig,
     TimelineConfig,
+    SASRecConfig,
     BlendConfig,
 )
 

@@ -7,11 +7,11 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from recsparse.config import TimelineConfig
+from recsparse.config import EventConfig
+from recsparse.models.event_network import EventNetwork
 from recsparse.models.losses import full_softmax_loss
 from recsparse.models.objective import Objective
 from recsparse.models.sequences import Sequences
-from recsparse.models.timeline_network import TimelineNetwork
 from recsparse.sparse.grid import Grid
 
 NextEvents = tuple[Int[Tensor, " n"], Grid, Int[Tensor, " n"], Float[Tensor, " n"]]
@@ -26,11 +26,9 @@ class NextEvent(Objective):
         config: Negatives, and how the network is trained.
     """
 
-    network: TimelineNetwork
+    network: EventNetwork
 
-    def __init__(
-        self, network: TimelineNetwork, sequences: Sequences, config: TimelineConfig
-    ) -> None:
+    def __init__(self, network: EventNetwork, sequences: Sequences, config: EventConfig) -> None:
         super().__init__(network, np.flatnonzero(sequences.lengths > 1), config.training)
         self.sequences = sequences
         num_items = len(network.item_bias)

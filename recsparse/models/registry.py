@@ -8,6 +8,7 @@ from recsparse.models.ease import EASE
 from recsparse.models.ials import IALS
 from recsparse.models.item_knn import ItemKNN
 from recsparse.models.popularity import Popularity
+from recsparse.models.sasrec import SASRec
 from recsparse.models.sparse_grid import SparseGridRecommender
 from recsparse.models.timeline import TimelineRecommender
 
@@ -20,6 +21,7 @@ MODEL_CLASSES: dict[str, type[Recommender]] = {
         IALS,
         SparseGridRecommender,
         TimelineRecommender,
+        SASRec,
         BlendRecommender,
     )
 }

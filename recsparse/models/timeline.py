@@ -1,139 +1,101 @@
 """TimelineRecommender: causal sparse convolutions along each user's events."""
 
-from collections.abc import Mapping
 from typing import ClassVar
 
-import numpy as np
-import torch
-from jaxtyping import Float
-from scipy.sparse import csr_matrix
-from torch import Tensor
+from jaxtyping import Float, Int
+from torch import Tensor, nn
 
 from recsparse.config import TimelineConfig
-from recsparse.errors import InputError
-from recsparse.models.base import FitExtras, Recommender, check_interactions
-from recsparse.models.next_event import NextEvent
-from recsparse.models.sequences import Sequences
-from recsparse.models.timeline_network import TimelineNetwork
+from recsparse.layers.causal import CausalConv1d
+from recsparse.models.event_network import EventNetwork
+from recsparse.models.events import EventRecommender
+from recsparse.sparse.grid import Grid
+from recsparse.sparse.tensor import SparseTensor
 
 
-class TimelineRecommender(Recommender):
-    """A network that reads a user's events in the order of time and predicts the next one.
+class TimelineRecommender(EventRecommender):
+    """Causal sparse convolutions along each user's events.
 
-    It is trained on every event of every user at once, by a softmax over all items, or over
-    sampled ones where the catalogue is large. A window along time, the kernel of its convolutions,
-    is what tells it from a sum over the history; the order of a row's cells is all of its geometry.
+    A window along time, the kernel of its convolutions, is what tells it from a sum over the
+    history; the order of a row's cells is all of its geometry.
     """
 
     kind: ClassVar[str] = "timeline"
     config: TimelineConfig
-    network: TimelineNetwork
 
-    def fit(
-        self, interactions: csr_matrix, extras: FitExtras | None = None
-    ) -> "TimelineRecommender":
-        """Train the network.
+    def _new_network(self, num_items: int) -> EventNetwork:
+        return TimelineNetwork(self.config, num_items)
 
-        Args:
-            interactions: Users × items, positive weights.
-            extras: `times` orders each user's events, `optimise` trains the network.
 
-        Returns:
-            The fitted model itself.
+class TimelineNetwork(EventNetwork):
+    """Residual blocks of causal convolutions; nothing is padded.
 
-        Raises:
-            InputError: If times or `optimise` are missing, or nothing can be learned from the
-                interactions.
-        """
-        extras = extras or FitExtras()
-        cells, times = _timed(check_interactions(interactions), extras.times)
-        if extras.optimise is None:
-            raise InputError(
-                "TimelineRecommender needs extras.optimise to train its network, but got None; "
-                "call recsparse.training.fit.fit_model, which passes one"
-            )
-        torch.manual_seed(extras.seed)
-        self.num_items = cells.shape[1]
-        self.network = TimelineNetwork(self.config, self.num_items)
-        self._start_bias(cells)
-        sequences = Sequences.of(cells, times, self.config.most_events + 1)
-        validate = extras.validate
-        objective = NextEvent(self.network, sequences, self.config)
-        if len(objective.rows):
-            extras.optimise(objective, None if validate is None else lambda: validate(self))
-        return self
+    The events of some users are the active cells of a (user, position) grid. Each block adds a
+    gated causal convolution (Dauphin et al. 2017, https://arxiv.org/abs/1612.08083, section 2) and
+    a feed-forward layer, both after a layer norm, to its input; dilations grow from block to block,
+    as in WaveNet.
 
-    def score_batch(
-        self, history: csr_matrix, times: csr_matrix | None = None
-    ) -> Float[Tensor, "b m"]:
-        """Score all items after the last event of each user.
+    Args:
+        config: Sizes.
+        num_items: Number of items.
+    """
+
+    def __init__(self, config: TimelineConfig, num_items: int) -> None:
+        super().__init__(config, num_items)
+        self.dropout = nn.Dropout(config.dropout)
+        dilations = [config.dilation_base**block for block in range(config.blocks)]
+        self.blocks = nn.ModuleList(TimelineBlock(config, dilation) for dilation in dilations)
+        self.norm = nn.LayerNorm(config.channels)
+
+    def forward(self, items: Int[Tensor, " n"], grid: Grid) -> Float[Tensor, "n d"]:
+        """Summarise what was known at each event.
 
         Args:
-            history: One row of interactions a user, in the item order of the fit.
-            times: The time of each interaction in seconds, a matrix with the cells of the history.
+            items: The item of each event.
+            grid: The events as cells of a (user, position) grid.
 
         Returns:
-            Scores, float32; the larger the better.
+            One vector an event, of it and those before it.
         """
-        history = self._checked_history(history)
-        sequences = Sequences.of(history, times, self.config.most_events)
-        self.network.eval()
-        device = self.network.item_bias.device
-        summary = torch.zeros(len(sequences), self.config.channels, device=device)
-        filled = sequences.lengths > 0
-        with torch.inference_mode():
-            if filled.any():
-                grid = sequences.grid().to(device)
-                every = self.network(sequences.item_index().to(device), grid)
-                last = torch.from_numpy(sequences.row_ptr[1:][filled] - 1)
-                summary[torch.from_numpy(filled)] = every[last]
-            scores = self.network.scores(summary)
-        return scores.cpu().clone()
+        x = SparseTensor(grid, self.dropout(self.embedded(items)))
+        for block in self.blocks:
+            x = block(x)
+        summary: Tensor = self.norm(x.feats)
+        return summary
 
-    def state(self) -> dict[str, Tensor]:
-        """Return the network's weights.
 
-        Returns:
-            Tensors by name.
-        """
-        return dict(self.network.state_dict())
+class TimelineBlock(nn.Module):
+    """A gated causal convolution and a feed-forward layer, each added to its input.
 
-    @classmethod
-    def from_state(
-        cls, config: TimelineConfig, state: Mapping[str, Tensor]
-    ) -> "TimelineRecommender":
-        """Rebuild a fitted model.
+    Args:
+        config: Sizes.
+        dilation: Distance between the taps of the convolution.
+    """
+
+    def __init__(self, config: TimelineConfig, dilation: int) -> None:
+        super().__init__()
+        channels = config.channels
+        self.conv_norm = nn.LayerNorm(channels)
+        self.conv = CausalConv1d(channels, 2 * channels, config.kernel_size, dilation)
+        self.feed_forward = nn.Sequential(
+            nn.LayerNorm(channels),
+            nn.Linear(channels, 2 * channels),
+            nn.GELU(),
+            nn.Dropout(config.dropout),
+            nn.Linear(2 * channels, channels),
+            nn.Dropout(config.dropout),
+        )
+        self.dropout = nn.Dropout(config.dropout)
+
+    def forward(self, x: SparseTensor) -> SparseTensor:
+        """Apply both.
 
         Args:
-            config: The configuration that it was fitted with.
-            state: What `state` returned.
+            x: Features (n, channels).
 
         Returns:
-            A model that gives the same scores.
+            Features (n, channels) on the same grid.
         """
-        model = cls(config)
-        model.num_items = len(state["item_bias"])
-        model.network = TimelineNetwork(config, model.num_items)
-        model.network.load_state_dict(dict(state))
-        return model
-
-    def _start_bias(self, cells: csr_matrix) -> None:
-        # Popularity is known before anything is learned.
-        count = np.asarray(cells.sum(axis=0)).ravel()
-        share = (count + 1) / (count + 1).sum()
-        with torch.no_grad():
-            self.network.item_bias.copy_(torch.from_numpy(np.log(share * len(share))).float())
-
-
-def _timed(cells: csr_matrix, times: csr_matrix | None) -> tuple[csr_matrix, csr_matrix | None]:
-    """Leave those times that belong to a cell, since cells of weight zero teach nothing."""
-    if times is None or times.nnz == cells.nnz:
-        return cells, times
-    wanted = csr_matrix((np.ones(cells.nnz), cells.indices, cells.indptr), shape=cells.shape)
-    place = csr_matrix((np.arange(1, times.nnz + 1), times.indices, times.indptr), times.shape)
-    found = wanted.multiply(place).tocsr()
-    found.sort_indices()
-    return cells, csr_matrix(
-        (times.data[found.data.astype(np.int64) - 1], found.indices, found.indptr),
-        shape=times.shape,
-    )
+        convolved = self.conv(x.with_feats(self.conv_norm(x.feats))).feats
+        feats = x.feats + self.dropout(nn.functional.glu(convolved, dim=1))
+        return x.with_feats(feats + self.feed_forward(feats))

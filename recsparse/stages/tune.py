@@ -40,6 +40,7 @@ SEARCH_SPACES: Mapping[str, Mapping[str, Sequence[Any]]] = {
         "regularisation": (0.003, 0.01, 0.03),
     },
     "timeline": {"dropout": (0.2, 0.4), "channels": (64, 128)},
+    "sasrec": {"dropout": (0.2, 0.4), "channels": (64, 128)},
     "blend": {},
     "sparse_grid": {"factors": (16, 32, 64), "regularisation": (0.005, 0.01, 0.02, 0.04)},
 }

@@ -1,0 +1,137 @@
+"""Recommenders that read each user's events in the order of time and predict the next one."""
+
+from abc import abstractmethod
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from scipy.sparse import csr_matrix
+from torch import Tensor
+
+from recsparse.config import EventConfig
+from recsparse.errors import InputError
+from recsparse.models.base import FitExtras, Recommender, check_interactions
+from recsparse.models.event_network import EventNetwork
+from recsparse.models.next_event import NextEvent
+from recsparse.models.sequences import Sequences
+
+
+class EventRecommender(Recommender):
+    """A network that summarises a user's events and scores what may come next.
+
+    It is trained on every event of every user at once, by a softmax over all items, or over
+    sampled ones where the catalogue is large.
+    """
+
+    config: EventConfig
+    network: EventNetwork
+
+    @abstractmethod
+    def _new_network(self, num_items: int) -> EventNetwork:
+        """Return an untrained network."""
+
+    def fit(self, interactions: csr_matrix, extras: FitExtras | None = None) -> "EventRecommender":
+        """Train the network.
+
+        Args:
+            interactions: Users × items, positive weights.
+            extras: `times` orders each user's events, `optimise` trains the network.
+
+        Returns:
+            The fitted model itself.
+
+        Raises:
+            InputError: If times or `optimise` are missing, or nothing can be learned from the
+                interactions.
+        """
+        extras = extras or FitExtras()
+        cells, times = _timed(check_interactions(interactions), extras.times)
+        if extras.optimise is None:
+            raise InputError(
+                f"{type(self).__name__} needs extras.optimise to train its network, but got None; "
+                "call recsparse.training.fit.fit_model, which passes one"
+            )
+        torch.manual_seed(extras.seed)
+        self.num_items = cells.shape[1]
+        self.network = self._new_network(self.num_items)
+        self._start_bias(cells)
+        sequences = Sequences.of(cells, times, self.config.most_events + 1)
+        validate = extras.validate
+        objective = NextEvent(self.network, sequences, self.config)
+        if len(objective.rows):
+            extras.optimise(objective, None if validate is None else lambda: validate(self))
+        return self
+
+    def score_batch(
+        self, history: csr_matrix, times: csr_matrix | None = None
+    ) -> Float[Tensor, "b m"]:
+        """Score all items after the last event of each user.
+
+        Args:
+            history: One row of interactions a user, in the item order of the fit.
+            times: The time of each interaction in seconds, a matrix with the cells of the history.
+
+        Returns:
+            Scores, float32; the larger the better.
+        """
+        history = self._checked_history(history)
+        sequences = Sequences.of(history, times, self.config.most_events)
+        self.network.eval()
+        device = self.network.item_bias.device
+        summary = torch.zeros(len(sequences), self.config.channels, device=device)
+        filled = sequences.lengths > 0
+        with torch.inference_mode():
+            if filled.any():
+                grid = sequences.grid().to(device)
+                every = self.network(sequences.item_index().to(device), grid)
+                last = torch.from_numpy(sequences.row_ptr[1:][filled] - 1)
+                summary[torch.from_numpy(filled)] = every[last]
+            scores = self.network.scores(summary)
+        return scores.cpu().clone()
+
+    def state(self) -> dict[str, Tensor]:
+        """Return the network's weights.
+
+        Returns:
+            Tensors by name.
+        """
+        return dict(self.network.state_dict())
+
+    @classmethod
+    def from_state(cls, config: EventConfig, state: Mapping[str, Tensor]) -> "EventRecommender":
+        """Rebuild a fitted model.
+
+        Args:
+            config: The configuration that it was fitted with.
+            state: What `state` returned.
+
+        Returns:
+            A model that gives the same scores.
+        """
+        model = cls(config)
+        model.num_items = len(state["item_bias"])
+        model.network = model._new_network(model.num_items)
+        model.network.load_state_dict(dict(state))
+        return model
+
+    def _start_bias(self, cells: csr_matrix) -> None:
+        # Popularity is known before anything is learned.
+        count = np.asarray(cells.sum(axis=0)).ravel()
+        share = (count + 1) / (count + 1).sum()
+        with torch.no_grad():
+            self.network.item_bias.copy_(torch.from_numpy(np.log(share * len(share))).float())
+
+
+def _timed(cells: csr_matrix, times: csr_matrix | None) -> tuple[csr_matrix, csr_matrix | None]:
+    """Leave those times that belong to a cell, since cells of weight zero teach nothing."""
+    if times is None or times.nnz == cells.nnz:
+        return cells, times
+    wanted = csr_matrix((np.ones(cells.nnz), cells.indices, cells.indptr), shape=cells.shape)
+    place = csr_matrix((np.arange(1, times.nnz + 1), times.indices, times.indptr), times.shape)
+    found = wanted.multiply(place).tocsr()
+    found.sort_indices()
+    return cells, csr_matrix(
+        (times.data[found.data.astype(np.int64) - 1], found.indices, found.indptr),
+        shape=times.shape,
+    )
