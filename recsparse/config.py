@@ -190,10 +190,16 @@ class SASRecConfig(EventConfig):
         return self
 
 
-PartConfig = Annotated[
-    PopularityConfig | ItemKNNConfig | EASEConfig | IALSConfig | SparseGridConfig | TimelineConfig,
-    Field(discriminator="kind"),
-]
+_Part = (
+    PopularityConfig
+    | ItemKNNConfig
+    | EASEConfig
+    | IALSConfig
+    | SparseGridConfig
+    | TimelineConfig
+    | SASRecConfig
+)
+PartConfig = Annotated[_Part, Field(discriminator="kind")]
 
 
 class BlendConfig(Section):
@@ -231,7 +237,7 @@ MODEL_CONFIGS: tuple[type[Section], ...] = (
     BlendConfig,
 )
 
-ModelConfig = Annotated[PartConfig | BlendConfig, Field(discriminator="kind")]
+ModelConfig = Annotated[_Part | BlendConfig, Field(discriminator="kind")]
 
 
 class EvaluationConfig(Section):

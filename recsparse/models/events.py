@@ -125,13 +125,13 @@ class EventRecommender(Recommender):
 
 def _timed(cells: csr_matrix, times: csr_matrix | None) -> tuple[csr_matrix, csr_matrix | None]:
     """Leave those times that belong to a cell, since cells of weight zero teach nothing."""
-    if times is None or times.nnz == cells.nnz:
+    if times is None:
+        return cells, None
+    times = times.sorted_indices()
+    if times.nnz == cells.nnz:
         return cells, times
-    wanted = csr_matrix((np.ones(cells.nnz), cells.indices, cells.indptr), shape=cells.shape)
+    known = csr_matrix((np.ones(cells.nnz), cells.indices, cells.indptr), shape=cells.shape)
     place = csr_matrix((np.arange(1, times.nnz + 1), times.indices, times.indptr), times.shape)
-    found = wanted.multiply(place).tocsr()
-    found.sort_indices()
-    return cells, csr_matrix(
-        (times.data[found.data.astype(np.int64) - 1], found.indices, found.indptr),
-        shape=times.shape,
-    )
+    found = known.multiply(place).tocsr().sorted_indices()
+    kept = times.data[found.data.astype(np.int64) - 1]
+    return cells, csr_matrix((kept, found.indices, found.indptr), shape=times.shape)

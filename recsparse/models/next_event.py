@@ -1,6 +1,7 @@
 """The objective of models of time: at each event of a user, the next one."""
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -14,7 +15,21 @@ from recsparse.models.objective import Objective
 from recsparse.models.sequences import Sequences
 from recsparse.sparse.grid import Grid
 
-NextEvents = tuple[Int[Tensor, " n"], Grid, Int[Tensor, " n"], Float[Tensor, " n"]]
+
+class NextEvents(NamedTuple):
+    """Some users' events, each with the one that follows.
+
+    Attributes:
+        items: The item of each event.
+        grid: The events as cells of a (user, position) grid.
+        following: The next item.
+        weights: The weight of the next event.
+    """
+
+    items: Int[Tensor, " n"]
+    grid: Grid
+    following: Int[Tensor, " n"]
+    weights: Float[Tensor, " n"]
 
 
 class NextEvent(Objective):
@@ -45,12 +60,12 @@ class NextEvent(Objective):
             rows: Their numbers.
 
         Returns:
-            Items, their grid, the next item of each, and the weight of that.
+            The events that have a next one.
         """
         sequences = self.sequences.take(rows)
         known, following = sequences.without_last(), sequences.without_first()
         weights = torch.from_numpy(following.weights)
-        return known.item_index(), known.grid(), following.item_index(), weights
+        return NextEvents(known.item_index(), known.grid(), following.item_index(), weights)
 
     def loss(self, batch: NextEvents) -> Tensor:
         """Return the mean loss of the events, by weight.

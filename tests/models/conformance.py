@@ -48,9 +48,22 @@ def words_of(num_items):
     return sparse_tensor(coords, torch.ones(len(coords), 1), (num_items + 2,), num_items)
 
 
+def times_of(log):
+    """The times of a log's cells: each item has the same one in all rows."""
+    cells = csr_matrix(log, copy=True)
+    cells.sum_duplicates()
+    seconds = cells.indices.astype(np.int64) * 7919 % 1009 - 300
+    return csr_matrix((seconds, cells.indices, cells.indptr), shape=cells.shape)
+
+
 def fit(model, interactions, seed=0):
     words: SparseTensor = words_of(interactions.shape[1])
-    return fit_model(model, interactions, FitPlan(TRAINING, seed), item_words=words)
+    plan, times = FitPlan(TRAINING, seed), times_of(interactions)
+    return fit_model(model, interactions, plan, item_words=words, times=times)
+
+
+def score(model, history):
+    return model.score_batch(history, times_of(history))
 
 
 @functools.cache
@@ -74,7 +87,7 @@ class RecommenderConformance:
         assert type(build_model(self.config)) is MODEL_CLASSES[self.config.kind]
 
     def test_scores_are_finite_float32_of_all_items_for_each_row(self):
-        scores = fitted(self.config).score_batch(log_of())
+        scores = score(fitted(self.config), log_of())
         assert scores.shape == (NUM_USERS, NUM_ITEMS)
         assert scores.dtype == torch.float32
         assert scores.isfinite().all()
@@ -82,31 +95,31 @@ class RecommenderConformance:
         assert not scores.requires_grad
 
     def test_scores_differ_between_items(self):
-        assert (fitted(self.config).score_batch(log_of()).std(dim=1) > 0).any()
+        assert (score(fitted(self.config), log_of()).std(dim=1) > 0).any()
 
     def test_saved_and_loaded_it_gives_the_same_scores(self):
         model = fitted(self.config)
         stored = safetensors.torch.load(safetensors.torch.save(model.state()))
         again = type(model).from_state(self.config, stored)
-        assert torch.equal(again.score_batch(log_of()), model.score_batch(log_of()))
+        assert torch.equal(score(again, log_of()), score(model, log_of()))
         assert again.num_items == NUM_ITEMS
         assert again.state().keys() == model.state().keys()
 
     def test_one_row_at_a_time_equals_a_batch(self):
         model, rows = fitted(self.config), log_of(seed=5)
-        one_by_one = torch.cat([model.score_batch(rows[user]) for user in range(NUM_USERS)])
-        torch.testing.assert_close(one_by_one, model.score_batch(rows), rtol=1e-4, atol=1e-5)
+        one_by_one = torch.cat([score(model, rows[user]) for user in range(NUM_USERS)])
+        torch.testing.assert_close(one_by_one, score(model, rows), rtol=1e-4, atol=1e-5)
 
     def test_refitting_equals_fitting_anew(self):
         model = fit(build_model(self.config), log_of(10, 7, seed=3), seed=8)
         fit(model, log_of())
-        assert torch.equal(model.score_batch(log_of()), fitted(self.config).score_batch(log_of()))
+        assert torch.equal(score(model, log_of()), score(fitted(self.config), log_of()))
 
     def test_nobody_gets_no_scores(self):
-        assert fitted(self.config).score_batch(csr_matrix((0, NUM_ITEMS))).shape == (0, NUM_ITEMS)
+        assert score(fitted(self.config), csr_matrix((0, NUM_ITEMS))).shape == (0, NUM_ITEMS)
 
     def test_a_user_without_interactions_gets_finite_scores(self):
-        scores = fitted(self.config).score_batch(csr_matrix((2, NUM_ITEMS)))
+        scores = score(fitted(self.config), csr_matrix((2, NUM_ITEMS)))
         assert scores.shape == (2, NUM_ITEMS)
         assert scores.isfinite().all()
         assert torch.equal(scores[0], scores[1])
@@ -114,14 +127,14 @@ class RecommenderConformance:
     @pytest.mark.parametrize("dtype", [np.float64, np.int64])
     def test_a_history_of_another_number_type_gives_the_same_scores(self, dtype):
         rows = log_of().ceil()
-        scores = fitted(self.config).score_batch(csr_matrix(rows, dtype=dtype))
-        assert torch.equal(scores, fitted(self.config).score_batch(rows))
+        scores = score(fitted(self.config), csr_matrix(rows, dtype=dtype))
+        assert torch.equal(scores, score(fitted(self.config), rows))
 
     @pytest.mark.parametrize("width", [0, NUM_ITEMS - 1, NUM_ITEMS + 1])
     def test_a_history_of_the_wrong_width_is_refused(self, width):
         message = f"one column for each of {NUM_ITEMS} items, but has {width}"
         with pytest.raises(InputError, match=message):
-            fitted(self.config).score_batch(csr_matrix((1, width)))
+            score(fitted(self.config), csr_matrix((1, width)))
 
     def test_a_model_that_is_not_fitted_is_refused(self):
         with pytest.raises(InputError, match="must be fitted before it scores; call fit"):
@@ -143,7 +156,7 @@ class RecommenderConformance:
         with_zeros = csr_matrix((dense.ravel(), every_cell), shape=dense.shape)
         assert with_zeros.nnz == NUM_USERS * NUM_ITEMS
         model = fit(build_model(self.config), with_zeros)
-        assert torch.equal(model.score_batch(log_of()), fitted(self.config).score_batch(log_of()))
+        assert torch.equal(score(model, log_of()), score(fitted(self.config), log_of()))
         with pytest.raises(InputError, match="at least one interaction, but got none"):
             fit(build_model(self.config), csr_matrix(([0.0], ([0], [0])), shape=(2, 2)))
 
@@ -157,11 +170,11 @@ class RecommenderConformance:
         assert raw_parts(twice) == before
         once = csr_matrix(np.array([[1.0, 2], [0, 1]], dtype=np.float32))
         expected = fit(build_model(self.config), once)
-        assert torch.equal(model.score_batch(once), expected.score_batch(once))
+        assert torch.equal(score(model, once), score(expected, once))
 
     def test_one_user_with_one_item_is_enough(self):
         one = csr_matrix(np.ones((1, 1)))
-        scores = fit(build_model(self.config), one).score_batch(one)
+        scores = score(fit(build_model(self.config), one), one)
         assert scores.shape == (1, 1)
         assert scores.isfinite().all()
 
@@ -171,7 +184,7 @@ class PersonalConformance(RecommenderConformance):
 
     def test_it_learns_a_checkerboard(self):
         log, same, held_out = checkerboard()
-        scores = fit(build_model(self.config), log).score_batch(log).numpy()
+        scores = score(fit(build_model(self.config), log), log).numpy()
         for user in range(NUM_USERS):
             assert scores[user][held_out[user]].min() > scores[user][~same[user]].max(), user
 
@@ -182,6 +195,6 @@ class PersonalConformance(RecommenderConformance):
         for group in (0, 1):
             items = np.arange(NUM_ITEMS)
             known = (items % 2 == group) & (items < 6)
-            scores = model.score_batch(csr_matrix(known[None].astype(np.float32))).numpy()[0]
+            scores = score(model, csr_matrix(known[None].astype(np.float32))).numpy()[0]
             own = scores[(items % 2 == group) & ~known]
             assert own.min() > scores[items % 2 != group].max()
