@@ -32,7 +32,7 @@ _KNN = Contender(
     {"kind": "item_knn"},
     {"neighbours": (100, 400), "asymmetry": (0.2, 0.4), "user_exponent": (0.0, 0.25)},
 )
-_GFCF = Contender({"kind": "gf_cf"}, {"alpha": (0.1, 0.3, 0.6)})
+_GFCF = Contender({"kind": "gf_cf"}, {"low_pass_weight": (0.1, 0.3, 0.6)})
 _VAE = Contender(
     {"kind": "mult_vae", "training": {"epochs": 60, "batch_users": 256, "patience": 8}},
     {"kl_weight": (0.0, 0.1, 0.2)},
@@ -84,7 +84,7 @@ CONTENDERS: Mapping[str, Mapping[str, Contender]] = {
     "ml100k-random": _WITHOUT_TIME,
     "ml1m-last-out": _last_out(64, 20, (0.2,)),
     "ml100k-last-out": _last_out(32, 30, (0.2, 0.4)),
-    "beauty-last-out": _last_out(256, 20, (0.4, 0.5)),
+    "beauty-last-out": _last_out(256, 20, (0.4,)),
     "gowalla": {
         "popularity": Contender({"kind": "popularity"}),
         "gf_cf": _GFCF,

@@ -79,6 +79,19 @@ class IALSConfig(Section):
     iterations: int = Field(default=15, ge=1)
 
 
+class GFCFConfig(Section):
+    """GF-CF (Shen et al. 2021): a linear graph filter and an ideal low-pass filter.
+
+    Attributes:
+        rank: Singular vectors that the low-pass filter lets pass.
+        low_pass_weight: What it counts beside the linear filter.
+    """
+
+    kind: Literal["gf_cf"] = "gf_cf"
+    rank: int = Field(default=256, ge=1)
+    low_pass_weight: float = Field(default=0.3, ge=0)
+
+
 class TrainingConfig(Section):
     """The gradient training of a neural model.
 
@@ -99,6 +112,27 @@ class TrainingConfig(Section):
     patience: int = Field(default=5, ge=1)
     k: int = Field(default=10, ge=1)
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+
+
+class MultVAEConfig(Section):
+    """MultVAE (Liang et al. 2018): a variational autoencoder of rows.
+
+    Attributes:
+        hidden: Width of the hidden layers.
+        latent: Dimensions of the distribution that a row is encoded into.
+        dropout: Share of a row's cells that are dropped.
+        kl_weight: Weight of the divergence from the prior; 0 makes it MultDAE.
+        annealing_steps: Training steps over which that weight grows from nothing.
+        training: How the network is trained; None for the section `training`.
+    """
+
+    kind: Literal["mult_vae"] = "mult_vae"
+    hidden: int = Field(default=600, ge=1)
+    latent: int = Field(default=200, ge=1)
+    dropout: float = Field(default=0.5, ge=0, lt=1)
+    kl_weight: float = Field(default=0.2, ge=0)
+    annealing_steps: int = Field(default=2_000, ge=1)
+    training: TrainingConfig | None = None
 
 
 class SparseGridConfig(Section):
@@ -195,6 +229,8 @@ _Part = (
     | ItemKNNConfig
     | EASEConfig
     | IALSConfig
+    | GFCFConfig
+    | MultVAEConfig
     | SparseGridConfig
     | TimelineConfig
     | SASRecConfig
@@ -231,6 +267,8 @@ MODEL_CONFIGS: tuple[type[Section], ...] = (
     ItemKNNConfig,
     EASEConfig,
     IALSConfig,
+    GFCFConfig,
+    MultVAEConfig,
     SparseGridConfig,
     TimelineConfig,
     SASRecConfig,

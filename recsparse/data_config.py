@@ -54,7 +54,9 @@ class LogConfig(Section):
     weight_column: str = "weight"
     rating_column: str = "rating"
     event_column: str = "event"
-    event_weights: dict[str, Annotated[float, Field(ge=0)]] = Field(default_factory=dict)
+    event_weights: dict[str, Annotated[float, Field(ge=0, allow_inf_nan=False)]] = Field(
+        default_factory=dict
+    )
     where: str | None = None
     min_rating: float | None = None
     duplicates: Literal["last", "sum", "keep"] = "last"
@@ -160,7 +162,7 @@ class TextConfig(Section):
     weighting: Literal["tfidf", "bm25", "counts", "binary"] = "tfidf"
     max_words: int = Field(default=20_000, ge=1)
     min_documents: int = Field(default=1, ge=1)
-    hashed_words: int = Field(default=0, ge=0, lt=2**31)
+    hashed_words: int = Field(default=0, ge=0, le=2**22)
     strip_html: bool = True
     bag_columns: tuple[str, str] | None = None
     bm25_k1: float = Field(default=1.2, ge=0)

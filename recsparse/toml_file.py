@@ -16,7 +16,8 @@ def write_toml(path: str | Path, values: Mapping[str, Any]) -> None:
 
     Args:
         path: The file.
-        values: Strings, numbers, booleans, lists of them, and mappings, which become sections.
+        values: Strings, numbers, booleans, mappings, which become sections, and lists of these,
+            where mappings become inline tables.
     """
     Path(path).write_text(to_toml(values), encoding="utf-8")
 
@@ -66,7 +67,12 @@ def _value(value: Any) -> str:
         return _quoted(value)
     if isinstance(value, (list, tuple)):
         return f"[{', '.join(map(_value, value))}]"
-    raise InputError(f"TOML holds strings, numbers, booleans and lists, but got {type(value)}")
+    if isinstance(value, Mapping):
+        pairs = (f"{_key(key)} = {_value(each)}" for key, each in value.items() if each is not None)
+        return f"{{{', '.join(pairs)}}}"
+    raise InputError(
+        f"TOML holds strings, numbers, booleans, lists and tables, but got {type(value)}"
+    )
 
 
 def _quoted(text: str) -> str:

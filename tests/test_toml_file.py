@@ -54,12 +54,18 @@ def test_numbers_of_numpy_that_are_floats_are_written_as_numbers():
     assert tomllib.loads(to_toml({"x": np.float64(0.1)})) == {"x": 0.1}
 
 
-@pytest.mark.parametrize("value", [b"bytes", {1, 2}, [None], [{"a": 1}], np.int64(3)])
+@pytest.mark.parametrize("value", [b"bytes", {1, 2}, [None], [{"a": {1, 2}}], np.int64(3)])
 def test_what_toml_cannot_hold_is_refused(value):
-    with pytest.raises(InputError, match="TOML holds strings, numbers, booleans and lists, but"):
+    with pytest.raises(InputError, match="TOML holds strings, numbers, booleans, lists and tables, but"):
         to_toml({"x": value})
 
 
 def test_a_file_is_written_in_utf8(tmp_path):
     write_toml(tmp_path / "a.toml", {"name": "日本"})
     assert (tmp_path / "a.toml").read_bytes() == 'name = "日本"\n'.encode()
+
+
+def test_mappings_in_lists_are_inline_tables():
+    values = {"parts": [{"kind": "a", "share": 0.5, "none": None}, {"deep": {"odd key": [1, 2]}}]}
+    read = tomllib.loads(to_toml(values))
+    assert read == {"parts": [{"kind": "a", "share": 0.5}, {"deep": {"odd key": [1, 2]}}]}

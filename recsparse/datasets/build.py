@@ -24,6 +24,7 @@ from recsparse.datasets.fitting import (
     fit_vocabularies,
     require_tables,
 )
+from recsparse.datasets.free_memory import release_unused
 from recsparse.datasets.intake import Intake
 from recsparse.datasets.lock import sole_writer
 from recsparse.datasets.log_store import LogStore, save_log, stored
@@ -117,16 +118,19 @@ class _Build:
         require_tables((self.sources.users, self.sources.items), intake.types, self.config)
         with self.reporter.task("reading the log", intake.num_rows) as advance:
             encoder = intake.read(advance)
+        release_unused()
         with self.reporter.task("sorting and cleaning"):
             users, items, blocks = encoder.finish(*kept)
             ordered = sorted_rows(blocks, users.num_rows, self.work.folder)
             rows = self._clean(prefetched(stored(ordered, self.folder)), users, items)
             save_log(users.vocabulary, items.vocabulary, intake.reviews, self.folder)
+        release_unused()
         with self.reporter.task("splitting"):
             parted = self._split(rows, users, items, kept)
             reviews = intake.reviews
             see_train = reviews.see_train if reviews is not None else None
             written = write_parts(parted, self.folder, see_train)
+        release_unused()
         with self.reporter.task("fitting text, features and orders"):
             fitted = self._fit(parted, written, intake.reviews)
         intake.rejected.save(self.folder / REJECTED)

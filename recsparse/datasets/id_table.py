@@ -63,8 +63,17 @@ def id_table(kind: pa.DataType) -> IdTable:
         A compiled one where the package was built with kernels and `RECSPARSE_KERNELS` is not
         `off`.
     """
-    library = _library() if os.environ.get("RECSPARSE_KERNELS") != "off" else None
+    library = _library() if is_compiled() else None
     return _PlainTable(kind) if library is None else _CompiledTable(library, kind)
+
+
+def is_compiled() -> bool:
+    """Say whether tables are compiled ones.
+
+    Returns:
+        False where the package was built without a compiler, or they are switched off.
+    """
+    return os.environ.get("RECSPARSE_KERNELS") != "off" and _library() is not None
 
 
 @cache

@@ -181,7 +181,9 @@ class Intake:
         counts = self.counts
         where = ", ".join(source.where for source, _ in self._sources)
         if counts.rows_read == 0:
-            return InputError(f"the log must have rows, but {where} has none")
+            chosen = self._config.log.where
+            suffix = "" if chosen is None else f" for which {chosen}"
+            return InputError(f"the log must have rows, but {where} has none{suffix}")
         reasons = {
             **counts.reasons,
             "rating too low": counts.below_min_rating,

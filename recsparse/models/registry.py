@@ -5,8 +5,10 @@ from typing import Any
 from recsparse.models.base import Recommender
 from recsparse.models.blend import BlendRecommender
 from recsparse.models.ease import EASE
+from recsparse.models.gf_cf import GFCF
 from recsparse.models.ials import IALS
 from recsparse.models.item_knn import ItemKNN
+from recsparse.models.mult_vae import MultVAE
 from recsparse.models.popularity import Popularity
 from recsparse.models.sasrec import SASRec
 from recsparse.models.sparse_grid import SparseGridRecommender
@@ -19,6 +21,8 @@ MODEL_CLASSES: dict[str, type[Recommender]] = {
         ItemKNN,
         EASE,
         IALS,
+        GFCF,
+        MultVAE,
         SparseGridRecommender,
         TimelineRecommender,
         SASRec,

@@ -8,6 +8,7 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from recsparse.datasets.rows import NO_TIME
 from recsparse.errors import InputError, UnknownIdError, nearest
 
 Ids: TypeAlias = (
@@ -88,10 +89,11 @@ def time_column(rows: Rows) -> NDArray[np.int64]:
     """Return the times of rows of interactions.
 
     Args:
-        rows: Rows with an optional column `timestamp`, seconds since 1970.
+        rows: Rows with an optional column `timestamp`, seconds since 1970, null where unknown.
 
     Returns:
-        One time a row, its place among the rows where there is no such column.
+        One time a row, `NO_TIME` where it is unknown; the row's place among the others where there
+        is no such column.
 
     Raises:
         InputError: If the column does not hold whole numbers.
@@ -99,13 +101,12 @@ def time_column(rows: Rows) -> NDArray[np.int64]:
     if "timestamp" not in _names(rows):
         return np.arange(len(rows))
     times = as_array(rows["timestamp"])
-    if not pa.types.is_integer(times.type) or times.null_count:
+    if not pa.types.is_integer(times.type):
         raise InputError(
-            "timestamp must hold whole seconds since 1970 in every row, but is of type "
-            f"{times.type} with {times.null_count} missing; convert it, or leave it out where the "
-            "rows are in the order of time"
+            f"timestamp must hold whole seconds since 1970, but is of type {times.type}; convert "
+            "it, or leave it out where the rows are in the order of time"
         )
-    return times.to_numpy().astype(np.int64)
+    return times.cast(pa.int64()).fill_null(NO_TIME).to_numpy(zero_copy_only=False)
 
 
 def _names(rows: Rows) -> list[str]:

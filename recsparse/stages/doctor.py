@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from recsparse.config import TrackingConfig
+from recsparse.datasets.id_table import is_compiled
 from recsparse.sparse.native import kernels
 from recsparse.sparse.scatter import backend
 from recsparse.stages.machine import file_system, free_memory, usable_cores
@@ -45,6 +46,7 @@ def doctor(folder: str | Path = ".") -> dict[str, Any]:
         **{name: _version(name) for name in PACKAGES},
         "scatter kernels": backend(),
         "convolution kernels": _convolution_kernels(),
+        "table of ids": "compiled" if is_compiled() else "Python",
         "threads": str(torch.get_num_threads()),
         "cores": str(usable_cores()),
         "CUDA": torch.cuda.get_device_name() if torch.cuda.is_available() else "not available",

@@ -39,6 +39,8 @@ SEARCH_SPACES: Mapping[str, Mapping[str, Sequence[Any]]] = {
         "unobserved_weight": (0.1, 0.3, 1.0),
         "regularisation": (0.003, 0.01, 0.03),
     },
+    "gf_cf": {"rank": (64, 256), "low_pass_weight": (0.1, 0.3, 0.6)},
+    "mult_vae": {"kl_weight": (0.0, 0.1, 0.2), "dropout": (0.5, 0.7)},
     "timeline": {"dropout": (0.2, 0.4), "channels": (64, 128)},
     "sasrec": {"dropout": (0.2, 0.4), "channels": (64, 128)},
     "blend": {},

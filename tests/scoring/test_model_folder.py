@@ -27,7 +27,12 @@ from recsparse.training.fit import FitPlan, fit_model
 SMALL = {
     "item_knn": {"neighbours": 3},
     "ials": {"factors": 3, "iterations": 1},
+    "gf_cf": {"rank": 2},
+    "mult_vae": {"hidden": 4, "latent": 2},
     "sparse_grid": {"factors": 3, "hidden": 4, "item_iterations": 1},
+    "timeline": {"channels": 4, "blocks": 1},
+    "sasrec": {"channels": 4, "blocks": 1},
+    "blend": {"parts": [{"kind": "ease", "recency_decay": 0.5}, {"kind": "popularity"}]},
 }
 CONFIGS = [config(**SMALL.get(config.model_fields["kind"].default, {})) for config in MODEL_CONFIGS]
 WITH_EVERYTHING = SparseGridConfig(**SMALL["sparse_grid"], axis_blocks=1, use_text=True)
@@ -44,11 +49,13 @@ def train(config):
     cells = csr_matrix(np.random.default_rng(0).random((9, 6)).round().astype(np.float32))
     texts = [f"word{item % 3} other" for item in range(6)]
     words = bags_to_tensor(BagOfWords.fit(texts, TextConfig()).transform(texts))
-    model = fit_model(
-        build_model(config), cells, FitPlan(TrainingConfig(epochs=1)), item_words=words
-    )
+    cells.sort_indices()
+    seconds = np.arange(cells.nnz) * 7 % 40
+    times = csr_matrix((seconds, cells.indices, cells.indptr), shape=cells.shape)
+    plan = FitPlan(TrainingConfig(epochs=1))
+    model = fit_model(build_model(config), cells, plan, item_words=words, times=times)
     users = Vocabulary.fit([f"user {number}" for number in range(9)])
-    return TrainedModel(model, users, Vocabulary.fit([*range(50, 56)]), cells)
+    return TrainedModel(model, users, Vocabulary.fit([*range(50, 56)]), cells, times)
 
 
 @pytest.fixture(scope="module")

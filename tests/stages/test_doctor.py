@@ -43,6 +43,7 @@ def test_the_installation_is_described(workplace):
     assert found["torch"] == version("torch")
     assert found["MLflow store"] == f"sqlite:///{workplace}/mlflow.db"
     assert found["scatter kernels"] in ("torch", "torch_scatter")
+    assert found["table of ids"] in ("compiled", "Python")
     for name in ("free disk", "free memory"):
         number, unit = found[name].split()
         assert float(number) > 0

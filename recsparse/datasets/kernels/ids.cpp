@@ -126,7 +126,7 @@ void put(Table& table, int64_t number) {
 bool make_slots(Table& table, int64_t ids) {
   if (2 * ids <= table.num_slots) return true;
   int64_t wanted = table.num_slots ? table.num_slots : kFirstSlots;
-  while (wanted < 4 * ids) wanted *= 2;
+  while (wanted < 2 * ids) wanted *= 2;
   const size_t size = static_cast<size_t>(wanted) * sizeof(uint64_t);
   auto* slots = static_cast<uint64_t*>(allocate(size));
   if (slots == nullptr) return false;

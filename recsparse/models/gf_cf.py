@@ -1,0 +1,111 @@
+"""GF-CF: graph filters in closed form, a linear one and an ideal low-pass one."""
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from scipy.sparse import csr_matrix, diags_array
+from sklearn.utils.extmath import randomized_svd
+from torch import Tensor
+
+from recsparse.config import GFCFConfig
+from recsparse.models.base import FitExtras, Recommender, check_interactions
+
+# Power iterations of the randomised SVD; with fewer, the last singular vectors are not those of
+# the matrix.
+_POWER_ITERATIONS = 6
+
+
+class GFCF(Recommender):
+    """Graph-filter collaborative filtering (Shen et al. 2021, https://arxiv.org/abs/2108.07567).
+
+    With `R` the normalised interactions, `n_u^-1/2 x n_i^-1/2`, and `V` its first right singular
+    vectors, a row `x` is filtered by `x (R^T R + a D^-1/2 V V^T D^1/2)`, where `D` holds the weight
+    of each item (section 4.3). `R^T R` is never made: the row is multiplied by `R^T`, then by `R`,
+    which therefore stays a part of the model.
+    """
+
+    kind: ClassVar[str] = "gf_cf"
+    config: GFCFConfig
+
+    def fit(self, interactions: csr_matrix, extras: FitExtras | None = None) -> "GFCF":
+        """Normalise the interactions and find their first singular vectors.
+
+        Args:
+            interactions: Users × items, positive weights.
+            extras: The seed of the randomised SVD.
+
+        Returns:
+            The model itself.
+        """
+        interactions = check_interactions(interactions)
+        by_user, by_item = (
+            np.maximum(np.asarray(interactions.sum(axis=axis)).ravel(), 1e-12) for axis in (1, 0)
+        )
+        normalised = diags_array(by_user**-0.5) @ interactions @ diags_array(by_item**-0.5)
+        self.normalised = csr_matrix(normalised, dtype=np.float32)
+        rank = min(self.config.rank, *interactions.shape)
+        seed = 0 if extras is None else extras.seed
+        _, _, vectors = randomized_svd(
+            self.normalised, rank, n_iter=_POWER_ITERATIONS, random_state=seed
+        )
+        self.vectors = torch.from_numpy(np.ascontiguousarray(vectors, dtype=np.float32))
+        # Items without rows have no vector, whatever stands here for their number.
+        self.item_weight = torch.from_numpy(by_item.astype(np.float32))
+        self.num_items = interactions.shape[1]
+        return self
+
+    def score_batch(
+        self, history: csr_matrix, times: csr_matrix | None = None
+    ) -> Float[Tensor, "b m"]:
+        """Score all items for some users.
+
+        Args:
+            history: One row of interactions a user.
+            times: Not used.
+
+        Returns:
+            The filtered rows.
+        """
+        history = self._checked_history(history)
+        # Users × rows of the batch: dense, since a row reaches most users over its items.
+        reached = (self.normalised @ history.T).toarray()
+        linear = torch.from_numpy(np.ascontiguousarray((self.normalised.T @ reached).T))
+        scaled = history @ diags_array(self.item_weight.numpy() ** -0.5)
+        smooth = torch.from_numpy(csr_matrix(scaled, dtype=np.float32) @ self.vectors.numpy().T)
+        low_pass = (smooth @ self.vectors) * self.item_weight.sqrt()
+        return linear + self.config.low_pass_weight * low_pass
+
+    def state(self) -> dict[str, Tensor]:
+        """Return the normalised interactions, the singular vectors and the items' weights.
+
+        Returns:
+            Tensors by name.
+        """
+        return {
+            "data": torch.from_numpy(self.normalised.data),
+            "indices": torch.from_numpy(self.normalised.indices.astype(np.int64)),
+            "indptr": torch.from_numpy(self.normalised.indptr.astype(np.int64)),
+            "vectors": self.vectors,
+            "item_weight": self.item_weight,
+        }
+
+    @classmethod
+    def from_state(cls, config: GFCFConfig, state: Mapping[str, Tensor]) -> "GFCF":
+        """Rebuild a fitted model.
+
+        Args:
+            config: The configuration that it was fitted with.
+            state: What `state` returned.
+
+        Returns:
+            A model that gives the same scores.
+        """
+        model = cls(config)
+        model.vectors, model.item_weight = state["vectors"], state["item_weight"]
+        model.num_items = len(model.item_weight)
+        arrays = tuple(state[name].numpy() for name in ("data", "indices", "indptr"))
+        model.normalised = csr_matrix(arrays, shape=(len(arrays[2]) - 1, model.num_items))
+        return model
