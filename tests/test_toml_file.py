@@ -56,7 +56,9 @@ def test_numbers_of_numpy_that_are_floats_are_written_as_numbers():
 
 @pytest.mark.parametrize("value", [b"bytes", {1, 2}, [None], [{"a": {1, 2}}], np.int64(3)])
 def test_what_toml_cannot_hold_is_refused(value):
-    with pytest.raises(InputError, match="TOML holds strings, numbers, booleans, lists and tables, but"):
+    with pytest.raises(
+        InputError, match="TOML holds strings, numbers, booleans, lists and tables, but"
+    ):
         to_toml({"x": value})
 
 
