@@ -37,7 +37,6 @@ _VAE = Contender(
     {"kind": "mult_vae", "training": {"epochs": 60, "batch_users": 256, "patience": 8}},
     {"kl_weight": (0.0, 0.1, 0.2)},
 )
-_LIGHT_GCN = Contender({"kind": "light_gcn"}, {"layers": (2, 3)})
 _RECENT_EASE = Contender(
     {"kind": "ease"},
     {"regularisation": (100.0, 300.0, 600.0), "recency_decay": (0.95, 0.9, 0.8, 0.7, 0.6)},
@@ -56,14 +55,15 @@ def _network(kind: str, batch_users: int, epochs: int, **settings: Any) -> dict[
 
 def _last_out(batch_users: int, epochs: int, dropouts: tuple[float, ...]) -> dict[str, Contender]:
     timeline = _network("timeline", batch_users, epochs)
-    parts = [{"kind": "ease", "recency_decay": 0.8}, {"kind": "ease", "recency_decay": 0.95}]
+    parts = [{"kind": "ease", "recency_decay": decay} for decay in (0.7, 0.9)]
+    blends = [[{**timeline, "dropout": dropout}, *parts] for dropout in dropouts]
     return {
         "popularity": Contender({"kind": "popularity"}),
         "ease": _EASE,
         "ease, recency": _RECENT_EASE,
         "sasrec": Contender(_network("sasrec", batch_users, epochs), {"dropout": dropouts}),
         "timeline": Contender(timeline, {"dropout": dropouts}),
-        "recsparse": Contender({"kind": "blend", "parts": [timeline, *parts]}),
+        "recsparse": Contender({"kind": "blend"}, {"parts": blends}),
     }
 
 
@@ -74,7 +74,6 @@ _WITHOUT_TIME = {
     "ials": _IALS,
     "gf_cf": _GFCF,
     "mult_vae": _VAE,
-    "light_gcn": _LIGHT_GCN,
     "recsparse": Contender({"kind": "blend"}),
 }
 
@@ -93,8 +92,12 @@ CONTENDERS: Mapping[str, Mapping[str, Contender]] = {
     },
     "musical-instruments-global-time": {
         "popularity": Contender({"kind": "popularity"}),
+        "popularity, recent": Contender(
+            {"kind": "popularity"}, {"recent_days": (30.0, 90.0, 180.0, 360.0)}
+        ),
         "ease": _EASE,
         "ease, recency": _RECENT_EASE,
+        "content_knn": Contender({"kind": "content_knn"}, {"word_exponent": (0.5, 1.0)}),
         "recsparse": Contender({"kind": "blend"}),
     },
 }

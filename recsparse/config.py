@@ -19,9 +19,14 @@ OnUnknown = Literal["error", "null", "popularity"]
 
 
 class PopularityConfig(Section):
-    """Popularity: every user gets the items with the largest total weight."""
+    """Popularity: every user gets the items with the largest total weight.
+
+    Attributes:
+        recent_days: Count only the rows of so many days before the last one; None counts all.
+    """
 
     kind: Literal["popularity"] = "popularity"
+    recent_days: float | None = Field(default=None, gt=0)
 
 
 class ItemKNNConfig(Section):
@@ -40,6 +45,17 @@ class ItemKNNConfig(Section):
     shrinkage: float = Field(default=1.0, ge=0)
     asymmetry: float = Field(default=0.3, ge=0, le=1)
     user_exponent: float = Field(default=0.25, ge=0, le=1)
+
+
+class ContentKNNConfig(Section):
+    """ContentKNN: items whose words are those of the user's history.
+
+    Attributes:
+        word_exponent: Power of a word's weight in a bag; below 1, repeated words count less.
+    """
+
+    kind: Literal["content_knn"] = "content_knn"
+    word_exponent: float = Field(default=1.0, gt=0, le=2)
 
 
 class EASEConfig(Section):
@@ -227,6 +243,7 @@ class SASRecConfig(EventConfig):
 _Part = (
     PopularityConfig
     | ItemKNNConfig
+    | ContentKNNConfig
     | EASEConfig
     | IALSConfig
     | GFCFConfig
@@ -265,6 +282,7 @@ def default_parts(has_times: bool) -> tuple[PartConfig, ...]:
 MODEL_CONFIGS: tuple[type[Section], ...] = (
     PopularityConfig,
     ItemKNNConfig,
+    ContentKNNConfig,
     EASEConfig,
     IALSConfig,
     GFCFConfig,

@@ -14,7 +14,7 @@ from recsparse.errors import InputError
 from recsparse.models.base import FitExtras, Recommender, check_interactions
 from recsparse.models.event_network import EventNetwork
 from recsparse.models.next_event import NextEvent
-from recsparse.models.sequences import Sequences
+from recsparse.models.sequences import Sequences, times_of_cells
 
 
 class EventRecommender(Recommender):
@@ -46,7 +46,8 @@ class EventRecommender(Recommender):
                 interactions.
         """
         extras = extras or FitExtras()
-        cells, times = _timed(check_interactions(interactions), extras.times)
+        cells = check_interactions(interactions)
+        times = times_of_cells(cells, extras.times)
         if extras.optimise is None:
             raise InputError(
                 f"{type(self).__name__} needs extras.optimise to train its network, but got None; "
@@ -121,17 +122,3 @@ class EventRecommender(Recommender):
         share = (count + 1) / (count + 1).sum()
         with torch.no_grad():
             self.network.item_bias.copy_(torch.from_numpy(np.log(share * len(share))).float())
-
-
-def _timed(cells: csr_matrix, times: csr_matrix | None) -> tuple[csr_matrix, csr_matrix | None]:
-    """Leave those times that belong to a cell, since cells of weight zero teach nothing."""
-    if times is None:
-        return cells, None
-    times = times.sorted_indices()
-    if times.nnz == cells.nnz:
-        return cells, times
-    known = csr_matrix((np.ones(cells.nnz), cells.indices, cells.indptr), shape=cells.shape)
-    place = csr_matrix((np.arange(1, times.nnz + 1), times.indices, times.indptr), times.shape)
-    found = known.multiply(place).tocsr().sorted_indices()
-    kept = times.data[found.data.astype(np.int64) - 1]
-    return cells, csr_matrix((kept, found.indices, found.indptr), shape=times.shape)

@@ -10,7 +10,11 @@ from scipy.sparse import csr_matrix
 from torch import Tensor
 
 from recsparse.config import PopularityConfig
+from recsparse.errors import InputError
 from recsparse.models.base import FitExtras, Recommender, check_interactions
+from recsparse.models.sequences import times_of_cells
+
+_SECONDS_A_DAY = 86_400
 
 
 class Popularity(Recommender):
@@ -24,12 +28,18 @@ class Popularity(Recommender):
 
         Args:
             interactions: Users × items, positive weights.
-            extras: Not used.
+            extras: The times, used where `recent_days` is set.
 
         Returns:
             The model itself.
+
+        Raises:
+            InputError: If times are needed and there are none.
         """
         interactions = check_interactions(interactions)
+        if self.config.recent_days is not None:
+            times = None if extras is None else extras.times
+            interactions = _recent(interactions, times, self.config.recent_days)
         totals = np.asarray(interactions.sum(axis=0), dtype=np.float64).ravel()
         self.shares = torch.from_numpy(totals / totals.sum()).float()
         self.num_items = len(self.shares)
@@ -73,3 +83,18 @@ class Popularity(Recommender):
         model.shares = state["shares"]
         model.num_items = len(model.shares)
         return model
+
+
+def _recent(interactions: csr_matrix, times: csr_matrix | None, days: float) -> csr_matrix:
+    # Those of the last days before the last one.
+    times = times_of_cells(interactions, times)
+    if times is None:
+        raise InputError(
+            "model.recent_days needs the time of each interaction, but the log has none; prepare a "
+            "log with log.timestamp_column, or leave recent_days out"
+        )
+    recent = times.data >= times.data.max() - days * _SECONDS_A_DAY
+    return csr_matrix(
+        (interactions.data * recent, interactions.indices, interactions.indptr),
+        shape=interactions.shape,
+    )

@@ -4,6 +4,7 @@ from typing import Any
 
 from recsparse.models.base import Recommender
 from recsparse.models.blend import BlendRecommender
+from recsparse.models.content_knn import ContentKNN
 from recsparse.models.ease import EASE
 from recsparse.models.gf_cf import GFCF
 from recsparse.models.ials import IALS
@@ -19,6 +20,7 @@ MODEL_CLASSES: dict[str, type[Recommender]] = {
     for model in (
         Popularity,
         ItemKNN,
+        ContentKNN,
         EASE,
         IALS,
         GFCF,

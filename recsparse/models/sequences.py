@@ -147,3 +147,25 @@ def event_order(history: csr_matrix, times: csr_matrix | None) -> np.ndarray:
     row = np.repeat(np.arange(history.shape[0]), np.diff(history.indptr))
     order: np.ndarray = np.lexsort([history.indices, when.data, row])
     return order
+
+
+def times_of_cells(cells: csr_matrix, times: csr_matrix | None) -> csr_matrix | None:
+    """Leave those times that belong to a cell, since cells of weight zero teach nothing.
+
+    Args:
+        cells: What is learned from, its cells sorted.
+        times: The times of these cells, and perhaps of others.
+
+    Returns:
+        The times of the cells, sorted; None where there are none.
+    """
+    if times is None:
+        return None
+    times = times.sorted_indices()
+    if times.nnz == cells.nnz:
+        return times
+    known = csr_matrix((np.ones(cells.nnz), cells.indices, cells.indptr), shape=cells.shape)
+    place = csr_matrix((np.arange(1, times.nnz + 1), times.indices, times.indptr), times.shape)
+    found = known.multiply(place).tocsr().sorted_indices()
+    kept = times.data[found.data.astype(np.int64) - 1]
+    return csr_matrix((kept, found.indices, found.indptr), shape=times.shape)

@@ -30,6 +30,7 @@ SEARCH_SPACES: Mapping[str, Mapping[str, Sequence[Any]]] = {
         "asymmetry": (0.1, 0.2, 0.3, 0.5),
         "user_exponent": (0.0, 0.25),
     },
+    "content_knn": {"word_exponent": (0.5, 1.0)},
     "ease": {
         "regularisation": (50.0, 100.0, 200.0, 300.0, 500.0, 1000.0),
         "popularity_exponent": (0.0, 0.5, 1.0),

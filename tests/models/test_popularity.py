@@ -1,7 +1,11 @@
+import numpy as np
+import pytest
 import torch
 from scipy.sparse import csr_matrix
 
 from recsparse.config import PopularityConfig
+from recsparse.errors import InputError
+from recsparse.models.base import FitExtras
 from recsparse.models.popularity import Popularity
 from tests.models.conformance import RecommenderConformance, fitted, log_of
 
@@ -27,3 +31,22 @@ def test_large_totals_are_not_rounded_away():
     shares = Popularity(PopularityConfig()).fit(log).shares.double()
     assert shares[0] < 1
     assert shares[1] > 0
+
+
+class TestRecentPopularity(RecommenderConformance):
+    config = PopularityConfig(recent_days=0.003)
+
+
+@pytest.mark.parametrize(("days", "expected"), [(1.0, [0, 3, 4]), (2.0, [2, 3, 4]), (9, [3, 3, 4])])
+def test_only_the_rows_of_the_last_days_count(days, expected):
+    log = csr_matrix(np.array([[1.0, 3, 0], [2, 0, 4]]))
+    day = 86_400
+    times = csr_matrix((np.array([1, 6, 4, 5]) * day + 7, log.indices, log.indptr), shape=log.shape)
+    model = Popularity(PopularityConfig(recent_days=days)).fit(log, FitExtras(times=times))
+    shares = np.array(expected) / sum(expected)
+    np.testing.assert_allclose(model.score_batch(log)[0], shares, rtol=1e-6)
+
+
+def test_recent_popularity_without_times_is_refused():
+    with pytest.raises(InputError, match=r"model\.recent_days needs the time of each interaction"):
+        Popularity(PopularityConfig(recent_days=1)).fit(csr_matrix([[1.0]]))
