@@ -95,6 +95,19 @@ class IALSConfig(Section):
     iterations: int = Field(default=15, ge=1)
 
 
+class TextRidgeConfig(Section):
+    """TextRidge: a ridge regression from an item's words to its iALS factors.
+
+    Attributes:
+        ridge: The regularisation of the regression.
+        ials: The factors.
+    """
+
+    kind: Literal["text_ridge"] = "text_ridge"
+    ridge: float = Field(default=1.0, gt=0)
+    ials: IALSConfig = IALSConfig()
+
+
 class GFCFConfig(Section):
     """GF-CF (Shen et al. 2021): a linear graph filter and an ideal low-pass filter.
 
@@ -182,6 +195,25 @@ class SparseGridConfig(Section):
     training: TrainingConfig | None = None
 
 
+class TextTowerConfig(Section):
+    """TextTower: learned word vectors, and the cosine of the words themselves beside them.
+
+    Attributes:
+        channels: Channels of a word vector.
+        dropout: Dropout of a user's vector.
+        cell_dropout: Share of a row's cells that are hidden and have to be predicted.
+        cosine_weight: What the cosine of the words counts beside the network.
+        training: How the network is trained.
+    """
+
+    kind: Literal["text_tower"] = "text_tower"
+    channels: int = Field(default=128, ge=1)
+    dropout: float = Field(default=0.3, ge=0, lt=1)
+    cell_dropout: float = Field(default=0.5, gt=0, lt=1)
+    cosine_weight: float = Field(default=10.0, ge=0)
+    training: TrainingConfig | None = TrainingConfig(epochs=8, learning_rate=1e-2)
+
+
 class EventConfig(Section):
     """Models that read a user's events in the order of time.
 
@@ -249,6 +281,8 @@ _Part = (
     | GFCFConfig
     | MultVAEConfig
     | SparseGridConfig
+    | TextRidgeConfig
+    | TextTowerConfig
     | TimelineConfig
     | SASRecConfig
 )
@@ -288,6 +322,8 @@ MODEL_CONFIGS: tuple[type[Section], ...] = (
     GFCFConfig,
     MultVAEConfig,
     SparseGridConfig,
+    TextRidgeConfig,
+    TextTowerConfig,
     TimelineConfig,
     SASRecConfig,
     BlendConfig,

@@ -122,7 +122,7 @@ class Dataset:
         """
         train = self.split.train
         shape = len(self.users), len(self.items)
-        return matrix_of(train, shape, self._weights(train))
+        return matrix_of(train, shape, self.weights_of(train))
 
     def train_times(self) -> csr_matrix | None:
         """Return the times of the cells of `train_matrix`, of each the last one.
@@ -153,7 +153,7 @@ class Dataset:
         """
         if name not in ("validation", "test"):
             raise InputError(f"the part must be 'validation' or 'test', but got {name!r}")
-        targets, history = self._targets_and_history(name)
+        targets, history = self.targets_and_history(name)
         num_items = len(self.items)
         user, item = user_of(targets), item_of(targets)
         known = np.zeros(len(self.users) + len(self.unseen_users), dtype=bool)
@@ -164,15 +164,23 @@ class Dataset:
         row_of = np.full(len(known), -1, dtype=np.int64)
         row_of[users] = np.arange(len(users))
         shape = len(users), num_items
-        weights = self._weights(targets)[wanted]
+        weights = self.weights_of(targets)[wanted]
         return EvaluationPart(
             self.user_ids(users),
-            self._history(history, row_of, shape),
+            self.history_of(history, row_of, shape),
             laid_out(row_of[user[wanted]], item[wanted], weights, shape),
             times_of(history, lambda user: row_of[user], shape),
         )
 
-    def _targets_and_history(self, name: str) -> tuple[pa.Table, list[pa.Table]]:
+    def targets_and_history(self, name: str) -> tuple[pa.Table, list[pa.Table]]:
+        """Return the rows to predict and those that a model may see.
+
+        Args:
+            name: `validation` or `test`.
+
+        Returns:
+            The rows of the part, and of the parts before it.
+        """
         split = self.split
         if name == "validation":
             held_out, before, targets = split.validation_history, [split.train], split.validation
@@ -184,18 +192,36 @@ class Dataset:
             )
         return targets, [held_out] if held_out.num_rows else before
 
-    def _history(
+    def history_of(
         self, tables: list[pa.Table], row_of: np.ndarray, shape: tuple[int, int]
     ) -> csr_matrix:
+        """Lay the rows of some users out as a matrix, those of items of the catalogue.
+
+        Args:
+            tables: Rows by index.
+            row_of: The row of each user; −1 leaves the user out.
+            shape: Number of rows and of items.
+
+        Returns:
+            Users × items.
+        """
         pieces = []
         for table in tables:
             row, item = row_of[user_of(table)], item_of(table)
             kept = (row >= 0) & (item < shape[1])
-            pieces.append((row[kept], item[kept], self._weights(table)[kept]))
+            pieces.append((row[kept], item[kept], self.weights_of(table)[kept]))
         row, item, weight = (np.concatenate(some) for some in zip(*pieces, strict=True))
         return laid_out(row, item, weight, shape)
 
-    def _weights(self, table: pa.Table) -> np.ndarray:
+    def weights_of(self, table: pa.Table) -> np.ndarray:
+        """Return the weights of rows, as their age leaves them.
+
+        Args:
+            table: Rows by index.
+
+        Returns:
+            float32, one a row.
+        """
         weight: np.ndarray = table[WEIGHT].to_numpy()
         half_life = self.config.get("log", {}).get("half_life_days")
         last = self.counts.get("last_training_second")
@@ -238,7 +264,7 @@ class Dataset:
         columns = {
             USER_ID: self.user_ids(user_of(table)),
             ITEM_ID: self.item_ids(item_of(table)),
-            WEIGHT: pa.array(self._weights(table)),
+            WEIGHT: pa.array(self.weights_of(table)),
             TIMESTAMP: table[TIMESTAMP],
             RATING: table[RATING],
         }

@@ -45,7 +45,7 @@ class RankingResult:
         return {name: _standard_error(values) for name, values in self.per_user.items()}
 
 
-def evaluate_ranking(
+def evaluate_ranking(  # noqa: PLR0913 (one parameter an option)
     score_batch: Callable[..., Tensor],
     history: csr_matrix,
     targets: csr_matrix,
@@ -53,6 +53,7 @@ def evaluate_ranking(
     batch_users: int = 1024,
     on_batch: Callable[[int], None] | None = None,
     times: csr_matrix | None = None,
+    targets_are_cold: bool = False,
 ) -> RankingResult:
     """Rank all items for each user, without those of the history, and compare with the targets.
 
@@ -65,6 +66,8 @@ def evaluate_ranking(
         batch_users: Users scored at a time.
         on_batch: Called with the number of users done.
         times: The time of each interaction of the history, where times are known.
+        targets_are_cold: The targets are of items that the history does not know; those alone are
+            scored and ranked.
 
     Returns:
         Metrics a user, and coverage.
@@ -72,7 +75,9 @@ def evaluate_ranking(
     Raises:
         InputError: If history and targets have different shapes, or a list length is below 1.
     """
-    if history.shape != targets.shape:
+    if history.shape[0] != targets.shape[0] or (
+        history.shape != targets.shape and not targets_are_cold
+    ):
         raise InputError(
             f"history and targets must have one shape, but got {history.shape} and {targets.shape}"
         )
@@ -82,7 +87,8 @@ def evaluate_ranking(
     for start in range(0, history.shape[0], batch_users):
         rows = history[start : start + batch_users]
         when = () if times is None else (times[start : start + batch_users],)
-        best, _ = top_k(mask_seen(score_batch(rows, *when), rows), max(ks))
+        scores = score_batch(rows, *when)
+        best, _ = top_k(scores if targets_are_cold else mask_seen(scores, rows), max(ks))
         lists.append(best)
         if on_batch is not None:
             on_batch(start + rows.shape[0])

@@ -13,6 +13,8 @@ from recsparse.models.mult_vae import MultVAE
 from recsparse.models.popularity import Popularity
 from recsparse.models.sasrec import SASRec
 from recsparse.models.sparse_grid import SparseGridRecommender
+from recsparse.models.text_ridge import TextRidge
+from recsparse.models.text_tower import TextTower
 from recsparse.models.timeline import TimelineRecommender
 
 MODEL_CLASSES: dict[str, type[Recommender]] = {
@@ -26,6 +28,8 @@ MODEL_CLASSES: dict[str, type[Recommender]] = {
         GFCF,
         MultVAE,
         SparseGridRecommender,
+        TextRidge,
+        TextTower,
         TimelineRecommender,
         SASRec,
         BlendRecommender,

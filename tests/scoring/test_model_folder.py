@@ -30,6 +30,8 @@ SMALL = {
     "gf_cf": {"rank": 2},
     "mult_vae": {"hidden": 4, "latent": 2},
     "sparse_grid": {"factors": 3, "hidden": 4, "item_iterations": 1},
+    "text_ridge": {"ials": {"factors": 3, "iterations": 1}},
+    "text_tower": {"channels": 3},
     "timeline": {"channels": 4, "blocks": 1},
     "sasrec": {"channels": 4, "blocks": 1},
     "blend": {"parts": [{"kind": "ease", "recency_decay": 0.5}, {"kind": "popularity"}]},

@@ -1,0 +1,178 @@
+"""How well items without a history are ranked by their text, on citeulike-t.
+
+`python -m benchmarks.cold [--seeds 3] [--out cold]`
+
+Of all items 20 % are held out of training for the test and 10 % for validation; each user's held
+out items are ranked among all held out ones of the part. Settings are chosen on the validation
+items; the test is read once. The data is looked for in `benchmarks.protocols.DATA`.
+"""
+
+import itertools
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import typer
+from rich.console import Console
+from scipy.stats import ttest_rel
+
+from benchmarks.protocols import DATA
+from recsparse.cli.terminal import show_frame
+from recsparse.config import Config
+from recsparse.config_file import load_config
+from recsparse.datasets.bags import bags_to_tensor
+from recsparse.datasets.build import Sources
+from recsparse.datasets.cold_items import ColdPart, cold_part
+from recsparse.datasets.dataset import Dataset
+from recsparse.datasets.dataset_folder import load_dataset
+from recsparse.evaluation.evaluate import RankingResult, evaluate_ranking
+from recsparse.models.base import Recommender
+from recsparse.models.cold import ColdScorer
+from recsparse.models.registry import build_model
+from recsparse.stages.prepare import prepare
+from recsparse.training.fit import FitPlan, fit_model
+
+METRICS = ("ndcg@10", "recall@100")
+OURS = "text_tower"
+# Settings that only scoring uses.
+SCORING_KEYS = ("cosine_weight", "word_exponent")
+# The weighting of words, the model, and what is tried of it.
+CONTENDERS: Mapping[str, tuple[str, Mapping[str, Any], Mapping[str, tuple[Any, ...]]]] = {
+    "tf-idf neighbours": ("tfidf", {"kind": "content_knn"}, {"word_exponent": (0.5, 0.75, 1.0)}),
+    "BM25 neighbours": ("bm25", {"kind": "content_knn"}, {"word_exponent": (0.5, 1.0, 1.5)}),
+    "text_ridge": (
+        "tfidf",
+        {"kind": "text_ridge", "ials": {"factors": 128, "unobserved_weight": 0.1}},
+        {"ridge": (0.1, 0.3, 1.0, 3.0)},
+    ),
+    OURS: (
+        "bm25",
+        {"kind": "text_tower", "channels": 256},
+        {"dropout": (0.3, 0.5), "cosine_weight": (0.0, 3.0, 6.0, 10.0, 15.0)},
+    ),
+}
+console = Console()
+
+
+def run(
+    seeds: Annotated[int, typer.Option(help="Number of splits.", min=1)] = 3,
+    out: Annotated[Path, typer.Option(help="Folder of all outputs.")] = Path("cold"),
+) -> None:
+    """Measure all contenders and show mean, standard error and paired differences."""
+    found: dict[str, list[RankingResult]] = {name: [] for name in CONTENDERS}
+    for seed, name in itertools.product(range(seeds), CONTENDERS):
+        found[name].append(measure(name, seed, out / f"seed-{seed}"))
+    rows = []
+    for name, results in found.items():
+        row = {"model": name}
+        for metric in METRICS:
+            means = np.array([result.mean()[metric] for result in results])
+            error = means.std(ddof=1) / len(means) ** 0.5 if len(means) > 1 else np.nan
+            row[metric] = f"{means.mean():.4f} ± {error:.4f}"
+            ratio = np.mean([result.mean()[metric] for result in found[OURS]]) / means.mean()
+            row[f"{OURS}, {metric} ÷"] = f"{ratio:.3f}"
+        tests = [
+            ttest_rel(ours.per_user[METRICS[0]], theirs.per_user[METRICS[0]]).pvalue
+            for ours, theirs in zip(found[OURS], results, strict=True)
+        ]
+        row["largest p"] = "" if name == OURS else f"{max(tests):.1e}"
+        rows.append(row)
+    show_frame(f"citeulike-t, cold items, {seeds} splits", pd.DataFrame(rows))
+
+
+def measure(name: str, seed: int, folder: Path) -> RankingResult:
+    """Choose a model's settings on the validation items, then rank the test items once.
+
+    Args:
+        name: Name of the contender.
+        seed: Of the split and of the model.
+        folder: For the log and the datasets.
+
+    Returns:
+        Metrics a user.
+    """
+    weighting, base, space = CONTENDERS[name]
+    data = dataset(seed, weighting, folder)
+    validation = cold_part(data, "validation")
+    best: tuple[float, Recommender] | None = None
+    model, before = None, {}
+    for values in itertools.product(*space.values()):
+        settings = dict(zip(space, values, strict=True))
+        config = Config.model_validate({"seed": seed, "model": {**base, **settings}})
+        fitted_with = {key: each for key, each in settings.items() if key not in SCORING_KEYS}
+        if model is None or fitted_with != before or base["kind"] == "content_knn":
+            model = fit_model(
+                build_model(config.model),
+                data.train_matrix(),
+                FitPlan(config.training, seed),
+                item_words=None if data.item_bags is None else bags_to_tensor(data.item_bags),
+            )
+        else:
+            model = type(model).from_state(config.model, model.state())
+        before = fitted_with
+        quality = rank(model, validation).mean()[METRICS[0]]
+        console.print(f"seed {seed}, {name} {settings}: {quality:.4f}")
+        if best is None or quality > best[0]:
+            best = quality, model
+    assert best is not None, f"the search space of {name} has no values"
+    result = rank(best[1], cold_part(data, "test"))
+    console.print(f"seed {seed}, {name}: test {[round(result.mean()[m], 4) for m in METRICS]}")
+    return result
+
+
+def rank(model: Recommender, part: ColdPart) -> RankingResult:
+    """Rank the cold items of a part among themselves.
+
+    Args:
+        model: A fitted model that scores by text.
+        part: Users and items.
+
+    Returns:
+        Metrics a user.
+    """
+    assert isinstance(model, ColdScorer)
+    words = bags_to_tensor(part.bags)
+    return evaluate_ranking(
+        lambda history: model.score_cold(history, None, words),
+        part.history,
+        part.targets,
+        ks=(10, 100),
+        targets_are_cold=True,
+    )
+
+
+def dataset(seed: int, weighting: str, folder: Path) -> Dataset:
+    """Prepare the data with one weighting of words, unless it has been.
+
+    Args:
+        seed: Of the held out items.
+        weighting: `tfidf` or `bm25`.
+        folder: For the log and the dataset.
+
+    Returns:
+        The dataset.
+    """
+    out = folder / weighting
+    if not out.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        log, items = folder / "log.parquet", DATA / "citeulike-t" / "items.parquet"
+        rows = pq.read_table(DATA / "citeulike-t" / "interactions.parquet")
+        ids = rows["item_id"].unique().sort()
+        share = np.random.default_rng(seed).permutation(len(ids)) / len(ids)
+        names = np.where(share < 0.2, "test", np.where(share < 0.3, "validation", "train"))
+        part = names[pa.compute.index_in(rows["item_id"], ids).to_numpy()]
+        pq.write_table(rows.append_column("part", pa.array(part)), log)
+        overrides = [
+            "split.kind=given", f"text.weighting={weighting}", "text.columns=['text']",
+            "text.max_words=20000", "text.min_documents=1",
+        ]  # fmt: skip
+        prepare(Sources(logs=log, items=items), out, config=load_config(overrides=overrides))
+    return load_dataset(out)
+
+
+if __name__ == "__main__":
+    typer.run(run)

@@ -1,0 +1,80 @@
+"""Items without training rows, to be ranked among themselves by what is known of them."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.sparse import csr_matrix
+
+from recsparse.datasets.dataset import Dataset
+from recsparse.datasets.matrices import item_of, laid_out, times_of, user_of
+from recsparse.errors import InputError
+
+
+@dataclass(frozen=True, eq=False)
+class ColdPart:
+    """Users with rows of cold items, and these items.
+
+    Attributes:
+        users: Indices of the users, one a row.
+        history: Users × catalogue, what a model may see.
+        times: The time of each cell of the history; None where the log has no times.
+        targets: Users × cold items, what it has to predict; at least one a row.
+        items: Indices of the cold items, which follow those of the catalogue.
+        bags: Cold items × words.
+    """
+
+    users: np.ndarray
+    history: csr_matrix
+    times: csr_matrix | None
+    targets: csr_matrix
+    items: np.ndarray
+    bags: csr_matrix
+
+
+def cold_part(data: Dataset, name: str) -> ColdPart:
+    """Return the rows of a part whose items have no training row.
+
+    Args:
+        data: A dataset with text of items.
+        name: `validation` or `test`.
+
+    Returns:
+        The users who have a history in the catalogue.
+
+    Raises:
+        InputError: If the dataset has no text, or the part has no such row.
+    """
+    bags = data.item_side.bags
+    if bags is None:
+        raise InputError(
+            "cold items are ranked by their text, but the dataset has none; prepare it with --items"
+        )
+    num_items = len(data.items)
+    targets, tables = data.targets_and_history(name)
+    user, item = user_of(targets), item_of(targets)
+    known = np.zeros(len(data.users) + len(data.unseen_users), dtype=bool)
+    for table in tables:
+        known[user_of(table)[item_of(table) < num_items]] = True
+    wanted = (item >= num_items) & known[user]
+    if not wanted.any():
+        raise InputError(
+            f"the {name} part must have rows of items that training does not know, by users that "
+            f"it knows, but none of its {len(item)} rows is one; hold items out of training"
+        )
+    users, items = np.unique(user[wanted]), np.unique(item[wanted])
+    row_of = np.full(len(known), -1, dtype=np.int64)
+    row_of[users] = np.arange(len(users))
+    shape = len(users), num_items
+    return ColdPart(
+        users,
+        data.history_of(tables, row_of, shape),
+        times_of(tables, lambda user: row_of[user], shape),
+        laid_out(
+            row_of[user[wanted]],
+            np.searchsorted(items, item[wanted]),
+            data.weights_of(targets)[wanted],
+            (len(users), len(items)),
+        ),
+        items,
+        bags[items],
+    )
