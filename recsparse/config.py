@@ -67,6 +67,7 @@ class EASEConfig(Section):
         recency_decay: Where users are scored, an event counts by this factor less for each later
             one of the user; below 1 the model needs times.
         recency_floor: What an old event keeps of its weight all the same.
+        most_items: More items are refused, since memory grows with their square.
     """
 
     kind: Literal["ease"] = "ease"
@@ -74,6 +75,7 @@ class EASEConfig(Section):
     popularity_exponent: float = Field(default=0.5, ge=0, le=1)
     recency_decay: float = Field(default=1.0, gt=0, le=1)
     recency_floor: float = Field(default=0.0, ge=0, lt=1)
+    most_items: int = Field(default=30_000, ge=1)
 
 
 class IALSConfig(Section):
@@ -300,17 +302,27 @@ class BlendConfig(Section):
     parts: Annotated[tuple[PartConfig, ...], Field(min_length=1)] | None = None
 
 
-def default_parts(has_times: bool) -> tuple[PartConfig, ...]:
+def default_parts(has_times: bool, num_items: int) -> tuple[PartConfig, ...]:
     """Return the models that are blended where nobody names others.
 
     Args:
         has_times: Whether the time of each interaction is known.
+        num_items: Number of items; EASE is left out where there are too many.
 
     Returns:
         The parts, those of time among them where they can be.
     """
-    parts: tuple[PartConfig, ...] = (SparseGridConfig(linear=None), EASEConfig(), IALSConfig())
-    return (*parts, TimelineConfig()) if has_times else parts
+    grid = SparseGridConfig(linear=None, cell_dropout=0.3, regularisation=0.01)
+    parts: tuple[PartConfig, ...] = (grid, IALSConfig())
+    is_small = num_items <= EASEConfig().most_items
+    linear = EASEConfig(regularisation=400.0)
+    if is_small:
+        parts = (*parts, linear)
+    if has_times:
+        parts = (*parts, TimelineConfig())
+    if has_times and is_small:
+        parts = (*parts, linear.model_copy(update={"recency_decay": 0.8}))
+    return parts
 
 
 MODEL_CONFIGS: tuple[type[Section], ...] = (

@@ -58,7 +58,7 @@ class BlendRecommender(Recommender):
         extras, interactions = extras or FitExtras(), check_interactions(interactions)
         configs = self.config.parts
         if configs is None:
-            configs = default_parts(extras.times is not None)
+            configs = default_parts(extras.times is not None, interactions.shape[1])
         parts = []
         for number, config in enumerate(configs):
             part = _class_of(config.kind)(config)

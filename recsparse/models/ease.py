@@ -10,8 +10,12 @@ from scipy.sparse import csr_matrix
 from torch import Tensor
 
 from recsparse.config import EASEConfig
+from recsparse.errors import InputError
 from recsparse.models.base import FitExtras, Recommender, check_interactions
 from recsparse.models.recency import recency_weighted
+
+# Square matrices of float64 that are there at once while it is fitted.
+_COPIES = 3
 
 
 class EASE(Recommender):
@@ -35,8 +39,12 @@ class EASE(Recommender):
 
         Returns:
             The model itself.
+
+        Raises:
+            InputError: If there are more items than `most_items`.
         """
         interactions = check_interactions(interactions)
+        self._refuse_too_many(interactions.shape[1])
         gram = (interactions.T @ interactions).toarray().astype(np.float64)
         count = interactions.getnnz(axis=0).astype(np.float64)
         share = np.maximum(count, 1.0) / count.mean()
@@ -50,6 +58,15 @@ class EASE(Recommender):
         self.weights = weights.float().contiguous()
         self.num_items = len(weights)
         return self
+
+    def _refuse_too_many(self, num_items: int) -> None:
+        if num_items > self.config.most_items:
+            gigabytes = _COPIES * 8 * num_items**2 / 1e9
+            raise InputError(
+                f"EASE must have at most most_items = {self.config.most_items} items, since it "
+                f"holds items × items numbers, but has {num_items}, for which it needs "
+                f"{gigabytes:.0f} GB; choose model.kind gf_cf or ials, or raise most_items"
+            )
 
     def score_batch(
         self, history: csr_matrix, times: csr_matrix | None = None

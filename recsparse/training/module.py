@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from recsparse.config import TrainingConfig
+from recsparse.errors import InputError
 from recsparse.models.objective import Objective
 
 VALIDATION_METRIC = "validation_ndcg"
@@ -52,9 +53,19 @@ class ObjectiveModule(pl.LightningModule):
 
         Returns:
             The loss.
+
+        Raises:
+            InputError: If the loss is not finite; the state after the last epoch is kept.
         """
         torch.manual_seed(_mixed(self.seed, self.global_step))
         loss = self.objective.loss(batch)
+        if not loss.isfinite():
+            raise InputError(
+                f"the loss must be finite, but is {loss.item()} at step {self.global_step} in "
+                f"epoch {self.current_epoch}; most likely the learning rate of "
+                f"{self.training_config.learning_rate} is too high, or weights of the log are "
+                "very large; lower training.learning_rate and train again"
+            )
         self.log(LOSS_METRIC, loss, on_step=False, on_epoch=True, prog_bar=True, batch_size=1)
         return loss
 

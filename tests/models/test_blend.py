@@ -12,7 +12,7 @@ from recsparse.config import (
     ItemKNNConfig,
     PopularityConfig,
     SparseGridConfig,
-    TimelineConfig,
+    TrainingConfig,
     default_parts,
 )
 from recsparse.config_file import parse_config
@@ -23,7 +23,8 @@ from recsparse.models.base import FitExtras, Recommender, Validation
 from recsparse.models.blend import BlendRecommender, best_weights, standardised
 from recsparse.models.ease import EASE
 from recsparse.models.popularity import Popularity
-from tests.models.conformance import PersonalConformance, fitted, log_of
+from recsparse.training.fit import FitPlan, fit_model
+from tests.models.conformance import PersonalConformance, fitted, log_of, times_of
 
 PARTS = (
     EASEConfig(regularisation=5),
@@ -160,9 +161,29 @@ def test_each_part_has_a_seed_of_its_own():
     assert seeds == [40, 41]
 
 
+def kinds(has_times, num_items=100):
+    return [part.kind for part in default_parts(has_times, num_items)]
+
+
 def test_models_of_time_are_parts_where_there_are_times():
-    assert not any(isinstance(part, TimelineConfig) for part in default_parts(has_times=False))
-    assert any(isinstance(part, TimelineConfig) for part in default_parts(has_times=True))
+    assert kinds(has_times=False) == ["sparse_grid", "ials", "ease"]
+    assert kinds(has_times=True) == ["sparse_grid", "ials", "ease", "timeline", "ease"]
+    assert default_parts(has_times=True, num_items=100)[-1].recency_decay < 1
+
+
+def test_no_dense_model_is_a_part_where_there_are_too_many_items():
+    assert kinds(has_times=True, num_items=30_001) == ["sparse_grid", "ials", "timeline"]
+
+
+def test_the_parts_follow_from_what_there_is():
+    training = TrainingConfig(epochs=1, batch_users=8, device="cpu")
+    log = log_of()
+    plan = FitPlan(training)
+    without = fit_model(BlendRecommender(BlendConfig()), log, plan)
+    timed = fit_model(BlendRecommender(BlendConfig()), log, plan, times=times_of(log))
+    assert [part.kind for part in without.parts] == kinds(has_times=False)
+    assert [part.kind for part in timed.parts] == kinds(has_times=True)
+    assert timed.score_batch(log, times_of(log)).isfinite().all()
 
 
 def test_a_blend_within_a_blend_is_refused():

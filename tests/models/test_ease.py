@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from scipy.sparse import csr_matrix
 
 from recsparse.config import EASEConfig
+from recsparse.errors import InputError
 from recsparse.models.ease import EASE
 from tests.models.conformance import PersonalConformance
 
@@ -68,3 +69,10 @@ def test_two_items_by_hand():
 def test_no_item_recommends_itself():
     log = csr_matrix(np.random.default_rng(0).random((9, 5)).astype(np.float32))
     assert torch.equal(EASE(EASEConfig()).fit(log).weights.diagonal(), torch.zeros(5))
+
+
+def test_a_catalogue_that_is_too_large_is_refused_with_what_it_would_take():
+    log = csr_matrix(([1.0], ([0], [0])), shape=(1, 50_000))
+    message = r"at most most_items = 30000 items.* has 50000, .* 60 GB; choose model\.kind gf_cf"
+    with pytest.raises(InputError, match=message):
+        EASE(EASEConfig()).fit(log)

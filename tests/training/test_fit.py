@@ -265,3 +265,31 @@ def test_the_plans_seed_and_words_reach_the_model():
     assert model.extras.seed == 7
     assert model.extras.item_words is None
     assert model.extras.optimise is not None
+
+
+class Breaks(Table):
+    """Logits that are no numbers from some step on."""
+
+    def __init__(self, good_steps):
+        super().__init__()
+        self.good_steps = good_steps
+
+    def forward(self, cells):
+        self.good_steps -= 1
+        return super().forward(cells) * (1.0 if self.good_steps >= 0 else math.nan)
+
+
+def test_a_loss_that_is_no_number_stops_and_the_last_good_epoch_is_kept(tmp_path):
+    folder = tmp_path / "checkpoints"
+    plan = FitPlan(settings(4), checkpoints=folder)
+    # 40 rows are three batches an epoch.
+    with pytest.raises(
+        InputError,
+        match=r"the loss must be finite, but is nan at step 7 in epoch 2; .*rate of 0\.1",
+    ):
+        fitted(plan, network=Breaks(7))
+    state = torch.load(folder / "last.ckpt", weights_only=False)
+    assert (state["epoch"], state["global_step"]) == (1, 6)
+    assert state["state_dict"]["network.logits"].isfinite().all()
+    resumed = fitted(FitPlan(settings(4), checkpoints=folder, resume=True))
+    assert torch.equal(resumed, fitted(FitPlan(settings(4))))
