@@ -46,13 +46,13 @@ CONTENDERS: Mapping[str, tuple[str, Mapping[str, Any], Mapping[str, tuple[Any, .
     "BM25 neighbours": ("bm25", {"kind": "content_knn"}, {"word_exponent": (0.5, 1.0, 1.5)}),
     "text_ridge": (
         "tfidf",
-        {"kind": "text_ridge", "ials": {"factors": 128, "unobserved_weight": 0.1}},
-        {"ridge": (0.1, 0.3, 1.0, 3.0)},
+        {"kind": "text_ridge", "ials": {"factors": 64, "unobserved_weight": 0.1}},
+        {"ridge": (0.3, 3.0)},
     ),
     OURS: (
         "bm25",
         {"kind": "text_tower", "channels": 256},
-        {"dropout": (0.3, 0.5), "cosine_weight": (0.0, 3.0, 6.0, 10.0, 15.0)},
+        {"cosine_weight": (0.0, 3.0, 6.0, 10.0, 15.0)},
     ),
 }
 console = Console()

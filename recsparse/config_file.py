@@ -7,8 +7,9 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from recsparse.config import MODEL_CONFIGS, Config, SparseGridConfig
+from recsparse.config import Config
 from recsparse.errors import ConfigError, MissingFileError, nearest
+from recsparse.model_config import MODEL_CONFIGS, SparseGridConfig
 
 
 def load_config(path: str | Path | None = None, overrides: Sequence[str] = ()) -> Config:

@@ -1,8 +1,9 @@
 import pytest
 
-from recsparse.config import Config, EASEConfig, SparseGridConfig
+from recsparse.config import Config
 from recsparse.config_file import load_config, parse_config, parse_space
 from recsparse.errors import ConfigError, MissingFileError
+from recsparse.model_config import EASEConfig, SparseGridConfig
 
 
 def test_without_a_file_everything_has_its_default():

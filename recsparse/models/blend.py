@@ -11,8 +11,8 @@ from jaxtyping import Float
 from scipy.sparse import csr_matrix
 from torch import Tensor
 
-from recsparse.config import BlendConfig, default_parts
 from recsparse.errors import InputError
+from recsparse.model_config import BlendConfig, default_parts
 from recsparse.models.base import FitExtras, Recommender, Validation, check_interactions
 
 logger = logging.getLogger(__name__)

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from recsparse.config import EventConfig
+from recsparse.model_config import EventConfig
 from recsparse.models.event_network import EventNetwork
 from recsparse.models.losses import full_softmax_loss
 from recsparse.models.objective import Objective

@@ -9,8 +9,8 @@ from jaxtyping import Float
 from scipy.sparse import csr_matrix
 from torch import Tensor
 
-from recsparse.config import PopularityConfig
 from recsparse.errors import InputError
+from recsparse.model_config import PopularityConfig
 from recsparse.models.base import FitExtras, Recommender, check_interactions
 from recsparse.models.sequences import times_of_cells
 

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from recsparse.config import SASRecConfig
+from recsparse.model_config import SASRecConfig
 from recsparse.models.event_network import EventNetwork
 from recsparse.models.events import EventRecommender
 from recsparse.sparse.grid import Grid

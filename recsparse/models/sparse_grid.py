@@ -9,8 +9,8 @@ from jaxtyping import Float
 from scipy.sparse import csr_matrix
 from torch import Tensor
 
-from recsparse.config import IALSConfig, SparseGridConfig
 from recsparse.errors import InputError
+from recsparse.model_config import IALSConfig, SparseGridConfig
 from recsparse.models.base import FitExtras, Recommender, Validate, check_interactions
 from recsparse.models.ease import EASE
 from recsparse.models.ials import als_factors

@@ -6,12 +6,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from recsparse.config import SparseGridConfig
 from recsparse.layers.axis import AxisConv2d
 from recsparse.layers.blocks import ResidualBlock, SparseGELU, SparseSequential
 from recsparse.layers.norm import SparseLayerNorm
 from recsparse.layers.pool import RidgePool
 from recsparse.layers.text import BagOfWordsEncoder
+from recsparse.model_config import SparseGridConfig
 from recsparse.sparse.tensor import SparseTensor, sparse_tensor
 
 

@@ -9,8 +9,8 @@ from jaxtyping import Float
 from scipy.sparse import csr_matrix
 from torch import Tensor, nn
 
-from recsparse.config import TextTowerConfig
 from recsparse.errors import InputError
+from recsparse.model_config import TextTowerConfig
 from recsparse.models.base import FitExtras, Recommender, check_interactions
 from recsparse.models.cold import ColdScorer, bags_of
 from recsparse.models.content_knn import unit_rows, wanted_words

@@ -5,8 +5,8 @@ from typing import ClassVar
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from recsparse.config import TimelineConfig
 from recsparse.layers.causal import CausalConv1d
+from recsparse.model_config import TimelineConfig
 from recsparse.models.event_network import EventNetwork
 from recsparse.models.events import EventRecommender
 from recsparse.sparse.grid import Grid

@@ -20,8 +20,8 @@ from pytorch_lightning.callbacks import (
 from pytorch_lightning.loggers.logger import Logger
 from scipy.sparse import csr_matrix
 
-from recsparse.config import TrainingConfig
 from recsparse.errors import InputError
+from recsparse.model_config import TrainingConfig
 from recsparse.models.base import FitExtras, Recommender, Validation
 from recsparse.models.objective import Objective
 from recsparse.sparse.tensor import SparseTensor

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from recsparse.config import TrainingConfig
 from recsparse.errors import InputError
+from recsparse.model_config import TrainingConfig
 from recsparse.models.objective import Objective
 
 VALIDATION_METRIC = "validation_ndcg"

@@ -9,10 +9,10 @@ import safetensors.torch
 import torch
 from scipy.sparse import csr_matrix, random_array
 
-from recsparse.config import TrainingConfig
 from recsparse.config_file import parse_config
 from recsparse.data_config import Section
 from recsparse.errors import InputError
+from recsparse.model_config import TrainingConfig
 from recsparse.models.registry import MODEL_CLASSES, build_model
 from recsparse.sparse.tensor import SparseTensor, sparse_tensor
 from recsparse.training.fit import FitPlan, fit_model

@@ -5,7 +5,10 @@ import pytest
 import torch
 from scipy.sparse import csr_matrix
 
-from recsparse.config import (
+from recsparse.config_file import parse_config
+from recsparse.errors import InputError
+from recsparse.evaluation.evaluate import evaluate_ranking
+from recsparse.model_config import (
     BlendConfig,
     EASEConfig,
     IALSConfig,
@@ -15,9 +18,6 @@ from recsparse.config import (
     TrainingConfig,
     default_parts,
 )
-from recsparse.config_file import parse_config
-from recsparse.errors import InputError
-from recsparse.evaluation.evaluate import evaluate_ranking
 from recsparse.models import blend
 from recsparse.models.base import FitExtras, Recommender, Validation
 from recsparse.models.blend import BlendRecommender, best_weights, standardised

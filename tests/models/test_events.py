@@ -5,9 +5,9 @@ import pytest
 import torch
 from scipy.sparse import csr_matrix
 
-from recsparse.config import EASEConfig, SASRecConfig, TimelineConfig, TrainingConfig
 from recsparse.config_file import parse_config
 from recsparse.errors import InputError
+from recsparse.model_config import EASEConfig, SASRecConfig, TimelineConfig, TrainingConfig
 from recsparse.models.base import FitExtras
 from recsparse.models.ease import EASE
 from recsparse.models.event_network import EventNetwork

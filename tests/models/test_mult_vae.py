@@ -3,8 +3,8 @@ import pytest
 import torch
 from scipy.sparse import csr_matrix
 
-from recsparse.config import MultVAEConfig, TrainingConfig
 from recsparse.errors import InputError
+from recsparse.model_config import MultVAEConfig, TrainingConfig
 from recsparse.models.mult_vae import EvidenceLowerBound, MultVAE, MultVAENetwork
 from recsparse.sparse.tensor import SparseTensor
 from tests.models.conformance import PersonalConformance, RecommenderConformance, log_of

@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 from scipy.sparse import csr_matrix
 
-from recsparse.config import (
+from recsparse.evaluation.evaluate import evaluate_ranking
+from recsparse.model_config import (
     EASEConfig,
     IALSConfig,
     ItemKNNConfig,
@@ -13,7 +14,6 @@ from recsparse.config import (
     SparseGridConfig,
     TrainingConfig,
 )
-from recsparse.evaluation.evaluate import evaluate_ranking
 from recsparse.models.registry import build_model
 from recsparse.training.fit import FitPlan, fit_model
 

@@ -3,10 +3,10 @@ import pytest
 import torch
 from scipy.sparse import csr_matrix
 
-from recsparse.config import EASEConfig, PopularityConfig, SparseGridConfig, TrainingConfig
 from recsparse.datasets.synthetic import synthetic_log
 from recsparse.errors import InputError
 from recsparse.evaluation.evaluate import evaluate_ranking
+from recsparse.model_config import EASEConfig, PopularityConfig, SparseGridConfig, TrainingConfig
 from recsparse.models.base import FitExtras
 from recsparse.models.ease import EASE
 from recsparse.models.popularity import Popularity

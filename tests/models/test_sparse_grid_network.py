@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.func import functional_call
 
-from recsparse.config import SparseGridConfig
+from recsparse.model_config import SparseGridConfig
 from recsparse.models.sparse_grid_network import ItemWords, SparseGridNetwork, stored_words
 from recsparse.sparse.tensor import sparse_tensor
 from tests.models.conformance import words_of

@@ -3,9 +3,9 @@ import pytest
 import torch
 from scipy.sparse import csr_matrix
 
-from recsparse.config import TextTowerConfig, TrainingConfig
 from recsparse.datasets.bags import bags_to_tensor
 from recsparse.errors import InputError
+from recsparse.model_config import TextTowerConfig, TrainingConfig
 from recsparse.models.base import FitExtras
 from recsparse.models.registry import build_model
 from recsparse.models.text_tower import TextTower, TextTowerNetwork

@@ -12,12 +12,12 @@ import pytest
 from safetensors.numpy import load_file
 from scipy.sparse import csr_matrix
 
-from recsparse.config import MODEL_CONFIGS, SparseGridConfig, TrainingConfig
 from recsparse.data_config import TextConfig
 from recsparse.datasets.bags import bags_to_tensor
 from recsparse.datasets.text import BagOfWords
 from recsparse.datasets.vocabulary import Vocabulary
 from recsparse.errors import MissingFileError, ModelFolderError, OutputError
+from recsparse.model_config import MODEL_CONFIGS, SparseGridConfig, TrainingConfig
 from recsparse.models.registry import MODEL_CLASSES, build_model
 from recsparse.scoring.model_folder import load_model, read_description, save_model
 from recsparse.scoring.trained import TrainedModel

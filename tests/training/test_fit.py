@@ -8,8 +8,8 @@ import torch
 from scipy.sparse import csr_matrix
 from torch import nn
 
-from recsparse.config import EASEConfig, SparseGridConfig, TrainingConfig
 from recsparse.errors import InputError
+from recsparse.model_config import EASEConfig, SparseGridConfig, TrainingConfig
 from recsparse.models.base import FitExtras
 from recsparse.models.ease import EASE
 from recsparse.models.objective import HiddenCells
