@@ -191,6 +191,7 @@ class TextTowerConfig(Section):
 
     Attributes:
         channels: Channels of a word vector.
+        word_exponent: Power of a word's weight in a bag; below 1, repeated words count less.
         dropout: Dropout of a user's vector.
         cell_dropout: Share of a row's cells that are hidden and have to be predicted.
         cosine_weight: What the cosine of the words counts beside the network.
@@ -198,11 +199,12 @@ class TextTowerConfig(Section):
     """
 
     kind: Literal["text_tower"] = "text_tower"
-    channels: int = Field(default=128, ge=1)
+    channels: int = Field(default=256, ge=1)
+    word_exponent: float = Field(default=0.5, gt=0, le=2)
     dropout: float = Field(default=0.3, ge=0, lt=1)
     cell_dropout: float = Field(default=0.5, gt=0, lt=1)
     cosine_weight: float = Field(default=10.0, ge=0)
-    training: TrainingConfig | None = TrainingConfig(epochs=8, learning_rate=1e-2)
+    training: TrainingConfig | None = TrainingConfig(epochs=10, learning_rate=1e-2)
 
 
 class EventConfig(Section):

@@ -55,7 +55,9 @@ class TextTower(Recommender, ColdScorer):
             )
         torch.manual_seed(extras.seed)
         self.num_items = interactions.shape[1]
-        self.network = TextTowerNetwork(self.config, unit_rows(bags_of(words)))
+        self.network = TextTowerNetwork(
+            self.config, unit_rows(bags_of(words), self.config.word_exponent)
+        )
         validate = extras.validate
         objective = HiddenCells(
             self.network, interactions, self.config.cell_dropout, self.config.training
@@ -93,7 +95,8 @@ class TextTower(Recommender, ColdScorer):
             One row a user.
         """
         history = self._checked_history(history)
-        return self._scores(history, unit_rows(bags_of(words)))
+        bags = unit_rows(bags_of(words), self.config.word_exponent)
+        return self._scores(history, bags)
 
     def _scores(self, history: csr_matrix, bags: csr_matrix) -> Float[Tensor, "b n"]:
         network = self.network.cpu().eval()
@@ -154,8 +157,6 @@ class TextTowerNetwork(nn.Module):
         num_items, num_words = bags.shape
         self.word_vectors = nn.Parameter(torch.empty(num_words, config.channels))
         nn.init.normal_(self.word_vectors, std=config.channels**-0.5)
-        self.transform = nn.Linear(config.channels, config.channels, bias=False)
-        nn.init.eye_(self.transform.weight)
         self.item_bias = nn.Parameter(torch.zeros(num_items))
         self.scale = nn.Parameter(torch.ones(()))
         self.dropout = nn.Dropout(config.dropout)
@@ -207,7 +208,7 @@ class TextTowerNetwork(nn.Module):
         num_rows = cells.spatial_shape[0]
         summed = scatter_sum(items[cells.coords[:, 2]] * weight, row, num_rows)
         length = scatter_sum(weight, row, num_rows).clamp(min=1e-12).sqrt()
-        vectors: Tensor = self.transform(self.dropout(summed / length))
+        vectors: Tensor = self.dropout(summed / length)
         return vectors
 
     def forward(self, cells: SparseTensor) -> Float[Tensor, "rows m"]:
