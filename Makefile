@@ -52,6 +52,10 @@ check: setup
 bench: setup
 	$(BIN)/python -m benchmarks.layers
 	$(BIN)/python -m benchmarks.accuracy
+	$(BIN)/python -m benchmarks.cold
+	$(BIN)/python -m benchmarks.prepare
+	$(BIN)/python -m benchmarks.text
+	$(BIN)/python -m benchmarks.grids stream
 	$(BIN)/python -m benchmarks.digits
 
 # The engines that benchmarks.layers compares with. ocnn comes last and alone: it asks for a
