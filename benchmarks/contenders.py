@@ -28,6 +28,10 @@ _IALS = Contender(
     {"kind": "ials", "factors": 128},
     {"unobserved_weight": (0.1, 0.3, 1.0), "regularisation": (0.002, 0.005, 0.01)},
 )
+_SMALL_IALS = Contender(
+    {"kind": "ials", "factors": 32},
+    {"factors": (16, 32, 64), "unobserved_weight": (0.3, 1.0), "regularisation": (0.01, 0.03)},
+)
 _KNN = Contender(
     {"kind": "item_knn"},
     {"neighbours": (100, 400), "asymmetry": (0.2, 0.4), "user_exponent": (0.0, 0.25)},
@@ -67,20 +71,25 @@ def _last_out(batch_users: int, epochs: int, dropouts: tuple[float, ...]) -> dic
     }
 
 
-_WITHOUT_TIME = {
-    "popularity": Contender({"kind": "popularity"}),
-    "item_knn": _KNN,
-    "ease": _EASE,
-    "ials": _IALS,
-    "gf_cf": _GFCF,
-    "mult_vae": _VAE,
-    "recsparse": Contender({"kind": "blend"}),
-}
+def _without_time(ials: Contender) -> dict[str, Contender]:
+    linear = {"kind": "ease", "regularisation": 400.0}
+    both = [[linear, {**ials.model, "regularisation": ridge}] for ridge in (0.005, 0.01, 0.02)]
+    return {
+        "popularity": Contender({"kind": "popularity"}),
+        "item_knn": _KNN,
+        "ease": _EASE,
+        "ials": ials,
+        "ease + ials": Contender({"kind": "blend"}, {"parts": both}),
+        "gf_cf": _GFCF,
+        "mult_vae": _VAE,
+        "recsparse": Contender({"kind": "blend"}),
+    }
+
 
 CONTENDERS: Mapping[str, Mapping[str, Contender]] = {
-    "ml1m-held-out-users": _WITHOUT_TIME,
-    "ml1m-random": _WITHOUT_TIME,
-    "ml100k-random": _WITHOUT_TIME,
+    "ml1m-held-out-users": _without_time(_IALS),
+    "ml1m-random": _without_time(_IALS),
+    "ml100k-random": _without_time(_SMALL_IALS),
     "ml1m-last-out": _last_out(64, 20, (0.2,)),
     "ml100k-last-out": _last_out(32, 30, (0.2, 0.4)),
     "beauty-last-out": _last_out(256, 20, (0.4,)),
