@@ -12,7 +12,8 @@ from recsparse.data_config import (
     SplitConfig,
     TextConfig,
 )
-from recsparse.model_config import ModelConfig, SparseGridConfig, TrainingConfig
+from recsparse.model_config import ModelConfig
+from recsparse.network_config import SparseGridConfig, TrainingConfig
 
 # What to do with ids that a model has never seen: refuse them, leave their scores empty, or fall
 # back on popularity.

@@ -9,7 +9,8 @@ from pydantic import BaseModel, ValidationError
 
 from recsparse.config import Config
 from recsparse.errors import ConfigError, MissingFileError, nearest
-from recsparse.model_config import MODEL_CONFIGS, SparseGridConfig
+from recsparse.model_config import MODEL_CONFIGS
+from recsparse.network_config import SparseGridConfig
 
 
 def load_config(path: str | Path | None = None, overrides: Sequence[str] = ()) -> Config:

@@ -3,7 +3,8 @@ import pytest
 from recsparse.config import Config
 from recsparse.config_file import load_config, parse_config, parse_space
 from recsparse.errors import ConfigError, MissingFileError
-from recsparse.model_config import EASEConfig, SparseGridConfig
+from recsparse.linear_config import EASEConfig
+from recsparse.network_config import SparseGridConfig
 
 
 def test_without_a_file_everything_has_its_default():

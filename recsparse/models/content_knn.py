@@ -10,7 +10,7 @@ from scipy.sparse import csr_matrix, diags_array
 from torch import Tensor
 
 from recsparse.errors import InputError
-from recsparse.model_config import ContentKNNConfig
+from recsparse.linear_config import ContentKNNConfig
 from recsparse.models.base import FitExtras, Recommender, check_interactions
 from recsparse.models.cold import ColdScorer, bags_of
 from recsparse.sparse.tensor import SparseTensor

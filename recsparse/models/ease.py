@@ -10,7 +10,7 @@ from scipy.sparse import csr_matrix
 from torch import Tensor
 
 from recsparse.errors import InputError
-from recsparse.model_config import EASEConfig
+from recsparse.linear_config import EASEConfig
 from recsparse.models.base import FitExtras, Recommender, check_interactions
 from recsparse.models.recency import recency_weighted
 

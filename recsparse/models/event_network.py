@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from recsparse.model_config import EventConfig
+from recsparse.network_config import EventConfig
 from recsparse.sparse.grid import Grid
 
 

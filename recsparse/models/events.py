@@ -10,11 +10,11 @@ from scipy.sparse import csr_matrix
 from torch import Tensor
 
 from recsparse.errors import InputError
-from recsparse.model_config import EventConfig
 from recsparse.models.base import FitExtras, Recommender, check_interactions
 from recsparse.models.event_network import EventNetwork
 from recsparse.models.next_event import NextEvent
 from recsparse.models.sequences import Sequences, times_of_cells
+from recsparse.network_config import EventConfig
 
 
 class EventRecommender(Recommender):

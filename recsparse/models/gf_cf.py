@@ -10,7 +10,7 @@ from scipy.sparse import csr_matrix, diags_array
 from sklearn.utils.extmath import randomized_svd
 from torch import Tensor
 
-from recsparse.model_config import GFCFConfig
+from recsparse.linear_config import GFCFConfig
 from recsparse.models.base import FitExtras, Recommender, check_interactions
 
 # Power iterations of the randomised SVD; with fewer, the last singular vectors are not those of

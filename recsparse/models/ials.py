@@ -8,7 +8,7 @@ from jaxtyping import Float
 from scipy.sparse import csr_matrix
 from torch import Tensor
 
-from recsparse.model_config import IALSConfig
+from recsparse.linear_config import IALSConfig
 from recsparse.models.base import FitExtras, Recommender, check_interactions
 from recsparse.sparse.ridge import ridge_pool
 

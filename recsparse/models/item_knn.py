@@ -9,7 +9,7 @@ from jaxtyping import Float
 from scipy.sparse import csr_matrix, diags_array, vstack
 from torch import Tensor
 
-from recsparse.model_config import ItemKNNConfig
+from recsparse.linear_config import ItemKNNConfig
 from recsparse.models.base import FitExtras, Recommender, check_interactions
 
 # Items whose similarities to all others are held at once.

@@ -9,9 +9,9 @@ from scipy.sparse import csr_matrix
 from torch import Tensor, nn
 
 from recsparse.errors import InputError
-from recsparse.model_config import MultVAEConfig
 from recsparse.models.base import FitExtras, Recommender, check_interactions
 from recsparse.models.objective import Objective
+from recsparse.network_config import MultVAEConfig
 from recsparse.sparse.tensor import SparseTensor
 
 

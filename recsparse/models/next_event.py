@@ -8,11 +8,11 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from recsparse.model_config import EventConfig
 from recsparse.models.event_network import EventNetwork
 from recsparse.models.losses import full_softmax_loss
 from recsparse.models.objective import Objective
 from recsparse.models.sequences import Sequences
+from recsparse.network_config import EventConfig
 from recsparse.sparse.grid import Grid
 
 

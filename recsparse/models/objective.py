@@ -8,8 +8,8 @@ import torch
 from scipy.sparse import csr_matrix
 from torch import Tensor, nn
 
-from recsparse.model_config import TrainingConfig
 from recsparse.models.losses import masked_softmax_loss
+from recsparse.network_config import TrainingConfig
 from recsparse.sparse.tensor import SparseTensor
 
 

@@ -10,7 +10,7 @@ from scipy.sparse import csr_matrix
 from torch import Tensor
 
 from recsparse.errors import InputError
-from recsparse.model_config import PopularityConfig
+from recsparse.linear_config import PopularityConfig
 from recsparse.models.base import FitExtras, Recommender, check_interactions
 from recsparse.models.sequences import times_of_cells
 

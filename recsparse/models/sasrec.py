@@ -6,9 +6,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from recsparse.model_config import SASRecConfig
 from recsparse.models.event_network import EventNetwork
 from recsparse.models.events import EventRecommender
+from recsparse.network_config import SASRecConfig
 from recsparse.sparse.grid import Grid
 
 

@@ -10,12 +10,13 @@ from scipy.sparse import csr_matrix
 from torch import Tensor
 
 from recsparse.errors import InputError
-from recsparse.model_config import IALSConfig, SparseGridConfig
+from recsparse.linear_config import IALSConfig
 from recsparse.models.base import FitExtras, Recommender, Validate, check_interactions
 from recsparse.models.ease import EASE
 from recsparse.models.ials import als_factors
 from recsparse.models.objective import HiddenCells
 from recsparse.models.sparse_grid_network import SparseGridNetwork, stored_words
+from recsparse.network_config import SparseGridConfig
 from recsparse.sparse.tensor import SparseTensor
 
 logger = logging.getLogger(__name__)

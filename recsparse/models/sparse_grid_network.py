@@ -11,7 +11,7 @@ from recsparse.layers.blocks import ResidualBlock, SparseGELU, SparseSequential
 from recsparse.layers.norm import SparseLayerNorm
 from recsparse.layers.pool import RidgePool
 from recsparse.layers.text import BagOfWordsEncoder
-from recsparse.model_config import SparseGridConfig
+from recsparse.network_config import SparseGridConfig
 from recsparse.sparse.tensor import SparseTensor, sparse_tensor
 
 

@@ -10,11 +10,11 @@ from scipy.sparse import csr_matrix
 from torch import Tensor, nn
 
 from recsparse.errors import InputError
-from recsparse.model_config import TextTowerConfig
 from recsparse.models.base import FitExtras, Recommender, check_interactions
 from recsparse.models.cold import ColdScorer, bags_of
 from recsparse.models.content_knn import unit_rows, wanted_words
 from recsparse.models.objective import HiddenCells
+from recsparse.network_config import TextTowerConfig
 from recsparse.sparse.scatter import scatter_sum
 from recsparse.sparse.tensor import SparseTensor
 

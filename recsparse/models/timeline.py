@@ -6,9 +6,9 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from recsparse.layers.causal import CausalConv1d
-from recsparse.model_config import TimelineConfig
 from recsparse.models.event_network import EventNetwork
 from recsparse.models.events import EventRecommender
+from recsparse.network_config import TimelineConfig
 from recsparse.sparse.grid import Grid
 from recsparse.sparse.tensor import SparseTensor
 

@@ -21,9 +21,9 @@ from pytorch_lightning.loggers.logger import Logger
 from scipy.sparse import csr_matrix
 
 from recsparse.errors import InputError
-from recsparse.model_config import TrainingConfig
 from recsparse.models.base import FitExtras, Recommender, Validation
 from recsparse.models.objective import Objective
+from recsparse.network_config import TrainingConfig
 from recsparse.sparse.tensor import SparseTensor
 from recsparse.training.module import (
     VALIDATION_METRIC,

@@ -10,8 +10,8 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from recsparse.errors import InputError
-from recsparse.model_config import TrainingConfig
 from recsparse.models.objective import Objective
+from recsparse.network_config import TrainingConfig
 
 VALIDATION_METRIC = "validation_ndcg"
 LOSS_METRIC = "train_loss"

@@ -7,7 +7,7 @@ from recsparse.datasets.bags import bags_to_tensor
 from recsparse.datasets.cold_items import cold_part
 from recsparse.errors import InputError
 from recsparse.evaluation.evaluate import evaluate_ranking
-from recsparse.model_config import ContentKNNConfig
+from recsparse.linear_config import ContentKNNConfig
 from recsparse.models.base import FitExtras
 from recsparse.models.content_knn import ContentKNN
 from tests.prepared import prepared

@@ -12,8 +12,8 @@ from scipy.sparse import csr_matrix, random_array
 from recsparse.config_file import parse_config
 from recsparse.data_config import Section
 from recsparse.errors import InputError
-from recsparse.model_config import TrainingConfig
 from recsparse.models.registry import MODEL_CLASSES, build_model
+from recsparse.network_config import TrainingConfig
 from recsparse.sparse.tensor import SparseTensor, sparse_tensor
 from recsparse.training.fit import FitPlan, fit_model
 

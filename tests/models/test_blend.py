@@ -8,21 +8,14 @@ from scipy.sparse import csr_matrix
 from recsparse.config_file import parse_config
 from recsparse.errors import InputError
 from recsparse.evaluation.evaluate import evaluate_ranking
-from recsparse.model_config import (
-    BlendConfig,
-    EASEConfig,
-    IALSConfig,
-    ItemKNNConfig,
-    PopularityConfig,
-    SparseGridConfig,
-    TrainingConfig,
-    default_parts,
-)
+from recsparse.linear_config import EASEConfig, IALSConfig, ItemKNNConfig, PopularityConfig
+from recsparse.model_config import BlendConfig, default_parts
 from recsparse.models import blend
 from recsparse.models.base import FitExtras, Recommender, Validation
 from recsparse.models.blend import BlendRecommender, best_weights, standardised
 from recsparse.models.ease import EASE
 from recsparse.models.popularity import Popularity
+from recsparse.network_config import SparseGridConfig, TrainingConfig
 from recsparse.training.fit import FitPlan, fit_model
 from tests.models.conformance import PersonalConformance, fitted, log_of, times_of
 

@@ -6,7 +6,7 @@ from sklearn.metrics.pairwise import cosine_similarity
 
 from recsparse.datasets.bags import bags_to_tensor
 from recsparse.errors import InputError
-from recsparse.model_config import ContentKNNConfig
+from recsparse.linear_config import ContentKNNConfig
 from recsparse.models.base import FitExtras
 from recsparse.models.content_knn import ContentKNN
 from tests.models.conformance import RecommenderConformance, fitted, log_of, words_of

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from scipy.sparse import csr_matrix
 
 from recsparse.errors import InputError
-from recsparse.model_config import EASEConfig
+from recsparse.linear_config import EASEConfig
 from recsparse.models.ease import EASE
 from tests.models.conformance import PersonalConformance
 

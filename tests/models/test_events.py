@@ -7,7 +7,7 @@ from scipy.sparse import csr_matrix
 
 from recsparse.config_file import parse_config
 from recsparse.errors import InputError
-from recsparse.model_config import EASEConfig, SASRecConfig, TimelineConfig, TrainingConfig
+from recsparse.linear_config import EASEConfig
 from recsparse.models.base import FitExtras
 from recsparse.models.ease import EASE
 from recsparse.models.event_network import EventNetwork
@@ -16,6 +16,7 @@ from recsparse.models.registry import build_model
 from recsparse.models.sasrec import SASRecNetwork
 from recsparse.models.sequences import Sequences
 from recsparse.models.timeline import TimelineNetwork
+from recsparse.network_config import SASRecConfig, TimelineConfig, TrainingConfig
 from recsparse.training.fit import FitPlan, fit_model
 from tests.models.conformance import RecommenderConformance, fit, fitted, log_of, times_of
 from tests.models.event_logs import matrices_of, walks

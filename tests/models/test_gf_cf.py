@@ -1,7 +1,7 @@
 import numpy as np
 from scipy.sparse import csr_matrix
 
-from recsparse.model_config import GFCFConfig
+from recsparse.linear_config import GFCFConfig
 from recsparse.models.gf_cf import GFCF
 from tests.models.conformance import PersonalConformance, log_of
 

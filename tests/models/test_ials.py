@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from implicit.als import AlternatingLeastSquares
 from scipy.sparse import csr_matrix
 
-from recsparse.model_config import IALSConfig
+from recsparse.linear_config import IALSConfig
 from recsparse.models.ials import IALS, als_factors, half_step
 from tests.models.conformance import PersonalConformance, fitted, log_of
 

@@ -4,8 +4,8 @@ import torch
 from scipy.sparse import csr_matrix
 
 from recsparse.errors import InputError
-from recsparse.model_config import MultVAEConfig, TrainingConfig
 from recsparse.models.mult_vae import EvidenceLowerBound, MultVAE, MultVAENetwork
+from recsparse.network_config import MultVAEConfig, TrainingConfig
 from recsparse.sparse.tensor import SparseTensor
 from tests.models.conformance import PersonalConformance, RecommenderConformance, log_of
 

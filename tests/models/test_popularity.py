@@ -4,7 +4,7 @@ import torch
 from scipy.sparse import csr_matrix
 
 from recsparse.errors import InputError
-from recsparse.model_config import PopularityConfig
+from recsparse.linear_config import PopularityConfig
 from recsparse.models.base import FitExtras
 from recsparse.models.popularity import Popularity
 from tests.models.conformance import RecommenderConformance, fitted, log_of

@@ -6,15 +6,9 @@ import pytest
 from scipy.sparse import csr_matrix
 
 from recsparse.evaluation.evaluate import evaluate_ranking
-from recsparse.model_config import (
-    EASEConfig,
-    IALSConfig,
-    ItemKNNConfig,
-    PopularityConfig,
-    SparseGridConfig,
-    TrainingConfig,
-)
+from recsparse.linear_config import EASEConfig, IALSConfig, ItemKNNConfig, PopularityConfig
 from recsparse.models.registry import build_model
+from recsparse.network_config import SparseGridConfig, TrainingConfig
 from recsparse.training.fit import FitPlan, fit_model
 
 PARTS = ("train", "test")

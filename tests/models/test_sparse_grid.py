@@ -6,11 +6,12 @@ from scipy.sparse import csr_matrix
 from recsparse.datasets.synthetic import synthetic_log
 from recsparse.errors import InputError
 from recsparse.evaluation.evaluate import evaluate_ranking
-from recsparse.model_config import EASEConfig, PopularityConfig, SparseGridConfig, TrainingConfig
+from recsparse.linear_config import EASEConfig, PopularityConfig
 from recsparse.models.base import FitExtras
 from recsparse.models.ease import EASE
 from recsparse.models.popularity import Popularity
 from recsparse.models.sparse_grid import LINEAR_SHARES, SparseGridRecommender
+from recsparse.network_config import SparseGridConfig, TrainingConfig
 from recsparse.sparse.tensor import SparseTensor
 from recsparse.training.fit import FitPlan, fit_model
 from tests.models.conformance import PersonalConformance, fitted, log_of, words_of

@@ -6,7 +6,7 @@ from scipy.sparse import csr_matrix
 from sklearn.linear_model import Ridge
 
 from recsparse.errors import InputError
-from recsparse.model_config import IALSConfig, TextRidgeConfig
+from recsparse.linear_config import IALSConfig, TextRidgeConfig
 from recsparse.models.base import FitExtras
 from recsparse.models.ials import IALS
 from recsparse.models.text_ridge import TextRidge, ridge_map

@@ -5,10 +5,10 @@ from scipy.sparse import csr_matrix
 
 from recsparse.datasets.bags import bags_to_tensor
 from recsparse.errors import InputError
-from recsparse.model_config import TextTowerConfig, TrainingConfig
 from recsparse.models.base import FitExtras
 from recsparse.models.registry import build_model
 from recsparse.models.text_tower import TextTower, TextTowerNetwork
+from recsparse.network_config import TextTowerConfig, TrainingConfig
 from recsparse.sparse.tensor import SparseTensor
 from recsparse.training.fit import FitPlan, fit_model
 from tests.models.conformance import RecommenderConformance, fitted, log_of, words_of

@@ -17,8 +17,9 @@ from recsparse.datasets.bags import bags_to_tensor
 from recsparse.datasets.text import BagOfWords
 from recsparse.datasets.vocabulary import Vocabulary
 from recsparse.errors import MissingFileError, ModelFolderError, OutputError
-from recsparse.model_config import MODEL_CONFIGS, SparseGridConfig, TrainingConfig
+from recsparse.model_config import MODEL_CONFIGS
 from recsparse.models.registry import MODEL_CLASSES, build_model
+from recsparse.network_config import SparseGridConfig, TrainingConfig
 from recsparse.scoring.model_folder import load_model, read_description, save_model
 from recsparse.scoring.trained import TrainedModel
 from recsparse.toml_file import to_toml

@@ -9,11 +9,12 @@ from scipy.sparse import csr_matrix
 from torch import nn
 
 from recsparse.errors import InputError
-from recsparse.model_config import EASEConfig, SparseGridConfig, TrainingConfig
+from recsparse.linear_config import EASEConfig
 from recsparse.models.base import FitExtras
 from recsparse.models.ease import EASE
 from recsparse.models.objective import HiddenCells
 from recsparse.models.sparse_grid import SparseGridRecommender
+from recsparse.network_config import SparseGridConfig, TrainingConfig
 from recsparse.training.fit import FitPlan, fit_model, optimise_network
 from recsparse.training.module import row_batches
 

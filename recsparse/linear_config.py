@@ -1,0 +1,112 @@
+"""The configuration of counting and linear models: one section a kind, with their defaults."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from recsparse.data_config import Section
+
+
+class PopularityConfig(Section):
+    """Popularity: every user gets the items with the largest total weight.
+
+    Attributes:
+        recent_days: Count only the rows of so many days before the last one; None counts all.
+    """
+
+    kind: Literal["popularity"] = "popularity"
+    recent_days: float | None = Field(default=None, gt=0)
+
+
+class ItemKNNConfig(Section):
+    """ItemKNN: asymmetric cosine with shrinkage, the nearest neighbours of each item.
+
+    Attributes:
+        neighbours: Neighbours kept for each item.
+        shrinkage: Added to the cosine's denominator; damps items with few rows.
+        asymmetry: Power of the squared norm of the item that is scored; the other's gets the rest
+            to 1. A half is the plain cosine, less favours popular items.
+        user_exponent: Users with many items count less, by this power of their number.
+    """
+
+    kind: Literal["item_knn"] = "item_knn"
+    neighbours: int = Field(default=100, ge=1)
+    shrinkage: float = Field(default=1.0, ge=0)
+    asymmetry: float = Field(default=0.3, ge=0, le=1)
+    user_exponent: float = Field(default=0.25, ge=0, le=1)
+
+
+class ContentKNNConfig(Section):
+    """ContentKNN: items whose words are those of the user's history.
+
+    Attributes:
+        word_exponent: Power of a word's weight in a bag; below 1, repeated words count less.
+    """
+
+    kind: Literal["content_knn"] = "content_knn"
+    word_exponent: float = Field(default=1.0, gt=0, le=2)
+
+
+class EASEConfig(Section):
+    """EASE (Steck 2019), with a regularisation that grows with popularity.
+
+    Attributes:
+        regularisation: Mean of the diagonal that is added to the item-item Gram matrix.
+        popularity_exponent: The diagonal of item i is scaled by (n_i / mean n) to this power.
+        recency_decay: Where users are scored, an event counts by this factor less for each later
+            one of the user; below 1 the model needs times.
+        recency_floor: What an old event keeps of its weight all the same.
+        most_items: More items are refused, since memory grows with their square.
+    """
+
+    kind: Literal["ease"] = "ease"
+    regularisation: float = Field(default=200.0, gt=0)
+    popularity_exponent: float = Field(default=0.5, ge=0, le=1)
+    recency_decay: float = Field(default=1.0, gt=0, le=1)
+    recency_floor: float = Field(default=0.0, ge=0, lt=1)
+    most_items: int = Field(default=30_000, ge=1)
+
+
+class IALSConfig(Section):
+    """iALS (Hu et al. 2008) with the regularisation of Rendle et al. 2021.
+
+    Attributes:
+        factors: Length of the user and item vectors.
+        unobserved_weight: Weight of an empty cell; an observed one adds its own weight.
+        regularisation: Scale of the ridge term.
+        frequency_exponent: Power of the frequency by which the ridge term grows.
+        iterations: Sweeps over all users and all items.
+    """
+
+    kind: Literal["ials"] = "ials"
+    factors: int = Field(default=64, ge=1)
+    unobserved_weight: float = Field(default=0.3, gt=0)
+    regularisation: float = Field(default=0.005, gt=0)
+    frequency_exponent: float = Field(default=1.0, ge=0, le=1)
+    iterations: int = Field(default=15, ge=1)
+
+
+class TextRidgeConfig(Section):
+    """TextRidge: a ridge regression from an item's words to its iALS factors.
+
+    Attributes:
+        ridge: The regularisation of the regression.
+        ials: The factors.
+    """
+
+    kind: Literal["text_ridge"] = "text_ridge"
+    ridge: float = Field(default=1.0, gt=0)
+    ials: IALSConfig = IALSConfig()
+
+
+class GFCFConfig(Section):
+    """GF-CF (Shen et al. 2021): a linear graph filter and an ideal low-pass filter.
+
+    Attributes:
+        rank: Singular vectors that the low-pass filter lets pass.
+        low_pass_weight: What it counts beside the linear filter.
+    """
+
+    kind: Literal["gf_cf"] = "gf_cf"
+    rank: int = Field(default=256, ge=1)
+    low_pass_weight: float = Field(default=0.3, ge=0)

@@ -1,0 +1,161 @@
+"""The configuration of networks and of their training: one section a kind, with their defaults."""
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from recsparse.data_config import Section
+from recsparse.linear_config import EASEConfig
+
+
+class TrainingConfig(Section):
+    """The gradient training of a neural model.
+
+    Attributes:
+        epochs: Upper bound of passes over the users.
+        batch_users: Users a step.
+        learning_rate: AdamW's peak rate; it falls to zero along a cosine.
+        weight_decay: AdamW's decoupled weight decay.
+        patience: Epochs without a better validation nDCG after which training stops.
+        k: Length of the list for the validation nDCG.
+        device: `auto`, `cpu`, `cuda` or `mps`.
+    """
+
+    epochs: int = Field(default=30, ge=1)
+    batch_users: int = Field(default=128, ge=1)
+    learning_rate: float = Field(default=1e-3, gt=0)
+    weight_decay: float = Field(default=0.0, ge=0)
+    patience: int = Field(default=5, ge=1)
+    k: int = Field(default=10, ge=1)
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+
+
+class MultVAEConfig(Section):
+    """MultVAE (Liang et al. 2018): a variational autoencoder of rows.
+
+    Attributes:
+        hidden: Width of the hidden layers.
+        latent: Dimensions of the distribution that a row is encoded into.
+        dropout: Share of a row's cells that are dropped.
+        kl_weight: Weight of the divergence from the prior; 0 makes it MultDAE.
+        annealing_steps: Training steps over which that weight grows from nothing.
+        training: How the network is trained; None for the section `training`.
+    """
+
+    kind: Literal["mult_vae"] = "mult_vae"
+    hidden: int = Field(default=600, ge=1)
+    latent: int = Field(default=200, ge=1)
+    dropout: float = Field(default=0.5, ge=0, lt=1)
+    kl_weight: float = Field(default=0.2, ge=0)
+    annealing_steps: int = Field(default=2_000, ge=1)
+    training: TrainingConfig | None = None
+
+
+class SparseGridConfig(Section):
+    """SparseGridRecommender: ridge pooling of a row's cells, a residual network, a linear term.
+
+    Attributes:
+        factors: Channels of an item vector.
+        hidden: Width of the residual network.
+        unobserved_weight: Start of the learned weight of an empty cell in the ridge pooling.
+        regularisation: Start of the learned ridge term.
+        item_iterations: iALS sweeps that give the item vectors.
+        axis_blocks: `AxisConv2d` residual blocks on the cells before the pooling.
+        use_text: Add a bag-of-words encoding of the item text to the item vectors.
+        cell_dropout: Share of a row's cells that are hidden and have to be predicted.
+        dropout: Dropout inside the residual network.
+        linear: The linear term; its weight is chosen on validation after training. None for none.
+        training: How the network is trained; None for the section `training`.
+    """
+
+    kind: Literal["sparse_grid"] = "sparse_grid"
+    factors: int = Field(default=64, ge=1)
+    hidden: int = Field(default=512, ge=1)
+    unobserved_weight: float = Field(default=0.3, gt=0)
+    regularisation: float = Field(default=0.005, gt=0)
+    item_iterations: int = Field(default=8, ge=1)
+    axis_blocks: int = Field(default=0, ge=0)
+    use_text: bool = False
+    cell_dropout: float = Field(default=0.5, gt=0, lt=1)
+    dropout: float = Field(default=0.2, ge=0, lt=1)
+    linear: EASEConfig | None = EASEConfig()
+    training: TrainingConfig | None = None
+
+
+class TextTowerConfig(Section):
+    """TextTower: learned word vectors, and the cosine of the words themselves beside them.
+
+    Attributes:
+        channels: Channels of a word vector.
+        word_exponent: Power of a word's weight in a bag; below 1, repeated words count less.
+        dropout: Dropout of a user's vector.
+        cell_dropout: Share of a row's cells that are hidden and have to be predicted.
+        cosine_weight: What the cosine of the words counts beside the network.
+        training: How the network is trained.
+    """
+
+    kind: Literal["text_tower"] = "text_tower"
+    channels: int = Field(default=256, ge=1)
+    word_exponent: float = Field(default=0.5, gt=0, le=2)
+    dropout: float = Field(default=0.3, ge=0, lt=1)
+    cell_dropout: float = Field(default=0.5, gt=0, lt=1)
+    cosine_weight: float = Field(default=10.0, ge=0)
+    training: TrainingConfig | None = TrainingConfig(epochs=10, learning_rate=1e-2)
+
+
+class EventConfig(Section):
+    """Models that read a user's events in the order of time.
+
+    Attributes:
+        channels: Channels of an event.
+        dropout: Dropout of the input and inside the blocks.
+        most_events: Events of a user that are used, the last ones.
+        full_softmax_items: Up to so many items the softmax is over all of them.
+        negatives: Items that are drawn for each batch where there are more.
+        negatives_exponent: They are drawn by their number of rows to this power.
+        training: How the network is trained; None for the section `training`.
+    """
+
+    channels: int = Field(default=64, ge=1)
+    dropout: float = Field(default=0.2, ge=0, lt=1)
+    most_events: int = Field(default=200, ge=1)
+    full_softmax_items: int = Field(default=50_000, ge=1)
+    negatives: int = Field(default=2_048, ge=1)
+    negatives_exponent: float = Field(default=0.75, ge=0, le=1)
+    training: TrainingConfig | None = None
+
+
+class TimelineConfig(EventConfig):
+    """TimelineRecommender: causal convolutions along a user's events, the next one predicted.
+
+    Attributes:
+        blocks: Residual blocks, each a gated causal convolution and a feed-forward layer.
+        kernel_size: Events that a convolution sees, itself included.
+        dilation_base: The distance between taps grows by this factor from block to block.
+    """
+
+    kind: Literal["timeline"] = "timeline"
+    blocks: int = Field(default=4, ge=1)
+    kernel_size: int = Field(default=3, ge=1)
+    dilation_base: int = Field(default=2, ge=1)
+
+
+class SASRecConfig(EventConfig):
+    """SASRec (Kang and McAuley 2018): self-attention along a user's events.
+
+    Attributes:
+        blocks: Residual blocks, each an attention and a feed-forward layer.
+        heads: Heads of the attention; the channels are a multiple of it.
+    """
+
+    kind: Literal["sasrec"] = "sasrec"
+    blocks: int = Field(default=2, ge=1)
+    heads: int = Field(default=2, ge=1)
+
+    @model_validator(mode="after")
+    def _channels_fit_the_heads(self) -> "SASRecConfig":
+        if self.channels % self.heads:
+            raise ValueError(
+                f"channels must be a multiple of heads, but are {self.channels} with {self.heads}"
+            )
+        return self
