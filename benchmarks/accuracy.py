@@ -83,7 +83,7 @@ class Job:
         Returns:
             A Parquet file, one row a test user.
         """
-        return self.folder / f"{model.replace(', ', '-').replace(' + ', '-and-')}.parquet"
+        return self.folder / f"{model.replace(' + ', '-and-').replace(' ', '-')}.parquet"
 
     def measure(self, name: str, contender: Contender) -> None:
         """Choose a model's settings on validation, then read the test once.

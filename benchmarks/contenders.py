@@ -64,7 +64,7 @@ def _last_out(batch_users: int, epochs: int, dropouts: tuple[float, ...]) -> dic
     return {
         "popularity": Contender({"kind": "popularity"}),
         "ease": _EASE,
-        "ease, recency": _RECENT_EASE,
+        "recency ease": _RECENT_EASE,
         "sasrec": Contender(_network("sasrec", batch_users, epochs), {"dropout": dropouts}),
         "timeline": Contender(timeline, {"dropout": dropouts}),
         "recsparse": Contender({"kind": "blend"}, {"parts": blends}),
@@ -101,11 +101,11 @@ CONTENDERS: Mapping[str, Mapping[str, Contender]] = {
     },
     "musical-instruments-global-time": {
         "popularity": Contender({"kind": "popularity"}),
-        "popularity, recent": Contender(
+        "recent popularity": Contender(
             {"kind": "popularity"}, {"recent_days": (30.0, 90.0, 180.0, 360.0)}
         ),
         "ease": _EASE,
-        "ease, recency": _RECENT_EASE,
+        "recency ease": _RECENT_EASE,
         "content_knn": Contender({"kind": "content_knn"}, {"word_exponent": (0.5, 1.0)}),
         "recsparse": Contender({"kind": "blend"}),
     },
