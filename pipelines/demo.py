@@ -27,7 +27,7 @@ from recsparse.stages.score import RecommendOptions, recommend, score
 from recsparse.stages.train import train
 from recsparse.stages.tune import SEARCH_SPACES, tune
 
-OURS = "sparse_grid"
+OURS = "blend"
 BASELINES = ("popularity", "item_knn", "ease", "ials")
 CANDIDATES_PER_USER = 100
 SHOWN_ROWS = 5

@@ -12,8 +12,8 @@ from recsparse.data_config import (
     SplitConfig,
     TextConfig,
 )
-from recsparse.model_config import ModelConfig
-from recsparse.network_config import SparseGridConfig, TrainingConfig
+from recsparse.model_config import BlendConfig, ModelConfig
+from recsparse.network_config import TrainingConfig
 
 # What to do with ids that a model has never seen: refuse them, leave their scores empty, or fall
 # back on popularity.
@@ -56,7 +56,7 @@ class Config(Section):
     text: TextConfig = TextConfig()
     features: FeaturesConfig = FeaturesConfig()
     order: OrderConfig = OrderConfig()
-    model: ModelConfig = SparseGridConfig()
+    model: ModelConfig = BlendConfig()
     training: TrainingConfig = TrainingConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
     tracking: TrackingConfig = TrackingConfig()

@@ -9,8 +9,7 @@ from pydantic import BaseModel, ValidationError
 
 from recsparse.config import Config
 from recsparse.errors import ConfigError, MissingFileError, nearest
-from recsparse.model_config import MODEL_CONFIGS
-from recsparse.network_config import SparseGridConfig
+from recsparse.model_config import MODEL_CONFIGS, BlendConfig
 
 
 def load_config(path: str | Path | None = None, overrides: Sequence[str] = ()) -> Config:
@@ -85,8 +84,8 @@ def parse_config(values: dict[str, Any], source: str = "configuration") -> Confi
 
 def _with_default_kind(model: Any) -> Any:
     if isinstance(model, dict):
-        return {"kind": "sparse_grid", **model}
-    return SparseGridConfig() if model is None else model
+        return {"kind": "blend", **model}
+    return BlendConfig() if model is None else model
 
 
 def _read_toml(path: Path) -> dict[str, Any]:

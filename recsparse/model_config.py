@@ -50,27 +50,30 @@ class BlendConfig(Section):
     parts: Annotated[tuple[PartConfig, ...], Field(min_length=1)] | None = None
 
 
-def default_parts(has_times: bool, num_items: int) -> tuple[PartConfig, ...]:
+def default_parts(num_items: int, has_times: bool, has_words: bool) -> tuple[PartConfig, ...]:
     """Return the models that are blended where nobody names others.
 
     Args:
-        has_times: Whether the time of each interaction is known.
         num_items: Number of items; EASE is left out where there are too many.
+        has_times: Whether the time of each interaction is known.
+        has_words: Whether the items have bags of words.
 
     Returns:
-        The parts, those of time among them where they can be.
+        The parts, those of time and of text among them where they can be.
     """
     grid = SparseGridConfig(linear=None, cell_dropout=0.3, regularisation=0.01)
-    parts: tuple[PartConfig, ...] = (grid, IALSConfig())
-    is_small = num_items <= EASEConfig().most_items
+    parts: list[PartConfig] = [grid, IALSConfig()]
     linear = EASEConfig(regularisation=400.0)
+    is_small = num_items <= linear.most_items
     if is_small:
-        parts = (*parts, linear)
+        parts.append(linear)
     if has_times:
-        parts = (*parts, TimelineConfig())
+        parts.append(TimelineConfig())
     if has_times and is_small:
-        parts = (*parts, linear.model_copy(update={"recency_decay": 0.8}))
-    return parts
+        parts.append(linear.model_copy(update={"recency_decay": 0.8}))
+    if has_words:
+        parts += [ContentKNNConfig(), TextTowerConfig()]
+    return tuple(parts)
 
 
 MODEL_CONFIGS: tuple[type[Section], ...] = (

@@ -57,7 +57,8 @@ def conv_path(request) -> Iterator[str]:
 
 # Settings of the network that make a training take a moment.
 SMALL_NETWORK = (
-    "model.factors=4", "model.hidden=8", "model.item_iterations=1", "training.epochs=2",
+    "model.kind=sparse_grid", "model.factors=4", "model.hidden=8", "model.item_iterations=1",
+    "training.epochs=2",
 )  # fmt: skip
 
 # The fixtures below import recsparse themselves: the run-time checks of shapes are set up only

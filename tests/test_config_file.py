@@ -4,7 +4,7 @@ from recsparse.config import Config
 from recsparse.config_file import load_config, parse_config, parse_space
 from recsparse.errors import ConfigError, MissingFileError
 from recsparse.linear_config import EASEConfig
-from recsparse.network_config import SparseGridConfig
+from recsparse.model_config import BlendConfig
 
 
 def test_without_a_file_everything_has_its_default():
@@ -21,7 +21,9 @@ def test_a_file_and_overrides_are_read_in_this_order(tmp_path):
 
 
 def test_a_model_section_without_a_kind_is_the_default_model():
-    assert load_config(overrides=["model.factors=8"]).model == SparseGridConfig(factors=8)
+    config = load_config(overrides=["model.parts=[{kind = 'ease', regularisation = 5.0}]"])
+    assert config.model == BlendConfig(parts=(EASEConfig(regularisation=5.0),))
+    assert load_config(overrides=["model={}"]).model == Config().model == BlendConfig()
 
 
 def test_values_follow_toml_and_bare_words_are_strings():
@@ -35,8 +37,11 @@ def test_values_follow_toml_and_bare_words_are_strings():
     [
         ("training.epoch=3", "unknown key 'training.epoch'; the nearest known is 'epochs'"),
         ("trainin.epochs=3", "unknown key 'trainin'; the nearest known is 'training'"),
-        ("model.factor=3", "unknown key 'model.factor'; the nearest known is 'factors'"),
-        ("model.linear.regularization=3", "the nearest known is 'regularisation'"),
+        ("model.part=3", "unknown key 'model.part'; the nearest known is 'parts'"),
+        (
+            "model={kind = 'sparse_grid', linear = {regularization = 3}}",
+            "the nearest known is 'regularisation'",
+        ),
         (
             "model.kind=eaze",
             "model.kind must be known, but got 'eaze'; the nearest known is 'ease'",

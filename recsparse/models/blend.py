@@ -1,7 +1,7 @@
 """BlendRecommender: several models' scores added, with weights found on validation."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -14,6 +14,9 @@ from torch import Tensor
 from recsparse.errors import InputError
 from recsparse.model_config import BlendConfig, default_parts
 from recsparse.models.base import FitExtras, Recommender, Validation, check_interactions
+from recsparse.models.cold import ColdScorer
+from recsparse.models.objective import Objective
+from recsparse.sparse.tensor import SparseTensor
 
 logger = logging.getLogger(__name__)
 
@@ -25,7 +28,7 @@ _MOST_USERS = 4_000
 _MOST_SCORES = 40_000_000
 
 
-class BlendRecommender(Recommender):
+class BlendRecommender(Recommender, ColdScorer):
     """The weighted sum of the scores of several models, its parts.
 
     Each part is fitted alone. A part's scores of a user are brought to mean 0 and standard
@@ -58,11 +61,13 @@ class BlendRecommender(Recommender):
         extras, interactions = extras or FitExtras(), check_interactions(interactions)
         configs = self.config.parts
         if configs is None:
-            configs = default_parts(extras.times is not None, interactions.shape[1])
+            configs = default_parts(
+                interactions.shape[1], extras.times is not None, extras.item_words is not None
+            )
         parts = []
         for number, config in enumerate(configs):
             part = _class_of(config.kind)(config)
-            parts.append(part.fit(interactions, replace(extras, seed=extras.seed + number)))
+            parts.append(part.fit(interactions, _extras_of_part(extras, number, config.kind)))
         weights = [1.0] * len(parts)
         if extras.validation is not None and len(parts) > 1:
             weights = best_weights(parts, _sampled(extras.validation, extras.seed))
@@ -93,6 +98,37 @@ class BlendRecommender(Recommender):
         total = torch.zeros(history.shape)
         for part, weight in zip(self.parts, self.weights, strict=True):
             total.add_(standardised(part.score_batch(history, times)), alpha=weight)
+        return total
+
+    def score_cold(
+        self, history: csr_matrix, times: csr_matrix | None, words: SparseTensor
+    ) -> Float[Tensor, "b cold"]:
+        """Score items that the fit did not know, by the parts that read text.
+
+        Args:
+            history: One row of interactions a user.
+            times: The time of each interaction, for the parts that use it.
+            words: One bag of words an item to score, of the fit's vocabulary.
+
+        Returns:
+            Weighted sums of those parts' standardised scores.
+
+        Raises:
+            InputError: If no part reads text.
+        """
+        history = self._checked_history(history)
+        total = torch.zeros(history.shape[0], words.batch_size)
+        readers = 0
+        for part, weight in zip(self.parts, self.weights, strict=True):
+            if isinstance(part, ColdScorer):
+                total.add_(standardised(part.score_cold(history, times, words)), alpha=weight)
+                readers += 1
+        if not readers:
+            raise InputError(
+                "a blend scores items without a history by parts that read text, but has only "
+                f"{[part.kind for part in self.parts]}; fit it on a dataset with text, or name "
+                "such a part in model.parts, as content_knn"
+            )
         return total
 
     def state(self) -> dict[str, Tensor]:
@@ -197,6 +233,18 @@ def best_weights(parts: Sequence[Recommender], validation: Validation) -> list[f
             break
     largest = weights.max()
     return [float(weight / largest) for weight in weights]
+
+
+def _extras_of_part(extras: FitExtras, number: int, kind: str) -> FitExtras:
+    optimise = extras.optimise
+    if optimise is None:
+        return replace(extras, seed=extras.seed + number)
+
+    def optimise_part(objective: Objective, validate: Callable[[], float] | None) -> None:
+        objective.name = f"{number}_{kind}"
+        optimise(objective, validate)
+
+    return replace(extras, seed=extras.seed + number, optimise=optimise_part)
 
 
 def _others(weights: np.ndarray, number: int) -> bool:

@@ -20,7 +20,12 @@ class Objective(ABC):
         network: The network to train.
         rows: Numbers of the rows that hold anything to learn from.
         training: Settings of its training; None for those of the configuration's `training`.
+
+    Attributes:
+        name: Tells the networks of one model apart; empty where there is but one.
     """
+
+    name = ""
 
     def __init__(
         self, network: nn.Module, rows: np.ndarray, training: TrainingConfig | None = None

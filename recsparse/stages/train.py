@@ -76,12 +76,12 @@ def train(
     config, out = config or Config(), Path(out)
     data = load_dataset(dataset)
     validation_part = part_to_rank(data, "validation")
-    epochs: dict[int, Mapping[str, float]] = {}
+    epochs: dict[int, dict[str, float]] = {}
     with start_run(config.tracking, out.parent, config.model.kind) as run:
         _log_inputs(run, data, dataset, config)
 
         def on_epoch(epoch: int, metrics: Mapping[str, float]) -> None:
-            epochs[epoch] = metrics
+            epochs.setdefault(epoch, {}).update(metrics)
             run.log_metrics(metrics, step=epoch)
 
         plan = FitPlan(

@@ -34,6 +34,8 @@ from recsparse.training.quiet import only_warnings
 
 OnEpoch = Callable[[int, Mapping[str, float]], None]
 
+# The weights of a network whose training is complete, beside the checkpoints of it.
+COMPLETE = "complete.pt"
 _LIGHTNING = ("pytorch_lightning", "lightning_fabric")
 
 
@@ -44,10 +46,12 @@ class FitPlan:
     Attributes:
         training: Settings of the gradient training.
         seed: Of every random choice.
-        checkpoints: Folder for the training's state; None keeps it in a temporary one.
+        checkpoints: Folder for the training's state, removed when the model is complete; None
+            keeps it in a temporary one.
         resume: Go on from the last checkpoint in that folder.
         progress: Show a progress bar.
-        on_epoch: Called with the epoch's number (from 0) and its metrics.
+        on_epoch: Called with the epoch's number (from 0) and its metrics; their names start with
+            that of the network and a slash where a model has several.
     """
 
     training: TrainingConfig
@@ -83,11 +87,10 @@ def fit_model(
     """
 
     def optimise(objective: Objective, validate_network: Callable[[], float] | None) -> None:
-        its_plan = (
-            plan if objective.training is None else replace(plan, training=objective.training)
-        )
-        optimise_network(objective, its_plan, validate_network)
+        optimise_network(objective, _plan_of(objective, plan), validate_network)
 
+    if plan.checkpoints is not None and not plan.resume:
+        shutil.rmtree(plan.checkpoints, ignore_errors=True)
     extras = FitExtras(
         seed=plan.seed,
         times=times,
@@ -96,7 +99,25 @@ def fit_model(
         item_words=item_words,
         optimise=optimise,
     )
-    return model.fit(interactions, extras)
+    model.fit(interactions, extras)
+    if plan.checkpoints is not None:
+        shutil.rmtree(plan.checkpoints, ignore_errors=True)
+    return model
+
+
+def _plan_of(objective: Objective, plan: FitPlan) -> FitPlan:
+    """Give a network its own settings, folder and names of metrics."""
+    training = plan.training if objective.training is None else objective.training
+    on_epoch, name = plan.on_epoch, objective.name
+    if not name:
+        return replace(plan, training=training)
+
+    def on_its_epoch(epoch: int, metrics: Mapping[str, float]) -> None:
+        if on_epoch is not None:
+            on_epoch(epoch, {f"{name}/{metric}": value for metric, value in metrics.items()})
+
+    folder = None if plan.checkpoints is None else plan.checkpoints / name
+    return replace(plan, training=training, checkpoints=folder, on_epoch=on_its_epoch)
 
 
 def optimise_network(
@@ -104,8 +125,9 @@ def optimise_network(
 ) -> None:
     """Train a network with early stopping and leave it with its best weights.
 
-    The training's state is saved after each epoch in `plan.checkpoints`, which is removed when the
-    training is complete. Without validation the last weights are the best known.
+    The training's state is saved after each epoch in `plan.checkpoints`, and so are the weights of
+    a complete one, which is not done again where it is resumed. Without validation the last weights
+    are the best known.
 
     Args:
         objective: The network, its rows and its loss.
@@ -117,6 +139,10 @@ def optimise_network(
     """
     module = ObjectiveModule(objective, plan.training, validate, plan.seed)
     with _checkpoint_folder(plan) as folder, _quiet_lightning():
+        if plan.resume and (folder / COMPLETE).is_file():
+            _check_fits(folder / COMPLETE, module)
+            module.load_state_dict(torch.load(folder / COMPLETE)["state_dict"])
+            return
         last, best = _saver(folder, "last"), _saver(folder, "best", VALIDATION_METRIC)
         # The last state holds what is known of the best, so it has to be saved after it.
         savers = [last] if module.validate is None else [best, last]
@@ -130,7 +156,8 @@ def optimise_network(
             # Lightning's own file of this very training; it never leaves this folder.
             state = torch.load(best.best_model_path, map_location="cpu", weights_only=False)
             module.load_state_dict(state["state_dict"])
-    module.cpu()
+        module.cpu()
+        torch.save({"state_dict": module.state_dict()}, folder / COMPLETE)
 
 
 def _check_fits(checkpoint: Path, module: ObjectiveModule) -> None:
@@ -155,7 +182,6 @@ def _checkpoint_folder(plan: FitPlan) -> Iterator[Path]:
         shutil.rmtree(plan.checkpoints, ignore_errors=True)
     plan.checkpoints.mkdir(parents=True, exist_ok=True)
     yield plan.checkpoints
-    shutil.rmtree(plan.checkpoints)
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from recsparse.training.module import LOSS_METRIC, VALIDATION_METRIC
@@ -11,27 +12,40 @@ def plot_learning_curve(epochs: Mapping[int, Mapping[str, float]]) -> Figure:
     """Draw the loss and, where it was measured, the validation nDCG over the epochs.
 
     Args:
-        epochs: The metrics of each epoch by its number, which a resumed training goes on counting.
+        epochs: The metrics of each epoch by its number, which a resumed training goes on counting;
+            where several networks were trained, a metric's name starts with that of its network.
 
     Returns:
-        One figure with two axes that share the epochs; the best epoch is marked.
+        One figure, one panel a network with two axes that share the epochs; the best epoch is
+        marked.
     """
-    figure = Figure(figsize=(7, 4), layout="constrained")
-    loss_axes = figure.subplots()
-    losses = [metrics.get(LOSS_METRIC, float("nan")) for metrics in epochs.values()]
-    loss_axes.plot([*epochs], losses, color="tab:gray", label="training loss")
-    loss_axes.set_xlabel("epoch")
-    loss_axes.set_ylabel("training loss")
-    quality = {
-        epoch: metrics[VALIDATION_METRIC]
-        for epoch, metrics in epochs.items()
-        if VALIDATION_METRIC in metrics
-    }
-    if quality:
-        axes = loss_axes.twinx()
-        axes.plot([*quality], [*quality.values()], color="tab:blue", marker=".")
-        best = max(quality, key=quality.__getitem__)
-        axes.axvline(best, color="tab:blue", linestyle=":", linewidth=1)
-        axes.set_ylabel("validation nDCG", color="tab:blue")
-        axes.set_title(f"best epoch {best}: validation nDCG {quality[best]:.4f}")
+    names = {name: None for metrics in epochs.values() for name in metrics}
+    networks = list(dict.fromkeys(name.rpartition("/")[0] for name in names)) or [""]
+    figure = Figure(figsize=(7, 1 + 3 * len(networks)), layout="constrained")
+    panels = figure.subplots(len(networks), squeeze=False)[:, 0]
+    for axes, network in zip(panels, networks, strict=True):
+        prefix = f"{network}/" if network else ""
+        axes.set_title(network)
+        _draw(
+            axes, _curve(epochs, prefix + LOSS_METRIC), _curve(epochs, prefix + VALIDATION_METRIC)
+        )
     return figure
+
+
+def _curve(epochs: Mapping[int, Mapping[str, float]], metric: str) -> dict[int, float]:
+    return {epoch: values[metric] for epoch, values in epochs.items() if metric in values}
+
+
+def _draw(axes: Axes, losses: Mapping[int, float], quality: Mapping[int, float]) -> None:
+    axes.plot([*losses], [*losses.values()], color="tab:gray")
+    axes.set_xlabel("epoch")
+    axes.set_ylabel("training loss")
+    if not quality:
+        return
+    quality_axes, best = axes.twinx(), max(quality, key=quality.__getitem__)
+    quality_axes.plot([*quality], [*quality.values()], color="tab:blue", marker=".")
+    quality_axes.axvline(best, color="tab:blue", linestyle=":", linewidth=1)
+    quality_axes.set_ylabel("validation nDCG", color="tab:blue")
+    network = axes.get_title()
+    title = f"best epoch {best}: validation nDCG {quality[best]:.4f}"
+    axes.set_title(f"{network}, {title}" if network else title)

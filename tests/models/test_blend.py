@@ -154,18 +154,22 @@ def test_each_part_has_a_seed_of_its_own():
     assert seeds == [40, 41]
 
 
-def kinds(has_times, num_items=100):
-    return [part.kind for part in default_parts(has_times, num_items)]
+def kinds(num_items=100, has_times=False, has_words=False):
+    return [part.kind for part in default_parts(num_items, has_times, has_words)]
 
 
 def test_models_of_time_are_parts_where_there_are_times():
-    assert kinds(has_times=False) == ["sparse_grid", "ials", "ease"]
+    assert kinds() == ["sparse_grid", "ials", "ease"]
     assert kinds(has_times=True) == ["sparse_grid", "ials", "ease", "timeline", "ease"]
-    assert default_parts(has_times=True, num_items=100)[-1].recency_decay < 1
+    assert default_parts(100, has_times=True, has_words=False)[-1].recency_decay < 1
+
+
+def test_models_of_text_are_parts_where_there_is_text():
+    assert set(kinds(has_words=True)) - set(kinds()) == {"content_knn", "text_tower"}
 
 
 def test_no_dense_model_is_a_part_where_there_are_too_many_items():
-    assert kinds(has_times=True, num_items=30_001) == ["sparse_grid", "ials", "timeline"]
+    assert kinds(num_items=30_001, has_times=True) == ["sparse_grid", "ials", "timeline"]
 
 
 def test_the_parts_follow_from_what_there_is():
@@ -174,7 +178,7 @@ def test_the_parts_follow_from_what_there_is():
     plan = FitPlan(training)
     without = fit_model(BlendRecommender(BlendConfig()), log, plan)
     timed = fit_model(BlendRecommender(BlendConfig()), log, plan, times=times_of(log))
-    assert [part.kind for part in without.parts] == kinds(has_times=False)
+    assert [part.kind for part in without.parts] == kinds()
     assert [part.kind for part in timed.parts] == kinds(has_times=True)
     assert timed.score_batch(log, times_of(log)).isfinite().all()
 

@@ -16,7 +16,10 @@ from recsparse.stages.train import train
 from recsparse.stages.tune import tune
 
 NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "experiments.ipynb"
-SETTINGS = ["tracking.experiment=recsparse-demo", "training.epochs=2", "model.factors=4"]
+SETTINGS = [
+    "tracking.experiment=recsparse-demo", "training.epochs=2", "model.kind=sparse_grid",
+    "model.factors=4",
+]  # fmt: skip
 
 
 @pytest.fixture

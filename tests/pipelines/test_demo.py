@@ -11,7 +11,8 @@ from recsparse.scoring.model_folder import load_model
 from recsparse.stages import tune as tuning
 from recsparse.toml_file import write_toml
 
-KINDS = ["sparse_grid", "popularity", "item_knn", "ease", "ials"]
+GRID = {"kind": "sparse_grid", "factors": 4, "hidden": 8, "item_iterations": 1}
+KINDS = ["blend", "popularity", "item_knn", "ease", "ials"]
 MADE = [
     "dataset", *(f"{kind}{end}" for kind in KINDS for end in (".toml", "")), "report",
     "candidates.parquet", "scores.parquet", "recommendations.parquet",
@@ -26,7 +27,7 @@ def small_search(workplace, monkeypatch):
         "item_knn": {"neighbours": (5, 10)},
         "ease": {"regularisation": (10.0,)},
         "ials": {"factors": (4,), "iterations": (2,)},
-        "sparse_grid": {"factors": (4,), "hidden": (8,), "item_iterations": (1,)},
+        "blend": {"parts": ([GRID, {"kind": "ease"}],)},
     }
     for module in (demo, tuning):
         monkeypatch.setattr(module, "SEARCH_SPACES", spaces)
@@ -78,7 +79,7 @@ def test_the_whole_job_and_its_repetition(small_search, run_demo, small_log, wor
     scores = pd.read_parquet("out/scores.parquet")
     assert list(scores) == ["user_id", "item_id", "score"]
     history = log[["user_id", "item_id"]]
-    expected = load_model("out/sparse_grid").with_history(history).score(scores)
+    expected = load_model("out/blend").with_history(history).score(scores)
     assert scores["score"].tolist() == expected.tolist()
 
     small_search["ease"] = {"regularisation": (20.0,)}

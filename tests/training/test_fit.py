@@ -1,6 +1,7 @@
 import logging
 import math
 import os
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,7 +11,9 @@ from torch import nn
 
 from recsparse.errors import InputError
 from recsparse.linear_config import EASEConfig
+from recsparse.model_config import BlendConfig
 from recsparse.models.base import FitExtras
+from recsparse.models.blend import BlendRecommender
 from recsparse.models.ease import EASE
 from recsparse.models.objective import HiddenCells
 from recsparse.models.sparse_grid import SparseGridRecommender
@@ -181,8 +184,33 @@ def test_resume_without_a_checkpoint_starts_anew(tmp_path):
     assert torch.equal(fitted(plan), fitted(FitPlan(settings())))
 
 
-def test_the_checkpoints_are_removed_when_the_training_is_complete(tmp_path):
-    fitted(FitPlan(settings(1), checkpoints=tmp_path / "checkpoints"))
+def test_the_checkpoints_are_removed_when_the_model_is_complete(tmp_path):
+    plan = FitPlan(settings(1), checkpoints=tmp_path / "checkpoints")
+    fit_model(SparseGridRecommender(CONFIG), ROWS, plan)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_resumed_model_does_not_train_complete_networks_again(tmp_path):
+    """Of a blend of two networks, the second is interrupted."""
+    network = CONFIG.model_copy(update={"linear": None})
+    config = BlendConfig(parts=(network, network))
+    whole = fit_model(BlendRecommender(config), ROWS, FitPlan(settings(2)))
+    trained = []
+
+    def on_epoch(epoch, metrics):
+        trained.extend((name, epoch) for name in metrics)
+        if trained[-1] == ("1_sparse_grid/train_loss", 0):
+            raise PowerCutError
+
+    plan = FitPlan(settings(2), checkpoints=tmp_path / "a", on_epoch=on_epoch)
+    with pytest.raises(PowerCutError):
+        fit_model(BlendRecommender(config), ROWS, plan)
+    resumed = fit_model(BlendRecommender(config), ROWS, replace(plan, resume=True))
+    assert trained == [
+        ("0_sparse_grid/train_loss", 0), ("0_sparse_grid/train_loss", 1),
+        ("1_sparse_grid/train_loss", 0), ("1_sparse_grid/train_loss", 1),
+    ]  # fmt: skip
+    assert torch.equal(resumed.score_batch(ROWS), whole.score_batch(ROWS))
     assert list(tmp_path.iterdir()) == []
 
 

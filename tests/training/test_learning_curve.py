@@ -15,7 +15,7 @@ def test_the_curve_shows_loss_and_quality_and_marks_the_best_epoch():
     assert points(loss_axes) == [[0, 3.0], [1, 2.0], [2, 1.0]]
     assert points(quality_axes) == [[0, 0.1], [1, 0.3], [2, 0.2]]
     assert list(quality_axes.lines[1].get_xdata()) == [1, 1]
-    assert quality_axes.get_title() == "best epoch 1: validation nDCG 0.3000"
+    assert loss_axes.get_title() == "best epoch 1: validation nDCG 0.3000"
 
 
 def test_a_resumed_training_goes_on_counting():
@@ -23,7 +23,7 @@ def test_a_resumed_training_goes_on_counting():
     loss_axes, quality_axes = plot_learning_curve(epochs).axes
     assert points(loss_axes) == [[7, 3.0], [8, 2.0]]
     assert points(quality_axes) == [[7, 0.1]]
-    assert quality_axes.get_title().startswith("best epoch 7:")
+    assert loss_axes.get_title().startswith("best epoch 7:")
 
 
 def test_without_validation_there_is_the_loss_alone():
@@ -34,3 +34,16 @@ def test_without_validation_there_is_the_loss_alone():
 def test_no_epoch_gives_an_empty_picture():
     (axes,) = plot_learning_curve({}).axes
     assert points(axes) == []
+
+
+def test_each_of_several_networks_has_a_panel():
+    epochs = {
+        0: {"0_a/train_loss": 3.0, "0_a/validation_ndcg": 0.4, "1_b/train_loss": 5.0},
+        1: {"0_a/train_loss": 2.0, "0_a/validation_ndcg": 0.3},
+    }
+    first, second, quality = plot_learning_curve(epochs).axes
+    assert points(first) == [[0, 3.0], [1, 2.0]]
+    assert points(quality) == [[0, 0.4], [1, 0.3]]
+    assert points(second) == [[0, 5.0]]
+    assert first.get_title() == "0_a, best epoch 0: validation nDCG 0.4000"
+    assert second.get_title() == "1_b"
