@@ -156,6 +156,9 @@ def train(
     dataset: DatasetPath,
     out: OutPath,
     resume: Annotated[bool, typer.Option(help="Go on from the last checkpoint.")] = False,
+    go_on_from: Annotated[
+        str | None, typer.Option("--from", help="Go on from this model, with rows since then.")
+    ] = None,
     config: ConfigPath = None,
     overrides: Overrides = None,
     as_json: AsJson = False,
@@ -163,7 +166,8 @@ def train(
     """Fit a model, record it in MLflow, write a model folder."""
     from recsparse.stages.train import train as stage
 
-    result = stage(dataset, out, load_config(config, overrides or []), resume, TerminalReporter())
+    settings = load_config(config, overrides or [])
+    result = stage(dataset, out, settings, resume, TerminalReporter(), go_on_from)
     shown = {
         "model": str(out),
         "mlflow model": result.model_uri,

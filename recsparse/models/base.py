@@ -36,6 +36,19 @@ class Validation:
     quality: Callable[[Tensor, csr_matrix, csr_matrix], np.ndarray]
 
 
+@dataclass(frozen=True, eq=False)
+class WarmStart:
+    """A fitted model to go on from.
+
+    Attributes:
+        model: The model, of the kind that is fitted.
+        items: int64, where each of its items is in the new catalogue; -1 where it is not.
+    """
+
+    model: "Recommender"
+    items: np.ndarray
+
+
 @dataclass(frozen=True)
 class FitExtras:
     """What some models use beside the interactions.
@@ -49,6 +62,8 @@ class FitExtras:
         item_words: One bag of words an item.
         optimise: Trains a network towards an objective; its second argument returns the network's
             validation quality.
+        warm_start: A fitted model that networks and factors go on from; models in closed form, and
+            those of text, whose words may be others, are fitted anew all the same.
     """
 
     seed: int = 0
@@ -57,6 +72,7 @@ class FitExtras:
     validation: Validation | None = None
     item_words: SparseTensor | None = None
     optimise: Optimise | None = None
+    warm_start: WarmStart | None = None
 
 
 class Recommender(ABC):

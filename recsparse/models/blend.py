@@ -13,7 +13,7 @@ from torch import Tensor
 
 from recsparse.errors import InputError
 from recsparse.model_config import BlendConfig, default_parts
-from recsparse.models.base import FitExtras, Recommender, Validation, check_interactions
+from recsparse.models.base import FitExtras, Recommender, Validation, WarmStart, check_interactions
 from recsparse.models.cold import ColdScorer
 from recsparse.models.objective import Objective
 from recsparse.sparse.tensor import SparseTensor
@@ -50,7 +50,8 @@ class BlendRecommender(Recommender, ColdScorer):
 
         Args:
             interactions: Users × items, positive weights.
-            extras: What the parts use; without `validation` all parts weigh the same.
+            extras: What the parts use; without `validation` all parts weigh the same. A part goes
+                on from that of `warm_start` with its configuration.
 
         Returns:
             The fitted model itself.
@@ -65,9 +66,12 @@ class BlendRecommender(Recommender, ColdScorer):
                 interactions.shape[1], extras.times is not None, extras.item_words is not None
             )
         parts = []
+        fitted = _fitted_parts(extras.warm_start)
         for number, config in enumerate(configs):
             part = _class_of(config.kind)(config)
-            parts.append(part.fit(interactions, _extras_of_part(extras, number, config.kind)))
+            known = next((old for old in fitted if old.model.config == config), None)
+            own = replace(_extras_of_part(extras, number, config.kind), warm_start=known)
+            parts.append(part.fit(interactions, own))
         weights = [1.0] * len(parts)
         if extras.validation is not None and len(parts) > 1:
             weights = best_weights(parts, _sampled(extras.validation, extras.seed))
@@ -245,6 +249,13 @@ def _extras_of_part(extras: FitExtras, number: int, kind: str) -> FitExtras:
         optimise(objective, validate)
 
     return replace(extras, seed=extras.seed + number, optimise=optimise_part)
+
+
+def _fitted_parts(warm_start: WarmStart | None) -> list[WarmStart]:
+    if warm_start is None:
+        return []
+    parts: list[Recommender] = warm_start.model.parts  # type: ignore[attr-defined]
+    return [WarmStart(part, warm_start.items) for part in parts]
 
 
 def _others(weights: np.ndarray, number: int) -> bool:

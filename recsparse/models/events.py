@@ -14,6 +14,7 @@ from recsparse.models.base import FitExtras, Recommender, check_interactions
 from recsparse.models.event_network import EventNetwork
 from recsparse.models.next_event import NextEvent
 from recsparse.models.sequences import Sequences, times_of_cells
+from recsparse.models.warm_start import take_over
 from recsparse.network_config import EventConfig
 
 
@@ -36,7 +37,8 @@ class EventRecommender(Recommender):
 
         Args:
             interactions: Users × items, positive weights.
-            extras: `times` orders each user's events, `optimise` trains the network.
+            extras: `times` orders each user's events, `optimise` trains the network, from that of
+                `warm_start` on.
 
         Returns:
             The fitted model itself.
@@ -57,6 +59,7 @@ class EventRecommender(Recommender):
         self.num_items = cells.shape[1]
         self.network = self._new_network(self.num_items)
         self._start_bias(cells)
+        take_over(self.network, extras.warm_start, ("item_vectors.weight", "item_bias"))
         sequences = Sequences.of(cells, times, self.config.most_events + 1)
         validate = extras.validate
         objective = NextEvent(self.network, sequences, self.config)

@@ -9,7 +9,8 @@ from scipy.sparse import csr_matrix
 from torch import Tensor
 
 from recsparse.linear_config import IALSConfig
-from recsparse.models.base import FitExtras, Recommender, check_interactions
+from recsparse.models.base import FitExtras, Recommender, WarmStart, check_interactions
+from recsparse.models.warm_start import rows_of_items
 from recsparse.sparse.ridge import ridge_pool
 
 # Numbers in the d × d systems that are solved at once: 1 MB, which stay near the processor; larger
@@ -33,14 +34,16 @@ class IALS(Recommender):
 
         Args:
             interactions: Users × items, positive weights.
-            extras: The seed of the starting factors.
+            extras: The seed of the starting factors; those of `warm_start` are gone on from.
 
         Returns:
             The model itself.
         """
         interactions = check_interactions(interactions)
-        seed = 0 if extras is None else extras.seed
-        _, self.item_factors = als_factors(interactions, self.config, seed)
+        extras = extras or FitExtras()
+        _, self.item_factors = als_factors(
+            interactions, self.config, extras.seed, extras.warm_start
+        )
         self.num_items = interactions.shape[1]
         return self
 
@@ -85,7 +88,7 @@ class IALS(Recommender):
 
 
 def als_factors(
-    interactions: csr_matrix, config: IALSConfig, seed: int
+    interactions: csr_matrix, config: IALSConfig, seed: int, warm_start: WarmStart | None = None
 ) -> tuple[Float[Tensor, "n d"], Float[Tensor, "m d"]]:
     """Factorise a matrix of interactions.
 
@@ -93,13 +96,20 @@ def als_factors(
         interactions: Users × items, positive weights.
         config: Sizes, weights, iterations.
         seed: Of the starting item factors.
+        warm_start: A fitted model with `item_factors` to start from.
 
     Returns:
         User factors and item factors.
+
+    Raises:
+        InputError: If the fitted model has another number of factors.
     """
     generator = torch.Generator().manual_seed(seed)
     shape = interactions.shape[1], config.factors
     items = torch.randn(shape, generator=generator) * (0.1 / config.factors**0.5)
+    if warm_start is not None:
+        known: Tensor = warm_start.model.item_factors  # type: ignore[attr-defined]
+        items = rows_of_items(known, warm_start, items)
     by_item = interactions.T.tocsr()
     users = half_step(interactions, items, config)
     for _ in range(config.iterations - 1):

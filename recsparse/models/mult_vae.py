@@ -11,8 +11,11 @@ from torch import Tensor, nn
 from recsparse.errors import InputError
 from recsparse.models.base import FitExtras, Recommender, check_interactions
 from recsparse.models.objective import Objective
+from recsparse.models.warm_start import take_over
 from recsparse.network_config import MultVAEConfig
 from recsparse.sparse.tensor import SparseTensor
+
+_PER_ITEM = ("item_vectors.weight", "decoder.2.weight", "decoder.2.bias")
 
 
 class MultVAE(Recommender):
@@ -32,7 +35,7 @@ class MultVAE(Recommender):
 
         Args:
             interactions: Users × items, positive weights.
-            extras: `optimise` trains the network.
+            extras: `optimise` trains the network, from that of `warm_start` on.
 
         Returns:
             The fitted model itself.
@@ -49,6 +52,7 @@ class MultVAE(Recommender):
         torch.manual_seed(extras.seed)
         self.num_items = interactions.shape[1]
         self.network = MultVAENetwork(self.config, self.num_items)
+        take_over(self.network, extras.warm_start, _PER_ITEM)
         validate = extras.validate
         objective = EvidenceLowerBound(self.network, interactions, self.config)
         extras.optimise(objective, None if validate is None else lambda: validate(self))

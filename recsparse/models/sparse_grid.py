@@ -16,6 +16,7 @@ from recsparse.models.ease import EASE
 from recsparse.models.ials import als_factors
 from recsparse.models.objective import HiddenCells
 from recsparse.models.sparse_grid_network import SparseGridNetwork, stored_words
+from recsparse.models.warm_start import take_over
 from recsparse.network_config import SparseGridConfig
 from recsparse.sparse.tensor import SparseTensor
 
@@ -24,6 +25,7 @@ logger = logging.getLogger(__name__)
 # Tried weights of the linear term, relative to the one that gives both terms the same spread.
 LINEAR_SHARES = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.0, 8.0)
 SPREAD_ROWS = 1000
+_PER_ITEM = ("output_vectors", "item_bias", "item_log_weight")
 
 
 class SparseGridRecommender(Recommender):
@@ -49,8 +51,9 @@ class SparseGridRecommender(Recommender):
 
         Args:
             interactions: Users × items, positive weights.
-            extras: `optimise` trains the network; `validate` chooses the linear weight, and without
-                it both terms get equal spread over the training rows.
+            extras: `optimise` trains the network, from that of `warm_start` on; `validate` chooses
+                the linear weight, and without it both terms get equal spread over the training
+                rows.
 
         Returns:
             The fitted model itself.
@@ -66,7 +69,7 @@ class SparseGridRecommender(Recommender):
                 "call recsparse.training.fit.fit_model, which passes one"
             )
         words = self._wanted_words(interactions.shape[1], extras)
-        self._start(interactions, words, extras.seed)
+        self._start(interactions, words, extras)
         validate = extras.validate
         config = self.config
         objective = HiddenCells(self.network, interactions, config.cell_dropout, config.training)
@@ -95,6 +98,11 @@ class SparseGridRecommender(Recommender):
         if self.linear is None or self.linear_weight == 0:
             return scores
         return scores + self.linear_weight * self.linear.score_batch(history)
+
+    @property
+    def item_factors(self) -> Float[Tensor, "m d"]:
+        """The item vectors of iALS."""
+        return self.network.item_vectors
 
     def state(self) -> dict[str, Tensor]:
         """Return all that was fitted.
@@ -149,17 +157,22 @@ class SparseGridRecommender(Recommender):
             )
         return extras.item_words
 
-    def _start(self, interactions: csr_matrix, words: SparseTensor | None, seed: int) -> None:
+    def _start(
+        self, interactions: csr_matrix, words: SparseTensor | None, extras: FitExtras
+    ) -> None:
         config = self.config
+        # The words of another vocabulary would be others.
+        warm_start = extras.warm_start if words is None else None
         factors = IALSConfig(
             factors=config.factors,
             unobserved_weight=config.unobserved_weight,
             regularisation=config.regularisation,
             iterations=config.item_iterations,
         )
-        _, item_vectors = als_factors(interactions, factors, seed)
-        torch.manual_seed(seed)
+        _, item_vectors = als_factors(interactions, factors, extras.seed, warm_start)
+        torch.manual_seed(extras.seed)
         self.network = SparseGridNetwork(config, item_vectors, words)
+        take_over(self.network, warm_start, _PER_ITEM)
         self.num_items = interactions.shape[1]
         self.linear, self.linear_weight = None, 0.0
 

@@ -15,11 +15,13 @@ from recsparse.datasets.bags import bags_to_tensor
 from recsparse.datasets.dataset import Dataset, EvaluationPart
 from recsparse.datasets.dataset_folder import load_dataset
 from recsparse.evaluation.evaluate import RankingResult, evaluate_ranking
-from recsparse.models.base import Recommender, Validation
+from recsparse.model_config import BlendConfig
+from recsparse.models.base import Recommender, Validation, WarmStart
 from recsparse.models.registry import build_model
 from recsparse.reporting import SILENT, Reporter
 from recsparse.scoring.model_folder import save_model
 from recsparse.scoring.trained import TrainedModel
+from recsparse.stages.load import load
 from recsparse.stages.part import part_to_rank
 from recsparse.training.fit import FitPlan, fit_model
 from recsparse.training.learning_curve import plot_learning_curve
@@ -57,6 +59,7 @@ def train(
     config: Config | None = None,
     resume: bool = False,
     reporter: Reporter = SILENT,
+    go_on_from: str | Path | None = None,
 ) -> TrainResult:
     """Fit the configured model on the training part, and record it.
 
@@ -66,14 +69,20 @@ def train(
         config: Sections `model`, `training`, `evaluation`, `tracking`, and the seed.
         resume: Go on from the checkpoint of an interrupted training.
         reporter: Shows the progress.
+        go_on_from: A model to go on from where rows, users or items have come since: a folder or an
+            MLflow address. Its section `model` is used where the configuration has the default.
 
     Returns:
         The model and its validation metrics.
 
     Raises:
-        InputError: If the dataset or the configuration breaks a rule.
+        InputError: If the dataset or the configuration breaks a rule, or the model to go on from is
+            of another kind or size than the configured one.
     """
     config, out = config or Config(), Path(out)
+    known = None if go_on_from is None else load(go_on_from, out.parent)
+    if known is not None and config.model == BlendConfig():
+        config = config.model_copy(update={"model": known.model.config})
     data = load_dataset(dataset)
     validation_part = part_to_rank(data, "validation")
     epochs: dict[int, dict[str, float]] = {}
@@ -91,6 +100,7 @@ def train(
             resume=resume,
             progress=reporter.shows_progress,
             on_epoch=on_epoch,
+            warm_start=_warm_start(known, data),
         )
         started = time.perf_counter()
         model = fit_on(data, config, plan)
@@ -111,6 +121,12 @@ def train(
         example = _example(trained)
         model_uri = run.log_model(out, example, config.tracking.register_as)
     return TrainResult(trained, out, validation, fit_seconds, run.run_id, model_uri)
+
+
+def _warm_start(known: TrainedModel | None, data: Dataset) -> WarmStart | None:
+    if known is None:
+        return None
+    return WarmStart(known.model, data.items.index_of(known.items.ids))
 
 
 def fit_on(data: Dataset, config: Config, plan: FitPlan) -> Recommender:

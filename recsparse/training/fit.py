@@ -21,7 +21,7 @@ from pytorch_lightning.loggers.logger import Logger
 from scipy.sparse import csr_matrix
 
 from recsparse.errors import InputError
-from recsparse.models.base import FitExtras, Recommender, Validation
+from recsparse.models.base import FitExtras, Recommender, Validation, WarmStart
 from recsparse.models.objective import Objective
 from recsparse.network_config import TrainingConfig
 from recsparse.sparse.tensor import SparseTensor
@@ -52,6 +52,7 @@ class FitPlan:
         progress: Show a progress bar.
         on_epoch: Called with the epoch's number (from 0) and its metrics; their names start with
             that of the network and a slash where a model has several.
+        warm_start: A fitted model of the same kind to go on from.
     """
 
     training: TrainingConfig
@@ -60,6 +61,7 @@ class FitPlan:
     resume: bool = False
     progress: bool = False
     on_epoch: OnEpoch | None = None
+    warm_start: WarmStart | None = None
 
 
 def fit_model(
@@ -84,7 +86,16 @@ def fit_model(
 
     Returns:
         The same model, fitted.
+
+    Raises:
+        InputError: If the model to go on from is of another kind.
     """
+    known = plan.warm_start
+    if known is not None and known.model.kind != model.kind:
+        raise InputError(
+            f"a model goes on from one of its own kind, but {model.kind} was to go on from "
+            f"{known.model.kind}; set model.kind={known.model.kind}, or fit anew"
+        )
 
     def optimise(objective: Objective, validate_network: Callable[[], float] | None) -> None:
         optimise_network(objective, _plan_of(objective, plan), validate_network)
@@ -98,6 +109,7 @@ def fit_model(
         validation=validation,
         item_words=item_words,
         optimise=optimise,
+        warm_start=known,
     )
     model.fit(interactions, extras)
     if plan.checkpoints is not None:

@@ -10,6 +10,7 @@ import typer
 from recsparse.cli.main import app, exit_on_error, run
 from recsparse.errors import InputError
 from recsparse.evaluation.metrics import FORMULAS
+from recsparse.scoring.model_folder import load_model
 from recsparse.stages.describe import describe
 from tests.cli.conftest import sets
 from tests.conftest import SMALL_NETWORK
@@ -66,6 +67,20 @@ def test_a_job_from_the_log_to_scores_and_lists(recsparse, small_log, workplace)
     assert [run["name"] for run in listed] == ["evaluate", "popularity", "sparse_grid"]
     assert listed[2]["test_ndcg_at_10"] == compared["ours"]["ndcg@10"]
     assert listed[0]["test_ndcg_at_10"] is None
+
+
+def test_a_model_goes_on_with_rows_that_have_come_since(
+    recsparse, small_log, trained_folder, workplace
+):
+    log, ours = small_log / "log.parquet", trained_folder / "sparse_grid"
+    as_json(recsparse("prepare", log, "--out", "data", "--json"))
+    pd.DataFrame({"user_id": [0, 1], "item_id": [10**6, 10**6]}).to_parquet("later.parquet")
+    words = ["prepare", "later.parquet", "--append", "data", "--out", "later", "--json"]
+    assert as_json(recsparse(*words))["log_rows"] == 402
+    as_json(recsparse("train", "later", "--out", "on", "--from", ours, "--json"))
+    before, after = load_model(ours), load_model("on")
+    assert after.model.config == before.model.config
+    assert len(after.items) == len(before.items) + 1
 
 
 def test_a_search_gives_the_configuration_of_a_training(recsparse, small_dataset):
