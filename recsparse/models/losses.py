@@ -101,15 +101,22 @@ class _FullSoftmaxLoss(torch.autograd.Function):
         share = weights / weights.sum().clamp(min=torch.finfo(weights.dtype).tiny)
         gradients = torch.empty_like(summary), torch.zeros_like(vectors), torch.zeros_like(bias)
         buffer = summary.new_empty(min(rows, len(summary)), len(vectors))
+        # Under autocast the products, which take most of the time, are in its type; sums are not.
+        device = summary.device.type
+        dtype = summary.dtype
+        if torch.is_autocast_enabled(device):
+            dtype = torch.get_autocast_dtype(device)
+        factors = summary.to(dtype), vectors.to(dtype)
         loss = summary.new_zeros(())
         for start in range(0, len(summary), rows):
             block = slice(start, start + rows)
             scores = buffer[: len(summary[block])]
-            torch.addmm(bias, summary[block], vectors.T, out=scores)
+            torch.add(factors[0][block] @ factors[1].T, bias, out=scores)
             loss += _loss_and_gradient(scores, targets[block, None], share[block, None])
-            torch.mm(scores, vectors, out=gradients[0][block])
-            gradients[1].addmm_(scores.T, summary[block])
             gradients[2].add_(scores.sum(dim=0))
+            rounded = scores.to(dtype)
+            gradients[0][block] = rounded @ factors[1]
+            gradients[1].add_(rounded.T @ factors[0][block])
         ctx.save_for_backward(*gradients)
         return loss
 
@@ -121,9 +128,9 @@ class _FullSoftmaxLoss(torch.autograd.Function):
 
 def _loss_and_gradient(scores: Tensor, targets: Tensor, share: Tensor) -> Tensor:
     """Return the loss of some rows, and leave its gradient in the place of their scores."""
-    highest = scores.amax(dim=1, keepdim=True)
-    hit = scores.gather(1, targets) - highest
-    scores.sub_(highest).exp_()
-    total = scores.sum(dim=1, keepdim=True)
-    scores.mul_(share / total).scatter_add_(1, targets, -share)
-    return ((total.log() - hit) * share).sum()
+    hit = scores.gather(1, targets) - scores.amax(dim=1, keepdim=True)
+    torch.softmax(scores, dim=1, out=scores)
+    # The largest probability is one over the sum that a softmax divides by.
+    loss = ((-scores.amax(dim=1, keepdim=True).log() - hit) * share).sum()
+    scores.mul_(share).scatter_add_(1, targets, -share)
+    return loss

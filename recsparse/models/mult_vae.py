@@ -9,6 +9,7 @@ from scipy.sparse import csr_matrix
 from torch import Tensor, nn
 
 from recsparse.errors import InputError
+from recsparse.layers.dropout import Dropout
 from recsparse.models.base import FitExtras, Recommender, check_interactions
 from recsparse.models.objective import Objective
 from recsparse.models.warm_start import take_over
@@ -122,7 +123,7 @@ class MultVAENetwork(nn.Module):
         self.decoder = nn.Sequential(
             nn.Linear(config.latent, config.hidden), nn.Tanh(), nn.Linear(config.hidden, num_items)
         )
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
         # A row has norm 1, so that its first layer is a sum of vectors with weights of that norm.
         nn.init.normal_(self.item_vectors.weight, std=config.hidden**-0.5)
         for layer in (self.to_distribution, *self.decoder):

@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from recsparse.layers.dropout import Dropout
 from recsparse.models.event_network import EventNetwork
 from recsparse.models.events import EventRecommender
 from recsparse.network_config import SASRecConfig
@@ -42,7 +43,7 @@ class SASRecNetwork(EventNetwork):
         super().__init__(config, num_items)
         self.positions = nn.Embedding(config.most_events, config.channels)
         nn.init.normal_(self.positions.weight, std=0.02)
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
         self.blocks = nn.ModuleList(SASRecBlock(config) for _ in range(config.blocks))
         self.norm = nn.LayerNorm(config.channels)
 
@@ -83,14 +84,14 @@ class SASRecBlock(nn.Module):
         self.attention_norm = nn.LayerNorm(channels)
         self.queries_keys_values = nn.Linear(channels, 3 * channels)
         self.merge = nn.Linear(channels, channels)
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
         self.feed_forward = nn.Sequential(
             nn.LayerNorm(channels),
             nn.Linear(channels, 2 * channels),
             nn.GELU(),
-            nn.Dropout(config.dropout),
+            Dropout(config.dropout),
             nn.Linear(2 * channels, channels),
-            nn.Dropout(config.dropout),
+            Dropout(config.dropout),
         )
 
     def forward(self, x: Float[Tensor, "users length d"]) -> Float[Tensor, "users length d"]:

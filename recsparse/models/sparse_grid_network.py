@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from recsparse.layers.axis import AxisConv2d
 from recsparse.layers.blocks import ResidualBlock, SparseGELU, SparseSequential
+from recsparse.layers.dropout import Dropout
 from recsparse.layers.norm import SparseLayerNorm
 from recsparse.layers.pool import RidgePool
 from recsparse.layers.text import BagOfWordsEncoder
@@ -150,6 +151,6 @@ def _residual_network(channels: int, config: SparseGridConfig) -> nn.Sequential:
         nn.LayerNorm(channels),
         nn.Linear(channels, config.hidden),
         nn.GELU(),
-        nn.Dropout(config.dropout),
+        Dropout(config.dropout),
         last,
     )

@@ -10,6 +10,7 @@ from scipy.sparse import csr_matrix
 from torch import Tensor, nn
 
 from recsparse.errors import InputError
+from recsparse.layers.dropout import Dropout
 from recsparse.models.base import FitExtras, Recommender, check_interactions
 from recsparse.models.cold import ColdScorer, bags_of
 from recsparse.models.content_knn import unit_rows, wanted_words
@@ -159,7 +160,7 @@ class TextTowerNetwork(nn.Module):
         nn.init.normal_(self.word_vectors, std=config.channels**-0.5)
         self.item_bias = nn.Parameter(torch.zeros(num_items))
         self.scale = nn.Parameter(torch.ones(()))
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
 
     def bags(self) -> csr_matrix:
         """Return the items' bags of words.

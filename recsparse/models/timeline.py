@@ -6,6 +6,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from recsparse.layers.causal import CausalConv1d
+from recsparse.layers.dropout import Dropout
 from recsparse.models.event_network import EventNetwork
 from recsparse.models.events import EventRecommender
 from recsparse.network_config import TimelineConfig
@@ -42,7 +43,7 @@ class TimelineNetwork(EventNetwork):
 
     def __init__(self, config: TimelineConfig, num_items: int) -> None:
         super().__init__(config, num_items)
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
         dilations = [config.dilation_base**block for block in range(config.blocks)]
         self.blocks = nn.ModuleList(TimelineBlock(config, dilation) for dilation in dilations)
         self.norm = nn.LayerNorm(config.channels)
@@ -81,11 +82,11 @@ class TimelineBlock(nn.Module):
             nn.LayerNorm(channels),
             nn.Linear(channels, 2 * channels),
             nn.GELU(),
-            nn.Dropout(config.dropout),
+            Dropout(config.dropout),
             nn.Linear(2 * channels, channels),
-            nn.Dropout(config.dropout),
+            Dropout(config.dropout),
         )
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
 
     def forward(self, x: SparseTensor) -> SparseTensor:
         """Apply both.

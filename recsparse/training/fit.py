@@ -235,6 +235,7 @@ def _trainer(
         max_epochs=plan.training.epochs,
         accelerator=plan.training.device,
         devices=1,
+        precision="bf16-mixed" if plan.training.precision == "bfloat16" else "32-true",
         logger=_EpochLogger(plan.on_epoch),
         callbacks=callbacks,
         enable_progress_bar=plan.progress,

@@ -121,6 +121,23 @@ def test_scores_that_overflow_alone_do_not_in_the_full_softmax():
     assert loss.item() == pytest.approx(1000)
 
 
+def test_under_autocast_the_products_are_rounded_and_nothing_else_is():
+    rng = torch.Generator().manual_seed(0)
+    summary, vectors = (torch.randn(n, 16, generator=rng) for n in (40, 30))
+    targets, ones = torch.randint(30, (40,), generator=rng), torch.ones(40)
+    results = {}
+    for is_rounded in (False, True):
+        inputs = summary.clone().requires_grad_(), vectors.clone().requires_grad_()
+        with torch.autocast("cpu", torch.bfloat16, enabled=is_rounded):
+            loss = full_softmax_loss(*inputs, torch.zeros(30), targets, ones)
+        loss.backward()
+        results[is_rounded] = [loss.detach(), *(each.grad for each in inputs)]
+        assert all(each.dtype == torch.float32 for each in results[is_rounded])
+    for exact, rounded in zip(*results.values(), strict=True):
+        torch.testing.assert_close(rounded, exact, rtol=0.02, atol=0.02 * exact.abs().max().item())
+        assert not torch.equal(rounded, exact)
+
+
 def test_no_event_has_no_full_softmax_loss():
     loss = full_softmax_loss(
         torch.zeros(0, 2), torch.zeros(3, 2), torch.zeros(3), torch.zeros(0).long(), torch.zeros(0)
