@@ -22,7 +22,9 @@ class EventNetwork(nn.Module):
 
     def __init__(self, config: EventConfig, num_items: int) -> None:
         super().__init__()
-        self.item_vectors = nn.Embedding(num_items, config.channels)
+        # Of a catalogue that is sampled from, a step touches few rows.
+        is_sampled = num_items > config.full_softmax_items
+        self.item_vectors = nn.Embedding(num_items, config.channels, sparse=is_sampled)
         nn.init.normal_(self.item_vectors.weight, std=config.channels**-0.5)
         self.item_bias = nn.Parameter(torch.zeros(num_items))
 

@@ -93,13 +93,13 @@ class NextEvent(Objective):
         logits by the log of the expected count is that of Yi et al. 2019
         (https://doi.org/10.1145/3298689.3346996, section 3).
         """
-        vectors, bias = self.network.item_vectors.weight, self.network.item_bias
+        vectors_of, bias = self.network.item_vectors, self.network.item_bias
         share = self.share.to(summary.device)
         count = self.num_negatives or 0
         drawn = torch.multinomial(share, count, replacement=True)
         correction = bias - (share.log() + math.log(count)).to(bias.dtype)
-        positive = (summary * vectors[following]).sum(dim=1) + bias[following]
-        negative = summary @ vectors[drawn].T + correction[drawn]
+        positive = (summary * vectors_of(following)).sum(dim=1) + bias[following]
+        negative = summary @ vectors_of(drawn).T + correction[drawn]
         # What is the target itself competes as the positive alone.
         negative = negative.masked_fill(drawn == following[:, None], -torch.inf)
         both = torch.cat([positive[:, None], negative], dim=1)

@@ -12,6 +12,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from recsparse.errors import InputError
 from recsparse.models.objective import Objective
 from recsparse.network_config import TrainingConfig
+from recsparse.training.optimizer import network_optimizer
 
 VALIDATION_METRIC = "validation_ndcg"
 LOSS_METRIC = "train_loss"
@@ -78,18 +79,12 @@ class ObjectiveModule(pl.LightningModule):
             self.log(VALIDATION_METRIC, quality, prog_bar=True)
 
     def configure_optimizers(self) -> Any:
-        """Return AdamW with a rate that falls along a cosine, step by step.
+        """Return an optimiser with a rate that falls along a cosine, step by step.
 
         Returns:
             Lightning's dictionary of optimiser and schedule.
         """
-        config = self.training_config
-        optimizer = torch.optim.AdamW(
-            self.network.parameters(),
-            lr=config.learning_rate,
-            betas=(0.9, 0.98),
-            weight_decay=config.weight_decay,
-        )
+        optimizer = network_optimizer(self.network, self.training_config)
         steps = int(self.trainer.estimated_stepping_batches)
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=steps)
         return {
