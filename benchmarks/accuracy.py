@@ -33,8 +33,6 @@ from recsparse.toml_file import write_toml
 from recsparse.training.fit import FitPlan
 
 OURS = "recsparse"
-# Settings that a fitted model uses where it scores alone, so that it need not be fitted again.
-SCORING_KEYS = ("recency_decay", "recency_floor")
 console = Console()
 
 
@@ -114,18 +112,18 @@ class Job:
         # The best settings, the model fitted with them, its CPU seconds and its quality.
         part, metric = part_to_rank(data, "validation"), self.protocol.metrics[0]
         best: tuple[Config, Recommender, float, float] | None = None
-        model, before, seconds = None, {}, 0.0
+        model: Recommender | None = None
+        seconds = 0.0
         for values in itertools.product(*contender.space.values()):
             settings = dict(zip(contender.space, values, strict=True))
             config = self.protocol.config(self.seed, {**contender.model, **settings})
             started = time.process_time()
-            fitted_with = {key: each for key, each in settings.items() if key not in SCORING_KEYS}
-            if model is None or fitted_with != before:
+            same_fit = None if model is None else model.with_settings(config.model)
+            if same_fit is None:
                 model = fit_on(data, config, FitPlan(config.training, self.seed))
                 seconds = time.process_time() - started
             else:
-                model = type(model).from_state(config.model, model.state())
-            before = fitted_with
+                model = same_fit
             quality = validate(model, part, config).mean()[metric]
             console.print(f"{self.folder} {name} {settings}: {quality:.4f}, {seconds:.0f} CPU s")
             if best is None or quality > best[3]:

@@ -38,8 +38,6 @@ from recsparse.training.fit import FitPlan, fit_model
 
 METRICS = ("ndcg@10", "recall@100")
 OURS = "text_tower"
-# Settings that only scoring uses.
-SCORING_KEYS = ("cosine_weight",)
 # The weighting of words, the model, and what is tried of it.
 CONTENDERS: Mapping[str, tuple[str, Mapping[str, Any], Mapping[str, tuple[Any, ...]]]] = {
     "tf-idf neighbours": ("tfidf", {"kind": "content_knn"}, {"word_exponent": (0.5, 0.75, 1.0)}),
@@ -99,21 +97,17 @@ def measure(name: str, seed: int, folder: Path) -> RankingResult:
     data = dataset(seed, weighting, folder)
     validation = cold_part(data, "validation")
     best: tuple[float, Recommender] | None = None
-    model, before = None, {}
+    model: Recommender | None = None
     for values in itertools.product(*space.values()):
         settings = dict(zip(space, values, strict=True))
         config = Config.model_validate({"seed": seed, "model": {**base, **settings}})
-        fitted_with = {key: each for key, each in settings.items() if key not in SCORING_KEYS}
-        if model is None or fitted_with != before:
-            model = fit_model(
-                build_model(config.model),
-                data.train_matrix(),
-                FitPlan(config.training, seed),
-                item_words=None if data.item_bags is None else bags_to_tensor(data.item_bags),
-            )
-        else:
-            model = type(model).from_state(config.model, model.state())
-        before = fitted_with
+        same_fit = None if model is None else model.with_settings(config.model)
+        model = same_fit or fit_model(
+            build_model(config.model),
+            data.train_matrix(),
+            FitPlan(config.training, seed),
+            item_words=None if data.item_bags is None else bags_to_tensor(data.item_bags),
+        )
         quality = rank(model, validation).mean()[METRICS[0]]
         console.print(f"seed {seed}, {name} {settings}: {quality:.4f}")
         if best is None or quality > best[0]:

@@ -130,9 +130,26 @@ PROTOCOLS: Mapping[str, Protocol] = {
         test="gowalla/test.parquet",
         is_fixed=True,
     ),
+    "citeulike-t-random": Protocol(
+        "citeulike-t/interactions.parquet",
+        (
+            "text.columns=['text']",
+            "text.max_words=20000",
+            "text.min_documents=1",
+            "training.k=100",
+            "evaluation.k=[10,100]",
+        ),
+        ("recall@100", "ndcg@10"),
+        items="citeulike-t/items.parquet",
+    ),
     "musical-instruments-global-time": Protocol(
         "amazon-musical-instruments-5core/interactions.parquet",
-        ("split.kind=global_time", "training.k=10", "evaluation.k=[10,20]"),
+        (
+            "split.kind=global_time",
+            "text.log_columns=['review_text','summary']",
+            "training.k=10",
+            "evaluation.k=[10,20]",
+        ),
         ("ndcg@10", "recall@20"),
         is_fixed=True,
     ),

@@ -50,6 +50,10 @@ class BlendConfig(Section):
     parts: Annotated[tuple[PartConfig, ...], Field(min_length=1)] | None = None
 
 
+# Beyond, its cube of items takes more than minutes.
+_MOST_ITEMS_OF_EASE = 15_000
+
+
 def default_parts(num_items: int, has_times: bool, has_words: bool) -> tuple[PartConfig, ...]:
     """Return the models that are blended where nobody names others.
 
@@ -62,17 +66,17 @@ def default_parts(num_items: int, has_times: bool, has_words: bool) -> tuple[Par
         The parts, those of time and of text among them where they can be.
     """
     grid = SparseGridConfig(linear=None, cell_dropout=0.3, regularisation=0.01)
-    parts: list[PartConfig] = [grid, IALSConfig()]
+    parts: list[PartConfig] = [grid, IALSConfig(), GFCFConfig()]
     linear = EASEConfig(regularisation=400.0)
-    is_small = num_items <= linear.most_items
+    is_small = num_items <= _MOST_ITEMS_OF_EASE
     if is_small:
         parts.append(linear)
     if has_times:
-        parts.append(TimelineConfig())
+        parts += [TimelineConfig(), PopularityConfig(recent_days=90)]
     if has_times and is_small:
         parts.append(linear.model_copy(update={"recency_decay": 0.8}))
     if has_words:
-        parts += [ContentKNNConfig(), TextTowerConfig()]
+        parts += [ContentKNNConfig(word_exponent=0.5), TextTowerConfig()]
     return tuple(parts)
 
 

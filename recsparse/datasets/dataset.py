@@ -107,8 +107,12 @@ class Dataset:
 
     @property
     def item_bags(self) -> csr_matrix | None:
-        """One bag of words an item of the catalogue, if there is text."""
-        bags = self.item_side.bags
+        """One bag of words an item of the catalogue, if there is text.
+
+        The item's own text, or else that of the log in its training rows.
+        """
+        own, reviews = self.item_side.bags, self.item_reviews.bags
+        bags = reviews if own is None else own
         return None if bags is None else bags[: len(self.items)]
 
     def train_matrix(self) -> csr_matrix:

@@ -86,6 +86,8 @@ class Recommender(ABC):
     """
 
     kind: ClassVar[str]
+    # Settings that only scoring uses: with others of them a model need not be fitted again.
+    scoring_settings: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(self, config: Any) -> None:
         self.config = config
@@ -138,6 +140,23 @@ class Recommender(ABC):
         Returns:
             A model that gives the same scores.
         """
+
+    def with_settings(self, config: Any) -> "Recommender | None":
+        """Return this fitted model with other settings, where only its scoring differs.
+
+        Args:
+            config: A model's section of the configuration.
+
+        Returns:
+            A model of that configuration that shares what was fitted; None where it has to be
+            fitted.
+        """
+        if self.num_items == 0 or type(config) is not type(self.config):
+            return None
+        kept = {name: getattr(self.config, name) for name in self.scoring_settings}
+        if config.model_copy(update=kept) != self.config:
+            return None
+        return type(self).from_state(config, self.state())
 
     def _checked_history(self, history: csr_matrix) -> csr_matrix:
         if self.num_items == 0:

@@ -12,7 +12,7 @@ from scipy.sparse import csr_matrix
 from torch import Tensor
 
 from recsparse.errors import InputError
-from recsparse.model_config import BlendConfig, default_parts
+from recsparse.model_config import BlendConfig, PartConfig, default_parts
 from recsparse.models.base import FitExtras, Recommender, Validation, WarmStart, check_interactions
 from recsparse.models.cold import ColdScorer
 from recsparse.models.objective import Objective
@@ -65,13 +65,13 @@ class BlendRecommender(Recommender, ColdScorer):
             configs = default_parts(
                 interactions.shape[1], extras.times is not None, extras.item_words is not None
             )
-        parts = []
+        parts: list[Recommender] = []
         fitted = _fitted_parts(extras.warm_start)
         for number, config in enumerate(configs):
-            part = _class_of(config.kind)(config)
             known = next((old for old in fitted if old.model.config == config), None)
             own = replace(_extras_of_part(extras, number, config.kind), warm_start=known)
-            parts.append(part.fit(interactions, own))
+            part = _twin(parts, config) or _class_of(config.kind)(config).fit(interactions, own)
+            parts.append(part)
         weights = [1.0] * len(parts)
         if extras.validation is not None and len(parts) > 1:
             weights = best_weights(parts, _sampled(extras.validation, extras.seed))
@@ -143,7 +143,8 @@ class BlendRecommender(Recommender, ColdScorer):
         """
         state = {"weights": torch.tensor(self.weights, dtype=torch.float64)}
         for number, part in enumerate(self.parts):
-            state |= {f"parts.{number}.{name}": value for name, value in part.state().items()}
+            if _twin(self.parts[:number], part.config) is None:
+                state |= {f"parts.{number}.{name}": value for name, value in part.state().items()}
         return state
 
     @classmethod
@@ -175,7 +176,8 @@ class BlendRecommender(Recommender, ColdScorer):
                 for name, value in state.items()
                 if name.startswith(prefix)
             }
-            model.parts.append(_class_of(part.kind).from_state(part, own))
+            twin = _twin(model.parts, part)
+            model.parts.append(twin or _class_of(part.kind).from_state(part, own))
         model.num_items = model.parts[0].num_items
         return model
 
@@ -249,6 +251,13 @@ def _extras_of_part(extras: FitExtras, number: int, kind: str) -> FitExtras:
         optimise(objective, validate)
 
     return replace(extras, seed=extras.seed + number, optimise=optimise_part)
+
+
+def _twin(parts: Sequence[Recommender], config: PartConfig) -> Recommender | None:
+    """Return what one of the parts is with other settings, where only its scoring differs."""
+    # Parts of the very same settings are fitted apart, with seeds of their own.
+    twins = (part.with_settings(config) for part in parts if part.config != config)
+    return next((twin for twin in twins if twin is not None), None)
 
 
 def _fitted_parts(warm_start: WarmStart | None) -> list[WarmStart]:

@@ -28,6 +28,7 @@ class EASE(Recommender):
     """
 
     kind: ClassVar[str] = "ease"
+    scoring_settings = frozenset({"recency_decay", "recency_floor"})
     config: EASEConfig
 
     def fit(self, interactions: csr_matrix, extras: FitExtras | None = None) -> "EASE":

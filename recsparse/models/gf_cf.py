@@ -28,6 +28,7 @@ class GFCF(Recommender):
     """
 
     kind: ClassVar[str] = "gf_cf"
+    scoring_settings = frozenset({"low_pass_weight"})
     config: GFCFConfig
 
     def fit(self, interactions: csr_matrix, extras: FitExtras | None = None) -> "GFCF":

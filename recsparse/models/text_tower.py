@@ -30,6 +30,7 @@ class TextTower(Recommender, ColdScorer):
     """
 
     kind: ClassVar[str] = "text_tower"
+    scoring_settings = frozenset({"cosine_weight"})
     config: TextTowerConfig
     network: "TextTowerNetwork"
 

@@ -13,6 +13,7 @@ from recsparse.config import Config
 from recsparse.config_file import parse_config
 from recsparse.datasets.dataset_folder import load_dataset
 from recsparse.errors import InputError
+from recsparse.models.base import Recommender
 from recsparse.reporting import SILENT, Reporter
 from recsparse.stages.part import part_to_rank
 from recsparse.stages.train import fit_on, validate
@@ -94,11 +95,13 @@ def tune(
     space = SEARCH_SPACES[config.model.kind] if space is None else space
     trials = _combinations(space)
     metric = f"ndcg@{config.training.k}"
-    rows = []
+    rows: list[dict[str, Any]] = []
+    model: Recommender | None = None
     with reporter.task(f"tuning {config.model.kind}", len(trials)) as advance:
         for number, settings in enumerate(trials):
             tried = _with_settings(config, settings)
-            model = fit_on(data, tried, FitPlan(config.training, config.seed))
+            plan = FitPlan(config.training, config.seed)
+            model = (model and model.with_settings(tried.model)) or fit_on(data, tried, plan)
             rows.append({**settings, metric: validate(model, part, tried).mean()[metric]})
             advance(number + 1)
     table = pd.DataFrame(rows).sort_values(metric, ascending=False, kind="stable")

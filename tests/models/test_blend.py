@@ -159,9 +159,11 @@ def kinds(num_items=100, has_times=False, has_words=False):
 
 
 def test_models_of_time_are_parts_where_there_are_times():
-    assert kinds() == ["sparse_grid", "ials", "ease"]
-    assert kinds(has_times=True) == ["sparse_grid", "ials", "ease", "timeline", "ease"]
-    assert default_parts(100, has_times=True, has_words=False)[-1].recency_decay < 1
+    assert kinds() == ["sparse_grid", "ials", "gf_cf", "ease"]
+    timed = default_parts(100, has_times=True, has_words=False)
+    assert [part.kind for part in timed[4:]] == ["timeline", "popularity", "ease"]
+    assert timed[-1].recency_decay < 1
+    assert timed[-2].recent_days == 90
 
 
 def test_models_of_text_are_parts_where_there_is_text():
@@ -169,7 +171,8 @@ def test_models_of_text_are_parts_where_there_is_text():
 
 
 def test_no_dense_model_is_a_part_where_there_are_too_many_items():
-    assert kinds(num_items=30_001, has_times=True) == ["sparse_grid", "ials", "timeline"]
+    assert "ease" in kinds(num_items=15_000, has_times=True)
+    assert "ease" not in kinds(num_items=15_001, has_times=True)
 
 
 def test_the_parts_follow_from_what_there_is():
@@ -181,6 +184,25 @@ def test_the_parts_follow_from_what_there_is():
     assert [part.kind for part in without.parts] == kinds()
     assert [part.kind for part in timed.parts] == kinds(has_times=True)
     assert timed.score_batch(log, times_of(log)).isfinite().all()
+
+
+def test_parts_that_differ_in_scoring_alone_are_fitted_and_stored_once(monkeypatch):
+    """Two EASE of one regularisation, one of them weighted by recency, and one of another."""
+    fits, fit = [], EASE.fit
+    monkeypatch.setattr(EASE, "fit", lambda self, *args: fits.append(self) or fit(self, *args))
+    plain, other = EASEConfig(regularisation=5), EASEConfig(regularisation=50)
+    recent = plain.model_copy(update={"recency_decay": 0.5})
+    config = BlendConfig(parts=(plain, recent, other))
+    model = BlendRecommender(config).fit(log_of())
+    assert [part.config for part in fits] == [plain, other]
+    state = model.state()
+    assert [name for name in state if name != "weights"] == ["parts.0.weights", "parts.2.weights"]
+    again = BlendRecommender.from_state(model.config, state)
+    times = times_of(log_of())
+    parts = [EASE(each).fit(log_of()).score_batch(log_of(), times) for each in config.parts]
+    expected = sum(standardised(part) for part in parts)
+    for each in (model, again):
+        torch.testing.assert_close(each.score_batch(log_of(), times), expected)
 
 
 def test_a_blend_within_a_blend_is_refused():
