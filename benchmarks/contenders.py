@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from recsparse.model_config import default_parts
+
 Space = Mapping[str, Sequence[Any]]
 
 
@@ -40,6 +42,12 @@ _GFCF = Contender({"kind": "gf_cf"}, {"low_pass_weight": (0.1, 0.3, 0.6)})
 _VAE = Contender(
     {"kind": "mult_vae", "training": {"epochs": 60, "batch_users": 256, "patience": 8}},
     {"kl_weight": (0.0, 0.1, 0.2)},
+)
+_LIGHT_GCN = Contender(
+    {"kind": "light_gcn"}, {"regularisation": (1e-4, 1e-3), "fold_in_unobserved_weight": (0.1, 0.3)}
+)
+_BPR = Contender(
+    {"kind": "bpr"}, {"regularisation": (1e-3, 3e-3), "fold_in_unobserved_weight": (0.1, 0.3)}
 )
 _RECENT_EASE = Contender(
     {"kind": "ease"},
@@ -82,9 +90,15 @@ def _without_time(ials: Contender) -> dict[str, Contender]:
         "ease + ials": Contender({"kind": "blend"}, {"parts": both}),
         "gf_cf": _GFCF,
         "mult_vae": _VAE,
+        "bpr": _BPR,
+        "light_gcn": _LIGHT_GCN,
         "recsparse": Contender({"kind": "blend"}),
     }
 
+
+_WITHOUT_TEXT = [
+    part.model_dump() for part in default_parts(20_000, has_times=False, has_words=False)
+]
 
 CONTENDERS: Mapping[str, Mapping[str, Contender]] = {
     "ml1m-held-out-users": _without_time(_IALS),
@@ -97,6 +111,12 @@ CONTENDERS: Mapping[str, Mapping[str, Contender]] = {
         "popularity": Contender({"kind": "popularity"}),
         "gf_cf": _GFCF,
         "ials": _IALS,
+        "recsparse": Contender({"kind": "blend"}),
+    },
+    "citeulike-t-random": {
+        "gf_cf": _GFCF,
+        "content_knn": Contender({"kind": "content_knn"}, {"word_exponent": (0.5, 1.0)}),
+        "recsparse without text": Contender({"kind": "blend", "parts": _WITHOUT_TEXT}),
         "recsparse": Contender({"kind": "blend"}),
     },
     "musical-instruments-global-time": {

@@ -15,6 +15,8 @@ from recsparse.linear_config import (
     TextRidgeConfig,
 )
 from recsparse.network_config import (
+    BPRConfig,
+    LightGCNConfig,
     MultVAEConfig,
     SASRecConfig,
     SparseGridConfig,
@@ -30,6 +32,8 @@ _Part = (
     | IALSConfig
     | GFCFConfig
     | MultVAEConfig
+    | LightGCNConfig
+    | BPRConfig
     | SparseGridConfig
     | TextRidgeConfig
     | TextTowerConfig
@@ -88,6 +92,8 @@ MODEL_CONFIGS: tuple[type[Section], ...] = (
     IALSConfig,
     GFCFConfig,
     MultVAEConfig,
+    LightGCNConfig,
+    BPRConfig,
     SparseGridConfig,
     TextRidgeConfig,
     TextTowerConfig,

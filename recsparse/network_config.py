@@ -54,6 +54,43 @@ class MultVAEConfig(Section):
     training: TrainingConfig | None = None
 
 
+class PairwiseConfig(Section):
+    """Vectors of users and items that are trained to rank the items of a row before others.
+
+    Attributes:
+        channels: Length of a vector.
+        loss: `bpr`, pairs with one drawn item each, or `softmax` over all items.
+        regularisation: Weight of the squared length of the vectors of a batch.
+        fold_in_unobserved_weight: Weight of an empty cell where a user's vector is solved for.
+        fold_in_regularisation: Ridge term of that.
+        training: How the vectors are trained; None for the section `training`.
+    """
+
+    channels: int = Field(default=64, ge=1)
+    loss: Literal["bpr", "softmax"] = "bpr"
+    regularisation: float = Field(default=1e-3, ge=0)
+    fold_in_unobserved_weight: float = Field(default=0.1, gt=0)
+    fold_in_regularisation: float = Field(default=0.01, gt=0)
+    training: TrainingConfig | None = TrainingConfig(epochs=100, learning_rate=1e-2, patience=10)
+
+
+class BPRConfig(PairwiseConfig):
+    """BPR (Rendle et al. 2009): matrix factorisation that ranks pairs of items."""
+
+    kind: Literal["bpr"] = "bpr"
+
+
+class LightGCNConfig(PairwiseConfig):
+    """LightGCN (He et al. 2020): vectors smoothed along the edges of the user-item graph.
+
+    Attributes:
+        layers: Times that vectors are passed along the edges; the result is the mean of all.
+    """
+
+    kind: Literal["light_gcn"] = "light_gcn"
+    layers: int = Field(default=3, ge=0)
+
+
 class SparseGridConfig(Section):
     """SparseGridRecommender: ridge pooling of a row's cells, a residual network, a linear term.
 

@@ -4,11 +4,13 @@ from typing import Any
 
 from recsparse.models.base import Recommender
 from recsparse.models.blend import BlendRecommender
+from recsparse.models.bpr import BPR
 from recsparse.models.content_knn import ContentKNN
 from recsparse.models.ease import EASE
 from recsparse.models.gf_cf import GFCF
 from recsparse.models.ials import IALS
 from recsparse.models.item_knn import ItemKNN
+from recsparse.models.light_gcn import LightGCN
 from recsparse.models.mult_vae import MultVAE
 from recsparse.models.popularity import Popularity
 from recsparse.models.sasrec import SASRec
@@ -27,6 +29,8 @@ MODEL_CLASSES: dict[str, type[Recommender]] = {
         IALS,
         GFCF,
         MultVAE,
+        LightGCN,
+        BPR,
         SparseGridRecommender,
         TextRidge,
         TextTower,
