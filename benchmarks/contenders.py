@@ -44,10 +44,10 @@ _VAE = Contender(
     {"kl_weight": (0.0, 0.1, 0.2)},
 )
 _LIGHT_GCN = Contender(
-    {"kind": "light_gcn"}, {"regularisation": (1e-4, 1e-3), "fold_in_unobserved_weight": (0.1, 0.3)}
+    {"kind": "light_gcn"}, {"regularisation": (1e-4, 1e-3), "fold_in_regularisation": (0.01, 0.03)}
 )
 _BPR = Contender(
-    {"kind": "bpr"}, {"regularisation": (1e-3, 3e-3), "fold_in_unobserved_weight": (0.1, 0.3)}
+    {"kind": "bpr"}, {"regularisation": (1e-3, 3e-3), "fold_in_regularisation": (0.01, 0.03)}
 )
 _RECENT_EASE = Contender(
     {"kind": "ease"},

@@ -72,7 +72,8 @@ class IALSConfig(Section):
 
     Attributes:
         factors: Length of the user and item vectors.
-        unobserved_weight: Weight of an empty cell; an observed one adds its own weight.
+        unobserved_weight: Weight of an empty cell, to which an observed one adds its own; None for
+            ten times the share of active cells, which suits small and large catalogues alike.
         regularisation: Scale of the ridge term.
         frequency_exponent: Power of the frequency by which the ridge term grows.
         iterations: Sweeps over all users and all items.
@@ -80,7 +81,7 @@ class IALSConfig(Section):
 
     kind: Literal["ials"] = "ials"
     factors: int = Field(default=64, ge=1)
-    unobserved_weight: float = Field(default=0.3, gt=0)
+    unobserved_weight: float | None = Field(default=None, gt=0)
     regularisation: float = Field(default=0.005, gt=0)
     frequency_exponent: float = Field(default=1.0, ge=0, le=1)
     iterations: int = Field(default=15, ge=1)

@@ -61,7 +61,8 @@ class PairwiseConfig(Section):
         channels: Length of a vector.
         loss: `bpr`, pairs with one drawn item each, or `softmax` over all items.
         regularisation: Weight of the squared length of the vectors of a batch.
-        fold_in_unobserved_weight: Weight of an empty cell where a user's vector is solved for.
+        fold_in_unobserved_weight: Weight of an empty cell where a user's vector is solved for; None
+            for twice the share of active cells.
         fold_in_regularisation: Ridge term of that.
         training: How the vectors are trained; None for the section `training`.
     """
@@ -69,7 +70,7 @@ class PairwiseConfig(Section):
     channels: int = Field(default=64, ge=1)
     loss: Literal["bpr", "softmax"] = "bpr"
     regularisation: float = Field(default=1e-3, ge=0)
-    fold_in_unobserved_weight: float = Field(default=0.1, gt=0)
+    fold_in_unobserved_weight: float | None = Field(default=None, gt=0)
     fold_in_regularisation: float = Field(default=0.01, gt=0)
     training: TrainingConfig | None = TrainingConfig(epochs=100, learning_rate=1e-2, patience=10)
 
@@ -78,6 +79,7 @@ class BPRConfig(PairwiseConfig):
     """BPR (Rendle et al. 2009): matrix factorisation that ranks pairs of items."""
 
     kind: Literal["bpr"] = "bpr"
+    regularisation: float = Field(default=1e-2, ge=0)
 
 
 class LightGCNConfig(PairwiseConfig):
@@ -97,7 +99,8 @@ class SparseGridConfig(Section):
     Attributes:
         factors: Channels of an item vector.
         hidden: Width of the residual network.
-        unobserved_weight: Start of the learned weight of an empty cell in the ridge pooling.
+        unobserved_weight: Start of the learned weight of an empty cell in the ridge pooling; None
+            for ten times the share of active cells.
         regularisation: Start of the learned ridge term.
         item_iterations: iALS sweeps that give the item vectors.
         axis_blocks: `AxisConv2d` residual blocks on the cells before the pooling.
@@ -111,7 +114,7 @@ class SparseGridConfig(Section):
     kind: Literal["sparse_grid"] = "sparse_grid"
     factors: int = Field(default=64, ge=1)
     hidden: int = Field(default=512, ge=1)
-    unobserved_weight: float = Field(default=0.3, gt=0)
+    unobserved_weight: float | None = Field(default=None, gt=0)
     regularisation: float = Field(default=0.005, gt=0)
     item_iterations: int = Field(default=8, ge=1)
     axis_blocks: int = Field(default=0, ge=0)

@@ -1,16 +1,18 @@
 """iALS: factors of users and items by alternating ridge regressions over all cells."""
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 import torch
 from jaxtyping import Float
 from scipy.sparse import csr_matrix
 from torch import Tensor
 
+from recsparse.errors import InputError
 from recsparse.linear_config import IALSConfig
 from recsparse.models.base import FitExtras, Recommender, WarmStart, check_interactions
 from recsparse.models.warm_start import rows_of_items
+from recsparse.network_config import SparseGridConfig
 from recsparse.sparse.ridge import ridge_pool
 
 # Numbers in the d × d systems that are solved at once: 1 MB, which stay near the processor; larger
@@ -41,8 +43,9 @@ class IALS(Recommender):
         """
         interactions = check_interactions(interactions)
         extras = extras or FitExtras()
+        self.solver = with_empty_weight(self.config, interactions)
         _, self.item_factors = als_factors(
-            interactions, self.config, extras.seed, extras.warm_start
+            interactions, self.solver, extras.seed, extras.warm_start
         )
         self.num_items = interactions.shape[1]
         return self
@@ -59,16 +62,17 @@ class IALS(Recommender):
         Returns:
             Products of user and item factors.
         """
-        users = half_step(self._checked_history(history), self.item_factors, self.config)
+        users = half_step(self._checked_history(history), self.item_factors, self.solver)
         return users @ self.item_factors.T
 
     def state(self) -> dict[str, Tensor]:
-        """Return the item factors.
+        """Return the item factors and the weight of an empty cell.
 
         Returns:
-            One tensor.
+            Tensors by name.
         """
-        return {"item_factors": self.item_factors}
+        weight = torch.tensor(self.solver.unobserved_weight, dtype=torch.float64)
+        return {"item_factors": self.item_factors, "unobserved_weight": weight}
 
     @classmethod
     def from_state(cls, config: IALSConfig, state: Mapping[str, Tensor]) -> "IALS":
@@ -83,8 +87,45 @@ class IALS(Recommender):
         """
         model = cls(config)
         model.item_factors = state["item_factors"]
+        weight = float(state["unobserved_weight"])
+        model.solver = config.model_copy(update={"unobserved_weight": weight})
         model.num_items = len(model.item_factors)
         return model
+
+
+# Of an empty cell, relative to the share of active ones: what tuning finds on logs whose shares lie
+# a hundred times apart.
+_EMPTY_PER_ACTIVE = 10.0
+
+WithEmptyWeight = TypeVar("WithEmptyWeight", IALSConfig, SparseGridConfig)
+
+
+def with_empty_weight(config: WithEmptyWeight, interactions: csr_matrix) -> WithEmptyWeight:
+    """Return a configuration that says what an empty cell weighs.
+
+    Args:
+        config: A configuration that may leave it open.
+        interactions: Users × items, with at least one.
+
+    Returns:
+        The configuration, with ten times the share of active cells where it was left open.
+    """
+    if config.unobserved_weight is not None:
+        return config
+    return config.model_copy(update={"unobserved_weight": empty_weight(interactions)})
+
+
+def empty_weight(interactions: csr_matrix) -> float:
+    """Return what an empty cell weighs where nobody says so.
+
+    Args:
+        interactions: Users × items, with at least one.
+
+    Returns:
+        Ten times the share of active cells.
+    """
+    num_rows, num_columns = interactions.shape
+    return _EMPTY_PER_ACTIVE * interactions.nnz / (num_rows * num_columns)
 
 
 def als_factors(
@@ -94,7 +135,7 @@ def als_factors(
 
     Args:
         interactions: Users × items, positive weights.
-        config: Sizes, weights, iterations.
+        config: Sizes, weights (that of an empty cell among them), iterations.
         seed: Of the starting item factors.
         warm_start: A fitted model with `item_factors` to start from.
 
@@ -130,7 +171,14 @@ def half_step(
 
     Returns:
         One vector a row; zero for a row without interactions.
+
+    Raises:
+        InputError: If the configuration leaves the weight of an empty cell open.
     """
+    if config.unobserved_weight is None:
+        raise InputError(
+            "half_step needs config.unobserved_weight, but it is None; see with_empty_weight"
+        )
     prior_gram = config.unobserved_weight * (columns.T @ columns)
     at_once = max(1, _SYSTEM_SIZE // columns.shape[1] ** 2)
     solved = [
@@ -146,6 +194,6 @@ def _solve_rows(
     row_ptr = torch.from_numpy(rows.indptr).long()
     feats = columns[torch.from_numpy(rows.indices).long()]
     weights = torch.from_numpy(rows.data).to(feats.dtype)
-    frequency = row_ptr.diff() + config.unobserved_weight * len(columns)
+    frequency = row_ptr.diff() + (config.unobserved_weight or 0.0) * len(columns)
     ridge = config.regularisation * frequency.to(feats.dtype) ** config.frequency_exponent
     return ridge_pool(feats, weights, row_ptr, prior_gram, ridge)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from recsparse.errors import InputError
 from recsparse.linear_config import IALSConfig
 from recsparse.models.base import FitExtras, Recommender, check_interactions
-from recsparse.models.ials import half_step
+from recsparse.models.ials import empty_weight, half_step
 from recsparse.models.losses import masked_softmax_loss
 from recsparse.models.objective import Objective
 from recsparse.network_config import PairwiseConfig
@@ -20,6 +20,8 @@ from recsparse.sparse.tensor import SparseTensor
 
 # How often an item that the row holds is drawn again.
 _DRAWS = 8
+# Empty cells weigh so many times less where users are folded in than where factors are solved for.
+_LIGHTER = 5
 
 
 class Tables(NamedTuple):
@@ -85,6 +87,7 @@ class PairwiseRecommender(Recommender):
             )
         torch.manual_seed(extras.seed)
         self.num_items = interactions.shape[1]
+        self.empty_weight = empty_weight(interactions) / _LIGHTER
         network, validate = self._new_network(interactions), extras.validate
 
         def quality() -> float:
@@ -110,7 +113,7 @@ class PairwiseRecommender(Recommender):
         """
         history = self._checked_history(history)
         ridge = IALSConfig(
-            unobserved_weight=self.config.fold_in_unobserved_weight,
+            unobserved_weight=self.config.fold_in_unobserved_weight or self.empty_weight,
             regularisation=self.config.fold_in_regularisation,
         )
         return half_step(history, self.items, ridge) @ self.items.T + self.bias
@@ -121,12 +124,15 @@ class PairwiseRecommender(Recommender):
             self.items, self.bias = items.cpu().clone(), bias.cpu().clone()
 
     def state(self) -> dict[str, Tensor]:
-        """Return the item vectors and biases.
+        """Return the item vectors and biases, and what folding in needs beside them.
 
         Returns:
             Tensors by name.
         """
-        return {"items": self.items, "bias": self.bias}
+        weight = torch.tensor(self.empty_weight, dtype=torch.float64)
+        return {
+            "items": self.items, "bias": self.bias, "empty_weight": weight,
+        }  # fmt: skip
 
     @classmethod
     def from_state(
@@ -143,6 +149,7 @@ class PairwiseRecommender(Recommender):
         """
         model = cls(config)
         model.items, model.bias = state["items"], state["bias"]
+        model.empty_weight = float(state["empty_weight"])
         model.num_items = len(model.items)
         return model
 
@@ -198,15 +205,19 @@ class RowsBeforeOthers(Objective):
         """
         users, items, bias = self.network.tables()
         coords, weight = batch.cells.coords[:, 1:], batch.cells.feats[:, 0]
-        user, item = users[batch.users], coords[:, 1]
-        penalty = user.square().sum(dim=1).mean() + items[item].square().sum(dim=1).mean()
+        row, item = coords.unbind(dim=1)
+        user = users[batch.users]
         if self.config.loss == "softmax":
             loss = masked_softmax_loss(user @ items.T + bias, coords[:0], coords, weight)
-        else:
-            other = negatives_of(batch.cells)
-            score = (user[coords[:, 0]] * (items[item] - items[other])).sum(dim=1)
-            loss = pairwise_loss(score + bias[item] - bias[other], weight)
-        return loss + self.config.regularisation * penalty
+            return loss + self._penalty(user[row], items[item])
+        other = negatives_of(batch.cells)
+        score = (user[row] * (items[item] - items[other])).sum(dim=1)
+        loss = pairwise_loss(score + bias[item] - bias[other], weight)
+        return loss + self._penalty(user[row], items[item], items[other])
+
+    def _penalty(self, *vectors: Float[Tensor, "n d"]) -> Tensor:
+        squares = torch.stack([each.square().sum(dim=1).mean() for each in vectors])
+        return self.config.regularisation * squares.sum()
 
 
 def negatives_of(cells: SparseTensor) -> Int[Tensor, " n"]:

@@ -13,7 +13,7 @@ from recsparse.errors import InputError
 from recsparse.linear_config import IALSConfig
 from recsparse.models.base import FitExtras, Recommender, Validate, check_interactions
 from recsparse.models.ease import EASE
-from recsparse.models.ials import als_factors
+from recsparse.models.ials import als_factors, with_empty_weight
 from recsparse.models.objective import HiddenCells
 from recsparse.models.sparse_grid_network import SparseGridNetwork, stored_words
 from recsparse.models.warm_start import take_over
@@ -160,7 +160,7 @@ class SparseGridRecommender(Recommender):
     def _start(
         self, interactions: csr_matrix, words: SparseTensor | None, extras: FitExtras
     ) -> None:
-        config = self.config
+        config = with_empty_weight(self.config, interactions)
         # The words of another vocabulary would be others.
         warm_start = extras.warm_start if words is None else None
         factors = IALSConfig(

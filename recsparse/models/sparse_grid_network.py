@@ -46,7 +46,8 @@ class SparseGridNetwork(nn.Module):
         self.output_vectors = nn.Parameter(item_vectors.clone())
         self.item_bias = nn.Parameter(torch.zeros(num_items))
         self.item_log_weight = nn.Parameter(torch.zeros(num_items))
-        self.ridge_pool = RidgePool(config.unobserved_weight, config.regularisation)
+        # Left open where the weights are read from a state all the same.
+        self.ridge_pool = RidgePool(config.unobserved_weight or 1.0, config.regularisation)
         self.scale = nn.Parameter(torch.tensor(8.0))
         self.blocks = SparseSequential(*(_axis_block(channels) for _ in range(config.axis_blocks)))
         self.residual = _residual_network(channels, config)

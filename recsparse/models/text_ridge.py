@@ -13,7 +13,7 @@ from recsparse.linear_config import TextRidgeConfig
 from recsparse.models.base import FitExtras, Recommender, check_interactions
 from recsparse.models.cold import ColdScorer, bags_of
 from recsparse.models.content_knn import unit_rows, wanted_words
-from recsparse.models.ials import als_factors, half_step
+from recsparse.models.ials import als_factors, half_step, with_empty_weight
 from recsparse.sparse.tensor import SparseTensor
 
 _ITERATIONS = 100
@@ -46,7 +46,8 @@ class TextRidge(Recommender, ColdScorer):
         interactions = check_interactions(interactions)
         words = wanted_words(extras, interactions.shape[1], self.kind)
         seed = 0 if extras is None else extras.seed
-        _, self.item_factors = als_factors(interactions, self.config.ials, seed)
+        self.solver = with_empty_weight(self.config.ials, interactions)
+        _, self.item_factors = als_factors(interactions, self.solver, seed)
         bags = unit_rows(bags_of(words))
         weights = ridge_map(bags, self.item_factors.numpy(), self.config.ridge)
         self.word_factors = torch.from_numpy(weights)
@@ -66,7 +67,7 @@ class TextRidge(Recommender, ColdScorer):
             Products of user and item factors.
         """
         history = self._checked_history(history)
-        return half_step(history, self.item_factors, self.config.ials) @ self.item_factors.T
+        return half_step(history, self.item_factors, self.solver) @ self.item_factors.T
 
     def score_cold(
         self, history: csr_matrix, times: csr_matrix | None, words: SparseTensor
@@ -81,17 +82,21 @@ class TextRidge(Recommender, ColdScorer):
         Returns:
             Products of user factors and the factors that follow from the words.
         """
-        users = half_step(self._checked_history(history), self.item_factors, self.config.ials)
+        users = half_step(self._checked_history(history), self.item_factors, self.solver)
         items = torch.from_numpy(unit_rows(bags_of(words)) @ self.word_factors.numpy())
         return users @ items.T
 
     def state(self) -> dict[str, Tensor]:
-        """Return the factors of items and of words.
+        """Return the factors of items and of words, and the weight of an empty cell.
 
         Returns:
             Tensors by name.
         """
-        return {"item_factors": self.item_factors, "word_factors": self.word_factors}
+        return {
+            "item_factors": self.item_factors,
+            "word_factors": self.word_factors,
+            "unobserved_weight": torch.tensor(self.solver.unobserved_weight, dtype=torch.float64),
+        }
 
     @classmethod
     def from_state(cls, config: TextRidgeConfig, state: Mapping[str, Tensor]) -> "TextRidge":
@@ -106,6 +111,8 @@ class TextRidge(Recommender, ColdScorer):
         """
         model = cls(config)
         model.item_factors, model.word_factors = state["item_factors"], state["word_factors"]
+        weight = float(state["unobserved_weight"])
+        model.solver = config.ials.model_copy(update={"unobserved_weight": weight})
         model.num_items = len(model.item_factors)
         return model
 

@@ -6,11 +6,12 @@ from hypothesis import strategies as st
 from implicit.als import AlternatingLeastSquares
 from scipy.sparse import csr_matrix
 
+from recsparse.errors import InputError
 from recsparse.linear_config import IALSConfig
-from recsparse.models.ials import IALS, als_factors, half_step
+from recsparse.models.ials import IALS, als_factors, half_step, with_empty_weight
 from tests.models.conformance import PersonalConformance, fitted, log_of
 
-SMALL = IALSConfig(factors=4, regularisation=0.1)
+SMALL = IALSConfig(factors=4, regularisation=0.1, unobserved_weight=0.3)
 
 
 class TestIALS(PersonalConformance):
@@ -18,7 +19,28 @@ class TestIALS(PersonalConformance):
 
 
 class TestIALSWithOneRegularisation(PersonalConformance):
-    config = IALSConfig(factors=3, regularisation=0.5, frequency_exponent=0.0, iterations=5)
+    config = IALSConfig(
+        factors=3, regularisation=0.5, frequency_exponent=0.0, iterations=5, unobserved_weight=0.3
+    )
+
+
+class TestIALSThatWeighsEmptyCellsByDensity(PersonalConformance):
+    config = IALSConfig(factors=4, regularisation=0.1)
+
+
+def test_an_empty_cell_weighs_ten_times_the_share_of_active_ones():
+    log = csr_matrix(np.diag([1.0, 2.0, 0.5]))
+    open_config = IALSConfig(factors=2)
+    known = with_empty_weight(open_config, log)
+    assert known == IALSConfig(factors=2, unobserved_weight=10 * 3 / 9)
+    assert with_empty_weight(SMALL, log) == SMALL
+    fits = [IALS(config).fit(log).item_factors for config in (open_config, known)]
+    assert torch.equal(*fits)
+
+
+def test_a_step_needs_the_weight_of_an_empty_cell():
+    with pytest.raises(InputError, match=r"needs config\.unobserved_weight, but it is None"):
+        half_step(log_of(), torch.zeros(12, 4), IALSConfig(factors=4))
 
 
 def solved_row_by_row(dense, columns, config):
@@ -66,7 +88,9 @@ def test_a_half_step_minimises_the_objective_of_each_row(rows, columns, factors,
     rng = np.random.default_rng(seed)
     dense = (rng.random((rows, columns)) * 3 * (rng.random((rows, columns)) < 0.5)).astype("f4")
     vectors = rng.normal(size=(columns, factors))
-    config = IALSConfig(factors=factors, regularisation=0.2, frequency_exponent=exponent)
+    config = IALSConfig(
+        unobserved_weight=0.3, factors=factors, regularisation=0.2, frequency_exponent=exponent
+    )
     solved = half_step(csr_matrix(dense), torch.from_numpy(vectors), config)
     np.testing.assert_allclose(solved, solved_row_by_row(dense, vectors, config), atol=1e-6)
 
@@ -75,7 +99,7 @@ def test_more_rows_than_are_solved_at_once_change_nothing():
     rng = np.random.default_rng(0)
     dense = (rng.random((150, 8)) < 0.3).astype(np.float32)
     vectors = torch.from_numpy(rng.normal(size=(8, 64)))
-    config = IALSConfig(regularisation=0.5)
+    config = IALSConfig(unobserved_weight=0.3, regularisation=0.5)
     whole = half_step(csr_matrix(dense), vectors, config)
     one_by_one = [half_step(csr_matrix(row[None]), vectors, config) for row in dense]
     torch.testing.assert_close(whole, torch.cat(one_by_one))
@@ -87,7 +111,11 @@ def test_the_objective_falls_with_every_iteration(exponent):
     losses = []
     for iterations in range(1, 8):
         config = IALSConfig(
-            factors=4, regularisation=0.1, frequency_exponent=exponent, iterations=iterations
+            unobserved_weight=0.3,
+            factors=4,
+            regularisation=0.1,
+            frequency_exponent=exponent,
+            iterations=iterations,
         )
         users, items = als_factors(log_of(), config, seed=0)
         losses.append(objective(dense, users.double().numpy(), items.double().numpy(), config))

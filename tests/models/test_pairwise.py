@@ -13,7 +13,12 @@ from recsparse.sparse.tensor import SparseTensor
 from tests.models.conformance import PersonalConformance, fitted, log_of
 
 TRAINING = TrainingConfig(epochs=60, batch_users=8, device="cpu", learning_rate=0.03)
-SMALL = {"channels": 8, "training": TRAINING, "fold_in_regularisation": 0.1}
+SMALL = {
+    "channels": 8,
+    "fold_in_unobserved_weight": 0.1,
+    "training": TRAINING,
+    "fold_in_regularisation": 0.1,
+}
 
 
 class TestBPR(PersonalConformance):
@@ -87,8 +92,9 @@ def test_the_loss_is_that_of_a_loop_over_the_cells(loss, monkeypatch):
         else:
             losses.append(-scores[row].log_softmax(0)[item].item())
     weights = [log[row, item] for row, item in cells]
-    penalty = np.mean([users[row].square().sum().item() for row in rows])
-    penalty += np.mean([items[item].square().sum().item() for _, item in cells])
+    vectors = [[users[row] for row, _ in cells], [items[item] for _, item in cells]]
+    vectors += [items[other] for other in others] and [[items[other] for other in others]]
+    penalty = sum(np.mean([v.square().sum().item() for v in each]) for each in vectors)
     expected = np.average(losses, weights=weights) + 0.1 * penalty
     assert found == pytest.approx(expected, rel=1e-4)
 
@@ -132,6 +138,6 @@ def test_users_are_solved_for_as_ials_does(model):
         row = history[user].toarray()[0]
         frequency = (row > 0).sum() + a * len(row)
         gram = (items * row[:, None]).T @ items + a * items.T @ items
-        vector = np.linalg.solve(gram + ridge * frequency * np.eye(8), row @ items)
+        vector = np.linalg.solve(gram + ridge * frequency * np.eye(len(gram)), row @ items)
         expected = items @ vector + model.bias.numpy()
         np.testing.assert_allclose(scores[user], expected, rtol=1e-3, atol=1e-4)

@@ -10,7 +10,7 @@ from recsparse.linear_config import EASEConfig, IALSConfig
 from recsparse.model_config import BlendConfig
 from recsparse.models.base import FitExtras, WarmStart
 from recsparse.models.blend import BlendRecommender
-from recsparse.models.ials import als_factors
+from recsparse.models.ials import als_factors, with_empty_weight
 from recsparse.models.registry import build_model
 from recsparse.network_config import (
     MultVAEConfig,
@@ -64,6 +64,7 @@ def test_the_grid_network_keeps_its_parameters_and_starts_iterating_from_its_vec
         per_item = name in ("output_vectors", "item_bias", "item_log_weight")
         assert torch.equal(own[PLACES.copy()] if per_item else own, value), name
     sweeps = IALSConfig(factors=4, iterations=2, regularisation=config.regularisation)
+    sweeps = with_empty_weight(sweeps, log)
     _, vectors = als_factors(log, sweeps, 9, WarmStart(old, PLACES))
     torch.testing.assert_close(new.network.item_vectors, vectors)
 
