@@ -1,5 +1,6 @@
 """The models of the accuracy benchmark and what is tried of each on validation."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -61,20 +62,30 @@ def _network(kind: str, batch_users: int, epochs: int, **settings: Any) -> dict[
         "batch_users": batch_users,
         "learning_rate": 2e-3,
         "patience": 4,
+        "precision": "bfloat16",
     }
     return {"kind": kind, "training": training, **settings}
 
 
-def _last_out(batch_users: int, epochs: int, dropouts: tuple[float, ...]) -> dict[str, Contender]:
+def _last_out(
+    batch_users: int, epochs: int, dropouts: tuple[float, ...], channels: tuple[int, ...]
+) -> dict[str, Contender]:
     timeline = _network("timeline", batch_users, epochs)
-    parts = [{"kind": "ease", "recency_decay": decay} for decay in (0.7, 0.9)]
-    blends = [[{**timeline, "dropout": dropout}, *parts] for dropout in dropouts]
+    parts = [
+        *({"kind": "ease", "recency_decay": decay} for decay in (1.0, 0.8, 0.6)),
+        {"kind": "popularity"},
+    ]
+    space = {"dropout": dropouts, "channels": channels}
+    blends = [
+        [{**timeline, "dropout": dropout, "channels": width}, *parts]
+        for dropout, width in itertools.product(dropouts, channels)
+    ]
     return {
         "popularity": Contender({"kind": "popularity"}),
         "ease": _EASE,
         "recency ease": _RECENT_EASE,
-        "sasrec": Contender(_network("sasrec", batch_users, epochs), {"dropout": dropouts}),
-        "timeline": Contender(timeline, {"dropout": dropouts}),
+        "sasrec": Contender(_network("sasrec", batch_users, epochs), space),
+        "timeline": Contender(timeline, space),
         "recsparse": Contender({"kind": "blend"}, {"parts": blends}),
     }
 
@@ -104,9 +115,9 @@ CONTENDERS: Mapping[str, Mapping[str, Contender]] = {
     "ml1m-held-out-users": _without_time(_IALS),
     "ml1m-random": _without_time(_IALS),
     "ml100k-random": _without_time(_SMALL_IALS),
-    "ml1m-last-out": _last_out(64, 20, (0.2,)),
-    "ml100k-last-out": _last_out(32, 30, (0.2, 0.4)),
-    "beauty-last-out": _last_out(256, 20, (0.4,)),
+    "ml1m-last-out": _last_out(64, 20, (0.2,), (128,)),
+    "ml100k-last-out": _last_out(32, 30, (0.2, 0.4), (64,)),
+    "beauty-last-out": _last_out(256, 20, (0.4, 0.5), (64,)),
     "gowalla": {
         "popularity": Contender({"kind": "popularity"}),
         "gf_cf": _GFCF,
