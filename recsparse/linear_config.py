@@ -67,6 +67,29 @@ class EASEConfig(Section):
     most_items: int = Field(default=30_000, ge=1)
 
 
+class SparseEASEConfig(Section):
+    """SparseEASE: EASE on each item's nearest items.
+
+    Attributes:
+        neighbours: Items that may count for an item.
+        regularisation: Mean of the diagonal that is added to the item-item Gram matrix.
+        popularity_exponent: The diagonal of item i is scaled by (n_i / mean n) to this power.
+        recency_decay: Where users are scored, an event counts by this factor less for each later
+            one of the user; below 1 the model needs times.
+        recency_floor: What an old event keeps of its weight all the same.
+        most_pairs: Logs with more pairs of items in one row are refused, since memory grows with
+            them.
+    """
+
+    kind: Literal["sparse_ease"] = "sparse_ease"
+    neighbours: int = Field(default=100, ge=1)
+    regularisation: float = Field(default=100.0, gt=0)
+    popularity_exponent: float = Field(default=0.5, ge=0, le=1)
+    recency_decay: float = Field(default=1.0, gt=0, le=1)
+    recency_floor: float = Field(default=0.0, ge=0, lt=1)
+    most_pairs: int = Field(default=500_000_000, ge=1)
+
+
 class IALSConfig(Section):
     """iALS (Hu et al. 2008) with the regularisation of Rendle et al. 2021.
 

@@ -12,6 +12,7 @@ from recsparse.linear_config import (
     IALSConfig,
     ItemKNNConfig,
     PopularityConfig,
+    SparseEASEConfig,
     TextRidgeConfig,
 )
 from recsparse.network_config import (
@@ -29,6 +30,7 @@ _Part = (
     | ItemKNNConfig
     | ContentKNNConfig
     | EASEConfig
+    | SparseEASEConfig
     | IALSConfig
     | GFCFConfig
     | MultVAEConfig
@@ -89,6 +91,7 @@ MODEL_CONFIGS: tuple[type[Section], ...] = (
     ItemKNNConfig,
     ContentKNNConfig,
     EASEConfig,
+    SparseEASEConfig,
     IALSConfig,
     GFCFConfig,
     MultVAEConfig,

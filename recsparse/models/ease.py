@@ -47,10 +47,11 @@ class EASE(Recommender):
         interactions = check_interactions(interactions)
         self._refuse_too_many(interactions.shape[1])
         gram = (interactions.T @ interactions).toarray().astype(np.float64)
-        count = interactions.getnnz(axis=0).astype(np.float64)
-        share = np.maximum(count, 1.0) / count.mean()
-        diagonal = self.config.regularisation * share**self.config.popularity_exponent
-        gram[np.diag_indices_from(gram)] += diagonal
+        gram[np.diag_indices_from(gram)] += ease_diagonal(
+            interactions.getnnz(axis=0),
+            self.config.regularisation,
+            self.config.popularity_exponent,
+        )
         factor = torch.linalg.cholesky(torch.from_numpy(gram))
         inverse = torch.cholesky_inverse(factor)
         weights = -inverse / inverse.diagonal()
@@ -66,7 +67,8 @@ class EASE(Recommender):
             raise InputError(
                 f"EASE must have at most most_items = {self.config.most_items} items, since it "
                 f"holds items × items numbers, but has {num_items}, for which it needs "
-                f"{gigabytes:.0f} GB; choose model.kind gf_cf or ials, or raise most_items"
+                f"{gigabytes:.0f} GB; choose model.kind sparse_ease, gf_cf or ials, or raise "
+                "most_items"
             )
 
     def score_batch(
@@ -110,3 +112,21 @@ class EASE(Recommender):
         model.weights = state["weights"]
         model.num_items = len(model.weights)
         return model
+
+
+def ease_diagonal(
+    count: np.ndarray, regularisation: float, popularity_exponent: float
+) -> np.ndarray:
+    """Return what each item's diagonal is raised by.
+
+    Args:
+        count: Number of rows of each item.
+        regularisation: The mean, but for the exponent's curvature.
+        popularity_exponent: Power of an item's rows over their mean.
+
+    Returns:
+        float64, one number an item.
+    """
+    share = np.maximum(count, 1.0) / count.mean()
+    diagonal: np.ndarray = regularisation * share**popularity_exponent
+    return diagonal

@@ -14,6 +14,7 @@ from recsparse.models.light_gcn import LightGCN
 from recsparse.models.mult_vae import MultVAE
 from recsparse.models.popularity import Popularity
 from recsparse.models.sasrec import SASRec
+from recsparse.models.sparse_ease import SparseEASE
 from recsparse.models.sparse_grid import SparseGridRecommender
 from recsparse.models.text_ridge import TextRidge
 from recsparse.models.text_tower import TextTower
@@ -26,6 +27,7 @@ MODEL_CLASSES: dict[str, type[Recommender]] = {
         ItemKNN,
         ContentKNN,
         EASE,
+        SparseEASE,
         IALS,
         GFCF,
         MultVAE,

@@ -36,6 +36,7 @@ SEARCH_SPACES: Mapping[str, Mapping[str, Sequence[Any]]] = {
         "regularisation": (50.0, 100.0, 200.0, 300.0, 500.0, 1000.0),
         "popularity_exponent": (0.0, 0.5, 1.0),
     },
+    "sparse_ease": {"neighbours": (50, 200), "regularisation": (30.0, 100.0, 300.0)},
     "ials": {
         "factors": (16, 32, 64),
         "unobserved_weight": (0.1, 0.3, 1.0),

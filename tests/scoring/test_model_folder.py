@@ -30,6 +30,7 @@ SMALL = {
     "ials": {"factors": 3, "iterations": 1},
     "gf_cf": {"rank": 2},
     "mult_vae": {"hidden": 4, "latent": 2},
+    "sparse_ease": {"neighbours": 2},
     "bpr": {"channels": 3},
     "light_gcn": {"channels": 3, "layers": 1},
     "sparse_grid": {"factors": 3, "hidden": 4, "item_iterations": 1},
