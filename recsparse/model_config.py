@@ -12,6 +12,9 @@ from recsparse.linear_config import (
     IALSConfig,
     ItemKNNConfig,
     PopularityConfig,
+    RatingBayesConfig,
+    RatingBiasConfig,
+    RatingFactorsConfig,
     TextRidgeConfig,
 )
 from recsparse.network_config import (
@@ -35,6 +38,9 @@ _Part = (
     | TextTowerConfig
     | TimelineConfig
     | SASRecConfig
+    | RatingBiasConfig
+    | RatingFactorsConfig
+    | RatingBayesConfig
 )
 PartConfig = Annotated[_Part, Field(discriminator="kind")]
 
@@ -86,6 +92,9 @@ MODEL_CONFIGS: tuple[type[Section], ...] = (
     TextTowerConfig,
     TimelineConfig,
     SASRecConfig,
+    RatingBiasConfig,
+    RatingFactorsConfig,
+    RatingBayesConfig,
     BlendConfig,
 )
 

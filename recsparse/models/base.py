@@ -67,9 +67,13 @@ class Recommender(ABC):
 
     Args:
         config: The model's section of the configuration.
+
+    Attributes:
+        predicts_ratings: Whether the scores are ratings, in the unit of the weights of the fit.
     """
 
     kind: ClassVar[str]
+    predicts_ratings: ClassVar[bool] = False
 
     def __init__(self, config: Any) -> None:
         self.config = config

@@ -11,6 +11,9 @@ from recsparse.models.ials import IALS
 from recsparse.models.item_knn import ItemKNN
 from recsparse.models.mult_vae import MultVAE
 from recsparse.models.popularity import Popularity
+from recsparse.models.rating_bayes import RatingBayes
+from recsparse.models.rating_bias import RatingBias
+from recsparse.models.rating_factors import RatingFactors
 from recsparse.models.sasrec import SASRec
 from recsparse.models.sparse_grid import SparseGridRecommender
 from recsparse.models.text_ridge import TextRidge
@@ -32,6 +35,9 @@ MODEL_CLASSES: dict[str, type[Recommender]] = {
         TextTower,
         TimelineRecommender,
         SASRec,
+        RatingBias,
+        RatingFactors,
+        RatingBayes,
         BlendRecommender,
     )
 }
