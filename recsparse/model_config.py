@@ -19,6 +19,7 @@ from recsparse.linear_config import (
 )
 from recsparse.network_config import (
     MultVAEConfig,
+    RatingGridConfig,
     SASRecConfig,
     SparseGridConfig,
     TextTowerConfig,
@@ -41,6 +42,7 @@ _Part = (
     | RatingBiasConfig
     | RatingFactorsConfig
     | RatingBayesConfig
+    | RatingGridConfig
 )
 PartConfig = Annotated[_Part, Field(discriminator="kind")]
 
@@ -95,6 +97,7 @@ MODEL_CONFIGS: tuple[type[Section], ...] = (
     RatingBiasConfig,
     RatingFactorsConfig,
     RatingBayesConfig,
+    RatingGridConfig,
     BlendConfig,
 )
 

@@ -18,7 +18,7 @@ from recsparse.models.rating_gibbs import (
     with_ones,
     without_bias,
 )
-from recsparse.models.rating_model import RatingModel
+from recsparse.models.rating_model import RatingModel, with_values
 from recsparse.models.row_posteriors import row_posteriors
 
 
@@ -81,8 +81,7 @@ class RatingBayes(RatingModel):
         return self.mean + self.spread / len(self.items) * total
 
     def _standardised(self, ratings: csr_matrix) -> csr_matrix:
-        value = (ratings.data.astype(np.float64) - self.mean) / self.spread
-        return csr_matrix((value, ratings.indices, ratings.indptr), shape=ratings.shape)
+        return with_values(ratings, (ratings.data.astype(np.float64) - self.mean) / self.spread)
 
     def state(self) -> dict[str, Tensor]:
         """Return the samples, and the unit of the ratings.

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from recsparse.linear_config import RatingBiasConfig
 from recsparse.models.base import FitExtras
-from recsparse.models.rating_model import RatingModel
+from recsparse.models.rating_model import RatingModel, with_values
 
 # Users and items are solved for in turn until no item moves further than this, relative to the
 # largest; what they converge to slowly is a constant that moves from all users to all items.
@@ -79,7 +79,7 @@ class RatingBias(RatingModel):
         """
         user = np.repeat(self.user_bias(history), np.diff(history.indptr))
         left = history.data - self.mean - user - self.item_bias.numpy()[history.indices]
-        return csr_matrix((left, history.indices, history.indptr), shape=history.shape)
+        return with_values(history, left)
 
     def state(self) -> dict[str, Tensor]:
         """Return the mean, the deviations of the items and the range.

@@ -10,6 +10,7 @@ from scipy.sparse import csr_matrix, diags_array
 from sklearn.utils.extmath import randomized_svd
 from torch import Tensor
 
+from recsparse.models.rating_model import with_values
 from recsparse.models.row_posteriors import row_posteriors
 
 _POWER_ITERATIONS = 6
@@ -101,8 +102,7 @@ def without_bias(rows: csr_matrix, columns: Float[Tensor, "m d"]) -> csr_matrix:
     Returns:
         float64, the same cells.
     """
-    left = rows.data - columns[:, -1].numpy()[rows.indices]
-    return csr_matrix((left, rows.indices, rows.indptr), shape=rows.shape)
+    return with_values(rows, rows.data - columns[:, -1].numpy()[rows.indices])
 
 
 def sample_normal_wishart(
@@ -151,7 +151,7 @@ def spectral_features(ratings: csr_matrix, rank: int, seed: int) -> Float[Tensor
     Returns:
         Of mean 0; the singular vectors of variance 1 all together, and the logarithm alone.
     """
-    seen = csr_matrix((np.ones(ratings.nnz), ratings.indices, ratings.indptr), shape=ratings.shape)
+    seen = with_values(ratings, np.ones(ratings.nnz))
     per_user, per_item = (np.maximum(seen.getnnz(axis=axis), 1) for axis in (1, 0))
     scaled = csr_matrix(diags_array(per_user**-0.5) @ seen @ diags_array(per_item**-0.5))
     rank = min(rank, *ratings.shape)

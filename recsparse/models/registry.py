@@ -14,6 +14,7 @@ from recsparse.models.popularity import Popularity
 from recsparse.models.rating_bayes import RatingBayes
 from recsparse.models.rating_bias import RatingBias
 from recsparse.models.rating_factors import RatingFactors
+from recsparse.models.rating_grid import RatingGrid
 from recsparse.models.sasrec import SASRec
 from recsparse.models.sparse_grid import SparseGridRecommender
 from recsparse.models.text_ridge import TextRidge
@@ -38,6 +39,7 @@ MODEL_CLASSES: dict[str, type[Recommender]] = {
         RatingBias,
         RatingFactors,
         RatingBayes,
+        RatingGrid,
         BlendRecommender,
     )
 }

@@ -49,6 +49,7 @@ SEARCH_SPACES: Mapping[str, Mapping[str, Sequence[Any]]] = {
     "rating_bias": {"user_shrinkage": (3.0, 5.0, 10.0), "item_shrinkage": (3.0, 5.0, 10.0)},
     "rating_factors": {"factors": (8, 16, 32), "regularisation": (5.0, 10.0, 15.0, 20.0)},
     "rating_bayes": {"noise": (0.4, 0.525, 0.65), "spectral_features": (15, 30, 60)},
+    "rating_grid": {"blocks": (0, 1, 2), "cell_dropout": (0.1, 0.2, 0.4)},
     "blend": {},
     "sparse_grid": {"factors": (16, 32, 64), "regularisation": (0.005, 0.01, 0.02, 0.04)},
 }

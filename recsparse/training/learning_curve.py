@@ -4,11 +4,16 @@ from collections.abc import Mapping
 
 from matplotlib.figure import Figure
 
-from recsparse.training.module import LOSS_METRIC, VALIDATION_METRIC
+from recsparse.training.module import LOSS_METRIC
+
+_QUALITIES = {
+    "validation_ndcg": "validation nDCG",
+    "validation_negative_rmse": "validation RMSE times -1",
+}
 
 
 def plot_learning_curve(epochs: Mapping[int, Mapping[str, float]]) -> Figure:
-    """Draw the loss and, where it was measured, the validation nDCG over the epochs.
+    """Draw the loss and, where it was measured, the validation quality over the epochs.
 
     Args:
         epochs: The metrics of each epoch by its number, which a resumed training goes on counting.
@@ -22,16 +27,14 @@ def plot_learning_curve(epochs: Mapping[int, Mapping[str, float]]) -> Figure:
     loss_axes.plot([*epochs], losses, color="tab:gray", label="training loss")
     loss_axes.set_xlabel("epoch")
     loss_axes.set_ylabel("training loss")
-    quality = {
-        epoch: metrics[VALIDATION_METRIC]
-        for epoch, metrics in epochs.items()
-        if VALIDATION_METRIC in metrics
-    }
-    if quality:
+    names = [name for metrics in epochs.values() for name in metrics if name in _QUALITIES]
+    if names:
+        name, label = names[0], _QUALITIES[names[0]]
+        quality = {epoch: each[name] for epoch, each in epochs.items() if name in each}
         axes = loss_axes.twinx()
         axes.plot([*quality], [*quality.values()], color="tab:blue", marker=".")
         best = max(quality, key=quality.__getitem__)
         axes.axvline(best, color="tab:blue", linestyle=":", linewidth=1)
-        axes.set_ylabel("validation nDCG", color="tab:blue")
-        axes.set_title(f"best epoch {best}: validation nDCG {quality[best]:.4f}")
+        axes.set_ylabel(label, color="tab:blue")
+        axes.set_title(f"best epoch {best}: {label} {quality[best]:.4f}")
     return figure

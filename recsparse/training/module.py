@@ -13,7 +13,6 @@ from recsparse.errors import InputError
 from recsparse.models.objective import Objective
 from recsparse.network_config import TrainingConfig
 
-VALIDATION_METRIC = "validation_ndcg"
 LOSS_METRIC = "train_loss"
 
 
@@ -75,7 +74,7 @@ class ObjectiveModule(pl.LightningModule):
             self.network.eval()
             quality = self.validate()
             self.network.train()
-            self.log(VALIDATION_METRIC, quality, prog_bar=True)
+            self.log(self.objective.quality_name, quality, prog_bar=True)
 
     def configure_optimizers(self) -> Any:
         """Return AdamW with a rate that falls along a cosine, step by step.
