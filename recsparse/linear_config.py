@@ -157,10 +157,10 @@ class RatingBayesConfig(Section):
     """
 
     kind: Literal["rating_bayes"] = "rating_bayes"
-    factors: int = Field(default=20, ge=1)
+    factors: int = Field(default=32, ge=1)
     noise: float = Field(default=0.525, gt=0)
     spectral_features: int = Field(default=30, ge=1)
     feature_precision: float = Field(default=50.0, gt=0)
     burn_in: int = Field(default=30, ge=0)
-    samples: int = Field(default=60, ge=1)
+    samples: int = Field(default=80, ge=1)
     thinning: int = Field(default=3, ge=1)

@@ -109,7 +109,7 @@ class RatingGridConfig(Section):
     dropout: float = Field(default=0.2, ge=0, lt=1)
     bias: RatingBiasConfig = RatingBiasConfig()
     bayes: RatingBayesConfig | None = RatingBayesConfig()
-    network_weight: float = Field(default=0.3, ge=0, le=1)
+    network_weight: float = Field(default=0.25, ge=0, le=1)
     training: TrainingConfig | None = TrainingConfig(
         epochs=80, batch_users=64, learning_rate=2e-3, weight_decay=0.1, patience=80
     )

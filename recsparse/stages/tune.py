@@ -13,6 +13,7 @@ from recsparse.config import Config
 from recsparse.config_file import parse_config
 from recsparse.datasets.dataset_folder import load_dataset
 from recsparse.errors import InputError
+from recsparse.models.registry import MODEL_CLASSES
 from recsparse.reporting import SILENT, Reporter
 from recsparse.stages.part import part_to_rank
 from recsparse.stages.train import fit_on, validate
@@ -97,7 +98,8 @@ def tune(
     part = part_to_rank(data, "validation")
     space = SEARCH_SPACES[config.model.kind] if space is None else space
     trials = _combinations(space)
-    metric = f"ndcg@{config.training.k}"
+    is_rating = MODEL_CLASSES[config.model.kind].predicts_ratings
+    metric = "rmse" if is_rating else f"ndcg@{config.training.k}"
     rows = []
     with reporter.task(f"tuning {config.model.kind}", len(trials)) as advance:
         for number, settings in enumerate(trials):
@@ -105,7 +107,7 @@ def tune(
             model = fit_on(data, tried, FitPlan(config.training, config.seed))
             rows.append({**settings, metric: validate(model, part, tried).mean()[metric]})
             advance(number + 1)
-    table = pd.DataFrame(rows).sort_values(metric, ascending=False, kind="stable")
+    table = pd.DataFrame(rows).sort_values(metric, ascending=is_rating, kind="stable")
     best = _with_settings(config, trials[int(table.index[0])])
     result = TuneResult(best, table.reset_index(drop=True), metric)
     if out is not None:
@@ -134,6 +136,8 @@ def _write(result: TuneResult, out: Path) -> None:
         write_toml(aside, values)
     with start_run(result.config.tracking, out.parent, f"tune {result.config.model.kind}") as run:
         run.log_params({"model": values["model"]})
-        run.log_metrics({f"validation_{result.metric}": float(result.trials[result.metric].max())})
+        run.log_metrics(
+            {f"validation_{result.metric}": float(result.trials[result.metric].iloc[0])}
+        )
         run.log_table(result.trials, "trials.json")
         run.log_file(out)

@@ -215,4 +215,4 @@ def test_without_an_optimiser_the_fit_is_refused():
 def test_the_shared_model_is_left_with_both_parts():
     model = fitted(SMALL)
     assert model.bayes is not None
-    assert model.network_weight == 0.3
+    assert model.network_weight == 0.25
