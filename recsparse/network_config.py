@@ -16,7 +16,8 @@ class TrainingConfig(Section):
         batch_users: Users a step.
         learning_rate: AdamW's peak rate; it falls to zero along a cosine.
         weight_decay: AdamW's decoupled weight decay.
-        patience: Epochs without a better validation nDCG after which training stops.
+        patience: Epochs without a better validation nDCG (of ratings: RMSE) after which training
+            stops.
         k: Length of the list for the validation nDCG.
         device: `auto`, `cpu`, `cuda` or `mps`.
     """

@@ -60,7 +60,8 @@ def test_errors_are_those_of_scikit_learn(num_users, num_items, batch_users, see
         seen = dense[each] > 0
         rmse, mae = (result.per_user[name][each] for name in ("user_rmse", "user_mae"))
         if not seen.any():
-            assert math.isnan(rmse) and math.isnan(mae)
+            assert math.isnan(rmse)
+            assert math.isnan(mae)
             continue
         assert rmse == pytest.approx(root_mean_squared_error(dense[each][seen], scores[each][seen]))
         assert mae == pytest.approx(mean_absolute_error(dense[each][seen], scores[each][seen]))
