@@ -134,3 +134,57 @@ class GFCFConfig(Section):
     kind: Literal["gf_cf"] = "gf_cf"
     rank: int = Field(default=256, ge=1)
     low_pass_weight: float = Field(default=0.3, ge=0)
+
+
+class RatingBiasConfig(Section):
+    """RatingBias: the mean of the ratings, plus deviations of users and items.
+
+    Attributes:
+        user_shrinkage: Ratings of the mean that are added to those of each user.
+        item_shrinkage: Ratings of the mean that are added to those of each item.
+    """
+
+    kind: Literal["rating_bias"] = "rating_bias"
+    user_shrinkage: float = Field(default=5.0, ge=0)
+    item_shrinkage: float = Field(default=5.0, ge=0)
+
+
+class RatingFactorsConfig(Section):
+    """RatingFactors: alternating least squares on what the deviations leave of the ratings.
+
+    Attributes:
+        factors: Length of the user and item vectors.
+        regularisation: The ridge term.
+        iterations: Sweeps over all users and all items.
+        bias: The deviations.
+    """
+
+    kind: Literal["rating_factors"] = "rating_factors"
+    factors: int = Field(default=16, ge=1)
+    regularisation: float = Field(default=15.0, gt=0)
+    iterations: int = Field(default=20, ge=1)
+    bias: RatingBiasConfig = RatingBiasConfig()
+
+
+class RatingBayesConfig(Section):
+    """RatingBayes: Bayesian factors of ratings, the items' around a prediction from who rated them.
+
+    Attributes:
+        factors: Length of the user and item vectors.
+        noise: Variance of the noise as a share of the variance of the ratings.
+        spectral_features: Singular vectors of who rated what, from which the items' vectors are
+            predicted.
+        feature_precision: Precision of that prediction's weights relative to the vectors' own.
+        burn_in: Sweeps of the sampler before the first sample.
+        samples: Samples that predictions are the mean of; all are a part of the model.
+        thinning: Sweeps from one sample to the next.
+    """
+
+    kind: Literal["rating_bayes"] = "rating_bayes"
+    factors: int = Field(default=32, ge=1)
+    noise: float = Field(default=0.525, gt=0)
+    spectral_features: int = Field(default=30, ge=1)
+    feature_precision: float = Field(default=50.0, gt=0)
+    burn_in: int = Field(default=30, ge=0)
+    samples: int = Field(default=80, ge=1)
+    thinning: int = Field(default=3, ge=1)

@@ -12,6 +12,9 @@ from recsparse.linear_config import (
     IALSConfig,
     ItemKNNConfig,
     PopularityConfig,
+    RatingBayesConfig,
+    RatingBiasConfig,
+    RatingFactorsConfig,
     SparseEASEConfig,
     TextRidgeConfig,
 )
@@ -19,6 +22,7 @@ from recsparse.network_config import (
     BPRConfig,
     LightGCNConfig,
     MultVAEConfig,
+    RatingGridConfig,
     SASRecConfig,
     SparseGridConfig,
     TextTowerConfig,
@@ -41,6 +45,10 @@ _Part = (
     | TextTowerConfig
     | TimelineConfig
     | SASRecConfig
+    | RatingBiasConfig
+    | RatingFactorsConfig
+    | RatingBayesConfig
+    | RatingGridConfig
 )
 PartConfig = Annotated[_Part, Field(discriminator="kind")]
 
@@ -102,6 +110,10 @@ MODEL_CONFIGS: tuple[type[Section], ...] = (
     TextTowerConfig,
     TimelineConfig,
     SASRecConfig,
+    RatingBiasConfig,
+    RatingFactorsConfig,
+    RatingBayesConfig,
+    RatingGridConfig,
     BlendConfig,
 )
 

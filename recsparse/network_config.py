@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from recsparse.data_config import Section
-from recsparse.linear_config import EASEConfig
+from recsparse.linear_config import EASEConfig, RatingBayesConfig, RatingBiasConfig
 
 
 class TrainingConfig(Section):
@@ -16,7 +16,8 @@ class TrainingConfig(Section):
         batch_users: Users a step.
         learning_rate: AdamW's peak rate; it falls to zero along a cosine.
         weight_decay: AdamW's decoupled weight decay.
-        patience: Epochs without a better validation nDCG after which training stops.
+        patience: Epochs without a better validation nDCG (of ratings: RMSE) after which training
+            stops.
         k: Length of the list for the validation nDCG.
         device: `auto`, `cpu`, `cuda` or `mps`.
         precision: Of the products in training; `bfloat16` keeps weights, sums and losses in
@@ -123,6 +124,39 @@ class SparseGridConfig(Section):
     dropout: float = Field(default=0.2, ge=0, lt=1)
     linear: EASEConfig | None = EASEConfig()
     training: TrainingConfig | None = None
+
+
+class RatingGridConfig(Section):
+    """RatingGrid: a network on the cells of a row of ratings, Bayesian factors beside it.
+
+    Attributes:
+        channels: Channels of a cell and of the user and item vectors.
+        blocks: `AxisConv2d` residual blocks on the cells.
+        hidden: Width of the network from a row's sum to its vector.
+        levels: Steps between the lowest and the highest rating that a cell is one-hot over.
+        spectral_features: Singular vectors of who rated what, the features of the items.
+        cell_dropout: Share of a row's ratings that are hidden and have to be predicted.
+        dropout: Dropout of a row's sum and of the hidden layer.
+        bias: The deviations of users and items.
+        bayes: The model beside the network; None for the network alone.
+        network_weight: Weight of the network beside it where there is no validation.
+        training: How the network is trained; None for the section `training`.
+    """
+
+    kind: Literal["rating_grid"] = "rating_grid"
+    channels: int = Field(default=64, ge=1)
+    blocks: int = Field(default=1, ge=0)
+    hidden: int = Field(default=128, ge=1)
+    levels: int = Field(default=5, ge=2)
+    spectral_features: int = Field(default=30, ge=1)
+    cell_dropout: float = Field(default=0.2, gt=0, lt=1)
+    dropout: float = Field(default=0.2, ge=0, lt=1)
+    bias: RatingBiasConfig = RatingBiasConfig()
+    bayes: RatingBayesConfig | None = RatingBayesConfig()
+    network_weight: float = Field(default=0.25, ge=0, le=1)
+    training: TrainingConfig | None = TrainingConfig(
+        epochs=80, batch_users=64, learning_rate=2e-3, weight_decay=0.1, patience=80
+    )
 
 
 class TextTowerConfig(Section):

@@ -316,10 +316,11 @@ def runs(
 
 @app.command()
 def metrics(as_json: AsJson = False) -> None:
-    """Show the formula of every ranking metric."""
+    """Show the formula of every metric."""
     from recsparse.evaluation.metrics import FORMULAS
+    from recsparse.evaluation.ratings import RATING_FORMULAS
 
-    _show(dict(FORMULAS), as_json, "metrics")
+    _show({**FORMULAS, **RATING_FORMULAS}, as_json, "metrics")
 
 
 @app.command()

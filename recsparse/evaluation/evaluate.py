@@ -1,7 +1,7 @@
 """Evaluation over the full catalogue: scores, masks, lists, metrics a user."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -22,22 +22,25 @@ class RankingResult:
         per_user: One value a user for each metric; NaN for users without targets.
         coverage: Share of the catalogue in anyone's list, for each list length.
         num_users: Users with targets.
+        overall: Figures of all targets together, such as the RMSE of a model of ratings.
     """
 
     per_user: dict[str, NDArray[np.float64]]
     coverage: dict[str, float]
     num_users: int
+    overall: dict[str, float] = field(default_factory=dict)
 
     def mean(self) -> dict[str, float]:
-        """Return the mean of each metric over the users with targets.
+        """Return the figures of all targets together, and the mean of each metric over the users.
 
         Returns:
-            NaN where there is no such user.
+            NaN where there is no user with targets.
         """
-        return {name: _mean(values) for name, values in self.per_user.items()}
+        means = {name: _mean(values) for name, values in self.per_user.items()}
+        return {**self.overall, **means}
 
     def standard_error(self) -> dict[str, float]:
-        """Return the standard error of each mean.
+        """Return the standard error of each mean over users.
 
         Returns:
             NaN for fewer than two users.

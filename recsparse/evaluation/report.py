@@ -11,6 +11,7 @@ from scipy.stats import t as student_t
 from recsparse.atomic import atomic_folder
 from recsparse.errors import InputError
 from recsparse.evaluation.evaluate import RankingResult
+from recsparse.evaluation.ratings import RATING_FORMULAS
 
 COMPARISON = "comparison.parquet"
 
@@ -29,7 +30,9 @@ def comparison_table(results: Mapping[str, RankingResult]) -> pd.DataFrame:
         error = result.standard_error()
         columns: dict[str, float] = {"users": result.num_users}
         for name, mean in result.mean().items():
-            columns |= {name: mean, f"{name} ±": error[name]}
+            columns[name] = mean
+            if name in error:
+                columns[f"{name} ±"] = error[name]
         rows[model] = columns | result.coverage
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("model")
 
@@ -93,7 +96,7 @@ def holm(p_values: np.ndarray) -> np.ndarray:
 
 
 def plot_comparison(results: Mapping[str, RankingResult], metric: str) -> Figure:
-    """Draw one bar a model with its standard error, the best on top.
+    """Draw one bar a model with its standard error, the best on top; of errors, the lowest.
 
     Args:
         results: One result a model.
@@ -103,7 +106,7 @@ def plot_comparison(results: Mapping[str, RankingResult], metric: str) -> Figure
         A figure.
     """
     means = {model: result.mean()[metric] for model, result in results.items()}
-    models = sorted(means, key=lambda model: means[model])
+    models = sorted(means, key=means.__getitem__, reverse=metric in RATING_FORMULAS)
     errors = np.nan_to_num([results[model].standard_error()[metric] for model in models])
     figure = Figure(figsize=(7, 1 + 0.5 * len(models)), layout="constrained")
     axes = figure.subplots()
@@ -121,7 +124,7 @@ def write_report(
 
     `comparison.parquet` has a model a row, `metrics.parquet` a model and user a row, where
     `user_index` counts the users of the part from 0. The picture and the significance are of the
-    reference's first metric.
+    reference's first metric that all models have.
 
     Args:
         folder: Where to write; an older report is replaced in one step.
@@ -134,7 +137,12 @@ def write_report(
     """
     if reference not in results:
         raise InputError(f"there must be a result of {reference!r}, but there are {[*results]}")
-    metric = next(iter(results[reference].per_user))
+    # Models of ratings have metrics that others lack.
+    metric = next(
+        name
+        for name in results[reference].per_user
+        if all(name in result.per_user for result in results.values())
+    )
     tested = significance_table(results, reference, metric)
     per_user = {model: pd.DataFrame(result.per_user) for model, result in results.items()}
     with atomic_folder(folder) as aside:

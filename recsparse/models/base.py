@@ -83,9 +83,13 @@ class Recommender(ABC):
 
     Args:
         config: The model's section of the configuration.
+
+    Attributes:
+        predicts_ratings: Whether the scores are ratings, in the unit of the weights of the fit.
     """
 
     kind: ClassVar[str]
+    predicts_ratings: ClassVar[bool] = False
     # Settings that only scoring uses: with others of them a model need not be fitted again.
     scoring_settings: ClassVar[frozenset[str]] = frozenset()
 

@@ -13,6 +13,10 @@ from recsparse.models.item_knn import ItemKNN
 from recsparse.models.light_gcn import LightGCN
 from recsparse.models.mult_vae import MultVAE
 from recsparse.models.popularity import Popularity
+from recsparse.models.rating_bayes import RatingBayes
+from recsparse.models.rating_bias import RatingBias
+from recsparse.models.rating_factors import RatingFactors
+from recsparse.models.rating_grid import RatingGrid
 from recsparse.models.sasrec import SASRec
 from recsparse.models.sparse_ease import SparseEASE
 from recsparse.models.sparse_grid import SparseGridRecommender
@@ -38,6 +42,10 @@ MODEL_CLASSES: dict[str, type[Recommender]] = {
         TextTower,
         TimelineRecommender,
         SASRec,
+        RatingBias,
+        RatingFactors,
+        RatingBayes,
+        RatingGrid,
         BlendRecommender,
     )
 }

@@ -12,14 +12,14 @@ from recsparse.config import Config
 from recsparse.datasets.dataset import Dataset, EvaluationPart
 from recsparse.datasets.dataset_folder import load_dataset
 from recsparse.errors import InputError
-from recsparse.evaluation.evaluate import RankingResult, evaluate_ranking
+from recsparse.evaluation.evaluate import RankingResult
 from recsparse.evaluation.report import comparison_table, write_report
 from recsparse.models.base import Recommender
 from recsparse.reporting import SILENT, Advance, Reporter
 from recsparse.scoring.model_folder import load_model, read_description
 from recsparse.scoring.trained import TrainedModel
 from recsparse.stages.load import locate
-from recsparse.stages.part import part_to_rank
+from recsparse.stages.part import evaluate_part, part_to_rank
 from recsparse.training.store import is_model_uri
 from recsparse.training.tracking import log_to_run, start_run
 
@@ -47,6 +47,7 @@ def evaluate(
 ) -> Comparison:
     """Rank the full catalogue for every test user with each model.
 
+    Models of ratings predict those of the test part, too: `rmse`, `mae` and the errors a user.
     What a test user did before, training and validation rows, is every model's input and is left
     out of the ranking.
 
@@ -91,7 +92,7 @@ def evaluate(
 def rank_part(
     model: Recommender, part: EvaluationPart, config: Config, advance: Advance | None = None
 ) -> RankingResult:
-    """Rank the full catalogue for the users of one part.
+    """Rank the full catalogue for the users of one part; a model of ratings predicts theirs, too.
 
     Args:
         model: A fitted model.
@@ -102,14 +103,8 @@ def rank_part(
     Returns:
         Metrics a user.
     """
-    return evaluate_ranking(
-        model.score_batch,
-        part.history,
-        part.targets,
-        ks=config.evaluation.k,
-        batch_users=config.evaluation.batch_users,
-        on_batch=advance,
-        times=part.times,
+    return evaluate_part(
+        model, part, config.evaluation.k, config.evaluation.batch_users, on_batch=advance
     )
 
 

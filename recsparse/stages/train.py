@@ -15,6 +15,7 @@ from recsparse.datasets.bags import bags_to_tensor
 from recsparse.datasets.dataset import Dataset, EvaluationPart
 from recsparse.datasets.dataset_folder import load_dataset
 from recsparse.evaluation.evaluate import RankingResult, evaluate_ranking
+from recsparse.evaluation.ratings import evaluate_ratings
 from recsparse.model_config import BlendConfig
 from recsparse.models.base import Recommender, Validation, WarmStart
 from recsparse.models.registry import build_model
@@ -22,7 +23,7 @@ from recsparse.reporting import SILENT, Reporter
 from recsparse.scoring.model_folder import save_model
 from recsparse.scoring.trained import TrainedModel
 from recsparse.stages.load import load
-from recsparse.stages.part import part_to_rank
+from recsparse.stages.part import check_ratings, evaluate_part, part_to_rank
 from recsparse.training.fit import FitPlan, fit_model
 from recsparse.training.learning_curve import plot_learning_curve
 from recsparse.training.tracking import Run, start_run
@@ -148,11 +149,21 @@ def fit_on(data: Dataset, config: Config, plan: FitPlan) -> Recommender:
         )
         return ranked.per_user[metric]
 
+    def score(model: Recommender) -> float:
+        if model.predicts_ratings:
+            batch_users = config.evaluation.batch_users
+            rated = evaluate_ratings(model, part.history, part.targets, batch_users)
+            return -rated.overall["rmse"]
+        return validate(model, part, config).mean()[metric]
+
+    model = build_model(config.model)
+    if model.predicts_ratings:
+        check_ratings(data)
     return fit_model(
-        build_model(config.model),
+        model,
         data.train_matrix(),
         plan,
-        validate=lambda model: validate(model, part, config).mean()[metric],
+        validate=score,
         item_words=None if data.item_bags is None else bags_to_tensor(data.item_bags),
         times=data.train_times(),
         validation=Validation(part.history, part.targets, part.times, quality),
@@ -160,7 +171,7 @@ def fit_on(data: Dataset, config: Config, plan: FitPlan) -> Recommender:
 
 
 def validate(model: Recommender, part: EvaluationPart, config: Config) -> RankingResult:
-    """Rank the full catalogue for the validation part.
+    """Rank the full catalogue for the validation part; a model of ratings predicts theirs, too.
 
     Args:
         model: A fitted model.
@@ -170,14 +181,8 @@ def validate(model: Recommender, part: EvaluationPart, config: Config) -> Rankin
     Returns:
         Metrics a user.
     """
-    return evaluate_ranking(
-        model.score_batch,
-        part.history,
-        part.targets,
-        ks=sorted({*config.evaluation.k, config.training.k}),
-        batch_users=config.evaluation.batch_users,
-        times=part.times,
-    )
+    ks = sorted({*config.evaluation.k, config.training.k})
+    return evaluate_part(model, part, ks, config.evaluation.batch_users)
 
 
 def _log_inputs(run: Run, data: Dataset, source: str | Path, config: Config) -> None:

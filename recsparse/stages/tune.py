@@ -14,6 +14,7 @@ from recsparse.config_file import parse_config
 from recsparse.datasets.dataset_folder import load_dataset
 from recsparse.errors import InputError
 from recsparse.models.base import Recommender
+from recsparse.models.registry import MODEL_CLASSES
 from recsparse.reporting import SILENT, Reporter
 from recsparse.stages.part import part_to_rank
 from recsparse.stages.train import fit_on, validate
@@ -50,6 +51,10 @@ SEARCH_SPACES: Mapping[str, Mapping[str, Sequence[Any]]] = {
     "text_tower": {"cosine_weight": (0.0, 5.0, 10.0, 20.0), "dropout": (0.3, 0.5)},
     "timeline": {"dropout": (0.2, 0.4), "channels": (64, 128)},
     "sasrec": {"dropout": (0.2, 0.4), "channels": (64, 128)},
+    "rating_bias": {"user_shrinkage": (3.0, 5.0, 10.0), "item_shrinkage": (3.0, 5.0, 10.0)},
+    "rating_factors": {"factors": (8, 16, 32), "regularisation": (5.0, 10.0, 15.0, 20.0)},
+    "rating_bayes": {"noise": (0.4, 0.525, 0.65), "spectral_features": (15, 30, 60)},
+    "rating_grid": {"blocks": (0, 1, 2), "cell_dropout": (0.1, 0.2, 0.4)},
     "blend": {},
     "sparse_grid": {"factors": (16, 32, 64), "regularisation": (0.005, 0.01, 0.02, 0.04)},
 }
@@ -97,7 +102,8 @@ def tune(
     part = part_to_rank(data, "validation")
     space = SEARCH_SPACES[config.model.kind] if space is None else space
     trials = _combinations(space)
-    metric = f"ndcg@{config.training.k}"
+    is_rating = MODEL_CLASSES[config.model.kind].predicts_ratings
+    metric = "rmse" if is_rating else f"ndcg@{config.training.k}"
     rows: list[dict[str, Any]] = []
     model: Recommender | None = None
     with reporter.task(f"tuning {config.model.kind}", len(trials)) as advance:
@@ -107,7 +113,7 @@ def tune(
             model = (model and model.with_settings(tried.model)) or fit_on(data, tried, plan)
             rows.append({**settings, metric: validate(model, part, tried).mean()[metric]})
             advance(number + 1)
-    table = pd.DataFrame(rows).sort_values(metric, ascending=False, kind="stable")
+    table = pd.DataFrame(rows).sort_values(metric, ascending=is_rating, kind="stable")
     best = _with_settings(config, trials[int(table.index[0])])
     result = TuneResult(best, table.reset_index(drop=True), metric)
     if out is not None:
@@ -136,6 +142,8 @@ def _write(result: TuneResult, out: Path) -> None:
         write_toml(aside, values)
     with start_run(result.config.tracking, out.parent, f"tune {result.config.model.kind}") as run:
         run.log_params({"model": values["model"]})
-        run.log_metrics({f"validation_{result.metric}": float(result.trials[result.metric].max())})
+        run.log_metrics(
+            {f"validation_{result.metric}": float(result.trials[result.metric].iloc[0])}
+        )
         run.log_table(result.trials, "trials.json")
         run.log_file(out)

@@ -25,11 +25,7 @@ from recsparse.models.base import FitExtras, Recommender, Validation, WarmStart
 from recsparse.models.objective import Objective
 from recsparse.network_config import TrainingConfig
 from recsparse.sparse.tensor import SparseTensor
-from recsparse.training.module import (
-    VALIDATION_METRIC,
-    ObjectiveModule,
-    row_batches,
-)
+from recsparse.training.module import ObjectiveModule, row_batches
 from recsparse.training.quiet import only_warnings
 
 OnEpoch = Callable[[int, Mapping[str, float]], None]
@@ -155,7 +151,7 @@ def optimise_network(
             _check_fits(folder / COMPLETE, module)
             module.load_state_dict(torch.load(folder / COMPLETE)["state_dict"])
             return
-        last, best = _saver(folder, "last"), _saver(folder, "best", VALIDATION_METRIC)
+        last, best = _saver(folder, "last"), _saver(folder, "best", objective.quality_name)
         # The last state holds what is known of the best, so it has to be saved after it.
         savers = [last] if module.validate is None else [best, last]
         loader = row_batches(objective, plan.training.batch_users, plan.seed)
@@ -223,7 +219,7 @@ def _trainer(
     if module.validate is not None:
         callbacks.append(
             EarlyStopping(
-                VALIDATION_METRIC,
+                module.objective.quality_name,
                 mode="max",
                 patience=plan.training.patience,
                 check_on_train_epoch_end=True,

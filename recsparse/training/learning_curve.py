@@ -5,11 +5,16 @@ from collections.abc import Mapping
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from recsparse.training.module import LOSS_METRIC, VALIDATION_METRIC
+from recsparse.training.module import LOSS_METRIC
+
+_QUALITIES = {
+    "validation_ndcg": "validation nDCG",
+    "validation_negative_rmse": "validation RMSE times -1",
+}
 
 
 def plot_learning_curve(epochs: Mapping[int, Mapping[str, float]]) -> Figure:
-    """Draw the loss and, where it was measured, the validation nDCG over the epochs.
+    """Draw the loss and, where it was measured, the validation quality over the epochs.
 
     Args:
         epochs: The metrics of each epoch by its number, which a resumed training goes on counting;
@@ -26,9 +31,12 @@ def plot_learning_curve(epochs: Mapping[int, Mapping[str, float]]) -> Figure:
     for axes, network in zip(panels, networks, strict=True):
         prefix = f"{network}/" if network else ""
         axes.set_title(network)
-        _draw(
-            axes, _curve(epochs, prefix + LOSS_METRIC), _curve(epochs, prefix + VALIDATION_METRIC)
-        )
+        axes.set_xlabel("epoch")
+        axes.set_ylabel("training loss")
+        losses = _curve(epochs, prefix + LOSS_METRIC)
+        axes.plot([*losses], [*losses.values()], color="tab:gray")
+        for metric, label in _QUALITIES.items():
+            _draw_quality(axes, _curve(epochs, prefix + metric), label)
     return figure
 
 
@@ -36,16 +44,12 @@ def _curve(epochs: Mapping[int, Mapping[str, float]], metric: str) -> dict[int, 
     return {epoch: values[metric] for epoch, values in epochs.items() if metric in values}
 
 
-def _draw(axes: Axes, losses: Mapping[int, float], quality: Mapping[int, float]) -> None:
-    axes.plot([*losses], [*losses.values()], color="tab:gray")
-    axes.set_xlabel("epoch")
-    axes.set_ylabel("training loss")
+def _draw_quality(axes: Axes, quality: Mapping[int, float], label: str) -> None:
     if not quality:
         return
     quality_axes, best = axes.twinx(), max(quality, key=quality.__getitem__)
     quality_axes.plot([*quality], [*quality.values()], color="tab:blue", marker=".")
     quality_axes.axvline(best, color="tab:blue", linestyle=":", linewidth=1)
-    quality_axes.set_ylabel("validation nDCG", color="tab:blue")
-    network = axes.get_title()
-    title = f"best epoch {best}: validation nDCG {quality[best]:.4f}"
+    quality_axes.set_ylabel(label, color="tab:blue")
+    network, title = axes.get_title(), f"best epoch {best}: {label} {quality[best]:.4f}"
     axes.set_title(f"{network}, {title}" if network else title)

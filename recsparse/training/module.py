@@ -14,7 +14,6 @@ from recsparse.models.objective import Objective
 from recsparse.network_config import TrainingConfig
 from recsparse.training.optimizer import network_optimizer
 
-VALIDATION_METRIC = "validation_ndcg"
 LOSS_METRIC = "train_loss"
 
 
@@ -76,7 +75,7 @@ class ObjectiveModule(pl.LightningModule):
             self.network.eval()
             quality = self.validate()
             self.network.train()
-            self.log(VALIDATION_METRIC, quality, prog_bar=True)
+            self.log(self.objective.quality_name, quality, prog_bar=True)
 
     def configure_optimizers(self) -> Any:
         """Return an optimiser with a rate that falls along a cosine, step by step.

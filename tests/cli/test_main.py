@@ -10,6 +10,7 @@ import typer
 from recsparse.cli.main import app, exit_on_error, run
 from recsparse.errors import InputError
 from recsparse.evaluation.metrics import FORMULAS
+from recsparse.evaluation.ratings import RATING_FORMULAS
 from recsparse.scoring.model_folder import load_model
 from recsparse.stages.describe import describe
 from tests.cli.conftest import sets
@@ -127,7 +128,7 @@ def test_the_installation_is_described(recsparse, workplace):
 
 
 def test_every_formula_is_shown(recsparse):
-    assert as_json(recsparse("metrics", "--json")) == dict(FORMULAS)
+    assert as_json(recsparse("metrics", "--json")) == {**FORMULAS, **RATING_FORMULAS}
 
 
 def test_a_public_set_that_is_there_is_not_fetched_again(recsparse, monkeypatch, workplace):
@@ -232,7 +233,7 @@ def test_the_command_and_the_module_are_the_same():
     assert (command.value, run.__name__) == ("recsparse.cli.main:run", "run")
     words = [sys.executable, "-m", "recsparse", "metrics", "--json"]
     done = subprocess.run(words, capture_output=True, text=True, check=True)
-    assert json.loads(done.stdout) == dict(FORMULAS)
+    assert json.loads(done.stdout) == {**FORMULAS, **RATING_FORMULAS}
     assert done.stderr == ""
 
 

@@ -38,6 +38,14 @@ SMALL = {
     "text_tower": {"channels": 3},
     "timeline": {"channels": 4, "blocks": 1},
     "sasrec": {"channels": 4, "blocks": 1},
+    "rating_factors": {"factors": 3, "iterations": 1},
+    "rating_bayes": {"factors": 3, "spectral_features": 2, "burn_in": 1, "samples": 2},
+    "rating_grid": {
+        "channels": 4,
+        "hidden": 4,
+        "training": {"epochs": 1},
+        "bayes": {"factors": 3, "spectral_features": 2, "burn_in": 1, "samples": 2},
+    },
     "blend": {"parts": [{"kind": "ease", "recency_decay": 0.5}, {"kind": "popularity"}]},
 }
 CONFIGS = [config(**SMALL.get(config.model_fields["kind"].default, {})) for config in MODEL_CONFIGS]
