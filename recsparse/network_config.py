@@ -105,6 +105,11 @@ class SparseGridConfig(Section):
         regularisation: Start of the learned ridge term.
         item_iterations: iALS sweeps that give the item vectors.
         axis_blocks: `AxisConv2d` residual blocks on the cells before the pooling.
+        window_blocks: Likewise, blocks of a window over neighbouring items of a row, in the order
+            of the catalogue; measured, and of no use, since that order says little.
+        window: Width of that window.
+        pooling: How a row's cells become one vector: by a `ridge` regression, as their `mean`, or
+            by learned `attention`.
         use_text: Add a bag-of-words encoding of the item text to the item vectors.
         cell_dropout: Share of a row's cells that are hidden and have to be predicted.
         dropout: Dropout inside the residual network.
@@ -119,6 +124,9 @@ class SparseGridConfig(Section):
     regularisation: float = Field(default=0.005, gt=0)
     item_iterations: int = Field(default=8, ge=1)
     axis_blocks: int = Field(default=0, ge=0)
+    window_blocks: int = Field(default=0, ge=0)
+    window: int = Field(default=3, ge=1)
+    pooling: Literal["ridge", "mean", "attention"] = "ridge"
     use_text: bool = False
     cell_dropout: float = Field(default=0.5, gt=0, lt=1)
     dropout: float = Field(default=0.2, ge=0, lt=1)

@@ -6,13 +6,16 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from recsparse.layers.attention_pool import AttentionPool
 from recsparse.layers.axis import AxisConv2d
 from recsparse.layers.blocks import ResidualBlock, SparseGELU, SparseSequential
+from recsparse.layers.conv import SubmanifoldConv2d
 from recsparse.layers.dropout import Dropout
 from recsparse.layers.norm import SparseLayerNorm
 from recsparse.layers.pool import RidgePool
 from recsparse.layers.text import BagOfWordsEncoder
 from recsparse.network_config import SparseGridConfig
+from recsparse.sparse.pooling import axis_pool
 from recsparse.sparse.tensor import SparseTensor, sparse_tensor
 
 
@@ -48,8 +51,13 @@ class SparseGridNetwork(nn.Module):
         self.item_log_weight = nn.Parameter(torch.zeros(num_items))
         # Left open where the weights are read from a state all the same.
         self.ridge_pool = RidgePool(config.unobserved_weight or 1.0, config.regularisation)
+        self.pooling = config.pooling
+        self.attention = AttentionPool(channels, 1) if config.pooling == "attention" else None
         self.scale = nn.Parameter(torch.tensor(8.0))
-        self.blocks = SparseSequential(*(_axis_block(channels) for _ in range(config.axis_blocks)))
+        self.blocks = SparseSequential(
+            *(_axis_block(channels) for _ in range(config.axis_blocks)),
+            *(_window_block(channels, config.window) for _ in range(config.window_blocks)),
+        )
         self.residual = _residual_network(channels, config)
         self.words = ItemWords(item_words, channels) if item_words is not None else None
 
@@ -73,7 +81,7 @@ class SparseGridNetwork(nn.Module):
         return logits
 
     def pool(self, cells: SparseTensor) -> Float[Tensor, "rows d"]:
-        """Solve the ridge regression of each row.
+        """Make one vector of each row's cells, by a ridge regression where nothing else is set.
 
         Args:
             cells: The same as for `forward`.
@@ -84,8 +92,14 @@ class SparseGridNetwork(nn.Module):
         items = cells.coords[:, 2]
         x = self.blocks(cells.with_feats(self.item_vectors[items]))
         weights = self.item_log_weight[items].exp() * cells.feats[:, 0]
-        pooled: Tensor = self.ridge_pool(x, weights, self.item_vectors)
-        return pooled
+        if self.pooling == "ridge":
+            pooled: Tensor = self.ridge_pool(x, weights, self.item_vectors)
+            return pooled
+        weighted = x.with_feats(x.feats * weights[:, None])
+        if self.attention is not None:
+            attended: Tensor = self.attention(weighted)[0]
+            return attended
+        return axis_pool(weighted, (0,), "mean")
 
 
 class ItemWords(nn.Module):
@@ -142,6 +156,11 @@ def _axis_block(channels: int) -> ResidualBlock:
     return ResidualBlock(
         SparseLayerNorm(channels), AxisConv2d(channels, channels, axes=("row",)), SparseGELU()
     )
+
+
+def _window_block(channels: int, window: int) -> ResidualBlock:
+    conv = SubmanifoldConv2d(channels, channels, (1, window))
+    return ResidualBlock(SparseLayerNorm(channels), conv, SparseGELU())
 
 
 def _residual_network(channels: int, config: SparseGridConfig) -> nn.Sequential:
