@@ -34,6 +34,18 @@ class TestSparseGridWithAxisBlocks(PersonalConformance):
     config = SMALL.model_copy(update={"axis_blocks": 2})
 
 
+class TestSparseGridWithAWindow(PersonalConformance):
+    config = SMALL.model_copy(update={"window_blocks": 1})
+
+
+class TestSparseGridOfMeans(PersonalConformance):
+    config = SMALL.model_copy(update={"pooling": "mean"})
+
+
+class TestSparseGridWithAttention(PersonalConformance):
+    config = SMALL.model_copy(update={"pooling": "attention"})
+
+
 def untrained(objective, validate):
     """Stands for an optimiser that leaves the network as it starts."""
 

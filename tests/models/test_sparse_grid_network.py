@@ -58,6 +58,41 @@ def test_the_pooling_is_a_ridge_regression_a_row(rows, items, seed):
     np.testing.assert_allclose(pooled, pooled_row_by_row(cells, network), atol=1e-8)
 
 
+@pytest.mark.parametrize("pooling", ["mean", "attention"])
+@given(st.integers(0, 4), st.integers(1, 5), st.integers(0, 99))
+def test_other_poolings_are_means_of_the_weighted_vectors(pooling, rows, items, seed):
+    config = CONFIG.model_copy(update={"pooling": pooling})
+    cells, network = random_cells(rows, items, seed), random_network(items, config, seed=seed)
+    with torch.no_grad():
+        pooled = network.pool(cells).numpy()
+    dense, vectors = cells.to_dense()[0, 0].numpy(), network.item_vectors.numpy()
+    item_weight = np.exp(network.item_log_weight.detach().numpy())
+    for user, row in enumerate(dense):
+        own = row.nonzero()[0]
+        weighted = vectors[own] * (item_weight[own] * row[own])[:, None]
+        share = np.full(len(own), 1 / max(len(own), 1))
+        if pooling == "attention" and len(own):
+            score = weighted @ network.attention.score.weight.detach().numpy()[0]
+            share = np.exp(score) / np.exp(score).sum()
+        np.testing.assert_allclose(pooled[user], share @ weighted, atol=1e-8)
+
+
+def test_a_window_mixes_items_that_are_close_and_no_others():
+    config = CONFIG.model_copy(update={"window_blocks": 1, "window": 3, "pooling": "mean"})
+    network = random_network(9, config)
+    coords = torch.tensor([[0, 0, 1], [0, 0, 2], [0, 0, 6]])
+    cells = sparse_tensor(coords, torch.ones(3, 1, dtype=torch.float64), (1, 9), 1)
+    feats = network.item_vectors[coords[:, 2]].requires_grad_()
+    mixed = network.blocks(cells.with_feats(feats)).feats
+    reached = [
+        torch.autograd.grad(mixed[cell].sum(), feats, retain_graph=True)[0].abs().sum(dim=1) > 0
+        for cell in range(3)
+    ]
+    assert torch.stack(reached).tolist() == [
+        [True, True, False], [True, True, False], [False, False, True],
+    ]  # fmt: skip
+
+
 def test_it_starts_as_the_user_step_of_ials():
     """The residual network starts at zero, so the scores are 8 p_u V^T."""
     torch.manual_seed(0)

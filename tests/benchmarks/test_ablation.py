@@ -1,0 +1,62 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from benchmarks.ablation import VARIANTS, Variant, View, differences
+from benchmarks.protocols import PROTOCOLS
+from recsparse.config import Config
+from recsparse.datasets.dataset_folder import load_dataset
+from recsparse.models.registry import build_model
+
+
+@pytest.fixture
+def data(small_dataset):
+    return load_dataset(small_dataset)
+
+
+def test_every_variant_is_a_model_of_a_known_protocol():
+    for protocol, variants in VARIANTS.items():
+        assert protocol in PROTOCOLS
+        for variant in variants.values():
+            build_model(Config.model_validate({"model": dict(variant.model)}).model)
+
+
+@pytest.mark.parametrize("order", ["spectral", "random"])
+def test_an_order_moves_all_parts_alike(data, order):
+    view = View(data, Variant(item_order=order), seed=3)
+    log, part = data.train_matrix(), data.evaluation_part("test")
+    assert sorted(view.index) == list(range(log.shape[1]))
+    for own, before in (
+        (view.columns(log), log),
+        (view.part("test").history, part.history),
+        (view.part("test").targets, part.targets),
+    ):
+        assert np.array_equal(own.toarray(), before.toarray()[:, view.index])
+
+
+def test_shuffled_times_are_those_of_the_same_user(data):
+    times = data.train_times()
+    shuffled = View(data, Variant(shuffles_time=True), seed=0).times(times)
+    assert not np.array_equal(shuffled.data, times.data)
+    for user in range(times.shape[0]):
+        own, before = shuffled[user], times[user]
+        assert np.array_equal(own.indices, before.indices)
+        assert sorted(own.data) == sorted(before.data)
+
+
+def test_differences_are_counted_by_sign_where_they_are_clear():
+    rng = np.random.default_rng(0)
+    users = pd.Series(rng.random(400))
+    noise = [pd.Series(rng.normal(0, 0.1, 400)) for _ in range(3)]
+    table = differences(
+        {
+            "base": [users] * 3,
+            "better": [users + 0.1 + each for each in noise],
+            "worse": [users - 0.1 + each for each in noise],
+            "same": [users + each - each.mean() for each in noise],
+        }
+    ).set_index("variant")
+    assert table.loc["better", ["better", "worse"]].tolist() == [3, 0]
+    assert table.loc["worse", ["better", "worse"]].tolist() == [0, 3]
+    assert table.loc["same", ["better", "worse"]].tolist() == [0, 0]
+    assert table.loc["base", "mean"].startswith(f"{users.mean():.4f}")
