@@ -129,11 +129,17 @@ class GFCFConfig(Section):
     Attributes:
         rank: Singular vectors that the low-pass filter lets pass.
         low_pass_weight: What it counts beside the linear filter.
+        item_exponent: Power of an item's number of rows that it is divided by in the linear filter;
+            a half is the published one, less lets popular items count more.
+        sharpening: Part of the filtered scores' own filtering that is taken away again, a step of
+            the sharpening of Choi et al. 2023 (BSPM); it takes as long again to score.
     """
 
     kind: Literal["gf_cf"] = "gf_cf"
     rank: int = Field(default=256, ge=1)
     low_pass_weight: float = Field(default=0.3, ge=0)
+    item_exponent: float = Field(default=0.5, ge=0, le=1)
+    sharpening: float = Field(default=0.0, ge=0, le=1)
 
 
 class RatingBiasConfig(Section):

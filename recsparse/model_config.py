@@ -80,11 +80,13 @@ def default_parts(num_items: int, has_times: bool, has_words: bool) -> tuple[Par
         The parts, those of time and of text among them where they can be.
     """
     grid = SparseGridConfig(linear=None, cell_dropout=0.3, regularisation=0.01)
-    parts: list[PartConfig] = [grid, IALSConfig(), GFCFConfig()]
+    parts: list[PartConfig] = [grid, IALSConfig()]
     linear = EASEConfig(regularisation=400.0)
     is_small = num_items <= _MOST_ITEMS_OF_EASE
     if is_small:
-        parts.append(linear)
+        parts += [GFCFConfig(), linear]
+    else:
+        parts.append(GFCFConfig(rank=512, item_exponent=0.4, low_pass_weight=0.2))
     if has_times:
         parts += [TimelineConfig(), PopularityConfig(recent_days=90)]
     if has_times and is_small:

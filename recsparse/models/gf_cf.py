@@ -6,7 +6,7 @@ from typing import ClassVar
 import numpy as np
 import torch
 from jaxtyping import Float
-from scipy.sparse import csr_matrix, diags_array
+from scipy.sparse import csr_matrix, dia_array, diags_array
 from sklearn.utils.extmath import randomized_svd
 from torch import Tensor
 
@@ -25,10 +25,15 @@ class GFCF(Recommender):
     vectors, a row `x` is filtered by `x (R^T R + a D^-1/2 V V^T D^1/2)`, where `D` holds the weight
     of each item (section 4.3). `R^T R` is never made: the row is multiplied by `R^T`, then by `R`,
     which therefore stays a part of the model.
+
+    Two settings go beyond it. With `item_exponent` b the linear filter divides by `n_i^b`, relative
+    to the mean `n_i`, in the place of the root. With `sharpening` t the scores `s` become
+    `s - t s R^T R`, one Euler step of the sharpening process of Choi et al. 2023
+    (https://arxiv.org/abs/2211.09324, section 3).
     """
 
     kind: ClassVar[str] = "gf_cf"
-    scoring_settings = frozenset({"low_pass_weight"})
+    scoring_settings = frozenset({"low_pass_weight", "item_exponent", "sharpening"})
     config: GFCFConfig
 
     def fit(self, interactions: csr_matrix, extras: FitExtras | None = None) -> "GFCF":
@@ -72,12 +77,26 @@ class GFCF(Recommender):
         """
         history = self._checked_history(history)
         # Users × rows of the batch: dense, since a row reaches most users over its items.
-        reached = (self.normalised @ history.T).toarray()
-        linear = torch.from_numpy(np.ascontiguousarray((self.normalised.T @ reached).T))
+        scale = self._item_scale()
+        reached = (self.normalised @ (scale @ history.T)).toarray()
+        filtered = self._spread(reached)
         scaled = history @ diags_array(self.item_weight.numpy() ** -0.5)
         smooth = torch.from_numpy(csr_matrix(scaled, dtype=np.float32) @ self.vectors.numpy().T)
         low_pass = (smooth @ self.vectors) * self.item_weight.sqrt()
-        return linear + self.config.low_pass_weight * low_pass
+        scores = filtered + self.config.low_pass_weight * low_pass
+        if self.config.sharpening > 0:
+            again = self._spread(self.normalised @ (scale @ scores.numpy().T))
+            scores = scores - self.config.sharpening * again
+        return scores
+
+    def _item_scale(self) -> dia_array:
+        """Turn the root of the items' weights into the wanted power, relative to their mean."""
+        weight = self.item_weight.numpy()
+        return diags_array((weight / weight.mean()) ** (0.5 - self.config.item_exponent))
+
+    def _spread(self, reached: np.ndarray) -> Float[Tensor, "b m"]:
+        items = self._item_scale() @ (self.normalised.T @ reached)
+        return torch.from_numpy(np.ascontiguousarray(items.T, dtype=np.float32))
 
     def state(self) -> dict[str, Tensor]:
         """Return the normalised interactions, the singular vectors and the items' weights.

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from scipy.sparse import csr_matrix
 from torch import Tensor
 
@@ -29,6 +30,8 @@ from recsparse.training.learning_curve import plot_learning_curve
 from recsparse.training.tracking import Run, start_run
 
 SIGNATURE_ROWS = 5
+# Users × items that are ranked after each epoch; what is reported is of all users.
+MOST_VALIDATION_SCORES = 100_000_000
 # MLflow takes schema, size and digest of a frame; of more rows it is not worth the memory.
 TRACKED_ROWS = 1_000_000
 
@@ -141,7 +144,8 @@ def fit_on(data: Dataset, config: Config, plan: FitPlan) -> Recommender:
     Returns:
         The fitted model.
     """
-    metric, part = f"ndcg@{config.training.k}", part_to_rank(data, "validation")
+    metric = f"ndcg@{config.training.k}"
+    part = _sampled(part_to_rank(data, "validation"), config.seed)
 
     def quality(scores: Tensor, history: csr_matrix, targets: csr_matrix) -> np.ndarray:
         ranked = evaluate_ranking(
@@ -167,6 +171,21 @@ def fit_on(data: Dataset, config: Config, plan: FitPlan) -> Recommender:
         item_words=None if data.item_bags is None else bags_to_tensor(data.item_bags),
         times=data.train_times(),
         validation=Validation(part.history, part.targets, part.times, quality),
+    )
+
+
+def _sampled(part: EvaluationPart, seed: int) -> EvaluationPart:
+    """Leave as many users as can be ranked for after every epoch."""
+    num_users, num_items = part.history.shape
+    most = max(1, MOST_VALIDATION_SCORES // max(num_items, 1))
+    if num_users <= most:
+        return part
+    rows = np.sort(np.random.default_rng(seed).choice(num_users, most, replace=False))
+    return EvaluationPart(
+        part.user_ids.take(pa.array(rows)),
+        part.history[rows],
+        part.targets[rows],
+        None if part.times is None else part.times[rows],
     )
 
 

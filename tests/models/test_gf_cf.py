@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 from scipy.sparse import csr_matrix
 
 from recsparse.linear_config import GFCFConfig
@@ -10,6 +11,28 @@ SMALL = GFCFConfig(rank=4)
 
 class TestGFCF(PersonalConformance):
     config = SMALL
+
+
+class TestGFCFSharpened(PersonalConformance):
+    config = GFCFConfig(rank=4, item_exponent=0.3, sharpening=0.5)
+
+
+@pytest.mark.parametrize("exponent", [0.0, 0.3, 0.5, 1.0])
+@pytest.mark.parametrize("sharpening", [0.0, 0.4])
+def test_exponent_and_sharpening_are_the_formula_of_the_docstring(exponent, sharpening):
+    log = log_of(num_users=30, num_items=10, seed=4)
+    settings = {"rank": 3, "low_pass_weight": 0.2}
+    plain = GFCF(GFCFConfig(rank=3, low_pass_weight=0.0)).fit(log).score_batch(log).numpy()
+    low_pass = GFCF(GFCFConfig(**settings)).fit(log).score_batch(log).numpy() - plain
+    x = log.toarray().astype(np.float64)
+    by_user, by_item = (np.maximum(x.sum(axis=axis), 1e-12) for axis in (1, 0))
+    scale = by_item**-exponent * by_item.mean() ** (exponent - 0.5)
+    normalised = by_user[:, None] ** -0.5 * x * scale
+    scores = x @ normalised.T @ normalised + low_pass
+    expected = scores - sharpening * scores @ normalised.T @ normalised
+    config = GFCFConfig(**settings, item_exponent=exponent, sharpening=sharpening)
+    found = GFCF(config).fit(log).score_batch(log)
+    np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-3)
 
 
 def test_rows_are_filtered_as_the_paper_says():
