@@ -117,7 +117,7 @@ CONTENDERS: Mapping[str, Mapping[str, Contender]] = {
     "ml100k-random": _without_time(_SMALL_IALS),
     "ml1m-last-out": _last_out(64, 20, (0.2,), (128,)),
     "ml100k-last-out": _last_out(32, 30, (0.2, 0.4), (64,)),
-    "beauty-last-out": _last_out(256, 20, (0.4, 0.5), (64,)),
+    "beauty-last-out": _last_out(256, 16, (0.5,), (128,)),
     "gowalla": {
         "popularity": Contender({"kind": "popularity"}),
         "gf_cf": _GFCF,

@@ -64,7 +64,7 @@ class BlendConfig(Section):
     parts: Annotated[tuple[PartConfig, ...], Field(min_length=1)] | None = None
 
 
-# Beyond, its cube of items takes more than minutes.
+# Beyond, its cube of items takes more than minutes, and so do epochs of the network.
 _MOST_ITEMS_OF_EASE = 15_000
 
 
@@ -72,21 +72,23 @@ def default_parts(num_items: int, has_times: bool, has_words: bool) -> tuple[Par
     """Return the models that are blended where nobody names others.
 
     Args:
-        num_items: Number of items; EASE is left out where there are too many.
+        num_items: Number of items; EASE and the network of the grid are left out where there are
+            many.
         has_times: Whether the time of each interaction is known.
         has_words: Whether the items have bags of words.
 
     Returns:
         The parts, those of time and of text among them where they can be.
     """
-    grid = SparseGridConfig(linear=None, cell_dropout=0.3, regularisation=0.01)
-    parts: list[PartConfig] = [grid, IALSConfig()]
     linear = EASEConfig(regularisation=400.0)
     is_small = num_items <= _MOST_ITEMS_OF_EASE
+    parts: list[PartConfig]
     if is_small:
-        parts += [GFCFConfig(), linear]
+        grid = SparseGridConfig(linear=None, cell_dropout=0.3, regularisation=0.01)
+        parts = [grid, IALSConfig(), GFCFConfig(), linear]
     else:
-        parts.append(GFCFConfig(rank=512, item_exponent=0.4, low_pass_weight=0.2))
+        wide = GFCFConfig(rank=512, item_exponent=0.4, low_pass_weight=0.2, sharpening=0.5)
+        parts = [IALSConfig(factors=128, regularisation=0.01), wide]
     if has_times:
         parts += [TimelineConfig(), PopularityConfig(recent_days=90)]
     if has_times and is_small:
