@@ -84,10 +84,10 @@ def train(
             of another kind or size than the configured one.
     """
     config, out = config or Config(), Path(out)
-    known = None if go_on_from is None else load(go_on_from, out.parent)
-    if known is not None and config.model == BlendConfig():
-        config = config.model_copy(update={"model": known.model.config})
-    data = load_dataset(dataset)
+    data, known = load_dataset(dataset), None
+    if go_on_from is not None:
+        known = load(go_on_from, out.parent)
+        config = _with_model_of(known, config)
     validation_part = part_to_rank(data, "validation")
     epochs: dict[int, dict[str, float]] = {}
     with start_run(config.tracking, out.parent, config.model.kind) as run:
@@ -122,9 +122,14 @@ def train(
             "validation": validation,
         }
         save_model(trained, out, about)
-        example = _example(trained)
-        model_uri = run.log_model(out, example, config.tracking.register_as)
+        model_uri = run.log_model(out, _example(trained), config.tracking.register_as)
     return TrainResult(trained, out, validation, fit_seconds, run.run_id, model_uri)
+
+
+def _with_model_of(known: TrainedModel, config: Config) -> Config:
+    if config.model != BlendConfig():
+        return config
+    return config.model_copy(update={"model": known.model.config})
 
 
 def _warm_start(known: TrainedModel | None, data: Dataset) -> WarmStart | None:
