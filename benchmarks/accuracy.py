@@ -5,7 +5,8 @@
 Each seed splits anew, or, where the data gives the split, draws the models' random numbers anew.
 Every model's settings are chosen on the validation part, with `benchmarks.contenders` as the
 search; then its test part is read once. What is done already is not done again. Beside each result
-lies the configuration that was chosen, which `recsparse train --config` takes.
+lie the configuration that was chosen, which `recsparse train --config` takes, and one that holds
+the epochs and weights found, too.
 """
 
 import itertools
@@ -27,8 +28,8 @@ from recsparse.config import Config
 from recsparse.datasets.dataset import Dataset
 from recsparse.models.base import Recommender
 from recsparse.stages.evaluate import rank_part
+from recsparse.stages.fit import fit_on, refit_on, validate
 from recsparse.stages.part import part_to_rank
-from recsparse.stages.train import fit_on, validate
 from recsparse.toml_file import write_toml
 from recsparse.training.fit import FitPlan
 
@@ -95,14 +96,18 @@ class Job:
         started = time.process_time()
         config, model, seconds, quality = self._tuned(name, contender, data)
         searched = time.process_time() - started
+        settled = config.model_copy(update={"model": model.settled(), "refit": False})
+        if config.refit:
+            started = time.process_time()
+            model = refit_on(data, model, FitPlan(config.training, self.seed))
+            seconds += time.process_time() - started
         test = rank_part(model, part_to_rank(data, "test"), config)
         table = pd.DataFrame(
             {metric: test.per_user[metric] for metric in self.protocol.metrics}
         ).assign(cpu_seconds=seconds, search_cpu_seconds=searched, validation=quality)
-        write_toml(
-            self.result(name).with_suffix(".toml"),
-            config.model_dump(mode="json", exclude_none=True),
-        )
+        for ending, kept in ((".toml", config), (".settled.toml", settled)):
+            path = self.result(name).with_suffix(ending)
+            write_toml(path, kept.model_dump(mode="json"))
         with atomic_file(self.result(name)) as aside:
             table.to_parquet(aside)
 

@@ -38,6 +38,8 @@ class Protocol:
         items: A table of items.
         is_fixed: Whether the split is given by the data, so that only the models' seeds differ.
         counts_unseen: Whether a test row of an item without training rows counts as a miss.
+        refits: Whether a model is fitted again on the validation rows, too, before its test; so it
+            is where published figures are of models fitted on all rows but the test.
     """
 
     log: str
@@ -48,6 +50,7 @@ class Protocol:
     items: str | None = None
     is_fixed: bool = False
     counts_unseen: bool = False
+    refits: bool = False
 
     def config(self, seed: int, model: Mapping[str, object] | None = None) -> Config:
         """Return the configuration.
@@ -60,6 +63,7 @@ class Protocol:
             The configuration of everything.
         """
         config = load_config(overrides=[*self.settings, f"seed={seed}"])
+        config = config.model_copy(update={"refit": self.refits})
         if model is None:
             return config
         values = config.model_dump(mode="json") | {"model": dict(model)}
@@ -129,6 +133,7 @@ PROTOCOLS: Mapping[str, Protocol] = {
         ("recall@20", "ndcg@20"),
         test="gowalla/test.parquet",
         is_fixed=True,
+        refits=True,
     ),
     "citeulike-t-random": Protocol(
         "citeulike-t/interactions.parquet",

@@ -48,9 +48,16 @@ class TrackingConfig(Section):
 
 
 class Config(Section):
-    """Everything that can be set, with its default."""
+    """Everything that can be set, with its default.
+
+    Attributes:
+        seed: Of every random choice.
+        refit: Fit again, on training and validation rows, with the epochs and weights that the
+            validation found.
+    """
 
     seed: int = 0
+    refit: bool = False
     log: LogConfig = LogConfig()
     split: SplitConfig = SplitConfig()
     text: TextConfig = TextConfig()

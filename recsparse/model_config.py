@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from recsparse.data_config import Section
 from recsparse.linear_config import (
@@ -58,10 +58,23 @@ class BlendConfig(Section):
 
     Attributes:
         parts: The models; None for those of `default_parts`. Parts of no use get no weight.
+        weights: What each part counts; None for the best on validation.
     """
 
     kind: Literal["blend"] = "blend"
     parts: Annotated[tuple[PartConfig, ...], Field(min_length=1)] | None = None
+    weights: tuple[Annotated[float, Field(ge=0)], ...] | None = None
+
+    @model_validator(mode="after")
+    def _one_weight_a_part(self) -> "BlendConfig":
+        if self.weights is not None:
+            parts = self.parts or ()
+            if len(parts) != len(self.weights) or not any(self.weights):
+                raise ValueError(
+                    "weights must be one for each of the parts named, not all of them 0, but are "
+                    f"{self.weights} for {len(parts)} parts"
+                )
+        return self
 
 
 # Beyond, its cube of items takes more than minutes, and so do epochs of the network.

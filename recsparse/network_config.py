@@ -18,6 +18,8 @@ class TrainingConfig(Section):
         weight_decay: AdamW's decoupled weight decay.
         patience: Epochs without a better validation nDCG (of ratings: RMSE) after which training
             stops.
+        stop_after: Epochs after which training ends all the same, the rate having fallen as for all
+            of `epochs`; what a refit takes over from the best epoch of the fit before.
         k: Length of the list for the validation nDCG.
         device: `auto`, `cpu`, `cuda` or `mps`.
         precision: Of the products in training; `bfloat16` keeps weights, sums and losses in
@@ -29,6 +31,7 @@ class TrainingConfig(Section):
     learning_rate: float = Field(default=1e-3, gt=0)
     weight_decay: float = Field(default=0.0, ge=0)
     patience: int = Field(default=5, ge=1)
+    stop_after: int | None = Field(default=None, ge=1)
     k: int = Field(default=10, ge=1)
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     precision: Literal["float32", "bfloat16"] = "float32"
@@ -113,7 +116,8 @@ class SparseGridConfig(Section):
         use_text: Add a bag-of-words encoding of the item text to the item vectors.
         cell_dropout: Share of a row's cells that are hidden and have to be predicted.
         dropout: Dropout inside the residual network.
-        linear: The linear term; its weight is chosen on validation after training. None for none.
+        linear: The linear term; None for none.
+        linear_weight: Its weight; None for the best on validation, after training.
         training: How the network is trained; None for the section `training`.
     """
 
@@ -131,6 +135,7 @@ class SparseGridConfig(Section):
     cell_dropout: float = Field(default=0.5, gt=0, lt=1)
     dropout: float = Field(default=0.2, ge=0, lt=1)
     linear: EASEConfig | None = EASEConfig()
+    linear_weight: float | None = Field(default=None, ge=0)
     training: TrainingConfig | None = None
 
 

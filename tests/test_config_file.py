@@ -5,6 +5,7 @@ from recsparse.config_file import load_config, parse_config, parse_space
 from recsparse.errors import ConfigError, MissingFileError
 from recsparse.linear_config import EASEConfig
 from recsparse.model_config import BlendConfig
+from recsparse.toml_file import write_toml
 
 
 def test_without_a_file_everything_has_its_default():
@@ -92,3 +93,26 @@ def test_a_search_space_without_a_list_is_refused(text: str) -> None:
 def test_shares_that_leave_nothing_to_train_on_are_refused() -> None:
     with pytest.raises(ConfigError, match=r"split is wrong.*must leave something.*0\.5 \+ 0\.5"):
         load_config(overrides=["split.test=0.5", "split.validation=0.5"])
+
+
+def test_none_can_be_named_where_a_setting_may_be_none_and_is_no_text():
+    config = load_config(overrides=["model.kind=sparse_grid", "model.linear=none"])
+    assert config.model.linear is None
+    assert load_config(overrides=["tracking.experiment=none"]).tracking.experiment == "none"
+    assert load_config(overrides=["log.where=none"]).log.where == "none"
+    with pytest.raises(ConfigError, match="epochs is wrong"):
+        load_config(overrides=["training.epochs=none"])
+
+
+def test_a_configuration_survives_being_written(tmp_path):
+    overrides = ["model.kind=sparse_grid", "model.linear=none", "model.unobserved_weight=0.2"]
+    config = load_config(overrides=overrides)
+    write_toml(tmp_path / "config.toml", config.model_dump(mode="json"))
+    assert load_config(tmp_path / "config.toml") == config
+
+
+@pytest.mark.parametrize("weights", ["[1.0]", "[1.0, 2.0, 3.0]", "[0.0, 0.0]", "[-1.0, 1.0]"])
+def test_a_blend_has_one_weight_a_part(weights):
+    parts = "model.parts=[{kind='ease'}, {kind='popularity'}]"
+    with pytest.raises(ConfigError, match="weights"):
+        load_config(overrides=[parts, f"model.weights={weights}"])

@@ -12,10 +12,11 @@ from torch import Tensor
 
 from recsparse.errors import InputError
 from recsparse.models.objective import Objective
+from recsparse.network_config import TrainingConfig
 from recsparse.sparse.tensor import SparseTensor
 
 Validate = Callable[["Recommender"], float]
-Optimise = Callable[[Objective, Callable[[], float] | None], None]
+Optimise = Callable[[Objective, Callable[[], float] | None], TrainingConfig]
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,8 +61,8 @@ class FitExtras:
         validate: Returns the validation quality of a model, the larger the better.
         validation: The users that `validate` ranks for.
         item_words: One bag of words an item.
-        optimise: Trains a network towards an objective; its second argument returns the network's
-            validation quality.
+        optimise: Trains a network towards an objective and returns how, its best epoch as
+            `stop_after`; the second argument returns the network's validation quality.
         warm_start: A fitted model that networks and factors go on from; models in closed form, and
             those of text, whose words may be others, are fitted anew all the same.
     """
@@ -162,6 +163,14 @@ class Recommender(ABC):
             return None
         return type(self).from_state(config, self.state())
 
+    def settled(self) -> Any:
+        """Return the configuration with all that was chosen by validation, epochs and weights.
+
+        Returns:
+            A section that fits the model likewise without a validation.
+        """
+        return self.config
+
     def _checked_history(self, history: csr_matrix) -> csr_matrix:
         if self.num_items == 0:
             raise InputError(f"{type(self).__name__} must be fitted before it scores; call fit")
@@ -171,6 +180,35 @@ class Recommender(ABC):
                 f"{history.shape[1]}; index it with the model's own item vocabulary"
             )
         return csr_matrix(history, dtype=np.float32)
+
+
+class NetworkRecommender(Recommender):
+    """A model with a network to train.
+
+    Attributes:
+        trained: How the network was trained, as `FitExtras.optimise` says it; None before.
+    """
+
+    trained: TrainingConfig | None = None
+
+    def settled(self) -> Any:
+        """Return the configuration with the number of epochs that was best.
+
+        Returns:
+            A section that trains as long without a validation.
+        """
+        return self.config.model_copy(update={"training": self.trained or self.config.training})
+
+    def _train(self, objective: Objective, extras: FitExtras) -> None:
+        if extras.optimise is None:
+            raise InputError(
+                f"{type(self).__name__} needs extras.optimise to train its network, but got None; "
+                "call recsparse.training.fit.fit_model, which passes one"
+            )
+        validate = extras.validate
+        if len(objective.rows):
+            quality = None if validate is None else lambda: validate(self)
+            self.trained = extras.optimise(objective, quality)
 
 
 def check_interactions(interactions: csr_matrix) -> csr_matrix:

@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
-import numpy as np
 import torch
 from jaxtyping import Float
 from scipy.sparse import csr_matrix
@@ -13,19 +12,14 @@ from torch import Tensor
 
 from recsparse.errors import InputError
 from recsparse.model_config import BlendConfig, PartConfig, default_parts
-from recsparse.models.base import FitExtras, Recommender, Validation, WarmStart, check_interactions
+from recsparse.models.base import FitExtras, Recommender, WarmStart, check_interactions
+from recsparse.models.blend_weights import best_weights, sampled_users, standardised
 from recsparse.models.cold import ColdScorer
 from recsparse.models.objective import Objective
+from recsparse.network_config import TrainingConfig
 from recsparse.sparse.tensor import SparseTensor
 
 logger = logging.getLogger(__name__)
-
-# What is tried for the weight of a part, relative to the others.
-WEIGHTS = (0.0, 0.1, 0.2, 0.35, 0.5, 0.7, 1.0, 1.4, 2.0, 3.0)
-_ROUNDS = 3
-# Validation users that weights are found on, and the most scores of a part that are held for it.
-_MOST_USERS = 4_000
-_MOST_SCORES = 40_000_000
 
 
 class BlendRecommender(Recommender, ColdScorer):
@@ -72,19 +66,29 @@ class BlendRecommender(Recommender, ColdScorer):
             own = replace(_extras_of_part(extras, number, config.kind), warm_start=known)
             part = _twin(parts, config) or _class_of(config.kind)(config).fit(interactions, own)
             parts.append(part)
-        weights = [1.0] * len(parts)
-        if extras.validation is not None and len(parts) > 1:
-            weights = best_weights(parts, _sampled(extras.validation, extras.seed))
+        weights = [*(self.config.weights or [1.0] * len(parts))]
+        if self.config.weights is None and extras.validation is not None and len(parts) > 1:
+            weights = best_weights(parts, sampled_users(extras.validation, extras.seed))
         names = [part.kind for part in parts]
         logger.info("weights of the parts: %s", dict(zip(names, weights, strict=True)))
         kept = [number for number, weight in enumerate(weights) if weight > 0]
         self.parts = [parts[number] for number in kept]
         self.weights = [weights[number] for number in kept]
-        self.config = self.config.model_copy(
-            update={"parts": tuple(configs[number] for number in kept)}
-        )
+        chosen: dict[str, Any] = {"parts": tuple(configs[number] for number in kept)}
+        if self.config.weights is not None:
+            chosen["weights"] = tuple(self.weights)
+        self.config = self.config.model_copy(update=chosen)
         self.num_items = interactions.shape[1]
         return self
+
+    def settled(self) -> BlendConfig:
+        """Return the configuration with the weights of the parts, and each part's own choices.
+
+        Returns:
+            A section that fits the model likewise without a validation.
+        """
+        parts = tuple(part.settled() for part in self.parts)
+        return self.config.model_copy(update={"parts": parts, "weights": tuple(self.weights)})
 
     def score_batch(
         self, history: csr_matrix, times: csr_matrix | None = None
@@ -182,73 +186,14 @@ class BlendRecommender(Recommender, ColdScorer):
         return model
 
 
-def standardised(scores: Float[Tensor, "b m"]) -> Float[Tensor, "b m"]:
-    """Bring each row to mean 0 and standard deviation 1.
-
-    Args:
-        scores: One row a user.
-
-    Returns:
-        The scores; zero in a row whose scores are all equal.
-    """
-    centred = scores - scores.mean(dim=1, keepdim=True)
-    spread = centred.square().mean(dim=1, keepdim=True).sqrt()
-    # What rounding leaves of equal scores is no spread.
-    floor = 1e-6 * scores.abs().amax(dim=1, keepdim=True).clamp(min=1e-30)
-    return torch.where(spread > floor, centred / spread.clamp(min=1e-30), 0.0)
-
-
-def best_weights(parts: Sequence[Recommender], validation: Validation) -> list[float]:
-    """Find the weights under which the sum of some models' scores ranks best.
-
-    From the best part alone, each part in turn gets the weight that is best beside the others, for
-    a few rounds, until nothing changes.
-
-    Args:
-        parts: Fitted models.
-        validation: Users to rank for.
-
-    Returns:
-        One weight a part, the largest 1; at least one is positive.
-    """
-    history, targets = validation.history, validation.targets
-    scores = [standardised(part.score_batch(history, validation.times)) for part in parts]
-
-    def quality(combined: Tensor) -> float:
-        return float(np.nanmean(validation.quality(combined, history, targets)))
-
-    alone = [quality(score) for score in scores]
-    logger.info("validation of the parts alone: %s", alone)
-    weights = np.zeros(len(parts))
-    weights[int(np.argmax(alone))] = 1.0
-    best = max(alone)
-    for _ in range(_ROUNDS):
-        before = weights.copy()
-        for number, score in enumerate(scores):
-            rest = sum(
-                (scores[other] * weights[other] for other in range(len(parts)) if other != number),
-                torch.zeros_like(score),
-            )
-            for weight in WEIGHTS:
-                if weight == weights[number] or (weight == 0 and not _others(weights, number)):
-                    continue
-                found = quality(rest + weight * score)
-                if found > best:
-                    best, weights[number] = found, weight
-        if (weights == before).all():
-            break
-    largest = weights.max()
-    return [float(weight / largest) for weight in weights]
-
-
 def _extras_of_part(extras: FitExtras, number: int, kind: str) -> FitExtras:
     optimise = extras.optimise
     if optimise is None:
         return replace(extras, seed=extras.seed + number)
 
-    def optimise_part(objective: Objective, validate: Callable[[], float] | None) -> None:
+    def optimise_part(objective: Objective, validate: Callable[[], float] | None) -> TrainingConfig:
         objective.name = f"{number}_{kind}"
-        optimise(objective, validate)
+        return optimise(objective, validate)
 
     return replace(extras, seed=extras.seed + number, optimise=optimise_part)
 
@@ -265,25 +210,6 @@ def _fitted_parts(warm_start: WarmStart | None) -> list[WarmStart]:
         return []
     parts: list[Recommender] = warm_start.model.parts  # type: ignore[attr-defined]
     return [WarmStart(part, warm_start.items) for part in parts]
-
-
-def _others(weights: np.ndarray, number: int) -> bool:
-    return bool(np.delete(weights, number).any())
-
-
-def _sampled(validation: Validation, seed: int) -> Validation:
-    num_users, num_items = validation.history.shape
-    most = max(1, min(_MOST_USERS, _MOST_SCORES // max(num_items, 1)))
-    if num_users <= most:
-        return validation
-    rows = np.sort(np.random.default_rng(seed).choice(num_users, most, replace=False))
-    times = None if validation.times is None else validation.times[rows]
-    return replace(
-        validation,
-        history=validation.history[rows],
-        targets=validation.targets[rows],
-        times=times,
-    )
 
 
 def _class_of(kind: str) -> type[Recommender]:

@@ -9,8 +9,7 @@ from jaxtyping import Float
 from scipy.sparse import csr_matrix
 from torch import Tensor
 
-from recsparse.errors import InputError
-from recsparse.models.base import FitExtras, Recommender, check_interactions
+from recsparse.models.base import FitExtras, NetworkRecommender, check_interactions
 from recsparse.models.event_network import EventNetwork
 from recsparse.models.next_event import NextEvent
 from recsparse.models.sequences import Sequences, times_of_cells
@@ -18,7 +17,7 @@ from recsparse.models.warm_start import take_over
 from recsparse.network_config import EventConfig
 
 
-class EventRecommender(Recommender):
+class EventRecommender(NetworkRecommender):
     """A network that summarises a user's events and scores what may come next.
 
     It is trained on every event of every user at once, by a softmax over all items, or over
@@ -50,21 +49,13 @@ class EventRecommender(Recommender):
         extras = extras or FitExtras()
         cells = check_interactions(interactions)
         times = times_of_cells(cells, extras.times)
-        if extras.optimise is None:
-            raise InputError(
-                f"{type(self).__name__} needs extras.optimise to train its network, but got None; "
-                "call recsparse.training.fit.fit_model, which passes one"
-            )
         torch.manual_seed(extras.seed)
         self.num_items = cells.shape[1]
         self.network = self._new_network(self.num_items)
         self._start_bias(cells)
         take_over(self.network, extras.warm_start, ("item_vectors.weight", "item_bias"))
         sequences = Sequences.of(cells, times, self.config.most_events + 1)
-        validate = extras.validate
-        objective = NextEvent(self.network, sequences, self.config)
-        if len(objective.rows):
-            extras.optimise(objective, None if validate is None else lambda: validate(self))
+        self._train(NextEvent(self.network, sequences, self.config), extras)
         return self
 
     def score_batch(

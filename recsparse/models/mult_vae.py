@@ -8,9 +8,8 @@ from jaxtyping import Float
 from scipy.sparse import csr_matrix
 from torch import Tensor, nn
 
-from recsparse.errors import InputError
 from recsparse.layers.dropout import Dropout
-from recsparse.models.base import FitExtras, Recommender, check_interactions
+from recsparse.models.base import FitExtras, NetworkRecommender, check_interactions
 from recsparse.models.objective import Objective
 from recsparse.models.warm_start import take_over
 from recsparse.network_config import MultVAEConfig
@@ -19,7 +18,7 @@ from recsparse.sparse.tensor import SparseTensor
 _PER_ITEM = ("item_vectors.weight", "decoder.2.weight", "decoder.2.bias")
 
 
-class MultVAE(Recommender):
+class MultVAE(NetworkRecommender):
     """Variational autoencoder of rows (Liang et al. 2018, https://arxiv.org/abs/1802.05814).
 
     A row of norm 1, part of it dropped, is encoded into a normal distribution, a sample of which is
@@ -45,18 +44,11 @@ class MultVAE(Recommender):
             InputError: If `optimise` is missing, or nothing can be learned from the interactions.
         """
         extras, interactions = extras or FitExtras(), check_interactions(interactions)
-        if extras.optimise is None:
-            raise InputError(
-                "MultVAE needs extras.optimise to train its network, but got None; call "
-                "recsparse.training.fit.fit_model, which passes one"
-            )
         torch.manual_seed(extras.seed)
         self.num_items = interactions.shape[1]
         self.network = MultVAENetwork(self.config, self.num_items)
         take_over(self.network, extras.warm_start, _PER_ITEM)
-        validate = extras.validate
-        objective = EvidenceLowerBound(self.network, interactions, self.config)
-        extras.optimise(objective, None if validate is None else lambda: validate(self))
+        self._train(EvidenceLowerBound(self.network, interactions, self.config), extras)
         return self
 
     def score_batch(

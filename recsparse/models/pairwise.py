@@ -2,6 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import NamedTuple
 
 import torch
@@ -9,9 +10,8 @@ from jaxtyping import Float, Int
 from scipy.sparse import csr_matrix
 from torch import Tensor, nn
 
-from recsparse.errors import InputError
 from recsparse.linear_config import IALSConfig
-from recsparse.models.base import FitExtras, Recommender, check_interactions
+from recsparse.models.base import FitExtras, NetworkRecommender, Recommender, check_interactions
 from recsparse.models.ials import empty_weight, half_step
 from recsparse.models.losses import masked_softmax_loss
 from recsparse.models.objective import Objective
@@ -50,7 +50,7 @@ class PairwiseNetwork(nn.Module):
         """
 
 
-class PairwiseRecommender(Recommender):
+class PairwiseRecommender(NetworkRecommender):
     """Vectors of users and items, trained to rank the items of a row before others.
 
     The users' vectors are not kept: each user, seen or not, is folded in by a ridge regression onto
@@ -80,22 +80,17 @@ class PairwiseRecommender(Recommender):
             InputError: If `optimise` is missing, or nothing can be learned from the interactions.
         """
         extras, interactions = extras or FitExtras(), check_interactions(interactions)
-        if extras.optimise is None:
-            raise InputError(
-                f"{type(self).__name__} needs extras.optimise to train its vectors, but got None; "
-                "call recsparse.training.fit.fit_model, which passes one"
-            )
         torch.manual_seed(extras.seed)
         self.num_items = interactions.shape[1]
         self.empty_weight = empty_weight(interactions) / _LIGHTER
         network, validate = self._new_network(interactions), extras.validate
 
-        def quality() -> float:
+        def quality(model: Recommender) -> float:
             self._keep(network)
-            return 0.0 if validate is None else validate(self)
+            return 0.0 if validate is None else validate(model)
 
         objective = RowsBeforeOthers(network, interactions, self.config)
-        extras.optimise(objective, None if validate is None else quality)
+        self._train(objective, replace(extras, validate=None if validate is None else quality))
         self._keep(network)
         return self
 

@@ -10,8 +10,7 @@ from jaxtyping import Float
 from scipy.sparse import csr_matrix
 from torch import Tensor
 
-from recsparse.errors import InputError
-from recsparse.models.base import FitExtras, Validation
+from recsparse.models.base import FitExtras, NetworkRecommender, Validation
 from recsparse.models.rating_bayes import RatingBayes
 from recsparse.models.rating_bias import RatingBias
 from recsparse.models.rating_gibbs import spectral_features
@@ -27,7 +26,7 @@ from recsparse.network_config import RatingGridConfig
 logger = logging.getLogger(__name__)
 
 
-class RatingGrid(RatingModel):
+class RatingGrid(RatingModel, NetworkRecommender):
     """The weighted mean of a network's ratings and those of `RatingBayes`.
 
     Both are learned apart. The network's weight is the one of least squared error on the validation
@@ -58,25 +57,30 @@ class RatingGrid(RatingModel):
             InputError: If `optimise` is missing, or nothing can be learned from the ratings.
         """
         extras, ratings = extras or FitExtras(), self._start_fit(interactions)
-        if extras.optimise is None:
-            raise InputError(
-                "RatingGrid needs extras.optimise to train its network, but got None; call "
-                "recsparse.training.fit.fit_model, which passes one"
-            )
-        config, validate = self.config, extras.validate
+        config = self.config
         self.bayes, self.network_weight = None, 1.0
         self.bias = RatingBias(config.bias).fit(ratings)
         data = self._training_ratings(ratings)
         features = spectral_features(ratings, config.spectral_features, extras.seed)
         torch.manual_seed(extras.seed)
         self.network = RatingGridNetwork(config, features, (self.lowest, self.highest))
-        objective = HiddenRatings(self.network, data, config)
-        extras.optimise(objective, None if validate is None else lambda: validate(self))
+        self._train(HiddenRatings(self.network, data, config), extras)
         if config.bayes is not None:
             bayes = RatingBayes(config.bayes).fit(ratings, extras)
             self.network_weight = self._best_weight(bayes, extras.validation)
             self.bayes = bayes
         return self
+
+    def settled(self) -> RatingGridConfig:
+        """Return the configuration with the best number of epochs and the network's weight.
+
+        Returns:
+            A section that fits the model likewise without a validation.
+        """
+        settled: RatingGridConfig = super().settled()
+        if self.bayes is None:
+            return settled
+        return settled.model_copy(update={"network_weight": self.network_weight})
 
     def _training_ratings(self, ratings: csr_matrix) -> TrainingRatings:
         above_item = self._above_item(ratings)

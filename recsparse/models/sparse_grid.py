@@ -11,7 +11,7 @@ from torch import Tensor
 
 from recsparse.errors import InputError
 from recsparse.linear_config import IALSConfig
-from recsparse.models.base import FitExtras, Recommender, Validate, check_interactions
+from recsparse.models.base import FitExtras, NetworkRecommender, Validate, check_interactions
 from recsparse.models.ease import EASE
 from recsparse.models.ials import als_factors, with_empty_weight
 from recsparse.models.objective import HiddenCells
@@ -28,7 +28,7 @@ SPREAD_ROWS = 1000
 _PER_ITEM = ("output_vectors", "item_bias", "item_log_weight")
 
 
-class SparseGridRecommender(Recommender):
+class SparseGridRecommender(NetworkRecommender):
     """A network on the sparse user-item grid plus EASE, weighted on validation.
 
     The network's score and the linear term are learned apart and added: training the network
@@ -63,23 +63,30 @@ class SparseGridRecommender(Recommender):
                 words an item, or if nothing can be learned from the interactions.
         """
         extras, interactions = extras or FitExtras(), check_interactions(interactions)
-        if extras.optimise is None:
-            raise InputError(
-                "SparseGridRecommender needs extras.optimise to train its network, but got None; "
-                "call recsparse.training.fit.fit_model, which passes one"
-            )
         words = self._wanted_words(interactions.shape[1], extras)
         self._start(interactions, words, extras)
-        validate = extras.validate
         config = self.config
         objective = HiddenCells(self.network, interactions, config.cell_dropout, config.training)
-        extras.optimise(objective, None if validate is None else lambda: validate(self))
-        if self.config.linear is None:
+        self._train(objective, extras)
+        if config.linear is None:
             return self
-        self.linear = EASE(self.config.linear).fit(interactions)
+        self.linear = EASE(config.linear).fit(interactions)
+        if config.linear_weight is not None:
+            self.linear_weight = config.linear_weight
+            return self
         equal = self._equal_spread_weight(self.linear, interactions[:SPREAD_ROWS])
+        validate = extras.validate
         self.linear_weight = equal if validate is None else self._best_weight(equal, validate)
         return self
+
+    def settled(self) -> SparseGridConfig:
+        """Return the configuration with the best number of epochs and weight of the linear term.
+
+        Returns:
+            A section that fits the model likewise without a validation.
+        """
+        settled: SparseGridConfig = super().settled()
+        return settled.model_copy(update={"linear_weight": self.linear_weight})
 
     def score_batch(
         self, history: csr_matrix, times: csr_matrix | None = None

@@ -9,9 +9,8 @@ from jaxtyping import Float
 from scipy.sparse import csr_matrix
 from torch import Tensor, nn
 
-from recsparse.errors import InputError
 from recsparse.layers.dropout import Dropout
-from recsparse.models.base import FitExtras, Recommender, check_interactions
+from recsparse.models.base import FitExtras, NetworkRecommender, check_interactions
 from recsparse.models.cold import ColdScorer, bags_of
 from recsparse.models.content_knn import unit_rows, wanted_words
 from recsparse.models.objective import HiddenCells
@@ -20,7 +19,7 @@ from recsparse.sparse.scatter import scatter_sum
 from recsparse.sparse.tensor import SparseTensor
 
 
-class TextTower(Recommender, ColdScorer):
+class TextTower(NetworkRecommender, ColdScorer):
     """Learns word vectors from who took which items, and adds the cosine of the words themselves.
 
     An item is the sum of the vectors of its words, weighted by its bag of norm 1; a user is the sum
@@ -48,23 +47,17 @@ class TextTower(Recommender, ColdScorer):
             InputError: If there is not one bag of words an item, `optimise` is missing, or nothing
                 can be learned from the interactions.
         """
-        interactions = check_interactions(interactions)
+        extras, interactions = extras or FitExtras(), check_interactions(interactions)
         words = wanted_words(extras, interactions.shape[1], self.kind)
-        if extras is None or extras.optimise is None:
-            raise InputError(
-                "TextTower needs extras.optimise to train its network, but got None; call "
-                "recsparse.training.fit.fit_model, which passes one"
-            )
         torch.manual_seed(extras.seed)
         self.num_items = interactions.shape[1]
         self.network = TextTowerNetwork(
             self.config, unit_rows(bags_of(words), self.config.word_exponent)
         )
-        validate = extras.validate
         objective = HiddenCells(
             self.network, interactions, self.config.cell_dropout, self.config.training
         )
-        extras.optimise(objective, None if validate is None else lambda: validate(self))
+        self._train(objective, extras)
         return self
 
     def score_batch(

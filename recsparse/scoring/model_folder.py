@@ -20,10 +20,11 @@ from recsparse.datasets.vocabulary import Vocabulary
 from recsparse.errors import MissingFileError, ModelFolderError
 from recsparse.models.registry import MODEL_CLASSES
 from recsparse.scoring.trained import TrainedModel
-from recsparse.toml_file import to_toml
+from recsparse.toml_file import to_toml, write_toml
 
 FORMAT_VERSION = 1
 DESCRIPTION = "model.toml"
+SETTLED = "settled.toml"
 WEIGHTS = "weights.safetensors"
 HISTORY = "history.safetensors"
 USERS = "users.parquet"
@@ -32,7 +33,10 @@ FILES = (WEIGHTS, HISTORY, USERS, ITEMS)
 
 
 def save_model(
-    trained: TrainedModel, folder: str | Path, training: dict[str, Any] | None = None
+    trained: TrainedModel,
+    folder: str | Path,
+    training: dict[str, Any] | None = None,
+    settled: dict[str, Any] | None = None,
 ) -> None:
     """Write a model folder, in one step: an older one stays until the new one is complete.
 
@@ -40,6 +44,8 @@ def save_model(
         trained: The model with its ids and histories.
         folder: Where to write.
         training: What to remember about the training, such as its configuration and data.
+        settled: A configuration that trains such a model without a validation, for those who want
+            to; nothing here reads it.
 
     Raises:
         OutputError: If the disk is full.
@@ -65,6 +71,8 @@ def save_model(
         checksums[DESCRIPTION] = _text_sha256(text)
         text += to_toml({"sha256": checksums})
         (aside / DESCRIPTION).write_text(text, encoding="utf-8")
+        if settled is not None:
+            write_toml(aside / SETTLED, settled)
 
 
 def load_model(folder: str | Path) -> TrainedModel:

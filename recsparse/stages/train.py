@@ -1,37 +1,32 @@
 """The second stage: a dataset becomes a model folder and an MLflow run."""
 
+import shutil
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
-import numpy as np
 import pandas as pd
-import pyarrow as pa
-from scipy.sparse import csr_matrix
-from torch import Tensor
 
 from recsparse.config import Config
-from recsparse.datasets.bags import bags_to_tensor
 from recsparse.datasets.dataset import Dataset, EvaluationPart
 from recsparse.datasets.dataset_folder import load_dataset
-from recsparse.evaluation.evaluate import RankingResult, evaluate_ranking
-from recsparse.evaluation.ratings import evaluate_ratings
+from recsparse.datasets.fit_rows import rows_to_fit
+from recsparse.errors import InputError
 from recsparse.model_config import BlendConfig
-from recsparse.models.base import Recommender, Validation, WarmStart
-from recsparse.models.registry import build_model
+from recsparse.models.base import WarmStart
 from recsparse.reporting import SILENT, Reporter
 from recsparse.scoring.model_folder import save_model
 from recsparse.scoring.trained import TrainedModel
+from recsparse.stages.fit import fit_on, refit_on, validate
 from recsparse.stages.load import load
-from recsparse.stages.part import check_ratings, evaluate_part, part_to_rank
-from recsparse.training.fit import FitPlan, fit_model
+from recsparse.stages.part import part_to_rank
+from recsparse.training.fit import FitPlan
 from recsparse.training.learning_curve import plot_learning_curve
 from recsparse.training.tracking import Run, start_run
 
 SIGNATURE_ROWS = 5
-# Users × items that are ranked after each epoch; what is reported is of all users.
-MOST_VALIDATION_SCORES = 100_000_000
 # MLflow takes schema, size and digest of a frame; of more rows it is not worth the memory.
 TRACKED_ROWS = 1_000_000
 
@@ -67,6 +62,9 @@ def train(
 ) -> TrainResult:
     """Fit the configured model on the training part, and record it.
 
+    With `refit`, validation chooses epochs and weights, then the model is fitted again on training
+    and validation rows; the metrics reported are of the first fit.
+
     Args:
         dataset: A dataset folder.
         out: The model folder to write.
@@ -81,11 +79,16 @@ def train(
 
     Raises:
         InputError: If the dataset or the configuration breaks a rule, or the model to go on from is
-            of another kind or size than the configured one.
+            of another kind or size than the configured one, or shall be fitted again.
     """
     config, out = config or Config(), Path(out)
     data, known = load_dataset(dataset), None
     if go_on_from is not None:
+        if config.refit:
+            raise InputError(
+                "a model that goes on from another cannot be fitted again on the validation rows: "
+                "it would be trained too little; leave refit or --from out"
+            )
         known = load(go_on_from, out.parent)
         config = _with_model_of(known, config)
     validation_part = part_to_rank(data, "validation")
@@ -106,24 +109,48 @@ def train(
             on_epoch=on_epoch,
             warm_start=_warm_start(known, data),
         )
-        started = time.perf_counter()
-        model = fit_on(data, config, plan)
-        fit_seconds = time.perf_counter() - started
-        trained = TrainedModel(
-            model, data.users, data.items, data.train_matrix(), data.train_times()
-        )
-        validation = validate(model, validation_part, config).mean()
-        _log_outputs(run, validation, fit_seconds, epochs)
+        fitted = _fit(data, config, plan, validation_part)
+        _log_outputs(run, fitted.validation, fitted.seconds, epochs)
         about = {
             "run_id": run.run_id,
-            "fit_seconds": fit_seconds,
+            "fit_seconds": fitted.seconds,
             "seed": config.seed,
             "dataset": str(Path(dataset).resolve()),
-            "validation": validation,
+            "validation": fitted.validation,
+            "refit": config.refit,
         }
-        save_model(trained, out, about)
+        trained = fitted.trained
+        save_model(trained, out, about, fitted.settled.model_dump(mode="json"))
+        shutil.rmtree(out.with_name(out.name + ".checkpoints"), ignore_errors=True)
         model_uri = run.log_model(out, _example(trained), config.tracking.register_as)
-    return TrainResult(trained, out, validation, fit_seconds, run.run_id, model_uri)
+    return TrainResult(trained, out, fitted.validation, fitted.seconds, run.run_id, model_uri)
+
+
+class _Fitted(NamedTuple):
+    """A model, how it does on validation, and the configuration that fits it without one."""
+
+    trained: TrainedModel
+    validation: dict[str, float]
+    settled: Config
+    seconds: float
+
+
+def _fit(data: Dataset, config: Config, plan: FitPlan, part: EvaluationPart) -> _Fitted:
+    started = time.perf_counter()
+    model = fit_on(data, config, plan)
+    settled = config.model_copy(update={"model": model.settled(), "refit": False})
+    validation = validate(model, part, config).mean()
+    if config.refit:
+        model = refit_on(data, model, _refit_plan(plan))
+    seconds = time.perf_counter() - started
+    rows = rows_to_fit(data, with_validation=config.refit)
+    trained = TrainedModel(model, rows.users, data.items, rows.interactions, rows.times)
+    return _Fitted(trained, validation, settled, seconds)
+
+
+def _refit_plan(plan: FitPlan) -> FitPlan:
+    folder = plan.checkpoints and plan.checkpoints / "refit"
+    return replace(plan, checkpoints=folder, on_epoch=None)
 
 
 def _with_model_of(known: TrainedModel, config: Config) -> Config:
@@ -136,77 +163,6 @@ def _warm_start(known: TrainedModel | None, data: Dataset) -> WarmStart | None:
     if known is None:
         return None
     return WarmStart(known.model, data.items.index_of(known.items.ids))
-
-
-def fit_on(data: Dataset, config: Config, plan: FitPlan) -> Recommender:
-    """Fit the configured model on a dataset's training part.
-
-    Args:
-        data: The dataset.
-        config: The model and how to validate it.
-        plan: How to train.
-
-    Returns:
-        The fitted model.
-    """
-    metric = f"ndcg@{config.training.k}"
-    part = _sampled(part_to_rank(data, "validation"), config.seed)
-
-    def quality(scores: Tensor, history: csr_matrix, targets: csr_matrix) -> np.ndarray:
-        ranked = evaluate_ranking(
-            lambda *_: scores, history, targets, [config.training.k], max(len(scores), 1)
-        )
-        return ranked.per_user[metric]
-
-    def score(model: Recommender) -> float:
-        if model.predicts_ratings:
-            batch_users = config.evaluation.batch_users
-            rated = evaluate_ratings(model, part.history, part.targets, batch_users)
-            return -rated.overall["rmse"]
-        return validate(model, part, config).mean()[metric]
-
-    model = build_model(config.model)
-    if model.predicts_ratings:
-        check_ratings(data)
-    return fit_model(
-        model,
-        data.train_matrix(),
-        plan,
-        validate=score,
-        item_words=None if data.item_bags is None else bags_to_tensor(data.item_bags),
-        times=data.train_times(),
-        validation=Validation(part.history, part.targets, part.times, quality),
-    )
-
-
-def _sampled(part: EvaluationPart, seed: int) -> EvaluationPart:
-    """Leave as many users as can be ranked for after every epoch."""
-    num_users, num_items = part.history.shape
-    most = max(1, MOST_VALIDATION_SCORES // max(num_items, 1))
-    if num_users <= most:
-        return part
-    rows = np.sort(np.random.default_rng(seed).choice(num_users, most, replace=False))
-    return EvaluationPart(
-        part.user_ids.take(pa.array(rows)),
-        part.history[rows],
-        part.targets[rows],
-        None if part.times is None else part.times[rows],
-    )
-
-
-def validate(model: Recommender, part: EvaluationPart, config: Config) -> RankingResult:
-    """Rank the full catalogue for the validation part; a model of ratings predicts theirs, too.
-
-    Args:
-        model: A fitted model.
-        part: The validation part.
-        config: List lengths and users a batch.
-
-    Returns:
-        Metrics a user.
-    """
-    ks = sorted({*config.evaluation.k, config.training.k})
-    return evaluate_part(model, part, ks, config.evaluation.batch_users)
 
 
 def _log_inputs(run: Run, data: Dataset, source: str | Path, config: Config) -> None:

@@ -16,8 +16,8 @@ from recsparse.errors import InputError
 from recsparse.models.base import Recommender
 from recsparse.models.registry import MODEL_CLASSES
 from recsparse.reporting import SILENT, Reporter
+from recsparse.stages.fit import fit_on, validate
 from recsparse.stages.part import part_to_rank
-from recsparse.stages.train import fit_on, validate
 from recsparse.toml_file import write_toml
 from recsparse.training.fit import FitPlan
 from recsparse.training.tracking import start_run

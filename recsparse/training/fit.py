@@ -42,8 +42,8 @@ class FitPlan:
     Attributes:
         training: Settings of the gradient training.
         seed: Of every random choice.
-        checkpoints: Folder for the training's state, removed when the model is complete; None
-            keeps it in a temporary one.
+        checkpoints: Folder for the training's state, for the caller to remove when the model is
+            saved; None keeps it in a temporary one.
         resume: Go on from the last checkpoint in that folder.
         progress: Show a progress bar.
         on_epoch: Called with the epoch's number (from 0) and its metrics; their names start with
@@ -93,8 +93,12 @@ def fit_model(
             f"{known.model.kind}; set model.kind={known.model.kind}, or fit anew"
         )
 
-    def optimise(objective: Objective, validate_network: Callable[[], float] | None) -> None:
-        optimise_network(objective, _plan_of(objective, plan), validate_network)
+    def optimise(
+        objective: Objective, validate_network: Callable[[], float] | None
+    ) -> TrainingConfig:
+        own = _plan_of(objective, plan)
+        epochs = optimise_network(objective, own, validate_network)
+        return own.training.model_copy(update={"stop_after": epochs})
 
     if plan.checkpoints is not None and not plan.resume:
         shutil.rmtree(plan.checkpoints, ignore_errors=True)
@@ -108,8 +112,6 @@ def fit_model(
         warm_start=known,
     )
     model.fit(interactions, extras)
-    if plan.checkpoints is not None:
-        shutil.rmtree(plan.checkpoints, ignore_errors=True)
     return model
 
 
@@ -130,7 +132,7 @@ def _plan_of(objective: Objective, plan: FitPlan) -> FitPlan:
 
 def optimise_network(
     objective: Objective, plan: FitPlan, validate: Callable[[], float] | None = None
-) -> None:
+) -> int:
     """Train a network with early stopping and leave it with its best weights.
 
     The training's state is saved after each epoch in `plan.checkpoints`, and so are the weights of
@@ -142,6 +144,9 @@ def optimise_network(
         plan: Settings of the training.
         validate: Returns the quality of the network as it is now.
 
+    Returns:
+        After how many epochs the network was the one that is left.
+
     Raises:
         InputError: If the checkpoint to resume from is that of another network.
     """
@@ -149,8 +154,9 @@ def optimise_network(
     with _checkpoint_folder(plan) as folder, _quiet_lightning():
         if plan.resume and (folder / COMPLETE).is_file():
             _check_fits(folder / COMPLETE, module)
-            module.load_state_dict(torch.load(folder / COMPLETE)["state_dict"])
-            return
+            complete = torch.load(folder / COMPLETE)
+            module.load_state_dict(complete["state_dict"])
+            return int(complete["epochs"])
         last, best = _saver(folder, "last"), _saver(folder, "best", objective.quality_name)
         # The last state holds what is known of the best, so it has to be saved after it.
         savers = [last] if module.validate is None else [best, last]
@@ -160,12 +166,15 @@ def optimise_network(
             _check_fits(folder / "last.ckpt", module)
         trainer = _trainer(module, plan, savers)
         trainer.fit(module, loader, ckpt_path=folder / "last.ckpt" if resumed else None)
+        epochs = trainer.current_epoch
         if best.best_model_path:
             # Lightning's own file of this very training; it never leaves this folder.
             state = torch.load(best.best_model_path, map_location="cpu", weights_only=False)
             module.load_state_dict(state["state_dict"])
+            epochs = state["epoch"] + 1
         module.cpu()
-        torch.save({"state_dict": module.state_dict()}, folder / COMPLETE)
+        torch.save({"state_dict": module.state_dict(), "epochs": epochs}, folder / COMPLETE)
+    return epochs
 
 
 def _check_fits(checkpoint: Path, module: ObjectiveModule) -> None:
@@ -225,6 +234,8 @@ def _trainer(
                 check_on_train_epoch_end=True,
             )
         )
+    if plan.training.stop_after is not None:
+        callbacks.append(_StopAfter(plan.training.stop_after))
     if plan.progress:
         callbacks.append(RichProgressBar())
     return pl.Trainer(
@@ -238,6 +249,18 @@ def _trainer(
         enable_model_summary=False,
         log_every_n_steps=1,
     )
+
+
+class _StopAfter(Callback):
+    """Ends a training early, whose learning rate falls as for all epochs."""
+
+    def __init__(self, epochs: int) -> None:
+        self.epochs = epochs
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Stop after the last epoch."""
+        if trainer.current_epoch + 1 >= self.epochs:
+            trainer.should_stop = True
 
 
 class _EpochLogger(Logger):

@@ -10,9 +10,10 @@ from recsparse.errors import InputError
 from recsparse.evaluation.evaluate import evaluate_ranking
 from recsparse.linear_config import EASEConfig, IALSConfig, ItemKNNConfig, PopularityConfig
 from recsparse.model_config import BlendConfig, default_parts
-from recsparse.models import blend
+from recsparse.models import blend, blend_weights
 from recsparse.models.base import FitExtras, Recommender, Validation
-from recsparse.models.blend import BlendRecommender, best_weights, standardised
+from recsparse.models.blend import BlendRecommender
+from recsparse.models.blend_weights import best_weights, standardised
 from recsparse.models.ease import EASE
 from recsparse.models.popularity import Popularity
 from recsparse.network_config import SparseGridConfig, TrainingConfig
@@ -97,7 +98,7 @@ def test_the_weights_found_are_as_good_as_any_two_of_a_grid():
         )
         return np.nanmean(ndcg(total, validation.history, validation.targets))
 
-    best = max(quality((1.0, weight)) for weight in blend.WEIGHTS)
+    best = max(quality((1.0, weight)) for weight in blend_weights.WEIGHTS)
     found = best_weights(parts, validation)
     assert quality(found) >= best
     assert quality(found) > max(quality((1, 0)), quality((0, 1)))
@@ -124,19 +125,19 @@ def test_a_part_of_no_use_is_dropped_and_the_configuration_says_so():
 
 
 def test_of_many_users_some_are_drawn_with_their_times(monkeypatch):
-    monkeypatch.setattr(blend, "_MOST_USERS", 5)
+    monkeypatch.setattr(blend_weights, "_MOST_USERS", 5)
     validation = validation_of()
     cells = validation.history
     times = csr_matrix((np.arange(cells.nnz), cells.indices, cells.indptr), shape=cells.shape)
     timed = Validation(cells, validation.targets, times, ndcg)
-    some = blend._sampled(timed, seed=3)
+    some = blend_weights.sampled_users(timed, seed=3)
     assert some.history.shape[0] == some.targets.shape[0] == some.times.shape[0] == 5
     assert some.times.nnz == some.history.nnz
     rows = [tuple(row) for row in cells.toarray()]
     drawn = [rows.index(tuple(row)) for row in some.history.toarray()]
     assert drawn == sorted(set(drawn))
     assert (some.targets != validation.targets[drawn]).nnz == 0
-    assert blend._sampled(validation_of(5), 3).history.shape[0] == 5
+    assert blend_weights.sampled_users(validation_of(5), 3).history.shape[0] == 5
 
 
 def test_each_part_has_a_seed_of_its_own():

@@ -17,6 +17,7 @@ from recsparse.network_config import (
     SASRecConfig,
     SparseGridConfig,
     TimelineConfig,
+    TrainingConfig,
 )
 from recsparse.training.fit import FitPlan, fit_model
 from tests.models.conformance import NUM_ITEMS, TRAINING, fitted, log_of, times_of
@@ -41,7 +42,9 @@ def moved(log):
 
 def untrained(config, warm_start, log):
     """A model whose network is left as it starts."""
-    extras = FitExtras(times=times_of(log), optimise=lambda *_: None, warm_start=warm_start, seed=9)
+    extras = FitExtras(
+        times=times_of(log), optimise=lambda *_: TrainingConfig(), warm_start=warm_start, seed=9
+    )
     return build_model(config).fit(log, extras)
 
 

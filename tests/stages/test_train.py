@@ -11,7 +11,8 @@ from recsparse.datasets.dataset_folder import load_dataset
 from recsparse.errors import MissingFileError
 from recsparse.scoring.model_folder import load_model, read_description
 from recsparse.stages import train as module
-from recsparse.stages.train import train, validate
+from recsparse.stages.fit import validate
+from recsparse.stages.train import train
 from tests.conftest import SMALL_NETWORK
 
 

@@ -1,0 +1,108 @@
+"""The weights of a blend: several models' scores on one scale, and what each counts."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from recsparse.models.base import Recommender, Validation
+
+logger = logging.getLogger(__name__)
+
+# What is tried for the weight of a part, relative to the others.
+WEIGHTS = (0.0, 0.1, 0.2, 0.35, 0.5, 0.7, 1.0, 1.4, 2.0, 3.0)
+_ROUNDS = 3
+# Validation users that weights are found on, and the most scores of a part that are held for it.
+_MOST_USERS = 4_000
+_MOST_SCORES = 40_000_000
+
+
+def standardised(scores: Float[Tensor, "b m"]) -> Float[Tensor, "b m"]:
+    """Bring each row to mean 0 and standard deviation 1.
+
+    Args:
+        scores: One row a user.
+
+    Returns:
+        The scores; zero in a row whose scores are all equal.
+    """
+    centred = scores - scores.mean(dim=1, keepdim=True)
+    spread = centred.square().mean(dim=1, keepdim=True).sqrt()
+    # What rounding leaves of equal scores is no spread.
+    floor = 1e-6 * scores.abs().amax(dim=1, keepdim=True).clamp(min=1e-30)
+    return torch.where(spread > floor, centred / spread.clamp(min=1e-30), 0.0)
+
+
+def best_weights(parts: Sequence[Recommender], validation: Validation) -> list[float]:
+    """Find the weights under which the sum of some models' scores ranks best.
+
+    From the best part alone, each part in turn gets the weight that is best beside the others, for
+    a few rounds, until nothing changes.
+
+    Args:
+        parts: Fitted models.
+        validation: Users to rank for.
+
+    Returns:
+        One weight a part, the largest 1; at least one is positive.
+    """
+    history, targets = validation.history, validation.targets
+    scores = [standardised(part.score_batch(history, validation.times)) for part in parts]
+
+    def quality(combined: Tensor) -> float:
+        return float(np.nanmean(validation.quality(combined, history, targets)))
+
+    alone = [quality(score) for score in scores]
+    logger.info("validation of the parts alone: %s", alone)
+    weights = np.zeros(len(parts))
+    weights[int(np.argmax(alone))] = 1.0
+    best = max(alone)
+    for _ in range(_ROUNDS):
+        before = weights.copy()
+        for number, score in enumerate(scores):
+            rest = sum(
+                (scores[other] * weights[other] for other in range(len(parts)) if other != number),
+                torch.zeros_like(score),
+            )
+            for weight in WEIGHTS:
+                if weight == weights[number] or (weight == 0 and not _others(weights, number)):
+                    continue
+                found = quality(rest + weight * score)
+                if found > best:
+                    best, weights[number] = found, weight
+        if (weights == before).all():
+            break
+    largest = weights.max()
+    return [float(weight / largest) for weight in weights]
+
+
+def sampled_users(validation: Validation, seed: int) -> Validation:
+    """Leave as many users as weights are found on.
+
+    Args:
+        validation: Users to rank for.
+        seed: Of the choice.
+
+    Returns:
+        All of them, or some drawn at random.
+    """
+    num_users, num_items = validation.history.shape
+    most = max(1, min(_MOST_USERS, _MOST_SCORES // max(num_items, 1)))
+    if num_users <= most:
+        return validation
+    rows = np.sort(np.random.default_rng(seed).choice(num_users, most, replace=False))
+    times = None if validation.times is None else validation.times[rows]
+    return replace(
+        validation,
+        history=validation.history[rows],
+        targets=validation.targets[rows],
+        times=times,
+    )
+
+
+def _others(weights: np.ndarray, number: int) -> bool:
+    return bool(np.delete(weights, number).any())
