@@ -179,7 +179,8 @@ class TextConfig(Section):
     """How text becomes a bag of words.
 
     Attributes:
-        columns: Text columns of the items table; none named means every string column.
+        columns: Text columns of the items table, strings or lists of strings or integers, as tags
+            are; none named means every string column.
         user_columns: Text columns of the users table; none named means every string column.
         log_columns: Text columns of the log, such as reviews; an item and a user get the text of
             their training rows alone.

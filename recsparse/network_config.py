@@ -200,6 +200,7 @@ class EventConfig(Section):
         channels: Channels of an event.
         dropout: Dropout of the input and inside the blocks.
         most_events: Events of a user that are used, the last ones.
+        use_text: Add a bag-of-words encoding of the item text to the item vectors.
         full_softmax_items: Up to so many items the softmax is over all of them.
         negatives: Items that are drawn for each batch where there are more.
         negatives_exponent: They are drawn by their number of rows to this power.
@@ -209,6 +210,7 @@ class EventConfig(Section):
     channels: int = Field(default=64, ge=1)
     dropout: float = Field(default=0.2, ge=0, lt=1)
     most_events: int = Field(default=200, ge=1)
+    use_text: bool = False
     full_softmax_items: int = Field(default=50_000, ge=1)
     negatives: int = Field(default=2_048, ge=1)
     negatives_exponent: float = Field(default=0.75, ge=0, le=1)

@@ -158,9 +158,12 @@ class _SideTable:
     def check_types(self) -> None:
         for name in self.columns.text:
             kind = self.dataset.schema.field(name).type
-            if id_type(kind) != pa.string():
+            if id_type(kind.value_type if pa.types.is_list(kind) else kind) == pa.string():
+                continue
+            if not (pa.types.is_list(kind) and pa.types.is_integer(kind.value_type)):
                 raise SchemaError(
-                    f"the text column {name!r} of {self.where} must hold strings, but holds {kind}"
+                    f"the text column {name!r} of {self.where} must hold strings, or lists of "
+                    f"strings or integers, but holds {kind}"
                 )
         nothing = self.dataset.schema.empty_table()
         category_tokens(nothing, self.columns.categories)
@@ -226,7 +229,7 @@ class _SideTable:
 
     def _texts(self, index: np.ndarray) -> Iterator[tuple[np.ndarray, list[str]]]:
         for some, table in self._batches(index, self.columns.text):
-            columns = [table[name].cast(pa.string()).to_pylist() for name in self.columns.text]
+            columns = [texts_of(table[name], name) for name in self.columns.text]
             yield some, [" ".join(filter(None, each)) for each in zip(*columns, strict=True)]
 
     def _tokens(self, index: np.ndarray) -> Iterator[tuple[np.ndarray, list[list[str]]]]:
@@ -257,6 +260,26 @@ class _SideTable:
         cells = (count[kept], (row[kept], word[kept]))
         matrix = coo_matrix(cells, shape=(len(self.ids), size)).tocsr()
         return BagOfWords.of_counts(matrix, range(size), self.num_train, self.text)
+
+
+def texts_of(column: pa.ChunkedArray, name: str) -> list[str | None]:
+    """Return a column as texts, of a list all its elements; an integer becomes the word name_3.
+
+    Args:
+        column: Strings, or lists of strings or integers.
+        name: Its name.
+
+    Returns:
+        One text a row; None where there is none.
+    """
+    if not pa.types.is_list(column.type):
+        texts: list[str | None] = column.cast(pa.string()).to_pylist()
+        return texts
+    prefix = f"{name}_" if pa.types.is_integer(column.type.value_type) else ""
+    return [
+        " ".join(f"{prefix}{each}" for each in row if each is not None) if row else None
+        for row in column.to_pylist()
+    ]
 
 
 def _require_distinct(ids: pa.Array, where: str) -> None:

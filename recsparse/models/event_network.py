@@ -6,8 +6,10 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from recsparse.models.item_words import ItemWords
 from recsparse.network_config import EventConfig
 from recsparse.sparse.grid import Grid
+from recsparse.sparse.tensor import SparseTensor
 
 
 class EventNetwork(nn.Module):
@@ -18,15 +20,19 @@ class EventNetwork(nn.Module):
     Args:
         config: Sizes.
         num_items: Number of items.
+        item_words: One sample an item, its bag of words, where the configuration uses text.
     """
 
-    def __init__(self, config: EventConfig, num_items: int) -> None:
+    def __init__(
+        self, config: EventConfig, num_items: int, item_words: SparseTensor | None = None
+    ) -> None:
         super().__init__()
         # Of a catalogue that is sampled from, a step touches few rows.
         is_sampled = num_items > config.full_softmax_items
         self.item_vectors = nn.Embedding(num_items, config.channels, sparse=is_sampled)
         nn.init.normal_(self.item_vectors.weight, std=config.channels**-0.5)
         self.item_bias = nn.Parameter(torch.zeros(num_items))
+        self.words = None if item_words is None else ItemWords(item_words, config.channels)
 
     @abstractmethod
     def forward(self, items: Int[Tensor, " n"], grid: Grid) -> Float[Tensor, "n d"]:
@@ -49,8 +55,28 @@ class EventNetwork(nn.Module):
         Returns:
             One vector an item.
         """
+        return self.vectors_of(items) * self.item_vectors.embedding_dim**0.5
+
+    def vectors_of(self, items: Int[Tensor, " n"]) -> Float[Tensor, "n d"]:
+        """Return the vectors of some items.
+
+        Args:
+            items: The items.
+
+        Returns:
+            One vector an item, that of its words added to its own.
+        """
         vectors: Tensor = self.item_vectors(items)
-        return vectors * self.item_vectors.embedding_dim**0.5
+        return vectors if self.words is None else vectors + self.words()[items]
+
+    def all_vectors(self) -> Float[Tensor, "m d"]:
+        """Return the vectors of all items.
+
+        Returns:
+            The same as `vectors_of`.
+        """
+        vectors: Tensor = self.item_vectors.weight
+        return vectors if self.words is None else vectors + self.words()
 
     def scores(self, summary: Float[Tensor, "n d"]) -> Float[Tensor, "n m"]:
         """Score every item after some events.
@@ -61,4 +87,4 @@ class EventNetwork(nn.Module):
         Returns:
             Unnormalised log-probabilities.
         """
-        return summary @ self.item_vectors.weight.T + self.item_bias
+        return summary @ self.all_vectors().T + self.item_bias

@@ -11,10 +11,12 @@ from torch import Tensor
 
 from recsparse.models.base import FitExtras, NetworkRecommender, check_interactions
 from recsparse.models.event_network import EventNetwork
+from recsparse.models.item_words import checked_words, stored_words
 from recsparse.models.next_event import NextEvent
 from recsparse.models.sequences import Sequences, times_of_cells
 from recsparse.models.warm_start import take_over
 from recsparse.network_config import EventConfig
+from recsparse.sparse.tensor import SparseTensor
 
 
 class EventRecommender(NetworkRecommender):
@@ -28,7 +30,7 @@ class EventRecommender(NetworkRecommender):
     network: EventNetwork
 
     @abstractmethod
-    def _new_network(self, num_items: int) -> EventNetwork:
+    def _new_network(self, num_items: int, words: SparseTensor | None) -> EventNetwork:
         """Return an untrained network."""
 
     def fit(self, interactions: csr_matrix, extras: FitExtras | None = None) -> "EventRecommender":
@@ -37,23 +39,26 @@ class EventRecommender(NetworkRecommender):
         Args:
             interactions: Users × items, positive weights.
             extras: `times` orders each user's events, `optimise` trains the network, from that of
-                `warm_start` on.
+                `warm_start` on; `item_words` where the configuration uses text.
 
         Returns:
             The fitted model itself.
 
         Raises:
-            InputError: If times or `optimise` are missing, or nothing can be learned from the
-                interactions.
+            InputError: If times, `optimise` or wanted text are missing, or nothing can be learned
+                from the interactions.
         """
         extras = extras or FitExtras()
         cells = check_interactions(interactions)
         times = times_of_cells(cells, extras.times)
         torch.manual_seed(extras.seed)
         self.num_items = cells.shape[1]
-        self.network = self._new_network(self.num_items)
+        words = checked_words(self.num_items, extras) if self.config.use_text else None
+        self.network = self._new_network(self.num_items, words)
         self._start_bias(cells)
-        take_over(self.network, extras.warm_start, ("item_vectors.weight", "item_bias"))
+        # The words of another vocabulary would be others.
+        warm_start = extras.warm_start if words is None else None
+        take_over(self.network, warm_start, ("item_vectors.weight", "item_bias"))
         sequences = Sequences.of(cells, times, self.config.most_events + 1)
         self._train(NextEvent(self.network, sequences, self.config), extras)
         return self
@@ -106,7 +111,7 @@ class EventRecommender(NetworkRecommender):
         """
         model = cls(config)
         model.num_items = len(state["item_bias"])
-        model.network = model._new_network(model.num_items)
+        model.network = model._new_network(model.num_items, stored_words(state))
         model.network.load_state_dict(dict(state))
         return model
 

@@ -79,7 +79,7 @@ class NextEvent(Objective):
         items, grid, following, weights = batch
         summary = self.network(items, grid)
         if self.num_negatives is None:
-            vectors, bias = self.network.item_vectors.weight, self.network.item_bias
+            vectors, bias = self.network.all_vectors(), self.network.item_bias
             return full_softmax_loss(summary, vectors, bias, following, weights)
         losses = self._sampled(summary, following)
         return (losses * weights).sum() / weights.sum().clamp(min=torch.finfo(weights.dtype).tiny)
@@ -93,7 +93,7 @@ class NextEvent(Objective):
         logits by the log of the expected count is that of Yi et al. 2019
         (https://doi.org/10.1145/3298689.3346996, section 3).
         """
-        vectors_of, bias = self.network.item_vectors, self.network.item_bias
+        vectors_of, bias = self.network.vectors_of, self.network.item_bias
         share = self.share.to(summary.device)
         count = self.num_negatives or 0
         drawn = torch.multinomial(share, count, replacement=True)

@@ -11,6 +11,7 @@ from recsparse.models.event_network import EventNetwork
 from recsparse.models.events import EventRecommender
 from recsparse.network_config import SASRecConfig
 from recsparse.sparse.grid import Grid
+from recsparse.sparse.tensor import SparseTensor
 
 
 class SASRec(EventRecommender):
@@ -24,8 +25,8 @@ class SASRec(EventRecommender):
     kind: ClassVar[str] = "sasrec"
     config: SASRecConfig
 
-    def _new_network(self, num_items: int) -> EventNetwork:
-        return SASRecNetwork(self.config, num_items)
+    def _new_network(self, num_items: int, words: SparseTensor | None) -> EventNetwork:
+        return SASRecNetwork(self.config, num_items, words)
 
 
 class SASRecNetwork(EventNetwork):
@@ -37,10 +38,13 @@ class SASRecNetwork(EventNetwork):
     Args:
         config: Sizes.
         num_items: Number of items.
+        item_words: One sample an item, its bag of words, where the configuration uses text.
     """
 
-    def __init__(self, config: SASRecConfig, num_items: int) -> None:
-        super().__init__(config, num_items)
+    def __init__(
+        self, config: SASRecConfig, num_items: int, item_words: SparseTensor | None = None
+    ) -> None:
+        super().__init__(config, num_items, item_words)
         self.positions = nn.Embedding(config.most_events, config.channels)
         nn.init.normal_(self.positions.weight, std=0.02)
         self.dropout = Dropout(config.dropout)

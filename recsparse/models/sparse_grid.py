@@ -9,13 +9,13 @@ from jaxtyping import Float
 from scipy.sparse import csr_matrix
 from torch import Tensor
 
-from recsparse.errors import InputError
 from recsparse.linear_config import IALSConfig
 from recsparse.models.base import FitExtras, NetworkRecommender, Validate, check_interactions
 from recsparse.models.ease import EASE
 from recsparse.models.ials import als_factors, with_empty_weight
+from recsparse.models.item_words import checked_words, stored_words
 from recsparse.models.objective import HiddenCells
-from recsparse.models.sparse_grid_network import SparseGridNetwork, stored_words
+from recsparse.models.sparse_grid_network import SparseGridNetwork
 from recsparse.models.warm_start import take_over
 from recsparse.network_config import SparseGridConfig
 from recsparse.sparse.tensor import SparseTensor
@@ -63,7 +63,7 @@ class SparseGridRecommender(NetworkRecommender):
                 words an item, or if nothing can be learned from the interactions.
         """
         extras, interactions = extras or FitExtras(), check_interactions(interactions)
-        words = self._wanted_words(interactions.shape[1], extras)
+        words = checked_words(interactions.shape[1], extras) if self.config.use_text else None
         self._start(interactions, words, extras)
         config = self.config
         objective = HiddenCells(self.network, interactions, config.cell_dropout, config.training)
@@ -148,21 +148,6 @@ class SparseGridRecommender(NetworkRecommender):
             model.linear = EASE.from_state(config.linear, linear)
         model.linear_weight = float(state["linear_weight"])
         return model
-
-    def _wanted_words(self, num_items: int, extras: FitExtras) -> SparseTensor | None:
-        if not self.config.use_text:
-            return None
-        if extras.item_words is None:
-            raise InputError(
-                "model.use_text needs the items' bag of words, but the dataset has none; prepare "
-                "it with --items, or set model.use_text to false"
-            )
-        if extras.item_words.batch_size != num_items:
-            raise InputError(
-                f"extras.item_words must have one sample for each of {num_items} items, but has "
-                f"{extras.item_words.batch_size}"
-            )
-        return extras.item_words
 
     def _start(
         self, interactions: csr_matrix, words: SparseTensor | None, extras: FitExtras

@@ -1,7 +1,5 @@
 """The network of SparseGridRecommender: ridge pooling of a row's active cells, then an MLP."""
 
-from collections.abc import Mapping
-
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -13,10 +11,10 @@ from recsparse.layers.conv import SubmanifoldConv2d
 from recsparse.layers.dropout import Dropout
 from recsparse.layers.norm import SparseLayerNorm
 from recsparse.layers.pool import RidgePool
-from recsparse.layers.text import BagOfWordsEncoder
+from recsparse.models.item_words import ItemWords
 from recsparse.network_config import SparseGridConfig
 from recsparse.sparse.pooling import axis_pool
-from recsparse.sparse.tensor import SparseTensor, sparse_tensor
+from recsparse.sparse.tensor import SparseTensor
 
 
 class SparseGridNetwork(nn.Module):
@@ -100,55 +98,6 @@ class SparseGridNetwork(nn.Module):
             attended: Tensor = self.attention(weighted)[0]
             return attended
         return axis_pool(weighted, (0,), "mean")
-
-
-class ItemWords(nn.Module):
-    """The encoded text of every item; its bag of words is a part of the model.
-
-    Args:
-        words: One sample an item; coordinates are word indices, the one channel is the weight.
-        out_channels: Length of an item's vector.
-    """
-
-    coords: Tensor
-    feats: Tensor
-    shape: Tensor
-
-    def __init__(self, words: SparseTensor, out_channels: int) -> None:
-        super().__init__()
-        num_words = words.spatial_shape[0]
-        self.register_buffer("coords", words.coords)
-        self.register_buffer("feats", words.feats)
-        self.register_buffer("shape", torch.tensor([num_words, words.batch_size]))
-        self.encoder = BagOfWordsEncoder(num_words, out_channels, bias=False)
-        # The text adds to vectors that are fitted already, so it starts from nothing.
-        nn.init.zeros_(self.encoder.weight)
-
-    def forward(self) -> Float[Tensor, "m d"]:
-        """Encode all items.
-
-        Returns:
-            One vector an item; zero for an item without words.
-        """
-        num_words, num_items = self.shape.tolist()
-        words = sparse_tensor(self.coords, self.feats, (num_words,), num_items)
-        encoded: Tensor = self.encoder(words)
-        return encoded
-
-
-def stored_words(state: Mapping[str, Tensor]) -> SparseTensor | None:
-    """Read the items' bag of words back from a network's state.
-
-    Args:
-        state: The network's state dictionary.
-
-    Returns:
-        One sample an item, or None where the network has no text.
-    """
-    if "words.shape" not in state:
-        return None
-    num_words, num_items = state["words.shape"].tolist()
-    return sparse_tensor(state["words.coords"], state["words.feats"], (num_words,), num_items)
 
 
 def _axis_block(channels: int) -> ResidualBlock:

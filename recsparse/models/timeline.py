@@ -24,8 +24,8 @@ class TimelineRecommender(EventRecommender):
     kind: ClassVar[str] = "timeline"
     config: TimelineConfig
 
-    def _new_network(self, num_items: int) -> EventNetwork:
-        return TimelineNetwork(self.config, num_items)
+    def _new_network(self, num_items: int, words: SparseTensor | None) -> EventNetwork:
+        return TimelineNetwork(self.config, num_items, words)
 
 
 class TimelineNetwork(EventNetwork):
@@ -39,10 +39,13 @@ class TimelineNetwork(EventNetwork):
     Args:
         config: Sizes.
         num_items: Number of items.
+        item_words: One sample an item, its bag of words, where the configuration uses text.
     """
 
-    def __init__(self, config: TimelineConfig, num_items: int) -> None:
-        super().__init__(config, num_items)
+    def __init__(
+        self, config: TimelineConfig, num_items: int, item_words: SparseTensor | None = None
+    ) -> None:
+        super().__init__(config, num_items, item_words)
         self.dropout = Dropout(config.dropout)
         dilations = [config.dilation_base**block for block in range(config.blocks)]
         self.blocks = nn.ModuleList(TimelineBlock(config, dilation) for dilation in dilations)
