@@ -37,6 +37,20 @@ class TrainingConfig(Section):
     precision: Literal["float32", "bfloat16"] = "float32"
 
 
+class SoftmaxConfig(Section):
+    """Models that are trained by a softmax over the items, all of them or drawn ones.
+
+    Attributes:
+        full_softmax_items: Up to so many items the softmax is over all of them.
+        negatives: Items that are drawn for each batch where there are more.
+        negatives_exponent: They are drawn by their number of rows to this power.
+    """
+
+    full_softmax_items: int = Field(default=50_000, ge=1)
+    negatives: int = Field(default=2_048, ge=1)
+    negatives_exponent: float = Field(default=0.75, ge=0, le=1)
+
+
 class MultVAEConfig(Section):
     """MultVAE (Liang et al. 2018): a variational autoencoder of rows.
 
@@ -97,7 +111,7 @@ class LightGCNConfig(PairwiseConfig):
     layers: int = Field(default=3, ge=0)
 
 
-class SparseGridConfig(Section):
+class SparseGridConfig(SoftmaxConfig):
     """SparseGridRecommender: ridge pooling of a row's cells, a residual network, a linear term.
 
     Attributes:
@@ -172,7 +186,7 @@ class RatingGridConfig(Section):
     )
 
 
-class TextTowerConfig(Section):
+class TextTowerConfig(SoftmaxConfig):
     """TextTower: learned word vectors, and the cosine of the words themselves beside them.
 
     Attributes:
@@ -193,7 +207,7 @@ class TextTowerConfig(Section):
     training: TrainingConfig | None = TrainingConfig(epochs=10, learning_rate=1e-2)
 
 
-class EventConfig(Section):
+class EventConfig(SoftmaxConfig):
     """Models that read a user's events in the order of time.
 
     Attributes:
@@ -201,9 +215,6 @@ class EventConfig(Section):
         dropout: Dropout of the input and inside the blocks.
         most_events: Events of a user that are used, the last ones.
         use_text: Add a bag-of-words encoding of the item text to the item vectors.
-        full_softmax_items: Up to so many items the softmax is over all of them.
-        negatives: Items that are drawn for each batch where there are more.
-        negatives_exponent: They are drawn by their number of rows to this power.
         training: How the network is trained; None for the section `training`.
     """
 
@@ -211,9 +222,6 @@ class EventConfig(Section):
     dropout: float = Field(default=0.2, ge=0, lt=1)
     most_events: int = Field(default=200, ge=1)
     use_text: bool = False
-    full_softmax_items: int = Field(default=50_000, ge=1)
-    negatives: int = Field(default=2_048, ge=1)
-    negatives_exponent: float = Field(default=0.75, ge=0, le=1)
     training: TrainingConfig | None = None
 
 

@@ -1,6 +1,5 @@
 """The objective of models of time: at each event of a user, the next one."""
 
-import math
 from typing import NamedTuple
 
 import numpy as np
@@ -10,6 +9,7 @@ from torch import Tensor
 
 from recsparse.models.event_network import EventNetwork
 from recsparse.models.losses import full_softmax_loss
+from recsparse.models.negatives import Negatives, negatives_where_large
 from recsparse.models.objective import Objective
 from recsparse.models.sequences import Sequences
 from recsparse.network_config import EventConfig
@@ -46,12 +46,8 @@ class NextEvent(Objective):
     def __init__(self, network: EventNetwork, sequences: Sequences, config: EventConfig) -> None:
         super().__init__(network, np.flatnonzero(sequences.lengths > 1), config.training)
         self.sequences = sequences
-        num_items = len(network.item_bias)
-        is_large = num_items > config.full_softmax_items
-        self.num_negatives = min(config.negatives, num_items) if is_large else None
-        count = np.bincount(sequences.items, minlength=num_items) + 1.0
-        share = torch.from_numpy(count**config.negatives_exponent)
-        self.share = share / share.sum()
+        counts = np.bincount(sequences.items, minlength=len(network.item_bias))
+        self.negatives = negatives_where_large(counts, config)
 
     def batch(self, rows: list[int]) -> NextEvents:
         """Gather some users' events.
@@ -78,28 +74,23 @@ class NextEvent(Objective):
         """
         items, grid, following, weights = batch
         summary = self.network(items, grid)
-        if self.num_negatives is None:
+        if self.negatives is None:
             vectors, bias = self.network.all_vectors(), self.network.item_bias
             return full_softmax_loss(summary, vectors, bias, following, weights)
-        losses = self._sampled(summary, following)
+        losses = self._sampled(summary, following, self.negatives)
         return (losses * weights).sum() / weights.sum().clamp(min=torch.finfo(weights.dtype).tiny)
 
     def _sampled(
-        self, summary: Float[Tensor, "n d"], following: Int[Tensor, " n"]
+        self,
+        summary: Float[Tensor, "n d"],
+        following: Int[Tensor, " n"],
+        negatives: Negatives,
     ) -> Float[Tensor, " n"]:
-        """Sampled softmax: negatives shared by the batch, corrected for how often each is drawn.
-
-        Bengio and Senécal 2008 (https://doi.org/10.1109/TNN.2007.912312); the correction of the
-        logits by the log of the expected count is that of Yi et al. 2019
-        (https://doi.org/10.1145/3298689.3346996, section 3).
-        """
+        """Sampled softmax: negatives shared by the batch, corrected for how often each is drawn."""
         vectors_of, bias = self.network.vectors_of, self.network.item_bias
-        share = self.share.to(summary.device)
-        count = self.num_negatives or 0
-        drawn = torch.multinomial(share, count, replacement=True)
-        correction = bias - (share.log() + math.log(count)).to(bias.dtype)
+        drawn = negatives.draw(summary.device)
         positive = (summary * vectors_of(following)).sum(dim=1) + bias[following]
-        negative = summary @ vectors_of(drawn).T + correction[drawn]
+        negative = summary @ vectors_of(drawn).T + bias[drawn] - negatives.log_expected(drawn)
         # What is the target itself competes as the positive alone.
         negative = negative.masked_fill(drawn == following[:, None], -torch.inf)
         both = torch.cat([positive[:, None], negative], dim=1)

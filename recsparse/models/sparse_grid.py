@@ -14,6 +14,7 @@ from recsparse.models.base import FitExtras, NetworkRecommender, Validate, check
 from recsparse.models.ease import EASE
 from recsparse.models.ials import als_factors, with_empty_weight
 from recsparse.models.item_words import checked_words, stored_words
+from recsparse.models.negatives import negatives_where_large
 from recsparse.models.objective import HiddenCells
 from recsparse.models.sparse_grid_network import SparseGridNetwork
 from recsparse.models.warm_start import take_over
@@ -25,7 +26,7 @@ logger = logging.getLogger(__name__)
 # Tried weights of the linear term, relative to the one that gives both terms the same spread.
 LINEAR_SHARES = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.0, 8.0)
 SPREAD_ROWS = 1000
-_PER_ITEM = ("output_vectors", "item_bias", "item_log_weight")
+_PER_ITEM = ("output_vectors.weight", "item_bias", "item_log_weight")
 
 
 class SparseGridRecommender(NetworkRecommender):
@@ -66,7 +67,10 @@ class SparseGridRecommender(NetworkRecommender):
         words = checked_words(interactions.shape[1], extras) if self.config.use_text else None
         self._start(interactions, words, extras)
         config = self.config
-        objective = HiddenCells(self.network, interactions, config.cell_dropout, config.training)
+        negatives = negatives_where_large(interactions.getnnz(axis=0), config)
+        objective = HiddenCells(
+            self.network, interactions, config.cell_dropout, config.training, negatives
+        )
         self._train(objective, extras)
         if config.linear is None:
             return self

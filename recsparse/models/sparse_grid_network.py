@@ -1,7 +1,7 @@
 """The network of SparseGridRecommender: ridge pooling of a row's active cells, then an MLP."""
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from recsparse.layers.attention_pool import AttentionPool
@@ -12,12 +12,13 @@ from recsparse.layers.dropout import Dropout
 from recsparse.layers.norm import SparseLayerNorm
 from recsparse.layers.pool import RidgePool
 from recsparse.models.item_words import ItemWords
+from recsparse.models.objective import RowNetwork
 from recsparse.network_config import SparseGridConfig
 from recsparse.sparse.pooling import axis_pool
 from recsparse.sparse.tensor import SparseTensor
 
 
-class SparseGridNetwork(nn.Module):
+class SparseGridNetwork(RowNetwork):
     """Scores of all items from the active cells of some users' rows.
 
     A row's cells are pooled by a ridge regression onto the item vectors,
@@ -44,7 +45,10 @@ class SparseGridNetwork(nn.Module):
         super().__init__()
         num_items, channels = item_vectors.shape
         self.register_buffer("item_vectors", item_vectors.clone())
-        self.output_vectors = nn.Parameter(item_vectors.clone())
+        # Of a catalogue that is sampled from, a step touches few rows.
+        self.output_vectors = nn.Embedding.from_pretrained(
+            item_vectors.clone(), freeze=False, sparse=num_items > config.full_softmax_items
+        )
         self.item_bias = nn.Parameter(torch.zeros(num_items))
         self.item_log_weight = nn.Parameter(torch.zeros(num_items))
         # Left open where the weights are read from a state all the same.
@@ -68,15 +72,40 @@ class SparseGridNetwork(nn.Module):
         Returns:
             Unnormalised log-probabilities; a row without cells gets the item biases.
         """
+        items: Tensor = self.output_vectors.weight
+        if self.words is not None:
+            items = items + self.words()
+        logits: Tensor = self.row_vectors(cells) @ items.T + self.item_bias
+        return logits
+
+    def row_vectors(self, cells: SparseTensor) -> Float[Tensor, "rows d"]:
+        """Pool each row's cells and pass them through the residual network.
+
+        Args:
+            cells: The same as for `forward`.
+
+        Returns:
+            One vector a row; what the network makes of zero for a row without cells.
+        """
         pooled = self.pool(cells)
         # Rows without cells have no direction; the floor keeps them at zero.
         direction = pooled / pooled.norm(dim=1, keepdim=True).clamp(min=1e-6)
-        users = self.scale * (pooled + self.residual(direction))
-        items = self.output_vectors
+        vectors: Tensor = self.scale * (pooled + self.residual(direction))
+        return vectors
+
+    def items(self, which: Int[Tensor, " n"]) -> tuple[Float[Tensor, "n d"], Float[Tensor, " n"]]:
+        """Return the vectors and biases of some items.
+
+        Args:
+            which: The items.
+
+        Returns:
+            One vector and one number an item.
+        """
+        vectors: Tensor = self.output_vectors(which)
         if self.words is not None:
-            items = items + self.words()
-        logits: Tensor = users @ items.T + self.item_bias
-        return logits
+            vectors = vectors + self.words()[which]
+        return vectors, self.item_bias[which]
 
     def pool(self, cells: SparseTensor) -> Float[Tensor, "rows d"]:
         """Make one vector of each row's cells, by a ridge regression where nothing else is set.

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from scipy.sparse import csr_matrix
 from torch import Tensor, nn
 
@@ -13,7 +13,8 @@ from recsparse.layers.dropout import Dropout
 from recsparse.models.base import FitExtras, NetworkRecommender, check_interactions
 from recsparse.models.cold import ColdScorer, bags_of
 from recsparse.models.content_knn import unit_rows, wanted_words
-from recsparse.models.objective import HiddenCells
+from recsparse.models.negatives import negatives_where_large
+from recsparse.models.objective import HiddenCells, RowNetwork
 from recsparse.network_config import TextTowerConfig
 from recsparse.sparse.scatter import scatter_sum
 from recsparse.sparse.tensor import SparseTensor
@@ -54,8 +55,10 @@ class TextTower(NetworkRecommender, ColdScorer):
         self.network = TextTowerNetwork(
             self.config, unit_rows(bags_of(words), self.config.word_exponent)
         )
+        config = self.config
+        negatives = negatives_where_large(interactions.getnnz(axis=0), config)
         objective = HiddenCells(
-            self.network, interactions, self.config.cell_dropout, self.config.training
+            self.network, interactions, config.cell_dropout, config.training, negatives
         )
         self._train(objective, extras)
         return self
@@ -132,7 +135,7 @@ class TextTower(NetworkRecommender, ColdScorer):
         return model
 
 
-class TextTowerNetwork(nn.Module):
+class TextTowerNetwork(RowNetwork):
     """Scores of all items from the active cells of some users' rows and the items' words.
 
     Args:
@@ -192,19 +195,52 @@ class TextTowerNetwork(nn.Module):
 
         Args:
             cells: One sample of shape (rows, items) with the weights as its one channel.
-            items: The items' vectors, where they are known already.
+            items: The items' vectors, where they are known already; None encodes those that occur.
 
         Returns:
             One vector a row; zero without cells.
         """
+        item = cells.coords[:, 2]
         if items is None:
-            items = self._summed(self.indices, self.indptr, self.data)
+            which, place = item.unique(return_inverse=True)
+            vectors = self._encoded(which)[place]
+        else:
+            vectors = items[item]
         row, weight = cells.coords[:, 1], cells.feats
         num_rows = cells.spatial_shape[0]
-        summed = scatter_sum(items[cells.coords[:, 2]] * weight, row, num_rows)
+        summed = scatter_sum(vectors * weight, row, num_rows)
         length = scatter_sum(weight, row, num_rows).clamp(min=1e-12).sqrt()
-        vectors: Tensor = self.dropout(summed / length)
-        return vectors
+        users: Tensor = self.dropout(summed / length)
+        return users
+
+    def row_vectors(self, cells: SparseTensor) -> Float[Tensor, "rows d"]:
+        """Sum the vectors of the items of each row, in the scale of the scores.
+
+        Args:
+            cells: The same as for `users`.
+
+        Returns:
+            One vector a row; zero without cells.
+        """
+        return self.scale.exp() * self.users(cells)
+
+    def items(self, which: Int[Tensor, " n"]) -> tuple[Float[Tensor, "n d"], Float[Tensor, " n"]]:
+        """Return the vectors and biases of some items.
+
+        Args:
+            which: The items.
+
+        Returns:
+            One vector and one number an item.
+        """
+        return self._encoded(which), self.item_bias[which]
+
+    def _encoded(self, which: Int[Tensor, " n"]) -> Float[Tensor, "n d"]:
+        starts, lengths = self.indptr[which], self.indptr.diff()[which]
+        indptr = nn.functional.pad(lengths.cumsum(0), (1, 0))
+        place = (starts - indptr[:-1]).repeat_interleave(lengths)
+        place = place + torch.arange(len(place), device=place.device)
+        return self._summed(self.indices[place], indptr, self.data[place])
 
     def forward(self, cells: SparseTensor) -> Float[Tensor, "rows m"]:
         """Score every item for every row.

@@ -11,6 +11,7 @@ from recsparse.data_config import TextConfig
 from recsparse.datasets import side_table
 from recsparse.datasets.side_table import SideColumns, fit_side_features
 from recsparse.errors import InputError
+from tests.prepared import prepared
 from tests.side_tables import BAGS, COUNTS, fit, fit_table, vocabulary
 
 
@@ -254,3 +255,21 @@ def test_the_bags_of_citeulike_are_read_whole(real_data):
     place = train.index_of([4_711])[0]
     bag = dict(zip(row["word_ids"].tolist(), row["word_counts"].tolist(), strict=True))
     assert dict(zip(found.bags[place].indices, found.bags[place].data, strict=True)) == bag
+
+
+def test_lists_are_texts_of_their_elements(tmp_path):
+    rows = [(user, (user + item) % 3) for user in range(6) for item in range(3)]
+    table = {
+        "item_id": [0, 1, 2],
+        "tags": [["red fox", None, "hen"], [], None],
+        "makers": [[3, 12], [12], [None]],
+    }
+    pq.write_table(pa.table(table), tmp_path / "items.parquet")
+    overrides = [
+        "split.kind=leave_last_out", "text.columns=['tags', 'makers']", "text.weighting=counts",
+        "text.min_documents=1",
+    ]  # fmt: skip
+    data = prepared(tmp_path, rows, overrides, items=tmp_path / "items.parquet")
+    words = data.words.words
+    found = [{words[place] for place in row.indices} for row in data.item_bags]
+    assert found == [{"red", "fox", "hen", "makers_3", "makers_12"}, {"makers_12"}, set()]

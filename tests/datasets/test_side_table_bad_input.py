@@ -75,7 +75,10 @@ def test_a_table_without_anything_to_read_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("named", "message"),
     [
-        ({"text": ["year"]}, "text column 'year' of .* must hold strings, but holds int64"),
+        (
+            {"text": ["year"]},
+            "text column 'year' of .* must hold strings, or lists of .*, but holds int64",
+        ),
         ({"categories": ["price"]}, "'price' must hold categories .* but holds double"),
         ({"numbers": ["title"]}, "'title' must hold numbers, but holds string"),
         ({"text": ["titel"]}, "must have the column 'titel', but it has .*; .*title"),

@@ -141,7 +141,7 @@ def test_the_sampled_loss_comes_near_the_full_one_with_many_negatives():
         update={"full_softmax_items": 1, "negatives": 7, "negatives_exponent": 1.0}
     )
     sampled, _ = loss_of(sampled_config, sequences)
-    sampled.num_negatives = 200_000
+    sampled.negatives.count = 200_000
     expected = full.loss(batch).item()
     assert sampled.loss(batch).item() == pytest.approx(expected, rel=0.01)
 

@@ -119,7 +119,7 @@ def test_scores_are_the_formula_of_the_docstring(rows, items, seed):
             p = pooled[user]
             direction = p / p.norm() if p.norm() > 0 else p
             users = network.scale * (p + network.residual(direction))
-            expected = network.output_vectors @ users + network.item_bias
+            expected = network.output_vectors.weight @ users + network.item_bias
             torch.testing.assert_close(scores[user], expected)
 
 
@@ -151,7 +151,7 @@ def test_the_item_vectors_are_frozen_and_not_those_that_it_was_given():
     network = SparseGridNetwork(CONFIG, vectors)
     assert "item_vectors" not in dict(network.named_parameters())
     with torch.no_grad():
-        network.output_vectors.zero_()
+        network.output_vectors.weight.zero_()
     assert torch.equal(network.item_vectors, vectors)
     assert network.item_vectors.data_ptr() != vectors.data_ptr()
 
@@ -173,7 +173,7 @@ def test_the_text_of_an_item_is_added_to_its_vector():
     network, cells = random_network(4, words=words), random_cells(3, 4, seed=0)
     bags = words.to_dense()[:, 0].double()
     with torch.no_grad():
-        items = network.output_vectors + bags @ network.words.encoder.weight
+        items = network.output_vectors.weight + bags @ network.words.encoder.weight
         pooled = network.pool(cells)
         users = network.scale * (pooled + network.residual(pooled / pooled.norm(dim=1)[:, None]))
         expected = users @ items.T + network.item_bias

@@ -64,7 +64,7 @@ def test_the_grid_network_keeps_its_parameters_and_starts_iterating_from_its_vec
     new = untrained(config, WarmStart(old, PLACES), log)
     for name, value in old.network.named_parameters():
         own = new.network.get_parameter(name)
-        per_item = name in ("output_vectors", "item_bias", "item_log_weight")
+        per_item = name in ("output_vectors.weight", "item_bias", "item_log_weight")
         assert torch.equal(own[PLACES.copy()] if per_item else own, value), name
     sweeps = IALSConfig(factors=4, iterations=2, regularisation=config.regularisation)
     sweeps = with_empty_weight(sweeps, log)

@@ -19,7 +19,7 @@ from recsparse.datasets.vocabulary import Vocabulary
 from recsparse.errors import MissingFileError, ModelFolderError, OutputError
 from recsparse.model_config import MODEL_CONFIGS
 from recsparse.models.registry import MODEL_CLASSES, build_model
-from recsparse.network_config import SparseGridConfig, TrainingConfig
+from recsparse.network_config import SparseGridConfig, TimelineConfig, TrainingConfig
 from recsparse.scoring.model_folder import load_model, read_description, save_model
 from recsparse.scoring.trained import TrainedModel
 from recsparse.toml_file import to_toml
@@ -50,6 +50,7 @@ SMALL = {
 }
 CONFIGS = [config(**SMALL.get(config.model_fields["kind"].default, {})) for config in MODEL_CONFIGS]
 WITH_EVERYTHING = SparseGridConfig(**SMALL["sparse_grid"], axis_blocks=1, use_text=True)
+WITH_MORE = [WITH_EVERYTHING, TimelineConfig(**SMALL["timeline"], use_text=True)]
 FILES = [
     "history.safetensors",
     "items.parquet",
@@ -87,7 +88,7 @@ def test_every_kind_of_model_is_tried():
     assert {config.kind for config in CONFIGS} == set(MODEL_CLASSES)
 
 
-@pytest.mark.parametrize("config", [*CONFIGS, WITH_EVERYTHING], ids=lambda config: config.kind)
+@pytest.mark.parametrize("config", [*CONFIGS, *WITH_MORE], ids=lambda config: config.kind)
 def test_a_saved_model_gives_the_same_scores_and_holds_no_pickle(config, tmp_path):
     trained = train(config)
     save_model(trained, tmp_path / "model")
