@@ -6,11 +6,12 @@ Each seed splits anew, or, where the data gives the split, draws the models' ran
 Every model's settings are chosen on the validation part, with `benchmarks.contenders` as the
 search; then its test part is read once. What is done already is not done again. Beside each result
 lie the configuration that was chosen, which `recsparse train --config` takes, and one that holds
-the epochs and weights found, too.
+the epochs and weights found, too; `curves.png` shows accuracy against CPU seconds.
 """
 
 import itertools
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -21,6 +22,7 @@ from rich.console import Console
 from scipy.stats import ttest_rel
 
 from benchmarks.contenders import CONTENDERS, Contender
+from benchmarks.curves import QUALITY, SECONDS, plot_curves
 from benchmarks.protocols import PROTOCOLS, Protocol
 from recsparse.atomic import atomic_file
 from recsparse.cli.terminal import show_frame
@@ -57,6 +59,8 @@ def run(
             for model in wanted
         }  # fmt: skip
         show_frame(f"{name}, {seeds} seeds, mean ± standard error", summary(found, protocol))
+        first = Job(protocol, 0, out / name / "seed-0")
+        first.draw(wanted, out / name / "curves.png")
         if OURS in found:
             show_frame(f"{protocol.metrics[0]} of {OURS} over each", paired(found, protocol))
 
@@ -72,6 +76,7 @@ class Job:
 
     def __init__(self, protocol: Protocol, seed: int, folder: Path) -> None:
         self.protocol, self.seed, self.folder = protocol, seed, folder
+        self.curve = pd.DataFrame({SECONDS: [], QUALITY: []}, dtype=np.float64)
 
     def result(self, model: str) -> Path:
         """Return the file of a model's metrics.
@@ -108,8 +113,25 @@ class Job:
         for ending, kept in ((".toml", config), (".settled.toml", settled)):
             path = self.result(name).with_suffix(ending)
             write_toml(path, kept.model_dump(mode="json"))
+        self.curve.to_parquet(self.result(name).with_suffix(".curve.parquet"))
         with atomic_file(self.result(name)) as aside:
             table.to_parquet(aside)
+
+    def draw(self, models: Sequence[str], path: Path) -> None:
+        """Draw the validation quality of models over their CPU seconds.
+
+        Args:
+            models: Their names; all are measured.
+            path: The picture.
+        """
+        curves, finals = {}, {}
+        for model in models:
+            result = pd.read_parquet(self.result(model)).iloc[0]
+            finals[model] = float(result["cpu_seconds"]), float(result["validation"])
+            curve = self.result(model).with_suffix(".curve.parquet")
+            if curve.exists():
+                curves[model] = pd.read_parquet(curve)
+        plot_curves(curves, finals, self.protocol.metrics[0]).savefig(path)
 
     def _tuned(
         self, name: str, contender: Contender, data: Dataset
@@ -118,23 +140,54 @@ class Job:
         part, metric = part_to_rank(data, "validation"), self.protocol.metrics[0]
         best: tuple[Config, Recommender, float, float] | None = None
         model: Recommender | None = None
-        seconds = 0.0
+        seconds, curve = 0.0, self.curve
         for values in itertools.product(*contender.space.values()):
             settings = dict(zip(contender.space, values, strict=True))
             config = self.protocol.config(self.seed, {**contender.model, **settings})
             started = time.process_time()
             same_fit = None if model is None else model.with_settings(config.model)
             if same_fit is None:
-                model = fit_on(data, config, FitPlan(config.training, self.seed))
-                seconds = time.process_time() - started
+                epochs = Epochs(started)
+                plan = FitPlan(config.training, self.seed, on_epoch=epochs.add)
+                model = fit_on(data, config, plan)
+                seconds, curve = time.process_time() - started, epochs.frame()
             else:
                 model = same_fit
             quality = validate(model, part, config).mean()[metric]
             console.print(f"{self.folder} {name} {settings}: {quality:.4f}, {seconds:.0f} CPU s")
             if best is None or quality > best[3]:
-                best = config, model, seconds, quality
+                best, self.curve = (config, model, seconds, quality), curve
         assert best is not None, f"the search space of {name} has no values"
         return best
+
+
+class Epochs:
+    """The validation quality of a network after each epoch, and the CPU seconds until then.
+
+    Args:
+        started: Where the clock of the process was.
+    """
+
+    def __init__(self, started: float) -> None:
+        self.started = started
+        self.rows: list[tuple[float, float]] = []
+
+    def add(self, _: int, metrics: Mapping[str, float]) -> None:
+        """Take an epoch's metrics; those of the parts of a blend are of no network alone.
+
+        Args:
+            metrics: By name.
+        """
+        if "validation_ndcg" in metrics:
+            self.rows.append((time.process_time() - self.started, metrics["validation_ndcg"]))
+
+    def frame(self) -> pd.DataFrame:
+        """Return what was taken.
+
+        Returns:
+            One row an epoch.
+        """
+        return pd.DataFrame(self.rows, columns=[SECONDS, QUALITY], dtype=np.float64)
 
 
 def summary(found: dict[str, list[pd.DataFrame]], protocol: Protocol) -> pd.DataFrame:

@@ -44,8 +44,10 @@ _VAE = Contender(
     {"kind": "mult_vae", "training": {"epochs": 60, "batch_users": 256, "patience": 8}},
     {"kl_weight": (0.0, 0.1, 0.2)},
 )
+_GRAPH_TRAINING = {"epochs": 100, "batch_users": 1_024, "learning_rate": 1e-2, "patience": 10}
 _LIGHT_GCN = Contender(
-    {"kind": "light_gcn"}, {"regularisation": (1e-4, 1e-3), "fold_in_regularisation": (0.01, 0.03)}
+    {"kind": "light_gcn", "training": _GRAPH_TRAINING},
+    {"regularisation": (1e-4, 1e-3), "fold_in_regularisation": (0.03, 0.1, 0.3)},
 )
 _BPR = Contender(
     {"kind": "bpr"}, {"regularisation": (1e-3, 3e-3), "fold_in_regularisation": (0.01, 0.03)}
@@ -68,9 +70,13 @@ def _network(kind: str, batch_users: int, epochs: int, **settings: Any) -> dict[
 
 
 def _last_out(
-    batch_users: int, epochs: int, dropouts: tuple[float, ...], channels: tuple[int, ...]
+    batch_users: int,
+    epochs: int,
+    dropouts: tuple[float, ...],
+    channels: tuple[int, ...],
+    has_text: bool = False,
 ) -> dict[str, Contender]:
-    timeline = _network("timeline", batch_users, epochs)
+    timeline = _network("timeline", batch_users, epochs, use_text=has_text)
     parts = [
         *({"kind": "ease", "recency_decay": decay} for decay in (1.0, 0.8, 0.6)),
         {"kind": "popularity"},
@@ -80,7 +86,7 @@ def _last_out(
         [{**timeline, "dropout": dropout, "channels": width}, *parts]
         for dropout, width in itertools.product(dropouts, channels)
     ]
-    return {
+    contenders = {
         "popularity": Contender({"kind": "popularity"}),
         "ease": _EASE,
         "recency ease": _RECENT_EASE,
@@ -88,6 +94,10 @@ def _last_out(
         "timeline": Contender(timeline, space),
         "recsparse": Contender({"kind": "blend"}, {"parts": blends}),
     }
+    if has_text:
+        with_text = _network("sasrec", batch_users, epochs, use_text=True)
+        contenders["sasrec with text"] = Contender(with_text, space)
+    return contenders
 
 
 def _without_time(ials: Contender) -> dict[str, Contender]:
@@ -117,7 +127,7 @@ CONTENDERS: Mapping[str, Mapping[str, Contender]] = {
     "ml100k-random": _without_time(_SMALL_IALS),
     "ml1m-last-out": _last_out(64, 20, (0.2,), (128,)),
     "ml100k-last-out": _last_out(32, 30, (0.2, 0.4), (64,)),
-    "beauty-last-out": _last_out(256, 16, (0.5,), (128,)),
+    "beauty-last-out": _last_out(256, 16, (0.5,), (128,), has_text=True),
     "gowalla": {
         "popularity": Contender({"kind": "popularity"}),
         "gf_cf": _GFCF,

@@ -122,8 +122,14 @@ PROTOCOLS: Mapping[str, Protocol] = {
     ),
     "beauty-last-out": Protocol(
         "amazon-beauty/interactions.parquet",
-        (*_LAST_OUT, "log.timestamp_column=position"),
+        (
+            *_LAST_OUT,
+            "log.timestamp_column=position",
+            "text.columns=['attributes']",
+            "text.min_documents=1",
+        ),
         ("ndcg@10", "hit_rate@10"),
+        items="amazon-beauty/items.parquet",
         is_fixed=True,
         counts_unseen=True,
     ),

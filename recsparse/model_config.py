@@ -103,7 +103,7 @@ def default_parts(num_items: int, has_times: bool, has_words: bool) -> tuple[Par
         wide = GFCFConfig(rank=512, item_exponent=0.4, low_pass_weight=0.2, sharpening=0.5)
         parts = [IALSConfig(factors=128, regularisation=0.01), wide]
     if has_times:
-        parts += [TimelineConfig(), PopularityConfig(recent_days=90)]
+        parts += [TimelineConfig(use_text=has_words), PopularityConfig(recent_days=90)]
     if has_times and is_small:
         parts.append(linear.model_copy(update={"recency_decay": 0.8}))
     if has_words:

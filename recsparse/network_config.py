@@ -104,10 +104,14 @@ class LightGCNConfig(PairwiseConfig):
     """LightGCN (He et al. 2020): vectors smoothed along the edges of the user-item graph.
 
     Attributes:
+        loss: The published one is `bpr`; `softmax` ranks better here.
+        fold_in_regularisation: Ridge term of the fold-in.
         layers: Times that vectors are passed along the edges; the result is the mean of all.
     """
 
     kind: Literal["light_gcn"] = "light_gcn"
+    loss: Literal["bpr", "softmax"] = "softmax"
+    fold_in_regularisation: float = Field(default=0.1, gt=0)
     layers: int = Field(default=3, ge=0)
 
 

@@ -70,7 +70,7 @@ class BlendRecommender(Recommender, ColdScorer):
         if self.config.weights is None and extras.validation is not None and len(parts) > 1:
             weights = best_weights(parts, sampled_users(extras.validation, extras.seed))
         names = [part.kind for part in parts]
-        logger.info("weights of the parts: %s", dict(zip(names, weights, strict=True)))
+        logger.info("weights of the parts: %s", [*zip(names, weights, strict=True)])
         kept = [number for number, weight in enumerate(weights) if weight > 0]
         self.parts = [parts[number] for number in kept]
         self.weights = [weights[number] for number in kept]
