@@ -81,6 +81,8 @@ def _last_out(
         *({"kind": "ease", "recency_decay": decay} for decay in (1.0, 0.8, 0.6)),
         {"kind": "popularity"},
     ]
+    if has_text:
+        parts += [{"kind": "content_knn", "word_exponent": 0.5}, {"kind": "text_tower"}]
     space = {"dropout": dropouts, "channels": channels}
     blends = [
         [{**timeline, "dropout": dropout, "channels": width}, *parts]
