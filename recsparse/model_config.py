@@ -81,7 +81,9 @@ class BlendConfig(Section):
 _MOST_ITEMS_OF_EASE = 15_000
 
 
-def default_parts(num_items: int, has_times: bool, has_words: bool) -> tuple[PartConfig, ...]:
+def default_parts(
+    num_items: int, has_times: bool, has_words: bool, num_pairs: int = 0
+) -> tuple[PartConfig, ...]:
     """Return the models that are blended where nobody names others.
 
     Args:
@@ -89,6 +91,8 @@ def default_parts(num_items: int, has_times: bool, has_words: bool) -> tuple[Par
             many.
         has_times: Whether the time of each interaction is known.
         has_words: Whether the items have bags of words.
+        num_pairs: Pairs of items in one row; of a large catalogue with too many, the sparse EASE is
+            left out, too.
 
     Returns:
         The parts, those of time and of text among them where they can be.
@@ -102,6 +106,8 @@ def default_parts(num_items: int, has_times: bool, has_words: bool) -> tuple[Par
     else:
         wide = GFCFConfig(rank=512, item_exponent=0.4, low_pass_weight=0.2, sharpening=0.5)
         parts = [IALSConfig(factors=128, regularisation=0.01), wide]
+        near = SparseEASEConfig()
+        parts += [near] if num_pairs <= near.most_pairs else []
     if has_times:
         parts += [TimelineConfig(use_text=has_words), PopularityConfig(recent_days=90)]
     if has_times and is_small:

@@ -16,6 +16,7 @@ from recsparse.models.base import FitExtras, Recommender, WarmStart, check_inter
 from recsparse.models.blend_weights import best_weights, sampled_users, standardised
 from recsparse.models.cold import ColdScorer
 from recsparse.models.objective import Objective
+from recsparse.models.sparse_ease import pairs_of_items
 from recsparse.network_config import TrainingConfig
 from recsparse.sparse.tensor import SparseTensor
 
@@ -57,7 +58,10 @@ class BlendRecommender(Recommender, ColdScorer):
         configs = self.config.parts
         if configs is None:
             configs = default_parts(
-                interactions.shape[1], extras.times is not None, extras.item_words is not None
+                interactions.shape[1],
+                extras.times is not None,
+                extras.item_words is not None,
+                pairs_of_items(interactions),
             )
         parts: list[Recommender] = []
         fitted = _fitted_parts(extras.warm_start)

@@ -58,7 +58,7 @@ class SparseEASE(Recommender):
         return self
 
     def _refuse_too_many(self, interactions: csr_matrix) -> None:
-        pairs = int((interactions.getnnz(axis=1).astype(np.int64) ** 2).sum())
+        pairs = pairs_of_items(interactions)
         if pairs > self.config.most_pairs:
             raise InputError(
                 f"sparse_ease must have at most most_pairs = {self.config.most_pairs} pairs of "
@@ -112,6 +112,18 @@ class SparseEASE(Recommender):
         model.num_items = len(arrays[2]) - 1
         model.weights = csr_matrix(arrays, shape=(model.num_items, model.num_items))
         return model
+
+
+def pairs_of_items(interactions: csr_matrix) -> int:
+    """Return how many pairs of items a matrix has in one row.
+
+    Args:
+        interactions: Users × items.
+
+    Returns:
+        The sum of the squared numbers of cells of the rows.
+    """
+    return int((interactions.getnnz(axis=1).astype(np.int64) ** 2).sum())
 
 
 def nearest_by_cosine(gram: csr_matrix, most: int) -> list[np.ndarray]:

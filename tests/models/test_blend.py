@@ -8,7 +8,13 @@ from scipy.sparse import csr_matrix
 from recsparse.config_file import parse_config
 from recsparse.errors import InputError
 from recsparse.evaluation.evaluate import evaluate_ranking
-from recsparse.linear_config import EASEConfig, IALSConfig, ItemKNNConfig, PopularityConfig
+from recsparse.linear_config import (
+    EASEConfig,
+    IALSConfig,
+    ItemKNNConfig,
+    PopularityConfig,
+    SparseEASEConfig,
+)
 from recsparse.model_config import BlendConfig, default_parts
 from recsparse.models import blend, blend_weights
 from recsparse.models.base import FitExtras, Recommender, Validation
@@ -174,7 +180,13 @@ def test_models_of_text_are_parts_where_there_is_text():
 def test_no_dense_model_is_a_part_where_there_are_too_many_items():
     slow = {"ease", "sparse_grid"}
     assert slow <= set(kinds(num_items=15_000, has_times=True))
-    assert not slow & set(kinds(num_items=15_001, has_times=True))
+    large = kinds(num_items=15_001, has_times=True)
+    assert not slow & set(large)
+    assert "sparse_ease" in large
+    most = SparseEASEConfig().most_pairs
+    for pairs, is_there in ((most, True), (most + 1, False)):
+        parts = default_parts(15_001, has_times=False, has_words=False, num_pairs=pairs)
+        assert ("sparse_ease" in [part.kind for part in parts]) is is_there
 
 
 def test_the_parts_follow_from_what_there_is():
