@@ -1,6 +1,6 @@
 """How well the models rank, under the protocols of `benchmarks.protocols`.
 
-`python -m benchmarks.accuracy [PROTOCOL …] [--seeds 3] [--models a,b] [--out accuracy]`
+`python -m benchmarks.accuracy [PROTOCOL …] [--seeds 3] [--models a,b] [--refit] [--out accuracy]`
 
 Each seed splits anew, or, where the data gives the split, draws the models' random numbers anew.
 Every model's settings are chosen on the validation part, with `benchmarks.contenders` as the
@@ -12,6 +12,7 @@ the epochs and weights found, too; `curves.png` shows accuracy against CPU secon
 import itertools
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -43,11 +44,13 @@ def run(
     protocols: Annotated[list[str] | None, typer.Argument(help="Names; all without any.")] = None,
     seeds: Annotated[int, typer.Option(help="Number of splits or of seeds.", min=1)] = 3,
     models: Annotated[str | None, typer.Option(help="Only these, by commas.")] = None,
+    refit: Annotated[bool, typer.Option(help="Fit again on validation rows, too.")] = False,
     out: Annotated[Path, typer.Option(help="Folder of all outputs.")] = Path("accuracy"),
 ) -> None:
     """Run the protocols and show mean, standard error and paired differences."""
     for name in protocols or PROTOCOLS:
         protocol, contenders = PROTOCOLS[name], CONTENDERS[name]
+        protocol = replace(protocol, refits=protocol.refits or refit)
         wanted = [*contenders] if models is None else models.split(",")
         for seed, model in itertools.product(range(seeds), wanted):
             job = Job(protocol, seed, out / name / f"seed-{seed}")
@@ -107,9 +110,10 @@ class Job:
             model = refit_on(data, model, FitPlan(config.training, self.seed))
             seconds += time.process_time() - started
         test = rank_part(model, part_to_rank(data, "test"), config)
-        table = pd.DataFrame(
-            {metric: test.per_user[metric] for metric in self.protocol.metrics}
-        ).assign(cpu_seconds=seconds, search_cpu_seconds=searched, validation=quality)
+        table = pd.DataFrame({metric: test.per_user[metric] for metric in self.protocol.metrics})
+        if self.protocol.counts_unseen:
+            table = with_misses(table, data.counts["test_rows_of_unseen_items"])
+        table = table.assign(cpu_seconds=seconds, search_cpu_seconds=searched, validation=quality)
         for ending, kept in ((".toml", config), (".settled.toml", settled)):
             path = self.result(name).with_suffix(ending)
             write_toml(path, kept.model_dump(mode="json"))
@@ -159,6 +163,20 @@ class Job:
                 best, self.curve = (config, model, seconds, quality), curve
         assert best is not None, f"the search space of {name} has no values"
         return best
+
+
+def with_misses(table: pd.DataFrame, misses: int) -> pd.DataFrame:
+    """Count users whose one test item no model can rank, since it has no training row.
+
+    Args:
+        table: Metrics of the other users.
+        misses: How many they are.
+
+    Returns:
+        The table, a row of zeros for each of them at its end.
+    """
+    zeros = pd.DataFrame(0.0, index=range(misses), columns=table.columns)
+    return pd.concat([table, zeros], ignore_index=True)
 
 
 class Epochs:

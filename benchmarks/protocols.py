@@ -37,7 +37,8 @@ class Protocol:
         test: Rows that are all for the test, where the data says so.
         items: A table of items.
         is_fixed: Whether the split is given by the data, so that only the models' seeds differ.
-        counts_unseen: Whether a test row of an item without training rows counts as a miss.
+        counts_unseen: Whether a test row of an item without training rows counts as a miss, where
+            a user has one test row.
         refits: Whether a model is fitted again on the validation rows, too, before its test; so it
             is where published figures are of models fitted on all rows but the test.
     """

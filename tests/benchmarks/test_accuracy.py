@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks.accuracy import Epochs, Job, paired, summary
+from benchmarks.accuracy import Epochs, Job, paired, summary, with_misses
 from benchmarks.contenders import CONTENDERS, Contender
 from benchmarks.curves import plot_curves
 from benchmarks.protocols import PROTOCOLS, Protocol
@@ -60,6 +60,18 @@ def test_where_the_protocol_says_so_models_are_fitted_again(job, monkeypatch):
     assert fits == expected
     assert load_config(again.result("popularity").with_suffix(".toml")).refit
     assert not load_config(again.result("popularity").with_suffix(".settled.toml")).refit
+
+
+def test_users_whose_item_nobody_knows_are_misses(job):
+    table = pd.DataFrame({"ndcg@10": [0.5, 0.25]})
+    assert with_misses(table, 2)["ndcg@10"].tolist() == [0.5, 0.25, 0.0, 0.0]
+    rows = []
+    for counts_unseen in (False, True):
+        one = job(counts_unseen=counts_unseen)
+        one.measure("popularity", Contender({"kind": "popularity"}))
+        rows.append(len(pd.read_parquet(one.result("popularity"))))
+    data = one.protocol.dataset(0, one.folder)
+    assert rows[1] - rows[0] == data.counts["test_rows_of_unseen_items"]
 
 
 def test_epochs_count_those_of_a_network_alone():
