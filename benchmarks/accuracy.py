@@ -14,7 +14,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -68,6 +68,16 @@ def run(
             show_frame(f"{protocol.metrics[0]} of {OURS} over each", paired(found, protocol))
 
 
+class Tuned(NamedTuple):
+    """The best of a model's settings, and the model that was fitted with them."""
+
+    config: Config
+    model: Recommender
+    seconds: float
+    quality: float
+    curve: pd.DataFrame
+
+
 class Job:
     """One split of one protocol.
 
@@ -79,7 +89,6 @@ class Job:
 
     def __init__(self, protocol: Protocol, seed: int, folder: Path) -> None:
         self.protocol, self.seed, self.folder = protocol, seed, folder
-        self.curve = pd.DataFrame({SECONDS: [], QUALITY: []}, dtype=np.float64)
 
     def result(self, model: str) -> Path:
         """Return the file of a model's metrics.
@@ -102,8 +111,9 @@ class Job:
         self.folder.mkdir(parents=True, exist_ok=True)
         data = self.protocol.dataset(self.seed, self.folder / "dataset")
         started = time.process_time()
-        config, model, seconds, quality = self._tuned(name, contender, data)
+        best = self._tuned(name, contender, data)
         searched = time.process_time() - started
+        config, model, seconds = best.config, best.model, best.seconds
         settled = config.model_copy(update={"model": model.settled(), "refit": False})
         if config.refit:
             started = time.process_time()
@@ -113,11 +123,13 @@ class Job:
         table = pd.DataFrame({metric: test.per_user[metric] for metric in self.protocol.metrics})
         if self.protocol.counts_unseen:
             table = with_misses(table, data.counts["test_rows_of_unseen_items"])
-        table = table.assign(cpu_seconds=seconds, search_cpu_seconds=searched, validation=quality)
+        table = table.assign(
+            cpu_seconds=seconds, search_cpu_seconds=searched, validation=best.quality
+        )
         for ending, kept in ((".toml", config), (".settled.toml", settled)):
             path = self.result(name).with_suffix(ending)
             write_toml(path, kept.model_dump(mode="json"))
-        self.curve.to_parquet(self.result(name).with_suffix(".curve.parquet"))
+        best.curve.to_parquet(self.result(name).with_suffix(".curve.parquet"))
         with atomic_file(self.result(name)) as aside:
             table.to_parquet(aside)
 
@@ -137,30 +149,25 @@ class Job:
                 curves[model] = pd.read_parquet(curve)
         plot_curves(curves, finals, self.protocol.metrics[0]).savefig(path)
 
-    def _tuned(
-        self, name: str, contender: Contender, data: Dataset
-    ) -> tuple[Config, Recommender, float, float]:
-        # The best settings, the model fitted with them, its CPU seconds and its quality.
+    def _tuned(self, name: str, contender: Contender, data: Dataset) -> Tuned:
         part, metric = part_to_rank(data, "validation"), self.protocol.metrics[0]
-        best: tuple[Config, Recommender, float, float] | None = None
+        best: Tuned | None = None
         model: Recommender | None = None
-        seconds, curve = 0.0, self.curve
         for values in itertools.product(*contender.space.values()):
             settings = dict(zip(contender.space, values, strict=True))
             config = self.protocol.config(self.seed, {**contender.model, **settings})
-            started = time.process_time()
             same_fit = None if model is None else model.with_settings(config.model)
             if same_fit is None:
-                epochs = Epochs(started)
+                epochs = Epochs(started := time.process_time())
                 plan = FitPlan(config.training, self.seed, on_epoch=epochs.add)
                 model = fit_on(data, config, plan)
-                seconds, curve = time.process_time() - started, epochs.frame()
+                seconds = time.process_time() - started
             else:
                 model = same_fit
             quality = validate(model, part, config).mean()[metric]
             console.print(f"{self.folder} {name} {settings}: {quality:.4f}, {seconds:.0f} CPU s")
-            if best is None or quality > best[3]:
-                best, self.curve = (config, model, seconds, quality), curve
+            if best is None or quality > best.quality:
+                best = Tuned(config, model, seconds, quality, epochs.frame())
         assert best is not None, f"the search space of {name} has no values"
         return best
 

@@ -166,6 +166,8 @@ class Recommender(ABC):
     def settled(self) -> Any:
         """Return the configuration with all that was chosen by validation, epochs and weights.
 
+        The number of epochs is known of a model that was fitted here, not of one from a folder.
+
         Returns:
             A section that fits the model likewise without a validation.
         """
@@ -186,7 +188,8 @@ class NetworkRecommender(Recommender):
     """A model with a network to train.
 
     Attributes:
-        trained: How the network was trained, as `FitExtras.optimise` says it; None before.
+        trained: How the network was trained, as `FitExtras.optimise` says it; None before, and of
+            a model that was read from a folder.
     """
 
     trained: TrainingConfig | None = None
@@ -198,6 +201,20 @@ class NetworkRecommender(Recommender):
             A section that trains as long without a validation.
         """
         return self.config.model_copy(update={"training": self.trained or self.config.training})
+
+    def with_settings(self, config: Any) -> "Recommender | None":
+        """Return this fitted model with other settings, where only its scoring differs.
+
+        Args:
+            config: A model's section of the configuration.
+
+        Returns:
+            The same as `Recommender.with_settings`; it knows how its network was trained, too.
+        """
+        other = super().with_settings(config)
+        if isinstance(other, NetworkRecommender):
+            other.trained = self.trained
+        return other
 
     def _train(self, objective: Objective, extras: FitExtras) -> None:
         if extras.optimise is None:

@@ -31,7 +31,7 @@ class ItemWords(nn.Module):
         self.register_buffer("feats", words.feats)
         self.register_buffer("shape", torch.tensor([num_words, words.batch_size]))
         self.encoder = BagOfWordsEncoder(num_words, out_channels, bias=False)
-        # The text adds to vectors that are fitted already, so it starts from nothing.
+        # The text adds to vectors that may be fitted already, so it starts from nothing.
         nn.init.zeros_(self.encoder.weight)
 
     def forward(self) -> Float[Tensor, "m d"]:

@@ -1,3 +1,6 @@
+import itertools
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,6 +13,9 @@ from recsparse.config import Config
 from recsparse.config_file import load_config
 from recsparse.datasets.dataset_folder import load_dataset
 from recsparse.datasets.fit_rows import rows_to_fit
+from recsparse.evaluation.evaluate import evaluate_ranking
+from recsparse.linear_config import EASEConfig
+from recsparse.models.ease import EASE
 from recsparse.models.popularity import Popularity
 from recsparse.models.registry import build_model
 
@@ -34,15 +40,26 @@ def test_every_contender_is_a_model_of_a_known_protocol():
             build_model(Config.model_validate({"model": dict(contender.model)}).model)
 
 
-def test_a_model_is_measured_once_with_the_best_of_its_settings(job):
-    space = {"recency_decay": (1.0, 0.5), "regularisation": (1.0, 100.0)}
+def test_a_model_is_measured_with_the_settings_that_are_best_on_validation(job):
+    space = {"regularisation": (1.0, 30.0, 1000.0), "popularity_exponent": (0.0, 1.0)}
     one = job()
     one.measure("ease", Contender({"kind": "ease"}, space))
     found = pd.read_parquet(one.result("ease"))
-    assert set(METRICS) <= set(found.columns)
-    config = load_config(one.result("ease").with_suffix(".toml"))
-    best = one.protocol.config(0, config.model.model_dump())
-    assert config == best
+    data = one.protocol.dataset(0, one.folder)
+    part = data.evaluation_part("validation")
+    quality = {}
+    for regularisation, exponent in itertools.product(*space.values()):
+        config = EASEConfig(regularisation=regularisation, popularity_exponent=exponent)
+        model = EASE(config).fit(data.train_matrix())
+        ranked = evaluate_ranking(model.score_batch, part.history, part.targets, [10])
+        quality[config] = ranked.mean()["ndcg@10"]
+    best = max(quality, key=quality.__getitem__)
+    assert load_config(one.result("ease").with_suffix(".toml")).model == best
+    assert found["validation"].tolist() == pytest.approx([quality[best]] * len(found))
+    test = data.evaluation_part("test")
+    model = EASE(best).fit(data.train_matrix())
+    ranked = evaluate_ranking(model.score_batch, test.history, test.targets, [10, 20])
+    np.testing.assert_allclose(found["ndcg@10"], ranked.per_user["ndcg@10"])
     one.draw(["ease"], one.folder / "curves.png")
     assert (one.folder / "curves.png").stat().st_size > 0
 
@@ -62,16 +79,18 @@ def test_where_the_protocol_says_so_models_are_fitted_again(job, monkeypatch):
     assert not load_config(again.result("popularity").with_suffix(".settled.toml")).refit
 
 
-def test_users_whose_item_nobody_knows_are_misses(job):
+def test_users_whose_item_nobody_knows_are_misses(job, monkeypatch):
     table = pd.DataFrame({"ndcg@10": [0.5, 0.25]})
     assert with_misses(table, 2)["ndcg@10"].tolist() == [0.5, 0.25, 0.0, 0.0]
-    rows = []
-    for counts_unseen in (False, True):
-        one = job(counts_unseen=counts_unseen)
-        one.measure("popularity", Contender({"kind": "popularity"}))
-        rows.append(len(pd.read_parquet(one.result("popularity"))))
+    one = job(counts_unseen=True)
     data = one.protocol.dataset(0, one.folder)
-    assert rows[1] - rows[0] == data.counts["test_rows_of_unseen_items"]
+    known = len(data.evaluation_part("test").user_ids)
+    counts = {**data.counts, "test_rows_of_unseen_items": 3}
+    monkeypatch.setattr(Protocol, "dataset", lambda *_: replace(data, counts=counts))
+    one.measure("popularity", Contender({"kind": "popularity"}))
+    found = pd.read_parquet(one.result("popularity"))
+    assert len(found) == known + 3
+    assert (found[[*METRICS]].iloc[known:] == 0).all(axis=None)
 
 
 def test_epochs_count_those_of_a_network_alone():

@@ -257,12 +257,13 @@ def test_the_bags_of_citeulike_are_read_whole(real_data):
     assert dict(zip(found.bags[place].indices, found.bags[place].data, strict=True)) == bag
 
 
-def test_lists_are_texts_of_their_elements(tmp_path):
+@pytest.mark.parametrize("list_of", [pa.list_, pa.large_list])
+def test_lists_are_texts_of_their_elements(tmp_path, list_of):
     rows = [(user, (user + item) % 3) for user in range(6) for item in range(3)]
     table = {
         "item_id": [0, 1, 2],
-        "tags": [["red fox", None, "hen"], [], None],
-        "makers": [[3, 12], [12], [None]],
+        "tags": pa.array([["red fox", None, "hen"], [], None], list_of(pa.string())),
+        "makers": pa.array([[3, 12], [12], [None]], list_of(pa.int64())),
     }
     pq.write_table(pa.table(table), tmp_path / "items.parquet")
     overrides = [

@@ -184,26 +184,6 @@ def test_resume_without_a_checkpoint_starts_anew(tmp_path):
     assert torch.equal(fitted(plan), fitted(FitPlan(settings())))
 
 
-def test_a_training_says_after_how_many_epochs_it_was_best(tmp_path):
-    plan = FitPlan(settings(5, patience=5), checkpoints=tmp_path / "a")
-    objective = HiddenCells(Table(), ROWS, 0.5)
-    assert optimise_network(objective, plan, by_epoch([0.1, 0.2, 0.7, 0.3, 0.4])) == 3
-    assert optimise_network(objective, replace(plan, resume=True)) == 3
-    assert optimise_network(objective, FitPlan(settings(4))) == 4
-
-
-def test_a_training_that_is_stopped_early_has_the_rates_of_the_whole_one():
-    network, at_epoch = Table(), []
-
-    def quality():
-        at_epoch.append(network.logits.detach().clone())
-        return float(len(at_epoch))
-
-    fitted(FitPlan(settings(4)), quality, network)
-    stopped = fitted(FitPlan(settings(4, stop_after=2)))
-    torch.testing.assert_close(stopped, at_epoch[1])
-
-
 def test_a_resumed_model_does_not_train_complete_networks_again(tmp_path):
     """Of a blend of two networks, the second is interrupted."""
     network = CONFIG.model_copy(update={"linear": None})
