@@ -75,8 +75,9 @@ def _last_out(
     dropouts: tuple[float, ...],
     channels: tuple[int, ...],
     has_text: bool = False,
+    has_gaps: bool = True,
 ) -> dict[str, Contender]:
-    timeline = _network("timeline", batch_users, epochs, use_text=has_text)
+    timeline = _network("timeline", batch_users, epochs, use_text=has_text, use_gaps=has_gaps)
     parts = [
         *({"kind": "ease", "recency_decay": decay} for decay in (1.0, 0.8, 0.6)),
         {"kind": "popularity"},
@@ -96,6 +97,9 @@ def _last_out(
         "timeline": Contender(timeline, space),
         "recsparse": Contender({"kind": "blend"}, {"parts": blends}),
     }
+    if has_gaps:
+        with_gaps = _network("sasrec", batch_users, epochs, use_gaps=True)
+        contenders["sasrec with gaps"] = Contender(with_gaps, space)
     if has_text:
         with_text = _network("sasrec", batch_users, epochs, use_text=True)
         contenders["sasrec with text"] = Contender(with_text, space)
@@ -129,7 +133,8 @@ CONTENDERS: Mapping[str, Mapping[str, Contender]] = {
     "ml100k-random": _without_time(_SMALL_IALS),
     "ml1m-last-out": _last_out(64, 20, (0.2,), (128,)),
     "ml100k-last-out": _last_out(32, 30, (0.2, 0.4), (64,)),
-    "beauty-last-out": _last_out(256, 16, (0.5,), (128,), has_text=True),
+    # Its events have positions, and no time between them.
+    "beauty-last-out": _last_out(256, 16, (0.5,), (128,), has_text=True, has_gaps=False),
     "gowalla": {
         "popularity": Contender({"kind": "popularity"}),
         "gf_cf": _GFCF,

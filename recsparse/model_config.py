@@ -109,7 +109,8 @@ def default_parts(
         near = SparseEASEConfig()
         parts += [near] if num_pairs <= near.most_pairs else []
     if has_times:
-        parts += [TimelineConfig(use_text=has_words), PopularityConfig(recent_days=90)]
+        timeline = TimelineConfig(use_text=has_words, use_gaps=True)
+        parts += [timeline, PopularityConfig(recent_days=90)]
     if has_times and is_small:
         parts.append(linear.model_copy(update={"recency_decay": 0.8}))
     if has_words:

@@ -219,6 +219,7 @@ class EventConfig(SoftmaxConfig):
         dropout: Dropout of the input and inside the blocks.
         most_events: Events of a user that are used, the last ones.
         use_text: Add a bag-of-words encoding of the item text to the item vectors.
+        use_gaps: Add a vector of the time since the event before to that of each event.
         training: How the network is trained; None for the section `training`.
     """
 
@@ -226,6 +227,7 @@ class EventConfig(SoftmaxConfig):
     dropout: float = Field(default=0.2, ge=0, lt=1)
     most_events: int = Field(default=200, ge=1)
     use_text: bool = False
+    use_gaps: bool = False
     training: TrainingConfig | None = None
 
 

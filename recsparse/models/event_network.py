@@ -7,8 +7,8 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from recsparse.models.item_words import ItemWords
+from recsparse.models.sequences import NUM_GAPS, Events
 from recsparse.network_config import EventConfig
-from recsparse.sparse.grid import Grid
 from recsparse.sparse.tensor import SparseTensor
 
 
@@ -32,30 +32,34 @@ class EventNetwork(nn.Module):
         self.item_vectors = nn.Embedding(num_items, config.channels, sparse=is_sampled)
         nn.init.normal_(self.item_vectors.weight, std=config.channels**-0.5)
         self.item_bias = nn.Parameter(torch.zeros(num_items))
+        self.gap_vectors = nn.Embedding(NUM_GAPS, config.channels) if config.use_gaps else None
+        if self.gap_vectors is not None:
+            nn.init.zeros_(self.gap_vectors.weight)
         self.words = None if item_words is None else ItemWords(item_words, config.channels)
 
     @abstractmethod
-    def forward(self, items: Int[Tensor, " n"], grid: Grid) -> Float[Tensor, "n d"]:
+    def forward(self, events: Events) -> Float[Tensor, "n d"]:
         """Summarise what was known at each event.
 
         Args:
-            items: The item of each event.
-            grid: The events as cells of a (user, position) grid.
+            events: The events of some users.
 
         Returns:
             One vector an event, of it and those before it.
         """
 
-    def embedded(self, items: Int[Tensor, " n"]) -> Float[Tensor, "n d"]:
-        """Return the input vectors of some items, of about unit variance.
+    def embedded(self, events: Events) -> Float[Tensor, "n d"]:
+        """Return the input vectors of some events, of about unit variance.
 
         Args:
-            items: The items.
+            events: The events of some users.
 
         Returns:
-            One vector an item.
+            One vector an event, of its item and, where the configuration uses it, of the time
+            since the event before.
         """
-        return self.vectors_of(items) * self.item_vectors.embedding_dim**0.5
+        vectors = self.vectors_of(events.items) * self.item_vectors.embedding_dim**0.5
+        return vectors if self.gap_vectors is None else vectors + self.gap_vectors(events.gaps)
 
     def vectors_of(self, items: Int[Tensor, " n"]) -> Float[Tensor, "n d"]:
         """Return the vectors of some items.

@@ -83,8 +83,7 @@ class EventRecommender(NetworkRecommender):
         filled = sequences.lengths > 0
         with torch.inference_mode():
             if filled.any():
-                grid = sequences.grid().to(device)
-                every = self.network(sequences.item_index().to(device), grid)
+                every = self.network(sequences.events().to(device))
                 last = torch.from_numpy(sequences.row_ptr[1:][filled] - 1)
                 summary[torch.from_numpy(filled)] = every[last]
             scores = self.network.scores(summary)

@@ -11,23 +11,20 @@ from recsparse.models.event_network import EventNetwork
 from recsparse.models.losses import full_softmax_loss
 from recsparse.models.negatives import Negatives, negatives_where_large
 from recsparse.models.objective import Objective
-from recsparse.models.sequences import Sequences
+from recsparse.models.sequences import Events, Sequences
 from recsparse.network_config import EventConfig
-from recsparse.sparse.grid import Grid
 
 
 class NextEvents(NamedTuple):
     """Some users' events, each with the one that follows.
 
     Attributes:
-        items: The item of each event.
-        grid: The events as cells of a (user, position) grid.
+        known: The events.
         following: The next item.
         weights: The weight of the next event.
     """
 
-    items: Int[Tensor, " n"]
-    grid: Grid
+    known: Events
     following: Int[Tensor, " n"]
     weights: Float[Tensor, " n"]
 
@@ -61,7 +58,7 @@ class NextEvent(Objective):
         sequences = self.sequences.take(rows)
         known, following = sequences.without_last(), sequences.without_first()
         weights = torch.from_numpy(following.weights)
-        return NextEvents(known.item_index(), known.grid(), following.item_index(), weights)
+        return NextEvents(known.events(), torch.from_numpy(following.items), weights)
 
     def loss(self, batch: NextEvents) -> Tensor:
         """Return the mean loss of the events, by weight.
@@ -72,8 +69,8 @@ class NextEvent(Objective):
         Returns:
             The loss.
         """
-        items, grid, following, weights = batch
-        summary = self.network(items, grid)
+        known, following, weights = batch
+        summary = self.network(known)
         if self.negatives is None:
             vectors, bias = self.network.all_vectors(), self.network.item_bias
             return full_softmax_loss(summary, vectors, bias, following, weights)

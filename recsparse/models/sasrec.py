@@ -3,14 +3,14 @@
 from typing import ClassVar
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from recsparse.layers.dropout import Dropout
 from recsparse.models.event_network import EventNetwork
 from recsparse.models.events import EventRecommender
+from recsparse.models.sequences import Events
 from recsparse.network_config import SASRecConfig
-from recsparse.sparse.grid import Grid
 from recsparse.sparse.tensor import SparseTensor
 
 
@@ -51,20 +51,19 @@ class SASRecNetwork(EventNetwork):
         self.blocks = nn.ModuleList(SASRecBlock(config) for _ in range(config.blocks))
         self.norm = nn.LayerNorm(config.channels)
 
-    def forward(self, items: Int[Tensor, " n"], grid: Grid) -> Float[Tensor, "n d"]:
+    def forward(self, events: Events) -> Float[Tensor, "n d"]:
         """Summarise what was known at each event.
 
         Args:
-            items: The item of each event.
-            grid: The events as cells of a (user, position) grid.
+            events: The events of some users.
 
         Returns:
             One vector an event, of it and those before it.
         """
-        user, position = grid.coords[:, 1], grid.coords[:, 2]
-        num_users, longest = grid.spatial_shape
+        user, position = events.grid.coords[:, 1], events.grid.coords[:, 2]
+        num_users, longest = events.grid.spatial_shape
         length = torch.bincount(user, minlength=num_users)
-        feats = self.embedded(items) + self.positions(length[user] - 1 - position)
+        feats = self.embedded(events) + self.positions(length[user] - 1 - position)
         # What is behind a user's events is padding, which causal attention never looks at.
         x = feats.new_zeros(num_users, longest, feats.shape[1])
         x = x.index_put((user, position), self.dropout(feats))

@@ -1,6 +1,7 @@
 """Histories as sequences: a user's items in the order of their times."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -11,6 +12,35 @@ from torch import Tensor
 from recsparse.errors import InputError
 from recsparse.sparse.grid import Grid
 
+# Classes of the time between two events: none before, none between, then powers of two of seconds,
+# the last of all gaps of 2^31 seconds (68 years) and more.
+NUM_GAPS = 34
+
+
+class Events(NamedTuple):
+    """Some users' events, one after the other.
+
+    Attributes:
+        items: The item of each event.
+        gaps: The class of the time since the user's event before, below `NUM_GAPS`.
+        grid: The events as cells of a (user, position) grid.
+    """
+
+    items: Int[Tensor, " n"]
+    gaps: Int[Tensor, " n"]
+    grid: Grid
+
+    def to(self, device: torch.device) -> "Events":
+        """Copy them to a device.
+
+        Args:
+            device: The device.
+
+        Returns:
+            The same events there.
+        """
+        return Events(self.items.to(device), self.gaps.to(device), self.grid.to(device))
+
 
 @dataclass(frozen=True, eq=False)
 class Sequences:
@@ -18,11 +48,13 @@ class Sequences:
 
     Attributes:
         items: int64, all sequences one after the other.
+        gaps: int64, the class of the time since the event before.
         weights: float32, the weight of each event.
         row_ptr: int64, where each user's sequence begins, and the end of the last.
     """
 
     items: np.ndarray
+    gaps: np.ndarray
     weights: np.ndarray
     row_ptr: np.ndarray
 
@@ -44,14 +76,17 @@ class Sequences:
             InputError: If there are no times, or not one for each cell.
         """
         order = event_order(history, times)
+        when = np.zeros(0) if times is None else times.data[order]
+        gaps = gap_classes(when, history.indptr)
         lengths = np.diff(history.indptr)
         if most is not None:
             kept = np.minimum(lengths, most)
             before_end = np.repeat(history.indptr[1:], lengths) - np.arange(history.nnz)
-            order, lengths = order[before_end <= most], kept
+            is_kept = before_end <= most
+            order, gaps, lengths = order[is_kept], gaps[is_kept], kept
         row_ptr = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
         items = history.indices[order].astype(np.int64)
-        return cls(items, history.data[order].astype(np.float32), row_ptr)
+        return cls(items, gaps, history.data[order].astype(np.float32), row_ptr)
 
     def __len__(self) -> int:
         return len(self.row_ptr) - 1
@@ -73,7 +108,7 @@ class Sequences:
         starts, lengths = self.row_ptr[:-1][rows], self.lengths[rows]
         row_ptr = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
         place = np.arange(row_ptr[-1]) + np.repeat(starts - row_ptr[:-1], lengths)
-        return Sequences(self.items[place], self.weights[place], row_ptr)
+        return Sequences(self.items[place], self.gaps[place], self.weights[place], row_ptr)
 
     def without_last(self) -> "Sequences":
         """Return the sequences without the last event of each.
@@ -104,20 +139,20 @@ class Sequences:
         coords = torch.from_numpy(np.stack([np.zeros_like(user), user, position], axis=1))
         return Grid(coords, (len(self), max(int(lengths.max(initial=0)), 1)), 1)
 
-    def item_index(self) -> Int[Tensor, " n"]:
-        """Return the items as a tensor.
+    def events(self) -> Events:
+        """Return what a network reads.
 
         Returns:
-            int64, one an event.
+            All events, in their order.
         """
-        return torch.from_numpy(self.items)
+        return Events(torch.from_numpy(self.items), torch.from_numpy(self.gaps), self.grid())
 
     def _last_places(self) -> np.ndarray:
         return np.repeat(self.row_ptr[1:] - 1, self.lengths)
 
     def _where(self, mask: np.ndarray) -> "Sequences":
         row_ptr = np.concatenate([[0], np.cumsum(mask)])[self.row_ptr]
-        return Sequences(self.items[mask], self.weights[mask], row_ptr)
+        return Sequences(self.items[mask], self.gaps[mask], self.weights[mask], row_ptr)
 
 
 def event_order(history: csr_matrix, times: csr_matrix | None) -> np.ndarray:
@@ -147,6 +182,23 @@ def event_order(history: csr_matrix, times: csr_matrix | None) -> np.ndarray:
     row = np.repeat(np.arange(history.shape[0]), np.diff(history.indptr))
     order: np.ndarray = np.lexsort([history.indices, when.data, row])
     return order
+
+
+def gap_classes(when: np.ndarray, row_ptr: np.ndarray) -> np.ndarray:
+    """Sort the time between each event and the one before into classes.
+
+    Args:
+        when: The time of each event in seconds, each user's in order.
+        row_ptr: Where each user's events begin, and the end of the last.
+
+    Returns:
+        int64, below `NUM_GAPS`: 0 for a user's first event, 1 for the same time as the event
+        before, then 2 + log₂ of the seconds, rounded down.
+    """
+    gaps = np.diff(when, prepend=0)
+    classes = np.where(gaps > 0, 2 + np.floor(np.log2(np.maximum(gaps, 1))), 1)
+    classes[row_ptr[:-1][np.diff(row_ptr) > 0]] = 0
+    return classes.clip(max=NUM_GAPS - 1).astype(np.int64)
 
 
 def times_of_cells(cells: csr_matrix, times: csr_matrix | None) -> csr_matrix | None:

@@ -2,15 +2,15 @@
 
 from typing import ClassVar
 
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from recsparse.layers.causal import CausalConv1d
 from recsparse.layers.dropout import Dropout
 from recsparse.models.event_network import EventNetwork
 from recsparse.models.events import EventRecommender
+from recsparse.models.sequences import Events
 from recsparse.network_config import TimelineConfig
-from recsparse.sparse.grid import Grid
 from recsparse.sparse.tensor import SparseTensor
 
 
@@ -51,17 +51,16 @@ class TimelineNetwork(EventNetwork):
         self.blocks = nn.ModuleList(TimelineBlock(config, dilation) for dilation in dilations)
         self.norm = nn.LayerNorm(config.channels)
 
-    def forward(self, items: Int[Tensor, " n"], grid: Grid) -> Float[Tensor, "n d"]:
+    def forward(self, events: Events) -> Float[Tensor, "n d"]:
         """Summarise what was known at each event.
 
         Args:
-            items: The item of each event.
-            grid: The events as cells of a (user, position) grid.
+            events: The events of some users.
 
         Returns:
             One vector an event, of it and those before it.
         """
-        x = SparseTensor(grid, self.dropout(self.embedded(items)))
+        x = SparseTensor(events.grid, self.dropout(self.embedded(events)))
         for block in self.blocks:
             x = block(x)
         summary: Tensor = self.norm(x.feats)

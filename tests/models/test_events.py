@@ -1,5 +1,7 @@
 """TimelineRecommender and SASRec: what they share, and what tells them apart."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -52,7 +54,7 @@ def network_of(config):
 def summaries(network, sequences):
     """Return one tensor (length, d) a user."""
     together = Sequences.of(*matrices_of(sequences, NUM_ITEMS))
-    out = network(together.item_index(), together.grid())
+    out = network(together.events())
     return out.split([len(items) for items in sequences])
 
 
@@ -104,8 +106,8 @@ def test_a_timeline_equals_dense_convolutions_of_padded_histories():
 class Table(EventNetwork):
     """Summaries that are looked up by the item alone."""
 
-    def forward(self, items, grid):
-        return self.embedded(items)
+    def forward(self, events):
+        return self.embedded(events)
 
 
 def loss_of(config, sequences, weights=None):
@@ -114,7 +116,7 @@ def loss_of(config, sequences, weights=None):
     torch.nn.init.normal_(table.item_bias)
     together = Sequences.of(*matrices_of(sequences, 7))
     if weights is not None:
-        together = Sequences(together.items, np.array(weights, np.float32), together.row_ptr)
+        together = replace(together, weights=np.array(weights, np.float32))
     objective = NextEvent(table, together, config)
     return objective, objective.batch(list(range(len(sequences))))
 
@@ -126,7 +128,8 @@ def test_the_loss_is_the_mean_over_events_of_the_next_ones_log_probability():
     pairs = [(0, 1, 1.0), (1, 2, 2.0), (6, 3, 3.0)]
     total = 0.0
     for item, following, weight in pairs:
-        logits = table.embedded(torch.tensor([item])) @ table.item_vectors.weight.T
+        embedded = table.vectors_of(torch.tensor([item])) * TIMELINE.channels**0.5
+        logits = embedded @ table.item_vectors.weight.T
         logits = logits[0] + table.item_bias
         total -= weight * logits.log_softmax(dim=0)[following].item()
     assert objective.loss(batch).item() == pytest.approx(total / 6, rel=1e-4)

@@ -67,7 +67,7 @@ def test_what_is_known_and_what_follows_are_one_event_apart(cells):
 @given(cells)
 def test_events_are_cells_of_users_and_positions(cells):
     sequences = Sequences.of(*matrices(cells))
-    grid = sequences.grid()
+    items, gaps, grid = sequences.events()
     expected = [
         [0, user, position]
         for user, events in enumerate(lists(sequences))
@@ -75,7 +75,8 @@ def test_events_are_cells_of_users_and_positions(cells):
     ]
     assert grid.coords.tolist() == expected
     assert grid.spatial_shape == (NUM_USERS, max([len(e) for e in lists(sequences)] + [1]))
-    assert sequences.item_index().tolist() == sequences.items.tolist()
+    assert items.tolist() == sequences.items.tolist()
+    assert gaps.tolist() == sequences.gaps.tolist()
     assert len(sequences) == NUM_USERS
 
 
