@@ -28,7 +28,8 @@ from recsparse.datasets.ordering import Activity, OrderKind, fit_order
 from recsparse.evaluation.evaluate import RankingResult, evaluate_ranking
 from recsparse.models.base import Recommender
 from recsparse.models.registry import build_model
-from recsparse.training.fit import FitPlan, fit_model
+from recsparse.training.fit import fit_model
+from recsparse.training.plan import FitPlan
 
 console = Console()
 

@@ -34,7 +34,7 @@ from recsparse.stages.evaluate import rank_part
 from recsparse.stages.fit import fit_on, refit_on, validate
 from recsparse.stages.part import part_to_rank
 from recsparse.toml_file import write_toml
-from recsparse.training.fit import FitPlan
+from recsparse.training.plan import FitPlan
 
 OURS = "recsparse"
 console = Console()

@@ -34,7 +34,8 @@ from recsparse.models.base import Recommender
 from recsparse.models.cold import ColdScorer
 from recsparse.models.registry import build_model
 from recsparse.stages.prepare import prepare
-from recsparse.training.fit import FitPlan, fit_model
+from recsparse.training.fit import fit_model
+from recsparse.training.plan import FitPlan
 
 METRICS = ("ndcg@10", "recall@100")
 OURS = "text_tower"

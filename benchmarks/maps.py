@@ -41,7 +41,8 @@ from recsparse.models.ials import als_factors, with_empty_weight
 from recsparse.models.objective import HiddenCells
 from recsparse.network_config import TrainingConfig
 from recsparse.sparse.tensor import SparseTensor, sparse_tensor
-from recsparse.training.fit import FitPlan, optimise_network
+from recsparse.training.optimise import optimise_network
+from recsparse.training.plan import FitPlan
 
 PROTOCOL, METRIC, K = "ml100k-random", "ndcg@10", 10
 TRAINING = TrainingConfig(epochs=40, batch_users=64, learning_rate=3e-3, patience=8)

@@ -28,7 +28,8 @@ from recsparse.evaluation.ratings import RatingResult, evaluate_ratings
 from recsparse.models.base import Recommender, Validation
 from recsparse.models.rating_grid import RatingGrid
 from recsparse.models.registry import build_model
-from recsparse.training.fit import FitPlan, fit_model
+from recsparse.training.fit import fit_model
+from recsparse.training.plan import FitPlan
 
 OURS = "rating_grid"
 # What is tried of each model; ours finds the weight of its network by least squares.

@@ -15,7 +15,8 @@ from recsparse.models.base import Recommender, Validation
 from recsparse.models.registry import build_model
 from recsparse.sparse.tensor import SparseTensor
 from recsparse.stages.part import check_ratings, evaluate_part, part_to_rank
-from recsparse.training.fit import FitPlan, fit_model
+from recsparse.training.fit import fit_model
+from recsparse.training.plan import FitPlan
 
 # Users × items that are ranked after each epoch; what is reported is of all users.
 MOST_VALIDATION_SCORES = 100_000_000

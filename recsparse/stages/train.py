@@ -22,8 +22,8 @@ from recsparse.scoring.trained import TrainedModel
 from recsparse.stages.fit import fit_on, refit_on, validate
 from recsparse.stages.load import load
 from recsparse.stages.part import part_to_rank
-from recsparse.training.fit import FitPlan
 from recsparse.training.learning_curve import plot_learning_curve
+from recsparse.training.plan import FitPlan
 from recsparse.training.tracking import Run, start_run
 
 SIGNATURE_ROWS = 5

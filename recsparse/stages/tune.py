@@ -19,7 +19,7 @@ from recsparse.reporting import SILENT, Reporter
 from recsparse.stages.fit import fit_on, validate
 from recsparse.stages.part import part_to_rank
 from recsparse.toml_file import write_toml
-from recsparse.training.fit import FitPlan
+from recsparse.training.plan import FitPlan
 from recsparse.training.tracking import start_run
 
 # What a search tries where the caller names nothing else. The grids suit logs of some 100,000 rows,

@@ -15,7 +15,8 @@ from recsparse.errors import InputError
 from recsparse.models.registry import MODEL_CLASSES, build_model
 from recsparse.network_config import TrainingConfig
 from recsparse.sparse.tensor import SparseTensor, sparse_tensor
-from recsparse.training.fit import FitPlan, fit_model
+from recsparse.training.fit import fit_model
+from recsparse.training.plan import FitPlan
 
 TRAINING = TrainingConfig(epochs=3, batch_users=8, device="cpu")
 NUM_USERS, NUM_ITEMS = 24, 12

@@ -23,7 +23,8 @@ from recsparse.models.blend_weights import best_weights, standardised
 from recsparse.models.ease import EASE
 from recsparse.models.popularity import Popularity
 from recsparse.network_config import SparseGridConfig, TrainingConfig
-from recsparse.training.fit import FitPlan, fit_model
+from recsparse.training.fit import fit_model
+from recsparse.training.plan import FitPlan
 from tests.models.conformance import PersonalConformance, fitted, log_of, times_of
 
 PARTS = (

@@ -19,7 +19,8 @@ from recsparse.models.sasrec import SASRecNetwork
 from recsparse.models.sequences import Sequences
 from recsparse.models.timeline import TimelineNetwork
 from recsparse.network_config import SASRecConfig, TimelineConfig, TrainingConfig
-from recsparse.training.fit import FitPlan, fit_model
+from recsparse.training.fit import fit_model
+from recsparse.training.plan import FitPlan
 from tests.models.conformance import RecommenderConformance, fit, fitted, log_of, times_of
 from tests.models.event_logs import matrices_of, walks
 

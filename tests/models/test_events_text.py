@@ -8,7 +8,8 @@ from recsparse.errors import InputError
 from recsparse.models.registry import build_model
 from recsparse.models.timeline import TimelineNetwork
 from recsparse.network_config import SASRecConfig, TimelineConfig, TrainingConfig
-from recsparse.training.fit import FitPlan, fit_model
+from recsparse.training.fit import fit_model
+from recsparse.training.plan import FitPlan
 from tests.models.event_logs import matrices_of
 
 TRAINING = TrainingConfig(epochs=25, batch_users=32, learning_rate=1e-2, device="cpu")

@@ -12,7 +12,8 @@ from scipy.sparse import csr_matrix
 from recsparse.models.registry import build_model
 from recsparse.models.sequences import NUM_GAPS, Sequences, gap_classes
 from recsparse.network_config import SASRecConfig, TimelineConfig, TrainingConfig
-from recsparse.training.fit import FitPlan, fit_model
+from recsparse.training.fit import fit_model
+from recsparse.training.plan import FitPlan
 from tests.models.conformance import RecommenderConformance
 
 SMALL_TRAINING = TrainingConfig(epochs=2, batch_users=8, device="cpu")

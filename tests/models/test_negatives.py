@@ -18,7 +18,8 @@ from recsparse.network_config import (
     TrainingConfig,
 )
 from recsparse.sparse.tensor import SparseTensor
-from recsparse.training.fit import FitPlan, fit_model
+from recsparse.training.fit import fit_model
+from recsparse.training.plan import FitPlan
 
 NUM_ITEMS = 9
 RNG = np.random.default_rng(0)

@@ -9,7 +9,8 @@ from recsparse.evaluation.evaluate import evaluate_ranking
 from recsparse.linear_config import EASEConfig, IALSConfig, ItemKNNConfig, PopularityConfig
 from recsparse.models.registry import build_model
 from recsparse.network_config import SparseGridConfig, TrainingConfig
-from recsparse.training.fit import FitPlan, fit_model
+from recsparse.training.fit import fit_model
+from recsparse.training.plan import FitPlan
 
 PARTS = ("train", "test")
 PLAN = FitPlan(TrainingConfig(epochs=1, device="cpu"))

@@ -16,7 +16,8 @@ from recsparse.models.rating_grid_network import (
 )
 from recsparse.models.rating_model import predicted_cells
 from recsparse.network_config import RatingGridConfig, TrainingConfig
-from recsparse.training.fit import FitPlan, fit_model
+from recsparse.training.fit import fit_model
+from recsparse.training.plan import FitPlan
 from tests.models.conformance import fitted, log_of
 from tests.models.rating_conformance import PersonalRatingConformance, RatingConformance
 

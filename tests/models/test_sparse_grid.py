@@ -13,7 +13,8 @@ from recsparse.models.popularity import Popularity
 from recsparse.models.sparse_grid import LINEAR_SHARES, SparseGridRecommender
 from recsparse.network_config import SparseGridConfig, TrainingConfig
 from recsparse.sparse.tensor import SparseTensor
-from recsparse.training.fit import FitPlan, fit_model
+from recsparse.training.fit import fit_model
+from recsparse.training.plan import FitPlan
 from tests.models.conformance import PersonalConformance, fitted, log_of, words_of
 
 SMALL = SparseGridConfig(

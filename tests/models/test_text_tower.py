@@ -10,7 +10,8 @@ from recsparse.models.registry import build_model
 from recsparse.models.text_tower import TextTower, TextTowerNetwork
 from recsparse.network_config import TextTowerConfig, TrainingConfig
 from recsparse.sparse.tensor import SparseTensor
-from recsparse.training.fit import FitPlan, fit_model
+from recsparse.training.fit import fit_model
+from recsparse.training.plan import FitPlan
 from tests.models.conformance import RecommenderConformance, fitted, log_of, words_of
 
 SMALL = TextTowerConfig(channels=6, training=TrainingConfig(epochs=2, batch_users=8, device="cpu"))

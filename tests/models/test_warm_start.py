@@ -19,7 +19,8 @@ from recsparse.network_config import (
     TimelineConfig,
     TrainingConfig,
 )
-from recsparse.training.fit import FitPlan, fit_model
+from recsparse.training.fit import fit_model
+from recsparse.training.plan import FitPlan
 from tests.models.conformance import NUM_ITEMS, TRAINING, fitted, log_of, times_of
 
 TIMELINE = TimelineConfig(channels=8, blocks=1)

@@ -23,7 +23,8 @@ from recsparse.network_config import SparseGridConfig, TimelineConfig, TrainingC
 from recsparse.scoring.model_folder import load_model, read_description, save_model
 from recsparse.scoring.trained import TrainedModel
 from recsparse.toml_file import to_toml
-from recsparse.training.fit import FitPlan, fit_model
+from recsparse.training.fit import fit_model
+from recsparse.training.plan import FitPlan
 
 SMALL = {
     "item_knn": {"neighbours": 3},

@@ -19,9 +19,11 @@ from recsparse.network_config import (
     TimelineConfig,
     TrainingConfig,
 )
-from recsparse.training.fit import FitPlan, fit_model, optimise_network
+from recsparse.training.fit import fit_model
+from recsparse.training.optimise import optimise_network
+from recsparse.training.plan import FitPlan
 from tests.models.conformance import times_of
-from tests.training.test_fit import ROWS, Table, by_epoch, fitted, settings
+from tests.training.test_optimise import ROWS, Table, by_epoch, fitted, settings
 
 TRAINING = TrainingConfig(epochs=5, batch_users=16, learning_rate=0.05, device="cpu", patience=5)
 CONFIGS = [

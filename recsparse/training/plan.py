@@ -1,0 +1,35 @@
+"""How a model is to be fitted."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from recsparse.models.base import WarmStart
+from recsparse.network_config import TrainingConfig
+
+OnEpoch = Callable[[int, Mapping[str, float]], None]
+
+
+@dataclass(frozen=True)
+class FitPlan:
+    """How a model is fitted.
+
+    Attributes:
+        training: Settings of the gradient training.
+        seed: Of every random choice.
+        checkpoints: Folder for the training's state, for the caller to remove when the model is
+            saved; None keeps it in a temporary one.
+        resume: Go on from the last checkpoint in that folder.
+        progress: Show a progress bar.
+        on_epoch: Called with the epoch's number (from 0) and its metrics; their names start with
+            that of the network and a slash where a model has several.
+        warm_start: A fitted model of the same kind to go on from.
+    """
+
+    training: TrainingConfig
+    seed: int = 0
+    checkpoints: Path | None = None
+    resume: bool = False
+    progress: bool = False
+    on_epoch: OnEpoch | None = None
+    warm_start: WarmStart | None = None

@@ -1,0 +1,274 @@
+import logging
+import math
+import os
+
+import numpy as np
+import pytest
+import torch
+from scipy.sparse import csr_matrix
+from torch import nn
+
+from recsparse.errors import InputError
+from recsparse.linear_config import EASEConfig
+from recsparse.models.base import WarmStart
+from recsparse.models.ease import EASE
+from recsparse.models.objective import HiddenCells
+from recsparse.network_config import TrainingConfig
+from recsparse.training.optimise import optimise_network
+from recsparse.training.plan import FitPlan
+
+ROWS = csr_matrix((np.random.default_rng(0).random((40, 20)) < 0.3).astype(np.float32))
+
+
+class Table(nn.Module):
+    """The same learned logits for every row, and noise that its dropout makes."""
+
+    def __init__(self, num_items=20):
+        super().__init__()
+        self.logits = nn.Parameter(torch.zeros(num_items))
+        self.dropout = nn.Dropout(0.5)
+
+    def forward(self, cells):
+        return self.dropout(self.logits.expand(cells.spatial_shape[0], -1))
+
+
+def settings(epochs=3, **other):
+    return TrainingConfig(epochs=epochs, batch_users=16, device="cpu", learning_rate=0.1, **other)
+
+
+def fitted(plan, validate=None, network=None):
+    network = network or Table()
+    optimise_network(HiddenCells(network, ROWS, 0.5), plan, validate)
+    return network.logits.detach().clone()
+
+
+def going_on(**other):
+    """A plan to go on from some model."""
+    known = WarmStart(EASE(EASEConfig()), np.arange(ROWS.shape[1]))
+    return FitPlan(settings(3), warm_start=known, **other)
+
+
+def by_epoch(values):
+    """A validation that gives one value an epoch."""
+    values = iter(values)
+    return lambda: next(values)
+
+
+def test_on_epoch_gets_the_metrics_of_every_epoch_in_order():
+    epochs = []
+    plan = FitPlan(settings(3), on_epoch=lambda epoch, metrics: epochs.append((epoch, metrics)))
+    fitted(plan, by_epoch([0.1, 0.2, 0.3]))
+    assert [epoch for epoch, _ in epochs] == [0, 1, 2]
+    assert [metrics["validation_ndcg"] for _, metrics in epochs] == pytest.approx([0.1, 0.2, 0.3])
+    assert [set(metrics) for _, metrics in epochs] == [{"train_loss", "validation_ndcg"}] * 3
+
+
+def test_the_loss_falls_to_what_the_popularity_of_items_allows():
+    """Items 0 to 4 of 20 are all that anyone has."""
+    rows = csr_matrix(np.repeat([[1.0] * 5 + [0.0] * 15], 16, axis=0))
+    losses = []
+    plan = FitPlan(settings(30), on_epoch=lambda _, metrics: losses.append(metrics["train_loss"]))
+    network = Table()
+    network.dropout.p = 0.0
+    optimise_network(HiddenCells(network, rows, 0.5), plan)
+    # About half of the five are hidden and compete with each other alone.
+    assert losses[0] == pytest.approx(math.log(20 - 2.5), abs=0.2)
+    assert losses[-1] < math.log(5)
+
+
+def test_without_validation_the_last_weights_stay():
+    weights = []
+    network = Table()
+    plan = FitPlan(settings(3), on_epoch=lambda *_: weights.append(network.logits.tolist()))
+    assert fitted(plan, network=network).tolist() == weights[-1]
+    assert weights[-1] != weights[-2]
+
+
+def test_the_weights_of_the_best_epoch_come_back():
+    weights = []
+    network = Table()
+    plan = FitPlan(settings(4), on_epoch=lambda *_: weights.append(network.logits.tolist()))
+    best = fitted(plan, by_epoch([0.1, 0.9, 0.2, 0.3]), network)
+    assert len(weights) == 4
+    assert best.tolist() == weights[1]
+
+
+def test_the_start_comes_back_where_no_epoch_betters_what_was_gone_on_from(caplog):
+    network = Table()
+    start = network.logits.detach().clone()
+    best = fitted(going_on(), by_epoch([0.5, 0.4, 0.3, 0.4]), network)
+    assert torch.equal(best, start)
+    assert "no epoch betters the start: validation_ndcg 0.4000, was 0.5000" in caplog.text
+
+
+def test_an_epoch_that_betters_the_start_is_taken():
+    weights = []
+    network = Table()
+    plan = going_on(on_epoch=lambda *_: weights.append(network.logits.tolist()))
+    best = fitted(plan, by_epoch([0.5, 0.4, 0.6, 0.4]), network)
+    assert best.tolist() == weights[1]
+
+
+def test_a_resumed_training_remembers_its_start_too(tmp_path):
+    folder, start = tmp_path / "a", Table().logits.detach().clone()
+    plan = going_on(checkpoints=folder, on_epoch=interrupt_after(0))
+    with pytest.raises(PowerCutError):
+        fitted(plan, by_epoch([0.5, 0.4]))
+    plan = going_on(checkpoints=folder, resume=True)
+    # It starts from the same weights, so their quality is known again.
+    assert torch.equal(fitted(plan, by_epoch([0.5, 0.3, 0.4])), start)
+    assert torch.equal(fitted(plan, by_epoch([])), start)
+
+
+def test_without_validation_a_model_that_goes_on_has_its_last_weights():
+    assert torch.equal(fitted(going_on()), fitted(FitPlan(settings(3))))
+
+
+def test_the_training_stops_after_patience_epochs_without_a_better_one():
+    epochs = []
+    plan = FitPlan(settings(9, patience=2), on_epoch=lambda epoch, _: epochs.append(epoch))
+    fitted(plan, by_epoch([0.1, 0.5, 0.4, 0.4, 0.9]))
+    assert epochs == [0, 1, 2, 3]
+
+
+def test_validation_sees_the_network_without_dropout_and_training_with_it():
+    modes = []
+
+    class Watched(Table):
+        def forward(self, cells):
+            modes.append(self.training)
+            return super().forward(cells)
+
+    network = Watched()
+    validated = []
+    fitted(FitPlan(settings(2)), lambda: validated.append(network.training) or 0.5, network)
+    assert validated == [False, False]
+    assert modes == [True] * 6  # 40 users in batches of 16, twice
+
+
+def test_the_same_seed_gives_the_same_weights_whatever_was_drawn_before():
+    first = fitted(FitPlan(settings(), seed=1))
+    torch.rand(3)
+    np.random.default_rng().random()
+    assert torch.equal(fitted(FitPlan(settings(), seed=1)), first)
+    assert not torch.equal(fitted(FitPlan(settings(), seed=2)), first)
+
+
+class PowerCutError(Exception):
+    """Stands for whatever kills a training."""
+
+
+def interrupt_after(last):
+    def on_epoch(epoch, metrics):
+        if epoch == last:
+            raise PowerCutError
+
+    return on_epoch
+
+
+@pytest.mark.parametrize("last", [0, 2])
+def test_a_resumed_training_ends_as_an_uninterrupted_one(tmp_path, last):
+    whole = fitted(FitPlan(settings(5)), by_epoch([0.1, 0.4, 0.3, 0.5, 0.2]))
+    folder = tmp_path / "checkpoints"
+    quality = by_epoch([0.1, 0.4, 0.3, 0.5, 0.2])
+    with pytest.raises(PowerCutError):
+        fitted(FitPlan(settings(5), checkpoints=folder, on_epoch=interrupt_after(last)), quality)
+    assert (folder / "last.ckpt").is_file()
+    epochs = []
+    plan = FitPlan(
+        settings(5), checkpoints=folder, resume=True, on_epoch=lambda epoch, _: epochs.append(epoch)
+    )
+    assert torch.equal(fitted(plan, quality), whole)
+    assert epochs == [*range(last + 1, 5)]
+
+
+def test_a_resumed_training_remembers_its_best_epoch(tmp_path):
+    """The best epoch lies before the interruption, and the weights are those of that epoch."""
+    whole = fitted(FitPlan(settings(4)), by_epoch([0.1, 0.9, 0.3, 0.2]))
+    quality = by_epoch([0.1, 0.9, 0.3, 0.2])
+    plan = FitPlan(settings(4), checkpoints=tmp_path / "a", on_epoch=interrupt_after(2))
+    with pytest.raises(PowerCutError):
+        fitted(plan, quality)
+    plan = FitPlan(settings(4), checkpoints=tmp_path / "a", resume=True)
+    assert torch.equal(fitted(plan, quality), whole)
+
+
+def test_without_resume_an_older_checkpoint_is_not_used(tmp_path):
+    folder = tmp_path / "checkpoints"
+    with pytest.raises(PowerCutError):
+        fitted(FitPlan(settings(3), checkpoints=folder, on_epoch=interrupt_after(1)))
+    epochs = []
+    fitted(FitPlan(settings(3), checkpoints=folder, on_epoch=lambda epoch, _: epochs.append(epoch)))
+    assert epochs == [0, 1, 2]
+
+
+def test_resume_from_the_state_of_another_network_is_refused(tmp_path):
+    with pytest.raises(PowerCutError):
+        fitted(FitPlan(settings(3), checkpoints=tmp_path / "a", on_epoch=interrupt_after(0)))
+    plan = FitPlan(settings(3), checkpoints=tmp_path / "a", resume=True)
+    with pytest.raises(InputError, match=r"last\.ckpt must be of the configured network, but"):
+        fitted(plan, network=Table(num_items=21))
+    assert (tmp_path / "a" / "last.ckpt").is_file()
+
+
+def test_resume_without_a_checkpoint_starts_anew(tmp_path):
+    plan = FitPlan(settings(), checkpoints=tmp_path / "none", resume=True)
+    assert torch.equal(fitted(plan), fitted(FitPlan(settings())))
+
+
+def test_without_a_checkpoint_folder_nothing_is_left_behind(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    fitted(FitPlan(settings(1)))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("cores", [1, 16])
+def test_lightning_says_nothing_and_has_its_voice_back_afterwards(
+    capfd, caplog, monkeypatch, tmp_path, cores
+):
+    """A warning would be an error here; on many cores Lightning wants more workers."""
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(cores)), raising=False)
+    lightning = logging.getLogger("pytorch_lightning")
+    level = lightning.level
+    caplog.set_level(logging.INFO)
+    quality = by_epoch([0.1, 0.2])
+    plan = FitPlan(settings(2), checkpoints=tmp_path / "a", on_epoch=interrupt_after(0))
+    with pytest.raises(PowerCutError):
+        fitted(plan, quality)
+    fitted(FitPlan(settings(2), checkpoints=tmp_path / "a", resume=True), quality)
+    assert capfd.readouterr() == ("", "")
+    assert caplog.records == []
+    assert lightning.level == level
+
+
+def test_a_progress_bar_is_shown_where_it_is_wanted(capfd):
+    fitted(FitPlan(settings(1), progress=True))
+    assert "Epoch 0/0" in capfd.readouterr().out
+
+
+class Breaks(Table):
+    """Logits that are no numbers from some step on."""
+
+    def __init__(self, good_steps):
+        super().__init__()
+        self.good_steps = good_steps
+
+    def forward(self, cells):
+        self.good_steps -= 1
+        return super().forward(cells) * (1.0 if self.good_steps >= 0 else math.nan)
+
+
+def test_a_loss_that_is_no_number_stops_and_the_last_good_epoch_is_kept(tmp_path):
+    folder = tmp_path / "checkpoints"
+    plan = FitPlan(settings(4), checkpoints=folder)
+    # 40 rows are three batches an epoch.
+    with pytest.raises(
+        InputError,
+        match=r"the loss must be finite, but is nan at step 7 in epoch 2; .*rate of 0\.1",
+    ):
+        fitted(plan, network=Breaks(7))
+    state = torch.load(folder / "last.ckpt", weights_only=False)
+    assert (state["epoch"], state["global_step"]) == (1, 6)
+    assert state["state_dict"]["network.logits"].isfinite().all()
+    resumed = fitted(FitPlan(settings(4), checkpoints=folder, resume=True))
+    assert torch.equal(resumed, fitted(FitPlan(settings(4))))
