@@ -14,7 +14,7 @@ setup: .venv/ready
 
 # torch comes first, since torch-scatter is compiled against the torch that is installed. The package
 # compiles its own kernels as it is installed.
-.venv/ready: pyproject.toml constraints.txt hatch_build.py $(wildcard recsparse/*/kernels/*.cpp recsparse/*/kernels/*.h)
+.venv/ready: pyproject.toml constraints.txt hatch_build.py $(wildcard recsparse/*/kernels/*.cpp recsparse/*/*/kernels/*.cpp recsparse/*/kernels/*.h)
 	@$(MAKE) --no-print-directory compiler
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "recsparse needs Python 3.11 or newer, but $(PYTHON) is older; pass another, as in make setup PYTHON=python3.12" >&2; exit 2; }

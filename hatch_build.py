@@ -18,7 +18,7 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 FOLDER = Path("recsparse/sparse/kernels")
 LIBRARY = FOLDER / "kernels.so"
 # Apart from the others, since preparing data loads neither torch nor its OpenMP.
-IDS = Path("recsparse/datasets/kernels/ids.cpp")
+IDS = Path("recsparse/datasets/building/kernels/ids.cpp")
 IDS_LIBRARY = IDS.with_suffix(".so")
 COMMON = ["-O3", "-std=c++17", "-fPIC", "-fno-exceptions", "-fno-rtti", "-fvisibility=hidden"]
 # One build of conv.cpp for each instruction set; the best that the processor has is picked at run

@@ -5,9 +5,9 @@ import pandas as pd
 from hypothesis import strategies as st
 
 from recsparse.data_config import SplitConfig
-from recsparse.datasets.clean import clean_rows
+from recsparse.datasets.building.clean import clean_rows
+from recsparse.datasets.building.shuffle import Keys
 from recsparse.datasets.rows import NO_RATING, NO_TIME, Rows
-from recsparse.datasets.shuffle import Keys
 from recsparse.datasets.split import PART_NAMES, TRAIN, plan_split
 from tests.row_frames import whole_users
 

@@ -9,30 +9,30 @@ import pyarrow as pa
 from recsparse.atomic import atomic_folder
 from recsparse.config import Config
 from recsparse.data_config import SplitConfig
-from recsparse.datasets.bucket_sort import sorted_rows
-from recsparse.datasets.clean import CleanRows, clean_rows
-from recsparse.datasets.dataset_folder import (
-    REJECTED,
-    load_vocabularies,
-    write_description,
-)
-from recsparse.datasets.encode import Ids
-from recsparse.datasets.files import Paths
-from recsparse.datasets.fitting import (
+from recsparse.datasets.building.bucket_sort import sorted_rows
+from recsparse.datasets.building.clean import CleanRows, clean_rows
+from recsparse.datasets.building.encode import Ids
+from recsparse.datasets.building.fitting import (
     fit_orders,
     fit_sides,
     fit_vocabularies,
     require_tables,
 )
-from recsparse.datasets.free_memory import release_unused
-from recsparse.datasets.intake import Intake
-from recsparse.datasets.lock import sole_writer
-from recsparse.datasets.log_store import LogStore, save_log, stored
-from recsparse.datasets.parts import PartedRows, WrittenParts, part_rows, write_parts
-from recsparse.datasets.prefetch import prefetched
-from recsparse.datasets.reviews import Reviews
+from recsparse.datasets.building.free_memory import release_unused
+from recsparse.datasets.building.intake import Intake
+from recsparse.datasets.building.lock import sole_writer
+from recsparse.datasets.building.log_store import LogStore, save_log, stored
+from recsparse.datasets.building.parts import PartedRows, WrittenParts, part_rows, write_parts
+from recsparse.datasets.building.prefetch import prefetched
+from recsparse.datasets.building.reviews import Reviews
+from recsparse.datasets.building.shuffle import Keys
+from recsparse.datasets.dataset_folder import (
+    REJECTED,
+    load_vocabularies,
+    write_description,
+)
+from recsparse.datasets.files import Paths
 from recsparse.datasets.rows import Rows
-from recsparse.datasets.shuffle import Keys
 from recsparse.datasets.split import PART_NAMES, TEST, VALIDATION, least_rows, plan_split
 from recsparse.datasets.vocabulary import Vocabulary
 from recsparse.datasets.workspace import Resources, Workspace, workspace

@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 
 from recsparse.data_config import LogConfig
+from recsparse.datasets.building.duplicates import table_without_duplicates
 from recsparse.datasets.checks import CheckedBatch, check_rows
-from recsparse.datasets.duplicates import table_without_duplicates
 from recsparse.datasets.files import Paths
 from recsparse.datasets.parquet import open_dataset, read_batches, require_columns
 from recsparse.datasets.schema import TIMESTAMP, id_type

@@ -11,9 +11,9 @@ from typing import Literal
 import numpy as np
 from scipy.sparse import csr_matrix, diags_array
 
-from recsparse.datasets.bisection import bisection_order
-from recsparse.datasets.nearest import nearest_rows, placed_behind
-from recsparse.datasets.spectral import fiedler_order
+from recsparse.datasets.orders.bisection import bisection_order
+from recsparse.datasets.orders.nearest import nearest_rows, placed_behind
+from recsparse.datasets.orders.spectral import fiedler_order
 from recsparse.errors import InputError
 
 OrderKind = Literal["popularity", "spectral", "bisection", "time", "text", "random"]

@@ -6,9 +6,9 @@ import numpy as np
 import pyarrow as pa
 
 from recsparse.data_config import SplitConfig, in_utc
-from recsparse.datasets.clean import CleanRows
+from recsparse.datasets.building.clean import CleanRows
+from recsparse.datasets.building.shuffle import Keys, place_of_user
 from recsparse.datasets.rows import Rows, first_of_user
-from recsparse.datasets.shuffle import Keys, place_of_user
 from recsparse.datasets.workspace import Workspace
 from recsparse.errors import InputError
 

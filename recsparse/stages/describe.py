@@ -6,7 +6,7 @@ from pathlib import Path
 from recsparse.data_config import LogConfig
 from recsparse.datasets.dataset_folder import DESCRIPTION
 from recsparse.datasets.files import Paths
-from recsparse.datasets.profile_figures import Groups
+from recsparse.datasets.profiling.profile_figures import Groups
 from recsparse.datasets.workspace import Resources
 from recsparse.reporting import SILENT, Reporter
 from recsparse.stages.describe_dataset import describe_dataset

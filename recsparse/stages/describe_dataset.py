@@ -12,9 +12,9 @@ from matplotlib.figure import Figure
 
 from recsparse.datasets.dataset import Dataset
 from recsparse.datasets.dataset_folder import REJECTED, load_dataset
-from recsparse.datasets.profile import Profile, indexed_blocks
-from recsparse.datasets.profile_figures import Groups, profile_figures
-from recsparse.datasets.profile_plot import plot_profile
+from recsparse.datasets.profiling.profile import Profile, indexed_blocks
+from recsparse.datasets.profiling.profile_figures import Groups, profile_figures
+from recsparse.datasets.profiling.profile_plot import plot_profile
 from recsparse.datasets.schema import REASON
 from recsparse.datasets.split import PART_NAMES
 from recsparse.errors import InputError

@@ -10,17 +10,17 @@ from matplotlib.figure import Figure
 
 from recsparse.atomic import make_folder
 from recsparse.data_config import LogConfig
-from recsparse.datasets.bucket_sort import sorted_rows
-from recsparse.datasets.clean import without_duplicates
-from recsparse.datasets.encode import LogEncoder
+from recsparse.datasets.building.bucket_sort import sorted_rows
+from recsparse.datasets.building.clean import without_duplicates
+from recsparse.datasets.building.encode import LogEncoder
+from recsparse.datasets.building.intake import IntakeCounts
+from recsparse.datasets.building.prefetch import prefetched
 from recsparse.datasets.files import Paths
-from recsparse.datasets.intake import IntakeCounts
 from recsparse.datasets.log import LogSource
 from recsparse.datasets.parquet import read_batches
-from recsparse.datasets.prefetch import prefetched
-from recsparse.datasets.profile import Profile
-from recsparse.datasets.profile_figures import Groups, profile_figures
-from recsparse.datasets.profile_plot import plot_profile
+from recsparse.datasets.profiling.profile import Profile
+from recsparse.datasets.profiling.profile_figures import Groups, profile_figures
+from recsparse.datasets.profiling.profile_plot import plot_profile
 from recsparse.datasets.where import filtered_batches
 from recsparse.datasets.workspace import Resources, Workspace, workspace
 from recsparse.errors import InputError

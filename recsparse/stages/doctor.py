@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from recsparse.config import TrackingConfig
-from recsparse.datasets.id_table import is_compiled
+from recsparse.datasets.building.id_table import is_compiled
 from recsparse.sparse.native import kernels
 from recsparse.sparse.scatter import backend
 from recsparse.stages.machine import file_system, free_memory, usable_cores

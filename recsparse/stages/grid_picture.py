@@ -8,7 +8,7 @@ from recsparse.datasets.dataset import Dataset
 from recsparse.datasets.grid import interactions_to_grid
 from recsparse.datasets.grid_plot import plot_grids
 from recsparse.datasets.ordering import AxisOrder
-from recsparse.datasets.profile import indexed_blocks
+from recsparse.datasets.profiling.profile import indexed_blocks
 
 
 def grid_picture(data: Dataset, most_rows: int = 1_000_000) -> Figure:

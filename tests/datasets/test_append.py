@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from recsparse.config_file import load_config
 from recsparse.datasets.build import Sources
+from recsparse.datasets.building.log_store import LogStore
 from recsparse.datasets.dataset_folder import read_rejected
-from recsparse.datasets.log_store import LogStore
 from recsparse.errors import InputError, MissingFileError, SchemaError
 from recsparse.stages.prepare import prepare
 from tests.logs import DUPLICATES, SPLIT_SETTINGS, log_of, logs

@@ -71,7 +71,7 @@ def test_a_partition_that_disappears_while_the_log_is_read_is_named(
     for module in ("parquet", "where"):
         monkeypatch.setattr(f"recsparse.datasets.{module}._PIECE_ROWS", ROWS)
     monkeypatch.setattr("recsparse.datasets.log._MOST_BYTES", 1)
-    from recsparse.datasets.intake import IntakeCounts
+    from recsparse.datasets.building.intake import IntakeCounts
 
     add = IntakeCounts.add
 

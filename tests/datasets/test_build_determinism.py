@@ -5,7 +5,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from recsparse.datasets import bucket_sort, row_groups
+from recsparse.datasets.building import bucket_sort, row_groups
 from recsparse.datasets.log import LogSource
 from recsparse.datasets.workspace import Resources
 from recsparse.errors import InputError

@@ -9,7 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from recsparse.datasets import id_table, workspace
+from recsparse.datasets import workspace
+from recsparse.datasets.building import id_table
 from recsparse.datasets.dataset_folder import load_dataset
 from recsparse.datasets.workspace import Resources
 from recsparse.errors import InputError, OutputError

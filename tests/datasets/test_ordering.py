@@ -4,9 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.sparse import csr_matrix, random_array, vstack
 
-from recsparse.datasets.bisection import bisection_order
 from recsparse.datasets.ordering import Activity, AxisOrder, extend_order, fit_order
-from recsparse.datasets.spectral import fiedler_order
+from recsparse.datasets.orders.bisection import bisection_order
+from recsparse.datasets.orders.spectral import fiedler_order
 from recsparse.errors import InputError
 
 KINDS = ("popularity", "spectral", "bisection", "time", "text", "random")

@@ -1,0 +1,1 @@
+"""How logs larger than memory become the parts of a dataset: the steps behind `build`."""

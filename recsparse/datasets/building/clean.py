@@ -1,0 +1,185 @@
+"""Dropping duplicates of sorted rows and taking the k-core."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from itertools import chain
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from recsparse.datasets.building.packed import packed_order
+from recsparse.datasets.rows import NO_TIME, Rows, RowsWriter, read_blocks
+
+_SECONDS_A_DAY = 86_400
+
+
+def without_duplicates(
+    rows: Rows, keep: Literal["last", "sum", "keep"], half_life_days: float | None = None
+) -> tuple[Rows, int]:
+    """Leave one row for each user and item (and part, where the log gives parts).
+
+    The last one stays, in the order of `sorted_rows`: the latest, of equal times the one with the
+    highest rating, then weight. `sum` gives it the weight of all, each halved for every half-life
+    that it is older; `keep` changes nothing.
+
+    Args:
+        rows: Whole users, sorted.
+        keep: What to do.
+        half_life_days: Of weights, for `sum`; None where age does not matter.
+
+    Returns:
+        The rows left, in their order, and the number of rows that repeat.
+    """
+    repeated = _repeated(rows)
+    count = int(repeated.sum())
+    if keep == "keep" or count == 0:
+        return rows, count
+    if keep == "sum":
+        pair = rows.user.astype(np.int64) << 32 | rows.item
+        keys = pd.DataFrame(
+            {"pair": pair} if rows.part is None else {"pair": pair, "part": rows.part}
+        )
+        grouped = keys.assign(weight=_aged(rows, keys, half_life_days)).groupby(
+            list(keys.columns), sort=False
+        )
+        rows = rows.with_weight(grouped["weight"].transform("sum").to_numpy())
+    return rows.take(~repeated), count
+
+
+def _repeated(rows: Rows) -> np.ndarray:
+    """Say of each row whether a later one has the same user, item and part."""
+    keys = [rows.user, rows.item] if rows.part is None else [rows.user, rows.item, rows.part]
+    order = packed_order(keys)
+    same = np.ones(max(len(rows) - 1, 0), dtype=bool)
+    for key in keys:
+        same &= key[order[1:]] == key[order[:-1]]
+    repeated = np.zeros(len(rows), dtype=bool)
+    repeated[order[:-1][same]] = True
+    return repeated
+
+
+def _aged(rows: Rows, keys: pd.DataFrame, half_life_days: float | None) -> np.ndarray:
+    weight = rows.weight.astype(np.float64)
+    if half_life_days is None:
+        return weight
+    time = pd.Series(rows.timestamp.astype(np.float64)).where(rows.timestamp != NO_TIME)
+    last = time.groupby([keys[name] for name in keys], sort=False).transform("max")
+    age = (last - time).fillna(0.0).to_numpy() / _SECONDS_A_DAY
+    aged: np.ndarray = weight * 0.5 ** (age / half_life_days)
+    return aged
+
+
+@dataclass(frozen=True, eq=False)
+class CleanRows:
+    """Rows without duplicates, on disk, and which ids are left.
+
+    Attributes:
+        path: The file of all rows without duplicates, whole users a block.
+        duplicates: Rows that repeat a user and item.
+        outside_core: Rows of users or items with too few rows.
+        rows_of_user: Rows of each user within the core.
+        rows_of_item: Rows of each item within the core.
+        without_time: Rows of the core without a time.
+    """
+
+    path: Path
+    duplicates: int
+    outside_core: int
+    rows_of_user: np.ndarray
+    rows_of_item: np.ndarray
+    without_time: int
+
+    @property
+    def num_rows(self) -> int:
+        """Rows of the core."""
+        return int(self.rows_of_user.sum())
+
+    def blocks(self) -> Iterator[Rows]:
+        """Yield the rows of the core, whole users at a time.
+
+        Yields:
+            Blocks, none of them empty.
+        """
+        for rows in read_blocks(self.path):
+            inside = (self.rows_of_user[rows.user] > 0) & (self.rows_of_item[rows.item] > 0)
+            kept = rows if inside.all() else rows.take(inside)
+            if len(kept):
+                yield kept
+
+
+def k_core(path: Path, sizes: tuple[int, int], least: tuple[int, int]) -> tuple[np.ndarray, ...]:
+    """Count the rows of each user and item after leaving out those with too few, repeatedly.
+
+    A user who falls short takes its rows from items, which may fall short then, and so on until
+    nothing changes (Batagelj and Zaversnik 2003, https://arxiv.org/abs/cs/0310049, of graphs).
+
+    Args:
+        path: A file of rows.
+        sizes: Number of users and of items.
+        least: Rows that a user and an item must have.
+
+    Returns:
+        Rows of each user and of each item, 0 for those left out.
+    """
+    alive = [np.ones(size, dtype=bool) for size in sizes]
+    while True:
+        counts = [np.zeros(size, dtype=np.int64) for size in sizes]
+        for rows in read_blocks(path):
+            inside = alive[0][rows.user] & alive[1][rows.item]
+            if not inside.any():
+                continue
+            for total, ids in zip(counts, (rows.user[inside], rows.item[inside]), strict=True):
+                # Of users, a block has a few that are next to each other.
+                low, high = int(ids.min()), int(ids.max()) + 1
+                total[low:high] += np.bincount(ids - low)
+        short = [
+            each & (count < low) for each, count, low in zip(alive, counts, least, strict=True)
+        ]
+        alive = [each & ~few for each, few in zip(alive, short, strict=True)]
+        # Ids without a row are short as well, and change nothing.
+        if not any((count[few] > 0).any() for count, few in zip(counts, short, strict=True)):
+            return tuple(counts)
+
+
+def clean_rows(
+    blocks: Iterable[Rows],
+    path: Path,
+    sizes: tuple[int, int],
+    keep: Literal["last", "sum", "keep"],
+    half_life_days: float | None,
+    least: tuple[int, int],
+) -> CleanRows:
+    """Write sorted rows without duplicates and find their k-core.
+
+    Args:
+        blocks: Sorted rows, at least one, whole users a block.
+        path: Where to write.
+        sizes: Number of users and of items.
+        keep: What to do with duplicates.
+        half_life_days: Of weights, where duplicates are summed.
+        least: Rows that a user and an item must have.
+
+    Returns:
+        The rows.
+    """
+    duplicates, total, without_time = 0, 0, 0
+    blocks = iter(blocks)
+    first = next(blocks)
+    with RowsWriter(path, first.to_batch().schema) as writer:
+        for block in chain([first], blocks):
+            rows, repeated = without_duplicates(block, keep, half_life_days)
+            duplicates, total = duplicates + repeated, total + len(rows)
+            without_time += _without_time(rows)
+            writer.write(rows.to_batch())
+    users, items = k_core(path, sizes, least)
+    outside = total - int(users.sum())
+    found = CleanRows(path, duplicates, outside, users, items, without_time)
+    if outside and without_time:
+        return replace(found, without_time=sum(map(_without_time, found.blocks())))
+    return found
+
+
+def _without_time(rows: Rows) -> int:
+    return int((rows.timestamp == NO_TIME).sum())

@@ -1,0 +1,1 @@
+"""Ways to order users and items, behind `ordering`."""
