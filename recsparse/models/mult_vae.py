@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from recsparse.layers.dropout import Dropout
 from recsparse.models.base import FitExtras, NetworkRecommender, check_interactions
-from recsparse.models.objective import Objective
+from recsparse.models.objective import RowsOfMatrix
 from recsparse.models.warm_start import take_over
 from recsparse.network_config import MultVAEConfig
 from recsparse.sparse.tensor import SparseTensor
@@ -147,7 +147,7 @@ class MultVAENetwork(nn.Module):
         return mean, log_variance
 
 
-class EvidenceLowerBound(Objective):
+class EvidenceLowerBound(RowsOfMatrix):
     """The negative evidence lower bound, its second term annealed (Liang et al., section 2.2.2).
 
     Args:
@@ -161,19 +161,8 @@ class EvidenceLowerBound(Objective):
     def __init__(
         self, network: MultVAENetwork, interactions: csr_matrix, config: MultVAEConfig
     ) -> None:
-        super().__init__(network, interactions.getnnz(axis=1).nonzero()[0], config.training)
-        self.interactions, self.config = interactions, config
-
-    def batch(self, rows: list[int]) -> SparseTensor:
-        """Return some rows as a grid.
-
-        Args:
-            rows: Their numbers.
-
-        Returns:
-            One sample of shape (rows, items), one channel.
-        """
-        return SparseTensor.from_scipy(self.interactions[rows])
+        super().__init__(network, interactions, config.training)
+        self.config = config
 
     def loss(self, batch: SparseTensor) -> Tensor:
         """Return the mean over the rows.

@@ -88,7 +88,37 @@ class RowNetwork(nn.Module):
         """
 
 
-class HiddenCells(Objective):
+class RowsOfMatrix(Objective):
+    """Trains on the rows of a matrix that hold anything.
+
+    Args:
+        network: Reads a grid of shape (rows, items).
+        interactions: Users × items.
+        training: Settings of its training; None for those of the configuration's `training`.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        interactions: csr_matrix,
+        training: TrainingConfig | None = None,
+    ) -> None:
+        super().__init__(network, interactions.getnnz(axis=1).nonzero()[0], training)
+        self.interactions = interactions
+
+    def batch(self, rows: list[int]) -> SparseTensor:
+        """Return some rows as a grid.
+
+        Args:
+            rows: Their numbers.
+
+        Returns:
+            One sample of shape (rows, items), one channel.
+        """
+        return SparseTensor.from_scipy(self.interactions[rows])
+
+
+class HiddenCells(RowsOfMatrix):
     """Hides a share of each row's cells and has the network rank them first.
 
     Args:
@@ -107,21 +137,9 @@ class HiddenCells(Objective):
         training: TrainingConfig | None = None,
         negatives: Negatives | None = None,
     ) -> None:
-        super().__init__(network, interactions.getnnz(axis=1).nonzero()[0], training)
-        self.interactions = interactions
+        super().__init__(network, interactions, training)
         self.share = share
         self.negatives = negatives
-
-    def batch(self, rows: list[int]) -> SparseTensor:
-        """Return some rows as a grid.
-
-        Args:
-            rows: Their numbers.
-
-        Returns:
-            One sample of shape (rows, items), one channel.
-        """
-        return SparseTensor.from_scipy(self.interactions[rows])
 
     def loss(self, batch: SparseTensor) -> Tensor:
         """Return the softmax cross-entropy of the hidden cells.
