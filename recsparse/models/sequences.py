@@ -195,7 +195,8 @@ def gap_classes(when: np.ndarray, row_ptr: np.ndarray) -> np.ndarray:
         int64, below `NUM_GAPS`: 0 for a user's first event, 1 for the same time as the event
         before, then 2 + log₂ of the seconds, rounded down.
     """
-    gaps = np.diff(when, prepend=0)
+    # As floats, since times that are unknown lie before all that integers can subtract.
+    gaps = np.diff(when.astype(np.float64), prepend=0)
     classes = np.where(gaps > 0, 2 + np.floor(np.log2(np.maximum(gaps, 1))), 1)
     classes[row_ptr[:-1][np.diff(row_ptr) > 0]] = 0
     return classes.clip(max=NUM_GAPS - 1).astype(np.int64)

@@ -48,6 +48,12 @@ def test_classes_are_powers_of_two_of_seconds():
     assert NUM_GAPS == 34
 
 
+def test_what_has_no_time_is_ages_before_what_has_one():
+    unknown = np.iinfo(np.int64).min
+    when = np.array([unknown, unknown, -4, 0, unknown, 2**62])
+    assert gap_classes(when, np.array([0, 4, 6])).tolist() == [0, 1, 33, 4, 0, 33]
+
+
 def test_no_events_have_no_classes():
     assert gap_classes(np.zeros(0), np.zeros(4, int)).tolist() == []
 
