@@ -34,6 +34,8 @@ def plot_curves(
         axes.plot(*place, "o", color=colour)
         axes.annotate(model, place, xytext=(5, 4), textcoords="offset points", color=colour)
     axes.set_xscale("log")
+    # Room for the names on the right.
+    axes.margins(x=0.15)
     axes.set_xlabel("CPU seconds of the fit")
     axes.set_ylabel(f"{metric}, validation")
     return figure
