@@ -130,6 +130,8 @@ _WITHOUT_TEXT = [
 CONTENDERS: Mapping[str, Mapping[str, Contender]] = {
     "ml1m-held-out-users": _without_time(_IALS),
     "ml1m-random": _without_time(_IALS),
+    "ml1m-held-out-users-timed": _without_time(_IALS),
+    "ml1m-random-timed": _without_time(_IALS),
     "ml100k-random": _without_time(_SMALL_IALS),
     "ml1m-last-out": _last_out(64, 20, (0.2,), (128,)),
     "ml100k-last-out": _last_out(32, 30, (0.2, 0.4), (64,)),

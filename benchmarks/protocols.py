@@ -102,6 +102,16 @@ PROTOCOLS: Mapping[str, Protocol] = {
         ("log.timestamp_column=none", "training.k=10", "evaluation.k=[10,20]"),
         ("ndcg@10", "recall@10", "recall@20"),
     ),
+    # The same splits; with the times, which are known of 90 % of these rows.
+    "ml1m-held-out-users-timed": Protocol(
+        "movielens-1m/interactions.parquet", _HELD_OUT, ("ndcg@100", "recall@20", "recall@50")
+    ),
+    # Known of 57 % of these.
+    "ml1m-random-timed": Protocol(
+        "movielens-1m/interactions.parquet",
+        ("training.k=10", "evaluation.k=[10,20]"),
+        ("ndcg@10", "recall@10", "recall@20"),
+    ),
     "ml100k-random": Protocol(
         "movielens-100k/interactions.parquet",
         ("log.timestamp_column=none", "training.k=10", "evaluation.k=[10,20]"),

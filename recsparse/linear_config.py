@@ -53,6 +53,8 @@ class EASEConfig(Section):
     Attributes:
         regularisation: Mean of the diagonal that is added to the item-item Gram matrix.
         popularity_exponent: The diagonal of item i is scaled by (n_i / mean n) to this power.
+        window_events: Items are related by how often they stand in a window of so many events of
+            a user, in the order of time, instead of in one row; the model then needs times.
         recency_decay: Where users are scored, an event counts by this factor less for each later
             one of the user; below 1 the model needs times.
         recency_floor: What an old event keeps of its weight all the same.
@@ -62,6 +64,7 @@ class EASEConfig(Section):
     kind: Literal["ease"] = "ease"
     regularisation: float = Field(default=200.0, gt=0)
     popularity_exponent: float = Field(default=0.5, ge=0, le=1)
+    window_events: int | None = Field(default=None, ge=2)
     recency_decay: float = Field(default=1.0, gt=0, le=1)
     recency_floor: float = Field(default=0.0, ge=0, lt=1)
     most_items: int = Field(default=30_000, ge=1)

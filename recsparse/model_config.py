@@ -82,7 +82,11 @@ _MOST_ITEMS_OF_EASE = 15_000
 
 
 def default_parts(
-    num_items: int, has_times: bool, has_words: bool, num_pairs: int = 0
+    num_items: int,
+    has_times: bool,
+    has_words: bool,
+    num_pairs: int = 0,
+    looks_ahead: bool = True,
 ) -> tuple[PartConfig, ...]:
     """Return the models that are blended where nobody names others.
 
@@ -93,6 +97,7 @@ def default_parts(
         has_words: Whether the items have bags of words.
         num_pairs: Pairs of items in one row; of a large catalogue with too many, the sparse EASE is
             left out, too.
+        looks_ahead: Whether what is to be predicted comes after all that is known.
 
     Returns:
         The parts, those of time and of text among them where they can be.
@@ -108,11 +113,13 @@ def default_parts(
         parts = [IALSConfig(factors=128, regularisation=0.01), wide]
         near = SparseEASEConfig()
         parts += [near] if num_pairs <= near.most_pairs else []
-    if has_times:
+    if has_times and is_small:
+        parts.append(EASEConfig(regularisation=120.0, window_events=32))
+    if has_times and looks_ahead:
         timeline = TimelineConfig(use_text=has_words, use_gaps=True)
         parts += [timeline, PopularityConfig(recent_days=90)]
-    if has_times and is_small:
-        parts.append(linear.model_copy(update={"recency_decay": 0.8}))
+        if is_small:
+            parts.append(linear.model_copy(update={"recency_decay": 0.8}))
     if has_words:
         parts += [ContentKNNConfig(word_exponent=0.5), TextTowerConfig()]
     return tuple(parts)

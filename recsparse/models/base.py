@@ -29,12 +29,15 @@ class Validation:
         times: The time of each interaction of the history, where times are known.
         quality: Returns each user's quality, the larger the better, from the scores of all items,
             the history and the targets of some of the users.
+        looks_ahead: Whether the targets come after the history; where they do not, models of the
+            next event are of no use.
     """
 
     history: csr_matrix
     targets: csr_matrix
     times: csr_matrix | None
     quality: Callable[[Tensor, csr_matrix, csr_matrix], np.ndarray]
+    looks_ahead: bool = True
 
 
 @dataclass(frozen=True, eq=False)

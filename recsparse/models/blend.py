@@ -55,6 +55,7 @@ class BlendRecommender(Recommender, ColdScorer):
             InputError: If a part cannot be fitted, or nothing can be learned from the interactions.
         """
         extras, interactions = extras or FitExtras(), check_interactions(interactions)
+        validation = extras.validation
         configs = self.config.parts
         if configs is None:
             configs = default_parts(
@@ -62,6 +63,7 @@ class BlendRecommender(Recommender, ColdScorer):
                 extras.times is not None,
                 extras.item_words is not None,
                 pairs_of_items(interactions),
+                validation is None or validation.looks_ahead,
             )
         parts: list[Recommender] = []
         fitted = _fitted_parts(extras.warm_start)
@@ -71,8 +73,8 @@ class BlendRecommender(Recommender, ColdScorer):
             part = _twin(parts, config) or _class_of(config.kind)(config).fit(interactions, own)
             parts.append(part)
         weights = [*(self.config.weights or [1.0] * len(parts))]
-        if self.config.weights is None and extras.validation is not None and len(parts) > 1:
-            weights = best_weights(parts, sampled_users(extras.validation, extras.seed))
+        if self.config.weights is None and validation is not None and len(parts) > 1:
+            weights = best_weights(parts, sampled_users(validation, extras.seed))
         names = [part.kind for part in parts]
         logger.info("weights of the parts: %s", [*zip(names, weights, strict=True)])
         kept = [number for number, weight in enumerate(weights) if weight > 0]

@@ -13,6 +13,8 @@ from recsparse.errors import InputError
 from recsparse.linear_config import EASEConfig
 from recsparse.models.base import FitExtras, Recommender, check_interactions
 from recsparse.models.recency import recency_weighted
+from recsparse.models.sequences import times_of_cells
+from recsparse.models.windows import window_gram
 
 # Square matrices of float64 that are there at once while it is fitted.
 _COPIES = 3
@@ -25,6 +27,9 @@ class EASE(Recommender):
     a row to each item, forbidden to use the item itself. The diagonal matrix `L` is
     `regularisation (n_i / mean n)^popularity_exponent`. Memory and time grow with the square and
     the cube of the number of items.
+
+    With `window_events`, the rows of X are windows that slide along each user's events, so that
+    items are related by being close in time; what is scored is a user's whole row all the same.
     """
 
     kind: ClassVar[str] = "ease"
@@ -36,17 +41,17 @@ class EASE(Recommender):
 
         Args:
             interactions: Users × items, positive weights.
-            extras: Not used.
+            extras: `times` orders each user's events, for `window_events`.
 
         Returns:
             The model itself.
 
         Raises:
-            InputError: If there are more items than `most_items`.
+            InputError: If there are more items than `most_items`, or wanted times are missing.
         """
         interactions = check_interactions(interactions)
         self._refuse_too_many(interactions.shape[1])
-        gram = (interactions.T @ interactions).toarray().astype(np.float64)
+        gram = self._gram(interactions, extras or FitExtras()).toarray().astype(np.float64)
         gram[np.diag_indices_from(gram)] += ease_diagonal(
             interactions.getnnz(axis=0),
             self.config.regularisation,
@@ -60,6 +65,12 @@ class EASE(Recommender):
         self.weights = weights.float().contiguous()
         self.num_items = len(weights)
         return self
+
+    def _gram(self, interactions: csr_matrix, extras: FitExtras) -> csr_matrix:
+        events = self.config.window_events
+        if events is None:
+            return csr_matrix(interactions.T @ interactions)
+        return window_gram(interactions, times_of_cells(interactions, extras.times), events)
 
     def _refuse_too_many(self, num_items: int) -> None:
         if num_items > self.config.most_items:

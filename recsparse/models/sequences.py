@@ -12,6 +12,8 @@ from torch import Tensor
 from recsparse.errors import InputError
 from recsparse.sparse.grid import Grid
 
+# The time of an event that has none.
+UNKNOWN_TIME = np.iinfo(np.int64).min
 # Classes of the time between two events: none before, none between, then powers of two of seconds,
 # the last of all gaps of 2^31 seconds (68 years) and more.
 NUM_GAPS = 34

@@ -49,6 +49,7 @@ def fit_on(data: Dataset, config: Config, plan: FitPlan) -> Recommender:
             return -rated.overall["rmse"]
         return validate(model, part, config).mean()[metric]
 
+    looks_ahead = data.config.get("split", {}).get("kind") not in ("random", "held_out_users")
     model, rows = build_model(config.model), rows_to_fit(data)
     if model.predicts_ratings:
         check_ratings(data)
@@ -59,7 +60,7 @@ def fit_on(data: Dataset, config: Config, plan: FitPlan) -> Recommender:
         validate=score,
         item_words=_item_words(data),
         times=rows.times,
-        validation=Validation(part.history, part.targets, part.times, quality),
+        validation=Validation(part.history, part.targets, part.times, quality, looks_ahead),
     )
 
 
