@@ -169,9 +169,17 @@ def kinds(num_items=100, has_times=False, has_words=False):
 def test_models_of_time_are_parts_where_there_are_times():
     assert kinds() == ["sparse_grid", "ials", "gf_cf", "ease"]
     timed = default_parts(100, has_times=True, has_words=False)
-    assert [part.kind for part in timed[4:]] == ["timeline", "popularity", "ease"]
+    assert [part.kind for part in timed[4:]] == ["ease", "timeline", "popularity", "ease"]
+    assert timed[4].window_events == 32
     assert timed[-1].recency_decay < 1
     assert timed[-2].recent_days == 90
+
+
+def test_the_next_event_is_predicted_only_where_that_is_asked():
+    parts = default_parts(100, has_times=True, has_words=False, looks_ahead=False)
+    assert [part.kind for part in parts] == [*kinds(), "ease"]
+    assert parts[-1].window_events == 32
+    assert parts[-1].recency_decay == 1
 
 
 def test_models_of_text_are_parts_where_there_is_text():
@@ -198,6 +206,11 @@ def test_the_parts_follow_from_what_there_is():
     timed = fit_model(BlendRecommender(BlendConfig()), log, plan, times=times_of(log))
     assert [part.kind for part in without.parts] == kinds()
     assert [part.kind for part in timed.parts] == kinds(has_times=True)
+    inside = Validation(log, log, times_of(log), lambda scores, *_: scores[:, 0].numpy(), False)
+    mixed = fit_model(
+        BlendRecommender(BlendConfig()), log, plan, times=times_of(log), validation=inside
+    )
+    assert {part.kind for part in mixed.parts} <= {*kinds()}
     assert timed.score_batch(log, times_of(log)).isfinite().all()
 
 
