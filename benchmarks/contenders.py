@@ -56,6 +56,24 @@ _RECENT_EASE = Contender(
     {"kind": "ease"},
     {"regularisation": (100.0, 300.0, 600.0), "recency_decay": (0.95, 0.9, 0.8, 0.7, 0.6)},
 )
+_NEAR_IN_TIME = {"kind": "ease", "regularisation": 120.0, "window_events": 32}
+_NEAR_IN_TIME |= {"recency_decay": 0.8}
+_EASE_OF_WINDOWS = Contender(
+    {"kind": "ease"},
+    {
+        "window_events": (8, 32),
+        "regularisation": (60.0, 120.0),
+        "recency_decay": (1.0, 0.9, 0.8, 0.7, 0.6),
+    },
+)
+_RIDGE = Contender(
+    {"kind": "next_item_ridge"},
+    {
+        "decays": ([0.8], [0.5, 0.9]),
+        "regularisation": (250.0, 750.0),
+        "popularity_discount": (0.0, 0.2, 0.4),
+    },
+)
 
 
 def _network(kind: str, batch_users: int, epochs: int, **settings: Any) -> dict[str, Any]:
@@ -76,12 +94,15 @@ def _last_out(
     channels: tuple[int, ...],
     has_text: bool = False,
     has_gaps: bool = True,
+    has_ridge: bool = True,
 ) -> dict[str, Contender]:
     timeline = _network("timeline", batch_users, epochs, use_text=has_text, use_gaps=has_gaps)
     parts = [
         *({"kind": "ease", "recency_decay": decay} for decay in (1.0, 0.8, 0.6)),
         {"kind": "popularity"},
     ]
+    if has_ridge:
+        parts += [_NEAR_IN_TIME, {"kind": "next_item_ridge"}]
     if has_text:
         parts += [{"kind": "content_knn", "word_exponent": 0.5}, {"kind": "text_tower"}]
     space = {"dropout": dropouts, "channels": channels}
@@ -93,10 +114,13 @@ def _last_out(
         "popularity": Contender({"kind": "popularity"}),
         "ease": _EASE,
         "recency ease": _RECENT_EASE,
+        "ease of windows": _EASE_OF_WINDOWS,
         "sasrec": Contender(_network("sasrec", batch_users, epochs), space),
         "timeline": Contender(timeline, space),
         "recsparse": Contender({"kind": "blend"}, {"parts": blends}),
     }
+    if has_ridge:
+        contenders["next item ridge"] = _RIDGE
     if has_gaps:
         with_gaps = _network("sasrec", batch_users, epochs, use_gaps=True)
         contenders["sasrec with gaps"] = Contender(with_gaps, space)
@@ -123,6 +147,11 @@ def _without_time(ials: Contender) -> dict[str, Contender]:
     }
 
 
+def _with_times(ials: Contender) -> dict[str, Contender]:
+    space = {"window_events": (8, 32), "regularisation": (60.0, 120.0, 240.0)}
+    return {**_without_time(ials), "ease of windows": Contender({"kind": "ease"}, space)}
+
+
 _WITHOUT_TEXT = [
     part.model_dump() for part in default_parts(20_000, has_times=False, has_words=False)
 ]
@@ -130,13 +159,15 @@ _WITHOUT_TEXT = [
 CONTENDERS: Mapping[str, Mapping[str, Contender]] = {
     "ml1m-held-out-users": _without_time(_IALS),
     "ml1m-random": _without_time(_IALS),
-    "ml1m-held-out-users-timed": _without_time(_IALS),
-    "ml1m-random-timed": _without_time(_IALS),
+    "ml1m-held-out-users-timed": _with_times(_IALS),
+    "ml1m-random-timed": _with_times(_IALS),
     "ml100k-random": _without_time(_SMALL_IALS),
     "ml1m-last-out": _last_out(64, 20, (0.2,), (128,)),
     "ml100k-last-out": _last_out(32, 30, (0.2, 0.4), (64,)),
-    # Its events have positions, and no time between them.
-    "beauty-last-out": _last_out(256, 16, (0.5,), (128,), has_text=True, has_gaps=False),
+    # Its events have positions, and no time between them; its items are many for the ridge.
+    "beauty-last-out": _last_out(
+        256, 16, (0.5,), (128,), has_text=True, has_gaps=False, has_ridge=False
+    ),
     "gowalla": {
         "popularity": Contender({"kind": "popularity"}),
         "gf_cf": _GFCF,

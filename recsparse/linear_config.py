@@ -1,6 +1,6 @@
 """The configuration of counting and linear models: one section a kind, with their defaults."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -91,6 +91,28 @@ class SparseEASEConfig(Section):
     recency_decay: float = Field(default=1.0, gt=0, le=1)
     recency_floor: float = Field(default=0.0, ge=0, lt=1)
     most_pairs: int = Field(default=500_000_000, ge=1)
+
+
+class NextItemRidgeConfig(Section):
+    """NextItemRidge: least squares from what is left of a user's events to the next one.
+
+    Attributes:
+        decays: Factors by which an event fades with each later one, side by side.
+        regularisation: Mean of the diagonal that is added to the Gram matrix of the features, in
+            events of an item.
+        popularity_exponent: The diagonal of item i is scaled by (n_i / mean n) to this power.
+        popularity_discount: Scores are divided by an item's rows to this power.
+        most_items: More items are refused, since memory grows with the square of items × decays.
+    """
+
+    kind: Literal["next_item_ridge"] = "next_item_ridge"
+    decays: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = Field(
+        default=(0.5, 0.9), min_length=1
+    )
+    regularisation: float = Field(default=750.0, gt=0)
+    popularity_exponent: float = Field(default=0.5, ge=0, le=1)
+    popularity_discount: float = Field(default=0.2, ge=0, le=1)
+    most_items: int = Field(default=10_000, ge=1)
 
 
 class IALSConfig(Section):

@@ -11,6 +11,7 @@ from recsparse.linear_config import (
     GFCFConfig,
     IALSConfig,
     ItemKNNConfig,
+    NextItemRidgeConfig,
     PopularityConfig,
     RatingBayesConfig,
     RatingBiasConfig,
@@ -35,6 +36,7 @@ _Part = (
     | ContentKNNConfig
     | EASEConfig
     | SparseEASEConfig
+    | NextItemRidgeConfig
     | IALSConfig
     | GFCFConfig
     | MultVAEConfig
@@ -79,6 +81,8 @@ class BlendConfig(Section):
 
 # Beyond, its cube of items takes more than minutes, and so do epochs of the network.
 _MOST_ITEMS_OF_EASE = 15_000
+# Its matrices are larger by its number of decays.
+_MOST_ITEMS_OF_RIDGE = 8_000
 
 
 def default_parts(
@@ -113,13 +117,16 @@ def default_parts(
         parts = [IALSConfig(factors=128, regularisation=0.01), wide]
         near = SparseEASEConfig()
         parts += [near] if num_pairs <= near.most_pairs else []
+    near_in_time = EASEConfig(regularisation=120.0, window_events=32)
     if has_times and is_small:
-        parts.append(EASEConfig(regularisation=120.0, window_events=32))
+        parts.append(near_in_time)
     if has_times and looks_ahead:
         timeline = TimelineConfig(use_text=has_words, use_gaps=True)
         parts += [timeline, PopularityConfig(recent_days=90)]
         if is_small:
-            parts.append(linear.model_copy(update={"recency_decay": 0.8}))
+            parts.append(near_in_time.model_copy(update={"recency_decay": 0.8}))
+        if num_items <= _MOST_ITEMS_OF_RIDGE:
+            parts.append(NextItemRidgeConfig())
     if has_words:
         parts += [ContentKNNConfig(word_exponent=0.5), TextTowerConfig()]
     return tuple(parts)
@@ -131,6 +138,7 @@ MODEL_CONFIGS: tuple[type[Section], ...] = (
     ContentKNNConfig,
     EASEConfig,
     SparseEASEConfig,
+    NextItemRidgeConfig,
     IALSConfig,
     GFCFConfig,
     MultVAEConfig,

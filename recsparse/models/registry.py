@@ -12,6 +12,7 @@ from recsparse.models.ials import IALS
 from recsparse.models.item_knn import ItemKNN
 from recsparse.models.light_gcn import LightGCN
 from recsparse.models.mult_vae import MultVAE
+from recsparse.models.next_item_ridge import NextItemRidge
 from recsparse.models.popularity import Popularity
 from recsparse.models.rating_bayes import RatingBayes
 from recsparse.models.rating_bias import RatingBias
@@ -32,6 +33,7 @@ MODEL_CLASSES: dict[str, type[Recommender]] = {
         ContentKNN,
         EASE,
         SparseEASE,
+        NextItemRidge,
         IALS,
         GFCF,
         MultVAE,

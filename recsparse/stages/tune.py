@@ -33,6 +33,10 @@ SEARCH_SPACES: Mapping[str, Mapping[str, Sequence[Any]]] = {
         "user_exponent": (0.0, 0.25),
     },
     "content_knn": {"word_exponent": (0.5, 1.0)},
+    "next_item_ridge": {
+        "regularisation": (100.0, 300.0, 1000.0),
+        "popularity_discount": (0.0, 0.2, 0.4),
+    },
     "ease": {
         "regularisation": (50.0, 100.0, 200.0, 300.0, 500.0, 1000.0),
         "popularity_exponent": (0.0, 0.5, 1.0),

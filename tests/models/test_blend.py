@@ -169,10 +169,16 @@ def kinds(num_items=100, has_times=False, has_words=False):
 def test_models_of_time_are_parts_where_there_are_times():
     assert kinds() == ["sparse_grid", "ials", "gf_cf", "ease"]
     timed = default_parts(100, has_times=True, has_words=False)
-    assert [part.kind for part in timed[4:]] == ["ease", "timeline", "popularity", "ease"]
-    assert timed[4].window_events == 32
-    assert timed[-1].recency_decay < 1
-    assert timed[-2].recent_days == 90
+    assert [part.kind for part in timed[4:]] == [
+        "ease",
+        "timeline",
+        "popularity",
+        "ease",
+        "next_item_ridge",
+    ]
+    assert timed[4].window_events == timed[7].window_events == 32
+    assert timed[7].recency_decay < 1
+    assert timed[6].recent_days == 90
 
 
 def test_the_next_event_is_predicted_only_where_that_is_asked():
@@ -189,6 +195,8 @@ def test_models_of_text_are_parts_where_there_is_text():
 def test_no_dense_model_is_a_part_where_there_are_too_many_items():
     slow = {"ease", "sparse_grid"}
     assert slow <= set(kinds(num_items=15_000, has_times=True))
+    assert "next_item_ridge" in kinds(num_items=8_000, has_times=True)
+    assert "next_item_ridge" not in kinds(num_items=8_001, has_times=True)
     large = kinds(num_items=15_001, has_times=True)
     assert not slow & set(large)
     assert "sparse_ease" in large

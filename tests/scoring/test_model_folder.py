@@ -32,6 +32,7 @@ SMALL = {
     "gf_cf": {"rank": 2},
     "mult_vae": {"hidden": 4, "latent": 2},
     "sparse_ease": {"neighbours": 2},
+    "next_item_ridge": {"decays": [0.5]},
     "bpr": {"channels": 3},
     "light_gcn": {"channels": 3, "layers": 1},
     "sparse_grid": {"factors": 3, "hidden": 4, "item_iterations": 1},

@@ -1,0 +1,208 @@
+"""NextItemRidge: the next event by least squares from what is left of those before it."""
+
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from typing import ClassVar, NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from scipy.sparse import csr_matrix
+from torch import Tensor
+
+from recsparse.errors import InputError
+from recsparse.linear_config import NextItemRidgeConfig
+from recsparse.models.base import FitExtras, Recommender, check_interactions
+from recsparse.models.ease import ease_diagonal
+from recsparse.models.recency import recency_weighted
+from recsparse.models.sequences import UNKNOWN_TIME, event_order, times_of_cells
+
+# What is left of an event of weight 1 where it is let go.
+_NEGLIGIBLE = 1e-3
+# Distances between events that are counted at once.
+_DISTANCES = 8
+
+
+class NextItemRidge(Recommender):
+    """A linear model of the next event, in closed form.
+
+    At each event, every item has as features what is left of its events until then: an event
+    fades by a factor with each one after it, by several factors side by side. That is a causal
+    convolution along time with exponential kernels. `B = (S^T S + L)^-1 S^T Y` maps these features
+    S to the next events Y. Session-aware linear models (Choi et al. 2021,
+    https://arxiv.org/abs/2103.16104, SLIT in section 3.3) learn from the past to the whole future
+    likewise, with one factor. Memory and time grow with the square and the cube of the number of
+    items times that of factors.
+    """
+
+    kind: ClassVar[str] = "next_item_ridge"
+    scoring_settings = frozenset({"popularity_discount"})
+    config: NextItemRidgeConfig
+
+    def fit(self, interactions: csr_matrix, extras: FitExtras | None = None) -> "NextItemRidge":
+        """Solve for the weights from what is left of items to the next one.
+
+        Args:
+            interactions: Users × items, positive weights.
+            extras: `times` orders each user's events.
+
+        Returns:
+            The model itself.
+
+        Raises:
+            InputError: If times are missing, or there are more items than `most_items`.
+        """
+        cells, config = check_interactions(interactions), self.config
+        self._refuse_too_many(cells.shape[1])
+        times = times_of_cells(cells, (extras or FitExtras()).times)
+        gram, cross = decayed_moments(cells, times, config.decays)
+        count = cells.getnnz(axis=0)
+        penalty = ease_diagonal(count, config.regularisation, config.popularity_exponent)
+        # As much as one event of each item counts in its own features.
+        scale = [1 / (1 - decay**2) for decay in config.decays]
+        gram[np.diag_indices_from(gram)] += np.concatenate([each * penalty for each in scale])
+        factor = torch.linalg.cholesky(torch.from_numpy(gram))
+        weights = torch.cholesky_solve(torch.from_numpy(cross), factor)
+        self.weights = weights.float().contiguous().view(len(config.decays), cells.shape[1], -1)
+        self.count = torch.from_numpy(count.astype(np.float32)).clamp(min=1)
+        self.num_items = cells.shape[1]
+        return self
+
+    def score_batch(
+        self, history: csr_matrix, times: csr_matrix | None = None
+    ) -> Float[Tensor, "b m"]:
+        """Score all items as the next one.
+
+        Args:
+            history: One row of interactions a user.
+            times: The time of each interaction.
+
+        Returns:
+            Expected counts, divided by the item's rows to the power of `popularity_discount`.
+        """
+        history = self._checked_history(history)
+        total = torch.zeros(history.shape)
+        for decay, weights in zip(self.config.decays, self.weights, strict=True):
+            left = recency_weighted(history, times, decay)
+            total += torch.from_numpy(left @ weights.numpy())
+        return total / self.count**self.config.popularity_discount
+
+    def state(self) -> dict[str, Tensor]:
+        """Return the weights.
+
+        Returns:
+            Tensors by name.
+        """
+        return {"weights": self.weights, "count": self.count}
+
+    @classmethod
+    def from_state(
+        cls, config: NextItemRidgeConfig, state: Mapping[str, Tensor]
+    ) -> "NextItemRidge":
+        """Rebuild a fitted model.
+
+        Args:
+            config: The configuration that it was fitted with.
+            state: What `state` returned.
+
+        Returns:
+            A model that gives the same scores.
+        """
+        model = cls(config)
+        model.weights, model.count = state["weights"], state["count"]
+        model.num_items = len(model.count)
+        return model
+
+    def _refuse_too_many(self, num_items: int) -> None:
+        if num_items > self.config.most_items:
+            features = len(self.config.decays) * num_items
+            # Gram matrix and its factor, products and their solution, in float64.
+            gigabytes = 8 * 2 * (features**2 + features * num_items) / 1e9
+            raise InputError(
+                "next_item_ridge must have at most most_items = "
+                f"{self.config.most_items} items, since it holds (items × decays)² numbers, but "
+                f"has {num_items}, for which it needs {gigabytes:.0f} GB; choose model.kind "
+                "timeline, or raise most_items"
+            )
+
+
+class Pairs(NamedTuple):
+    """Pairs of events of one user.
+
+    Attributes:
+        earlier: The item of the earlier event.
+        later: That of the later one.
+        apart: By how many events.
+        weight: Product of their weights.
+    """
+
+    earlier: np.ndarray
+    later: np.ndarray
+    apart: np.ndarray
+    weight: np.ndarray
+
+
+def decayed_moments(
+    history: csr_matrix, times: csr_matrix | None, decays: Sequence[float]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Sum the products of what is left of all items, and of that with the next event.
+
+    After each event of a user, item i has the feature `sum_k w_k decay^(later events)` over its
+    events k so far. After the user's last event the features go on fading, with no event to come.
+
+    Args:
+        history: Users × items, each cell the weight of an event.
+        times: The time of each event; those of unknown time meet no other.
+        decays: The factors, each below 1.
+
+    Returns:
+        The Gram matrix of the features, all items of one factor after those of another, and their
+        products with the next events, (features, items); float64.
+
+    Raises:
+        InputError: If there are no times, or not one for each cell.
+    """
+    num_items, count = history.shape[1], len(decays)
+    gram = np.zeros((count, num_items, count, num_items))
+    cross = np.zeros((count, num_items, num_items))
+    own = history.multiply(history).sum(axis=0).A1.astype(np.float64)
+    shape = num_items, num_items
+    longest = int(np.ceil(np.log(_NEGLIGIBLE) / np.log(max(decays))))
+    for pairs in _pairs(history, times, longest):
+        there = np.ravel_multi_index((pairs.earlier, pairs.later), shape)
+        back = np.ravel_multi_index((pairs.later, pairs.earlier), shape)
+        for a, decay in enumerate(decays):
+            left = pairs.weight * decay ** (pairs.apart - 1)
+            cross[a] += _sums(there, left, shape)
+            for b, other in enumerate(decays):
+                # The earlier event has faded when the later one comes; then both fade for good.
+                met = _sums(there, left * decay, shape)
+                met += _sums(back, pairs.weight * other**pairs.apart, shape)
+                gram[a, :, b] += met / (1 - decay * other)
+    for (a, decay), (b, other) in itertools.product(enumerate(decays), repeat=2):
+        place = np.arange(num_items)
+        gram[a, place, b, place] += own / (1 - decay * other)
+    features = count * num_items
+    return gram.reshape(features, features), cross.reshape(features, num_items)
+
+
+def _pairs(history: csr_matrix, times: csr_matrix | None, longest: int) -> Iterator[Pairs]:
+    """Go through the pairs of each user's events that are so near, some distances at once."""
+    order = event_order(history, times)
+    known = np.zeros(0) if times is None else times.data[order] != UNKNOWN_TIME
+    row = np.repeat(np.arange(history.shape[0]), np.diff(history.indptr))
+    item, weight = history.indices[order].astype(np.int64), history.data[order].astype(np.float64)
+    longest = min(longest, int(np.diff(history.indptr).max(initial=0)) - 1)
+    for first in range(1, longest + 1, _DISTANCES):
+        found = []
+        for apart in range(first, min(first + _DISTANCES, longest + 1)):
+            place = np.flatnonzero((row[apart:] == row[:-apart]) & known[apart:] & known[:-apart])
+            later = place + apart
+            steps = np.full(len(place), apart)
+            found.append(Pairs(item[place], item[later], steps, weight[place] * weight[later]))
+        yield Pairs(*(np.concatenate(each) for each in zip(*found, strict=True)))
+
+
+def _sums(place: np.ndarray, weight: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    summed: np.ndarray = np.bincount(place, weight, minlength=shape[0] * shape[1])
+    return summed.reshape(shape)
