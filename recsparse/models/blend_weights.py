@@ -19,6 +19,7 @@ _ROUNDS = 3
 # Validation users that weights are found on, and the most scores of a part that are held for it.
 _MOST_USERS = 4_000
 _MOST_SCORES = 40_000_000
+_BATCH_USERS = 256
 
 
 def standardised(scores: Float[Tensor, "b m"]) -> Float[Tensor, "b m"]:
@@ -51,7 +52,7 @@ def best_weights(parts: Sequence[Recommender], validation: Validation) -> list[f
         One weight a part, the largest 1; at least one is positive.
     """
     history, targets = validation.history, validation.targets
-    scores = [standardised(part.score_batch(history, validation.times)) for part in parts]
+    scores = [standardised(_scores(part, validation)) for part in parts]
 
     def quality(combined: Tensor) -> float:
         return float(np.nanmean(validation.quality(combined, history, targets)))
@@ -102,6 +103,18 @@ def sampled_users(validation: Validation, seed: int) -> Validation:
         targets=validation.targets[rows],
         times=times,
     )
+
+
+def _scores(part: Recommender, validation: Validation) -> Float[Tensor, "b m"]:
+    """Score some users at a time, since networks of time hold every event of theirs."""
+    history, times = validation.history, validation.times
+    batches = [
+        slice(start, start + _BATCH_USERS) for start in range(0, history.shape[0], _BATCH_USERS)
+    ]
+    scored = [
+        part.score_batch(history[some], None if times is None else times[some]) for some in batches
+    ]
+    return torch.cat(scored) if scored else part.score_batch(history, times)
 
 
 def _others(weights: np.ndarray, number: int) -> bool:
