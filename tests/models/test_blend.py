@@ -112,6 +112,23 @@ def test_the_weights_found_are_as_good_as_any_two_of_a_grid():
     assert max(found) == 1.0
 
 
+def test_parts_are_scored_some_users_at_a_time_while_weights_are_found(monkeypatch):
+    validation, log = validation_of(), log_of()
+    parts = [EASE(EASEConfig(regularisation=2.0)).fit(log), Popularity(PopularityConfig()).fit(log)]
+    expected = best_weights(parts, validation)
+    asked = []
+
+    class Watched(EASE):
+        def score_batch(self, history, times=None):
+            asked.append(history.shape[0])
+            return super().score_batch(history, times)
+
+    monkeypatch.setattr(blend_weights, "_BATCH_USERS", 10)
+    watched = Watched(EASEConfig(regularisation=2.0)).fit(log)
+    assert best_weights([watched, parts[1]], validation) == expected
+    assert asked == [10, 10, 4]
+
+
 def test_a_part_of_no_use_is_dropped_and_the_configuration_says_so():
     log = log_of()
     perfect = torch.from_numpy((log_of(seed=2).toarray() > 0).astype(np.float32))
