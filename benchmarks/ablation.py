@@ -84,9 +84,22 @@ def _in_time(epochs: int, batch_users: int) -> dict[str, Variant]:
     }
 
 
+_ROWS = {"kind": "ease", "regularisation": 400.0}
+_WINDOWS = {"kind": "ease", "regularisation": 120.0, "window_events": 32}
+_BOTH = {"kind": "blend", "parts": [_ROWS, _WINDOWS]}
+_LINEAR_IN_TIME = {
+    "EASE of rows": Variant(_ROWS),
+    "EASE of windows of 32 events": Variant(_WINDOWS),
+    "the same, shuffled times": Variant(_WINDOWS, shuffles_time=True),
+    "rows and windows, half each": Variant(_BOTH),
+    "rows and windows, shuffled times": Variant(_BOTH, shuffles_time=True),
+}
 VARIANTS: Mapping[str, Mapping[str, Variant]] = {
     "ml100k-random": _ON_THE_GRID,
     "ml1m-held-out-users": _ON_THE_GRID,
+    "ml100k-random-timed": _LINEAR_IN_TIME,
+    "ml1m-random-timed": _LINEAR_IN_TIME,
+    "ml1m-held-out-users-timed": _LINEAR_IN_TIME,
     "ml100k-last-out": _in_time(epochs=30, batch_users=32),
     # So few epochs that they can be afforded, the same for all.
     "ml1m-last-out": _in_time(epochs=6, batch_users=64),

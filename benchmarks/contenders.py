@@ -162,6 +162,7 @@ CONTENDERS: Mapping[str, Mapping[str, Contender]] = {
     "ml1m-held-out-users-timed": _with_times(_IALS),
     "ml1m-random-timed": _with_times(_IALS),
     "ml100k-random": _without_time(_SMALL_IALS),
+    "ml100k-random-timed": _with_times(_SMALL_IALS),
     "ml1m-last-out": _last_out(64, 20, (0.2,), (128,)),
     "ml100k-last-out": _last_out(32, 30, (0.2, 0.4), (64,)),
     # Its events have positions, and no time between them; its items are many for the ridge.

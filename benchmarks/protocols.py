@@ -112,6 +112,11 @@ PROTOCOLS: Mapping[str, Protocol] = {
         ("training.k=10", "evaluation.k=[10,20]"),
         ("ndcg@10", "recall@10", "recall@20"),
     ),
+    "ml100k-random-timed": Protocol(
+        "movielens-100k/interactions.parquet",
+        ("training.k=10", "evaluation.k=[10,20]"),
+        ("ndcg@10", "recall@10", "recall@20"),
+    ),
     "ml100k-random": Protocol(
         "movielens-100k/interactions.parquet",
         ("log.timestamp_column=none", "training.k=10", "evaluation.k=[10,20]"),
