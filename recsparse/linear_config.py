@@ -1,8 +1,8 @@
 """The configuration of counting and linear models: one section a kind, with their defaults."""
 
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from recsparse.data_config import Section
 
@@ -106,13 +106,18 @@ class NextItemRidgeConfig(Section):
     """
 
     kind: Literal["next_item_ridge"] = "next_item_ridge"
-    decays: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = Field(
-        default=(0.5, 0.9), min_length=1
-    )
+    decays: tuple[float, ...] = (0.5, 0.9)
     regularisation: float = Field(default=750.0, gt=0)
     popularity_exponent: float = Field(default=0.5, ge=0, le=1)
     popularity_discount: float = Field(default=0.2, ge=0, le=1)
     most_items: int = Field(default=10_000, ge=1)
+
+    @field_validator("decays")
+    @classmethod
+    def _events_fade(cls, decays: tuple[float, ...]) -> tuple[float, ...]:
+        if not decays or not all(0 < decay < 1 for decay in decays):
+            raise ValueError("decays must be one or more factors between 0 and 1")
+        return decays
 
 
 class IALSConfig(Section):

@@ -121,7 +121,7 @@ class NextItemRidge(Recommender):
             raise InputError(
                 "next_item_ridge must have at most most_items = "
                 f"{self.config.most_items} items, since it holds (items × decays)² numbers, but "
-                f"has {num_items}, for which it needs {gigabytes:.0f} GB; choose model.kind "
+                f"has {num_items}, for which it needs {gigabytes:.1f} GB; choose model.kind "
                 "timeline, or raise most_items"
             )
 
