@@ -56,8 +56,12 @@ _RECENT_EASE = Contender(
     {"kind": "ease"},
     {"regularisation": (100.0, 300.0, 600.0), "recency_decay": (0.95, 0.9, 0.8, 0.7, 0.6)},
 )
-_NEAR_IN_TIME = {"kind": "ease", "regularisation": 120.0, "window_events": 32}
-_NEAR_IN_TIME |= {"recency_decay": 0.8}
+_NEAR_IN_TIME = {
+    "kind": "ease",
+    "regularisation": 120.0,
+    "window_events": 32,
+    "recency_decay": 0.8,
+}
 _EASE_OF_WINDOWS = Contender(
     {"kind": "ease"},
     {
@@ -101,15 +105,14 @@ def _last_out(
         *({"kind": "ease", "recency_decay": decay} for decay in (1.0, 0.8, 0.6)),
         {"kind": "popularity"},
     ]
-    if has_ridge:
-        parts += [_NEAR_IN_TIME, {"kind": "next_item_ridge"}]
     if has_text:
         parts += [{"kind": "content_knn", "word_exponent": 0.5}, {"kind": "text_tower"}]
     space = {"dropout": dropouts, "channels": channels}
-    blends = [
-        [{**timeline, "dropout": dropout, "channels": width}, *parts]
+    timelines = [
+        {**timeline, "dropout": dropout, "channels": width}
         for dropout, width in itertools.product(dropouts, channels)
     ]
+    blends = [[own, *parts] for own in timelines]
     contenders = {
         "popularity": Contender({"kind": "popularity"}),
         "ease": _EASE,
@@ -121,6 +124,8 @@ def _last_out(
     }
     if has_ridge:
         contenders["next item ridge"] = _RIDGE
+        with_ridge = [[*blend, _NEAR_IN_TIME, {"kind": "next_item_ridge"}] for blend in blends]
+        contenders["recsparse with ridge"] = Contender({"kind": "blend"}, {"parts": with_ridge})
     if has_gaps:
         with_gaps = _network("sasrec", batch_users, epochs, use_gaps=True)
         contenders["sasrec with gaps"] = Contender(with_gaps, space)

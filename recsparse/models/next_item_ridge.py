@@ -1,8 +1,8 @@
 """NextItemRidge: the next event by least squares from what is left of those before it."""
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
-from typing import ClassVar, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -14,13 +14,12 @@ from recsparse.errors import InputError
 from recsparse.linear_config import NextItemRidgeConfig
 from recsparse.models.base import FitExtras, Recommender, check_interactions
 from recsparse.models.ease import ease_diagonal
+from recsparse.models.event_pairs import event_pairs
 from recsparse.models.recency import recency_weighted
-from recsparse.models.sequences import UNKNOWN_TIME, event_order, times_of_cells
+from recsparse.models.sequences import times_of_cells
 
 # What is left of an event of weight 1 where it is let go.
 _NEGLIGIBLE = 1e-3
-# Distances between events that are counted at once.
-_DISTANCES = 8
 
 
 class NextItemRidge(Recommender):
@@ -126,22 +125,6 @@ class NextItemRidge(Recommender):
             )
 
 
-class Pairs(NamedTuple):
-    """Pairs of events of one user.
-
-    Attributes:
-        earlier: The item of the earlier event.
-        later: That of the later one.
-        apart: By how many events.
-        weight: Product of their weights.
-    """
-
-    earlier: np.ndarray
-    later: np.ndarray
-    apart: np.ndarray
-    weight: np.ndarray
-
-
 def decayed_moments(
     history: csr_matrix, times: csr_matrix | None, decays: Sequence[float]
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -165,10 +148,10 @@ def decayed_moments(
     num_items, count = history.shape[1], len(decays)
     gram = np.zeros((count, num_items, count, num_items))
     cross = np.zeros((count, num_items, num_items))
-    own = history.multiply(history).sum(axis=0).A1.astype(np.float64)
+    own = np.asarray(history.power(2).sum(axis=0), dtype=np.float64).ravel()
     shape = num_items, num_items
-    longest = int(np.ceil(np.log(_NEGLIGIBLE) / np.log(max(decays))))
-    for pairs in _pairs(history, times, longest):
+    farthest = int(np.ceil(np.log(_NEGLIGIBLE) / np.log(max(decays))))
+    for pairs in event_pairs(history, times, farthest):
         there = np.ravel_multi_index((pairs.earlier, pairs.later), shape)
         back = np.ravel_multi_index((pairs.later, pairs.earlier), shape)
         for a, decay in enumerate(decays):
@@ -184,23 +167,6 @@ def decayed_moments(
         gram[a, place, b, place] += own / (1 - decay * other)
     features = count * num_items
     return gram.reshape(features, features), cross.reshape(features, num_items)
-
-
-def _pairs(history: csr_matrix, times: csr_matrix | None, longest: int) -> Iterator[Pairs]:
-    """Go through the pairs of each user's events that are so near, some distances at once."""
-    order = event_order(history, times)
-    known = np.zeros(0) if times is None else times.data[order] != UNKNOWN_TIME
-    row = np.repeat(np.arange(history.shape[0]), np.diff(history.indptr))
-    item, weight = history.indices[order].astype(np.int64), history.data[order].astype(np.float64)
-    longest = min(longest, int(np.diff(history.indptr).max(initial=0)) - 1)
-    for first in range(1, longest + 1, _DISTANCES):
-        found = []
-        for apart in range(first, min(first + _DISTANCES, longest + 1)):
-            place = np.flatnonzero((row[apart:] == row[:-apart]) & known[apart:] & known[:-apart])
-            later = place + apart
-            steps = np.full(len(place), apart)
-            found.append(Pairs(item[place], item[later], steps, weight[place] * weight[later]))
-        yield Pairs(*(np.concatenate(each) for each in zip(*found, strict=True)))
 
 
 def _sums(place: np.ndarray, weight: np.ndarray, shape: tuple[int, int]) -> np.ndarray:

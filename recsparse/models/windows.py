@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.sparse import csr_matrix, diags_array
 
-from recsparse.models.sequences import UNKNOWN_TIME, event_order
+from recsparse.models.event_pairs import event_pairs
 
 
 def window_gram(history: csr_matrix, times: csr_matrix | None, events: int) -> csr_matrix:
@@ -26,18 +26,10 @@ def window_gram(history: csr_matrix, times: csr_matrix | None, events: int) -> c
     Raises:
         InputError: If there are no times, or not one for each cell.
     """
-    order = event_order(history, times)
-    known = np.zeros(0) if times is None else times.data[order] != UNKNOWN_TIME
-    row = np.repeat(np.arange(history.shape[0]), np.diff(history.indptr))
-    item, weight = history.indices[order], history.data[order].astype(np.float64)
     shape = history.shape[1], history.shape[1]
-    # Each pair once, from the earlier event to the later one.
-    pairs = csr_matrix(shape)
-    longest = int(np.diff(history.indptr).max(initial=0))
-    for apart in range(1, min(events, longest)):
-        together = (row[apart:] == row[:-apart]) & known[apart:] & known[:-apart]
-        share = (1.0 - apart / events) * (weight[apart:] * weight[:-apart])[together]
-        places = item[:-apart][together], item[apart:][together]
-        pairs = pairs + csr_matrix((share, places), shape=shape)
-    diagonal = np.bincount(item, weight**2, minlength=shape[0]).astype(np.float64)
-    return csr_matrix(pairs + pairs.T + diags_array(diagonal))
+    summed = csr_matrix(shape)
+    for pairs in event_pairs(history, times, events - 1):
+        share = (1.0 - pairs.apart / events) * pairs.weight
+        summed = summed + csr_matrix((share, (pairs.earlier, pairs.later)), shape=shape)
+    own = np.asarray(history.power(2).sum(axis=0), dtype=np.float64).ravel()
+    return csr_matrix(summed + summed.T + diags_array(own))

@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.sparse import csr_matrix
 
+from recsparse.datasets.rows import NO_TIME
 from recsparse.errors import InputError
-from recsparse.models.sequences import Sequences
+from recsparse.models.sequences import UNKNOWN_TIME, Sequences
 from tests.models.event_logs import matrices_of
 
 NUM_USERS, NUM_ITEMS = 4, 6
@@ -78,6 +79,10 @@ def test_events_are_cells_of_users_and_positions(cells):
     assert items.tolist() == sequences.items.tolist()
     assert gaps.tolist() == sequences.gaps.tolist()
     assert len(sequences) == NUM_USERS
+
+
+def test_the_unknown_time_is_the_one_that_datasets_write():
+    assert UNKNOWN_TIME == NO_TIME
 
 
 def test_a_history_without_times_is_refused_unless_it_is_empty():

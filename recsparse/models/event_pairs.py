@@ -1,0 +1,60 @@
+"""Pairs of events of one user that are near each other in the order of time."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+from scipy.sparse import csr_matrix
+
+from recsparse.models.sequences import UNKNOWN_TIME, event_order
+
+# Distances between events that are gathered at once.
+_DISTANCES = 8
+
+
+class EventPairs(NamedTuple):
+    """Some pairs of events, each of one user.
+
+    Attributes:
+        earlier: int64 (n,), the item of the earlier event.
+        later: int64 (n,), that of the later one.
+        apart: int64 (n,), by how many events.
+        weight: float64 (n,), the product of their weights.
+    """
+
+    earlier: np.ndarray
+    later: np.ndarray
+    apart: np.ndarray
+    weight: np.ndarray
+
+
+def event_pairs(
+    history: csr_matrix, times: csr_matrix | None, farthest: int
+) -> Iterator[EventPairs]:
+    """Go through the pairs of each user's events that are near each other.
+
+    Args:
+        history: Users × items, each cell the weight of an event.
+        times: The time of each event; those of unknown time are in no pair.
+        farthest: By how many events the two may be apart.
+
+    Yields:
+        Every such pair once, those of some distances at a time.
+
+    Raises:
+        InputError: If there are no times, or not one for each cell.
+    """
+    order = event_order(history, times)
+    known = np.zeros(0) if times is None else times.data[order] != UNKNOWN_TIME
+    lengths = np.diff(history.indptr)
+    row = np.repeat(np.arange(history.shape[0]), lengths)
+    item, weight = history.indices[order].astype(np.int64), history.data[order].astype(np.float64)
+    farthest = min(farthest, int(lengths.max(initial=0)) - 1)
+    for first in range(1, farthest + 1, _DISTANCES):
+        found = []
+        for apart in range(first, min(first + _DISTANCES, farthest + 1)):
+            place = np.flatnonzero((row[apart:] == row[:-apart]) & known[apart:] & known[:-apart])
+            later = place + apart
+            steps = np.full(len(place), apart)
+            found.append(EventPairs(item[place], item[later], steps, weight[place] * weight[later]))
+        yield EventPairs(*(np.concatenate(each) for each in zip(*found, strict=True)))
