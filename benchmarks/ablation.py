@@ -1,6 +1,6 @@
 """Which part of the networks helps, and where a sparse convolution does.
 
-`python -m benchmarks.ablation [PROTOCOL …] [--seeds 5] [--out ablation]`
+`python -m benchmarks.ablation [PROTOCOL …] [--seeds 5] [--first-seed 0] [--out ablation]`
 
 Each variant differs from the first of its protocol in one thing, is fitted with the same seeds, and
 ranks the test part once; nothing is chosen. Differences are paired over the users of each seed.
@@ -114,13 +114,15 @@ ITEMS = {
 def run(
     protocols: Annotated[list[str] | None, typer.Argument(help="Names; all without any.")] = None,
     seeds: Annotated[int, typer.Option(help="Number of splits or of seeds.", min=1)] = 5,
+    first_seed: Annotated[int, typer.Option(help="The first of them.", min=0)] = 0,
     out: Annotated[Path, typer.Option(help="Folder of all outputs.")] = Path("ablation"),
 ) -> None:
     """Measure all variants and show what each changes."""
+    those = range(first_seed, first_seed + seeds)
     for name in protocols or VARIANTS:
         protocol, variants = with_items(PROTOCOLS[name], name), VARIANTS[name]
         found: dict[str, list[pd.Series]] = {variant: [] for variant in variants}
-        for seed, variant in itertools.product(range(seeds), variants):
+        for seed, variant in itertools.product(those, variants):
             folder = out / name / f"seed-{seed}"
             file = folder / f"{variant.replace(' ', '-')}.parquet"
             if not file.exists():

@@ -1,6 +1,6 @@
 """How well the models rank, under the protocols of `benchmarks.protocols`.
 
-`python -m benchmarks.accuracy [PROTOCOL …] [--seeds 3] [--models a,b] [--refit] [--out accuracy]`
+`python -m benchmarks.accuracy [PROTOCOL …] [--seeds 3] [--first-seed 0] [--models a,b] [--refit]`
 
 Each seed splits anew, or, where the data gives the split, draws the models' random numbers anew.
 Every model's settings are chosen on the validation part, with `benchmarks.contenders` as the
@@ -43,26 +43,28 @@ console = Console()
 def run(
     protocols: Annotated[list[str] | None, typer.Argument(help="Names; all without any.")] = None,
     seeds: Annotated[int, typer.Option(help="Number of splits or of seeds.", min=1)] = 3,
+    first_seed: Annotated[int, typer.Option(help="The first of them.", min=0)] = 0,
     models: Annotated[str | None, typer.Option(help="Only these, by commas.")] = None,
     refit: Annotated[bool, typer.Option(help="Fit again on validation rows, too.")] = False,
     out: Annotated[Path, typer.Option(help="Folder of all outputs.")] = Path("accuracy"),
 ) -> None:
     """Run the protocols and show mean, standard error and paired differences."""
+    those = range(first_seed, first_seed + seeds)
     for name in protocols or PROTOCOLS:
         protocol, contenders = PROTOCOLS[name], CONTENDERS[name]
         protocol = replace(protocol, refits=protocol.refits or refit)
         wanted = [*contenders] if models is None else models.split(",")
-        for seed, model in itertools.product(range(seeds), wanted):
+        for seed, model in itertools.product(those, wanted):
             job = Job(protocol, seed, out / name / f"seed-{seed}")
             if not job.result(model).exists():
                 job.measure(model, contenders[model])
         found = {
             model: [pd.read_parquet(Job(protocol, seed, out / name / f"seed-{seed}").result(model))
-                    for seed in range(seeds)]
+                    for seed in those]
             for model in wanted
         }  # fmt: skip
         show_frame(f"{name}, {seeds} seeds, mean ± standard error", summary(found, protocol))
-        first = Job(protocol, 0, out / name / "seed-0")
+        first = Job(protocol, first_seed, out / name / f"seed-{first_seed}")
         first.draw(wanted, out / name / "curves.png")
         if OURS in found:
             show_frame(f"{protocol.metrics[0]} of {OURS} over each", paired(found, protocol))

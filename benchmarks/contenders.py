@@ -121,6 +121,7 @@ def _last_out(
         "sasrec": Contender(_network("sasrec", batch_users, epochs), space),
         "timeline": Contender(timeline, space),
         "recsparse": Contender({"kind": "blend"}, {"parts": blends}),
+        "recsparse as it comes": Contender({"kind": "blend"}),
     }
     if has_ridge:
         contenders["next item ridge"] = _RIDGE
