@@ -14,7 +14,7 @@ import typer
 
 from pipelines.steps import Steps, file_state
 from recsparse.atomic import atomic_file, make_folder
-from recsparse.cli.main import exit_on_error
+from recsparse.cli.exit import exit_on_error
 from recsparse.cli.terminal import TerminalReporter, show_frame
 from recsparse.config import Config
 from recsparse.config_file import load_config, parse_config

@@ -5,26 +5,35 @@ to import, and `recsparse --help` should not.
 """
 
 import json
-import os
-import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
+from recsparse.cli.exit import exit_on_error
 from recsparse.cli.options import (
+    AppendTo,
     AsJson,
     ConfigPath,
     DatasetPath,
+    GoOnFrom,
     HistoryOf,
+    IdsFrom,
+    ItemTable,
+    Logs,
     Memory,
     ModelAddress,
     OutPath,
     Overrides,
     SpillFolder,
+    Strict,
+    TestLogs,
     Threads,
+    Tries,
     UnknownIds,
+    UserTable,
+    ValidationLogs,
+    Where,
 )
 from recsparse.cli.terminal import (
     TerminalReporter,
@@ -36,9 +45,6 @@ from recsparse.cli.terminal import (
     show_runs,
 )
 from recsparse.config_file import load_config, parse_space
-from recsparse.errors import RecsparseError
-
-FAILED, BAD_INPUT = 1, 2
 
 app = typer.Typer(
     name="recsparse",
@@ -54,34 +60,6 @@ def run() -> None:
     exit_on_error(app)
 
 
-def exit_on_error(command: Callable[[], object]) -> None:
-    """Run a command; exit with status 1 for a failed job, 2 for bad usage or bad input.
-
-    Args:
-        command: What to run.
-
-    Raises:
-        Exception: What went wrong, where RECSPARSE_TRACEBACK is set and it is a failed job.
-    """
-    try:
-        command()
-    except RecsparseError as error:
-        typer.secho(f"error: {_on_one_line(error)}", err=True, fg="red")
-        sys.exit(BAD_INPUT)
-    except Exception as error:
-        if os.environ.get("RECSPARSE_TRACEBACK"):
-            raise
-        what = f"{type(error).__name__}: {_on_one_line(error)}"
-        message = f"{what}; RECSPARSE_TRACEBACK=1 shows where"
-        typer.secho(f"failed: {message}", err=True, fg="red")
-        sys.exit(FAILED)
-
-
-def _on_one_line(error: Exception) -> str:
-    # Arrow's messages, which some of ours quote, have several lines.
-    return " ".join(str(error).split())
-
-
 @app.command()
 def fetch(
     name: Annotated[str, typer.Argument(help="Name of the data set, such as movielens-100k.")],
@@ -91,32 +69,21 @@ def fetch(
     """Download a public data set and check it."""
     from recsparse.stages.fetch import fetch as stage
 
-    _show({"folder": str(stage(name, out, TerminalReporter()))}, as_json, name)
+    show_pairs(name, {"folder": str(stage(name, out, TerminalReporter()))}, as_json)
 
 
 @app.command()
 def prepare(
-    logs: Annotated[
-        list[str],
-        typer.Argument(help="Parquet or CSV files, folders, globs, or addresses such as s3://…"),
-    ],
+    logs: Logs,
     out: OutPath,
-    items: Annotated[str | None, typer.Option(help="Table of items: text, features.")] = None,
-    users: Annotated[str | None, typer.Option(help="Table of users: text, features.")] = None,
-    validation: Annotated[
-        list[str] | None, typer.Option(help="Logs that are all for validation.")
-    ] = None,
-    test: Annotated[list[str] | None, typer.Option(help="Logs that are all for the test.")] = None,
-    append: Annotated[
-        Path | None, typer.Option(help="Dataset to extend; its ids keep their indices.")
-    ] = None,
-    ids_from: Annotated[
-        Path | None, typer.Option(help="Dataset whose ids keep their indices here.")
-    ] = None,
-    where: Annotated[
-        str | None, typer.Option(help="SQL condition on the rows, as in event = 'purchase'.")
-    ] = None,
-    strict: Annotated[bool, typer.Option(help="Refuse a log with bad rows.")] = False,
+    items: ItemTable = None,
+    users: UserTable = None,
+    validation: ValidationLogs = None,
+    test: TestLogs = None,
+    append: AppendTo = None,
+    ids_from: IdsFrom = None,
+    where: Where = None,
+    strict: Strict = False,
     memory: Memory = None,
     threads: Threads = None,
     spill: SpillFolder = None,
@@ -148,7 +115,7 @@ def prepare(
         reporter=TerminalReporter(),
         resources=Resources(memory, threads, spill),
     )
-    _show({"dataset": str(out), **dataset.counts}, as_json, f"dataset {out}")
+    show_pairs(f"dataset {out}", {"dataset": str(out), **dataset.counts}, as_json)
 
 
 @app.command()
@@ -156,9 +123,7 @@ def train(
     dataset: DatasetPath,
     out: OutPath,
     resume: Annotated[bool, typer.Option(help="Go on from the last checkpoint.")] = False,
-    go_on_from: Annotated[
-        str | None, typer.Option("--from", help="Go on from this model, with rows since then.")
-    ] = None,
+    go_on_from: GoOnFrom = None,
     config: ConfigPath = None,
     overrides: Overrides = None,
     as_json: AsJson = False,
@@ -174,7 +139,7 @@ def train(
         "fit seconds": result.fit_seconds,
         **{f"validation {name}": value for name, value in result.validation.items()},
     }
-    _show(shown, as_json, f"model {out}")
+    show_pairs(f"model {out}", shown, as_json)
 
 
 @app.command()
@@ -212,7 +177,7 @@ def score(
     from recsparse.stages.score import score as stage
 
     rows = stage(model, candidates, out, dataset, on_unknown, TerminalReporter())
-    _show({"scores": str(out), "rows": rows}, as_json, "scored")
+    show_pairs("scored", {"scores": str(out), "rows": rows}, as_json)
 
 
 @app.command()
@@ -235,17 +200,14 @@ def recommend(
     log = load_config(config, overrides or []).log
     options = RecommendOptions(k, users, dataset, history, on_unknown, log)
     count = stage(model, out, options, TerminalReporter())
-    _show({"recommendations": str(out), "users": count}, as_json, "recommended")
+    show_pairs("recommended", {"recommendations": str(out), "users": count}, as_json)
 
 
 @app.command()
 def tune(
     dataset: DatasetPath,
     out: OutPath,
-    tries: Annotated[
-        list[str] | None,
-        typer.Option("--try", help="Values of one setting of the model, as in factors=[32, 64]."),
-    ] = None,
+    tries: Tries = None,
     config: ConfigPath = None,
     overrides: Overrides = None,
     as_json: AsJson = False,
@@ -294,7 +256,7 @@ def doctor(as_json: AsJson = False) -> None:
     found = stage()
     if not as_json:
         found["advice"] = found["advice"] or "none is needed"
-    _show(found, as_json, "installation")
+    show_pairs("installation", found, as_json)
 
 
 @app.command()
@@ -320,7 +282,7 @@ def metrics(as_json: AsJson = False) -> None:
     from recsparse.evaluation.metrics import FORMULAS
     from recsparse.evaluation.ratings import RATING_FORMULAS
 
-    _show({**FORMULAS, **RATING_FORMULAS}, as_json, "metrics")
+    show_pairs("metrics", {**FORMULAS, **RATING_FORMULAS}, as_json)
 
 
 @app.command()
@@ -335,11 +297,4 @@ def evaluate_file(
     from recsparse.stages.evaluate_file import evaluate_file as stage
 
     result = stage(scored, dataset, load_config(config, overrides or []))
-    _show({**result.mean(), **result.coverage}, as_json, str(scored))
-
-
-def _show(pairs: dict[str, Any], as_json: bool, title: str) -> None:
-    if as_json:
-        show_json(pairs)
-    else:
-        show_pairs(title, pairs)
+    show_pairs(str(scored), {**result.mean(), **result.coverage}, as_json)

@@ -1,4 +1,4 @@
-"""Options that several commands share, declared once."""
+"""Options and arguments of the commands, declared once."""
 
 from pathlib import Path
 from typing import Annotated
@@ -25,4 +25,27 @@ Memory = Annotated[
 Threads = Annotated[int | None, typer.Option(min=1, help="Threads; all cores by default.")]
 SpillFolder = Annotated[
     Path | None, typer.Option("--spill", help="Folder for temporary files; beside --out.")
+]
+Logs = Annotated[
+    list[str],
+    typer.Argument(help="Parquet or CSV files, folders, globs, or addresses such as s3://…"),
+]
+ItemTable = Annotated[str | None, typer.Option(help="Table of items: text, features.")]
+UserTable = Annotated[str | None, typer.Option(help="Table of users: text, features.")]
+ValidationLogs = Annotated[list[str] | None, typer.Option(help="Logs that are all for validation.")]
+TestLogs = Annotated[list[str] | None, typer.Option(help="Logs that are all for the test.")]
+AppendTo = Annotated[
+    Path | None, typer.Option(help="Dataset to extend; its ids keep their indices.")
+]
+IdsFrom = Annotated[Path | None, typer.Option(help="Dataset whose ids keep their indices here.")]
+Where = Annotated[
+    str | None, typer.Option(help="SQL condition on the rows, as in event = 'purchase'.")
+]
+Strict = Annotated[bool, typer.Option(help="Refuse a log with bad rows.")]
+GoOnFrom = Annotated[
+    str | None, typer.Option("--from", help="Go on from this model, with rows since then.")
+]
+Tries = Annotated[
+    list[str] | None,
+    typer.Option("--try", help="Values of one setting of the model, as in factors=[32, 64]."),
 ]

@@ -61,14 +61,18 @@ def show_json(value: Any) -> None:
     typer.echo(json.dumps(_without_nan(value), default=str))
 
 
-def show_pairs(title: str, pairs: Mapping[str, Any]) -> None:
-    """Print names and values as a table.
+def show_pairs(title: str, pairs: Mapping[str, Any], as_json: bool = False) -> None:
+    """Print names and values as a table, or as JSON.
 
     Args:
         title: Above the table.
         pairs: What to show.
+        as_json: Print JSON, and no title.
     """
-    show_groups(title, {"": pairs})
+    if as_json:
+        show_json(pairs)
+    else:
+        show_groups(title, {"": pairs})
 
 
 def show_groups(title: str, groups: Mapping[str, Mapping[str, Any]]) -> None:

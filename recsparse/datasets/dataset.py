@@ -61,9 +61,8 @@ class Parts:
     @property
     def all(self) -> tuple[pa.Table, ...]:
         """Every part."""
-        return (
-            self.train, self.validation, self.test, self.validation_history, self.test_history,
-        )  # fmt: skip
+        shown = self.validation_history, self.test_history
+        return self.train, self.validation, self.test, *shown
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from recsparse.datasets.schema import is_list
 from recsparse.errors import InputError, SchemaError
 
 MOST_WORDS = 2**31  # they are columns of a matrix
@@ -23,7 +24,7 @@ def require_bags(schema: pa.Schema, columns: tuple[str, str], where: str) -> Non
     """
     words, counts = (schema.field(name).type for name in columns)
     for name, kind, content in ((columns[0], words, "integers"), (columns[1], counts, "numbers")):
-        fits = _is_list(kind) and (
+        fits = is_list(kind) and (
             pa.types.is_integer(kind.value_type)
             or (content == "numbers" and pa.types.is_floating(kind.value_type))
         )
@@ -69,10 +70,6 @@ def bag_cells(
             found = repr(values[place].as_py())
             raise InputError(_bad(must, found, table[ids][int(row[place])], where))
     return row, word.to_numpy().astype(np.int32), count.to_numpy()
-
-
-def _is_list(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_list(kind) or pa.types.is_large_list(kind))
 
 
 def _row_of(lists: pa.Array) -> np.ndarray:

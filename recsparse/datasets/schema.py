@@ -82,6 +82,18 @@ def to_ids(column: pa.Array | pa.ChunkedArray, name: str) -> pa.Array:
         ) from error
 
 
+def is_list(kind: pa.DataType) -> bool:
+    """Tell whether a column holds lists of any length.
+
+    Args:
+        kind: Its type.
+
+    Returns:
+        Whether it does.
+    """
+    return bool(pa.types.is_list(kind) or pa.types.is_large_list(kind))
+
+
 def in_one_chunk(column: pa.ChunkedArray) -> pa.Array:
     """Return a column as one array; one that already is one is not copied.
 

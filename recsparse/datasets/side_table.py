@@ -24,7 +24,7 @@ from recsparse.datasets.parquet import (
     require_columns,
 )
 from recsparse.datasets.ready_bags import bag_cells, require_bags
-from recsparse.datasets.schema import id_type, to_ids
+from recsparse.datasets.schema import id_type, is_list, to_ids
 from recsparse.datasets.text import BagOfWords
 from recsparse.datasets.vocabulary import Vocabulary
 from recsparse.errors import InputError, SchemaError
@@ -158,9 +158,9 @@ class _SideTable:
     def check_types(self) -> None:
         for name in self.columns.text:
             kind = self.dataset.schema.field(name).type
-            if id_type(kind.value_type if _is_list(kind) else kind) == pa.string():
+            if id_type(kind.value_type if is_list(kind) else kind) == pa.string():
                 continue
-            if not (_is_list(kind) and pa.types.is_integer(kind.value_type)):
+            if not (is_list(kind) and pa.types.is_integer(kind.value_type)):
                 raise SchemaError(
                     f"the text column {name!r} of {self.where} must hold strings, or lists of "
                     f"strings or integers, but holds {kind}"
@@ -272,7 +272,7 @@ def texts_of(column: pa.ChunkedArray, name: str) -> list[str | None]:
     Returns:
         One text a row; None where there is none.
     """
-    if not _is_list(column.type):
+    if not is_list(column.type):
         texts: list[str | None] = column.cast(pa.string()).to_pylist()
         return texts
     prefix = f"{name}_" if pa.types.is_integer(column.type.value_type) else ""
@@ -280,10 +280,6 @@ def texts_of(column: pa.ChunkedArray, name: str) -> list[str | None]:
         " ".join(f"{prefix}{each}" for each in row if each is not None) if row else None
         for row in column.to_pylist()
     ]
-
-
-def _is_list(kind: pa.DataType) -> bool:
-    return pa.types.is_list(kind) or pa.types.is_large_list(kind)
 
 
 def _require_distinct(ids: pa.Array, where: str) -> None:

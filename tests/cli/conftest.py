@@ -8,7 +8,8 @@ Outcome = namedtuple("Outcome", ["status", "out", "err"])
 @pytest.fixture
 def recsparse(workplace, capfd):
     """Run a command line in an empty folder; what was printed comes with the exit status."""
-    from recsparse.cli.main import app, exit_on_error
+    from recsparse.cli.exit import exit_on_error
+    from recsparse.cli.main import app
 
     def run(*words):
         capfd.readouterr()

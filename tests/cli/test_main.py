@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 import typer
 
-from recsparse.cli.main import app, exit_on_error, run
+from recsparse.cli.exit import exit_on_error
+from recsparse.cli.main import app, run
 from recsparse.errors import InputError
 from recsparse.evaluation.metrics import FORMULAS
 from recsparse.evaluation.ratings import RATING_FORMULAS

@@ -6,7 +6,7 @@ import pytest
 
 from pipelines import demo
 from pipelines.demo import app
-from recsparse.cli.main import exit_on_error
+from recsparse.cli.exit import exit_on_error
 from recsparse.scoring.model_folder import load_model
 from recsparse.stages import tune as tuning
 from recsparse.toml_file import write_toml
