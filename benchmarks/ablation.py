@@ -70,7 +70,7 @@ def _in_time(epochs: int, batch_users: int) -> dict[str, Variant]:
         "epochs": epochs,
         "batch_users": batch_users,
         "learning_rate": 2e-3,
-        "precision": "bfloat16",
+        "precision": "auto",
     }
     timeline = {"kind": "timeline", "dropout": 0.2, "training": training}
     return {

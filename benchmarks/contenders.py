@@ -86,7 +86,7 @@ def _network(kind: str, batch_users: int, epochs: int, **settings: Any) -> dict[
         "batch_users": batch_users,
         "learning_rate": 2e-3,
         "patience": 4,
-        "precision": "bfloat16",
+        "precision": "auto",
     }
     return {"kind": kind, "training": training, **settings}
 

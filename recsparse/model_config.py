@@ -121,7 +121,7 @@ def default_parts(
     if has_times and is_small:
         parts.append(near_in_time)
     if has_times and looks_ahead:
-        timeline = TimelineConfig(use_text=has_words, use_gaps=True)
+        timeline = TimelineConfig(channels=128, use_text=has_words, use_gaps=True)
         parts += [timeline, PopularityConfig(recent_days=90)]
         if is_small:
             parts.append(near_in_time.model_copy(update={"recency_decay": 0.8}))

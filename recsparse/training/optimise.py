@@ -26,6 +26,7 @@ from recsparse.errors import InputError
 from recsparse.models.objective import Objective
 from recsparse.training.module import ObjectiveModule, row_batches
 from recsparse.training.plan import FitPlan, OnEpoch
+from recsparse.training.precision import uses_bfloat16
 from recsparse.training.quiet import only_warnings
 
 logger = logging.getLogger(__name__)
@@ -177,7 +178,7 @@ def _trainer(
         max_epochs=plan.training.epochs,
         accelerator=plan.training.device,
         devices=1,
-        precision="bf16-mixed" if plan.training.precision == "bfloat16" else "32-true",
+        precision="bf16-mixed" if uses_bfloat16(plan.training) else "32-true",
         logger=_EpochLogger(plan.on_epoch),
         callbacks=callbacks,
         enable_progress_bar=plan.progress,

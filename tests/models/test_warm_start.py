@@ -23,10 +23,10 @@ from recsparse.training.fit import fit_model
 from recsparse.training.plan import FitPlan
 from tests.models.conformance import NUM_ITEMS, TRAINING, fitted, log_of, times_of
 
-TIMELINE = TimelineConfig(channels=8, blocks=1)
+TIMELINE = TimelineConfig(channels=8, blocks=1, training=None)
 SIZES = [
     TIMELINE,
-    SASRecConfig(channels=8, blocks=1),
+    SASRecConfig(channels=8, blocks=1, training=None),
     MultVAEConfig(hidden=8, latent=4),
     SparseGridConfig(factors=4, hidden=8, item_iterations=2, linear=None),
 ]
