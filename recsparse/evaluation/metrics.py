@@ -84,17 +84,21 @@ def coverage(recommended: Int[Tensor, "b k_max"], num_items: int, k: int) -> flo
 
 
 def _distinct_cells(targets: csr_matrix) -> NDArray[np.int64]:
-    """Return row × width + column of each cell, a cell that is stored twice once."""
+    """Return row × width + column of each cell, rising, a cell that is stored twice once."""
     coo = targets.tocoo()
-    return np.unique(coo.row.astype(np.int64) * targets.shape[1] + coo.col)
+    cells = coo.row.astype(np.int64) * targets.shape[1] + coo.col
+    return cells if (np.diff(cells) > 0).all() else np.unique(cells)
 
 
 def _hits(
     recommended: NDArray[np.int64], wanted: NDArray[np.int64], num_items: int
 ) -> NDArray[np.float64]:
-    """Return 1 where a recommended item is a target, else 0."""
+    """Return 1 where a recommended item is one of the rising cells `wanted`, else 0."""
+    if not len(wanted):
+        return np.zeros(recommended.shape)
     offered = np.arange(len(recommended))[:, None] * num_items + recommended
-    return (np.isin(offered, wanted) & (recommended >= 0)).astype(np.float64)
+    place = np.searchsorted(wanted, offered).clip(max=len(wanted) - 1)
+    return ((wanted[place] == offered) & (recommended >= 0)).astype(np.float64)
 
 
 def _at(

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 from jaxtyping import Float
+from scipy.sparse import csr_matrix
 from torch import Tensor
 
 from recsparse.models.base import Recommender, Validation
@@ -51,28 +52,22 @@ def best_weights(parts: Sequence[Recommender], validation: Validation) -> list[f
     Returns:
         One weight a part, the largest 1; at least one is positive.
     """
-    history, targets = validation.history, validation.targets
-    scores = [standardised(_scores(part, validation)) for part in parts]
-
-    def quality(combined: Tensor) -> float:
-        return float(np.nanmean(validation.quality(combined, history, targets)))
-
-    alone = [quality(score) for score in scores]
-    logger.info("validation of the parts alone: %s", alone)
+    numbers = range(len(parts))
+    search = _Search([standardised(_scores(part, validation)) for part in parts], validation)
     weights = np.zeros(len(parts))
+    alone = [search.quality(search.without(number, weights), number, 1.0) for number in numbers]
+    logger.info("validation of the parts alone: %s", alone)
     weights[int(np.argmax(alone))] = 1.0
     best = max(alone)
     for _ in range(_ROUNDS):
         before = weights.copy()
-        for number, score in enumerate(scores):
-            rest = sum(
-                (scores[other] * weights[other] for other in range(len(parts)) if other != number),
-                torch.zeros_like(score),
-            )
+        for number in numbers:
+            others = search.without(number, weights)
+            is_only = not np.delete(weights, number).any()
             for weight in WEIGHTS:
-                if weight == weights[number] or (weight == 0 and not _others(weights, number)):
+                if weight == weights[number] or (weight == 0 and is_only):
                     continue
-                found = quality(rest + weight * score)
+                found = search.quality(others, number, weight)
                 if found > best:
                     best, weights[number] = found, weight
         if (weights == before).all():
@@ -105,6 +100,38 @@ def sampled_users(validation: Validation, seed: int) -> Validation:
     )
 
 
+class _Search:
+    """The scores of all parts, and how well weighted sums of them rank.
+
+    Args:
+        scores: Of each part, one row a user.
+        validation: These users.
+    """
+
+    def __init__(self, scores: Sequence[Float[Tensor, "b m"]], validation: Validation) -> None:
+        self.scores, self.validation = scores, validation
+        seen = validation.history.tocoo()
+        self._seen = torch.from_numpy(seen.row).long(), torch.from_numpy(seen.col).long()
+        self._nothing_seen = csr_matrix(seen.shape, dtype=seen.dtype)
+        # One for all sums, since allocating it takes longer than summing.
+        self._sum = torch.empty(seen.shape)
+
+    def without(self, number: int, weights: np.ndarray) -> Float[Tensor, "b m"]:
+        """Return the weighted sum of all parts but one, −inf where an item is seen."""
+        total = torch.zeros_like(self._sum)
+        for other, score in enumerate(self.scores):
+            if other != number and weights[other]:
+                total.add_(score, alpha=float(weights[other]))
+        return total.index_put_(self._seen, total.new_tensor(-torch.inf))
+
+    def quality(self, others: Float[Tensor, "b m"], number: int, weight: float) -> float:
+        """Return how well the others with one part of some weight rank."""
+        torch.add(others, self.scores[number], alpha=weight, out=self._sum)
+        targets = self.validation.targets
+        found = self.validation.quality(self._sum, self._nothing_seen, targets)
+        return float(np.nanmean(found))
+
+
 def _scores(part: Recommender, validation: Validation) -> Float[Tensor, "b m"]:
     """Score some users at a time, since networks of time hold every event of theirs."""
     history, times = validation.history, validation.times
@@ -115,7 +142,3 @@ def _scores(part: Recommender, validation: Validation) -> Float[Tensor, "b m"]:
         part.score_batch(history[some], None if times is None else times[some]) for some in batches
     ]
     return torch.cat(scored) if scored else part.score_batch(history, times)
-
-
-def _others(weights: np.ndarray, number: int) -> bool:
-    return bool(np.delete(weights, number).any())
