@@ -21,7 +21,8 @@ class TrainingConfig(Section):
         stop_after: Epochs after which training ends all the same, the rate having fallen as for all
             of `epochs`; what a refit takes over from the best epoch of the fit before.
         k: Length of the list for the validation nDCG.
-        device: `auto`, `cpu`, `cuda` or `mps`.
+        device: `auto`, `cpu`, `cuda` or `mps`; a model's own training that says `auto` has that of
+            the section `training`.
         precision: Of the products in training; `bfloat16` keeps weights, sums and losses in
             float32 and takes half of the time where the processor multiplies in it, many times the
             time where it does not; `auto` is `bfloat16` on devices that do, `float32` on others.

@@ -72,7 +72,9 @@ def fit_model(
 
 def _plan_of(objective: Objective, plan: FitPlan) -> FitPlan:
     """Give a network its own settings, folder and names of metrics."""
-    training = plan.training if objective.training is None else objective.training
+    training = objective.training or plan.training
+    if training.device == "auto":
+        training = training.model_copy(update={"device": plan.training.device})
     on_epoch, name = plan.on_epoch, objective.name
     if not name:
         return replace(plan, training=training)

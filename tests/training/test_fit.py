@@ -94,3 +94,19 @@ def test_the_plans_seed_and_words_reach_the_model():
     assert model.extras.seed == 7
     assert model.extras.item_words is None
     assert model.extras.optimise is not None
+
+
+@pytest.mark.parametrize(
+    ("own", "used"), [("auto", "cpu"), ("cpu", "cpu"), ("mps", "mps")], ids=str
+)
+def test_a_network_of_no_device_of_its_own_is_trained_on_that_of_all(monkeypatch, own, used):
+    asked = []
+
+    def optimise_network(_, plan, validate=None):
+        asked.append(plan.training)
+        return 1
+
+    monkeypatch.setattr("recsparse.training.fit.optimise_network", optimise_network)
+    config = CONFIG.model_copy(update={"training": settings(2).model_copy(update={"device": own})})
+    fit_model(SparseGridRecommender(config), ROWS, FitPlan(settings(9)))
+    assert [(each.device, each.epochs) for each in asked] == [(used, 2)]
