@@ -133,7 +133,7 @@ class _Search:
 
 
 def _scores(part: Recommender, validation: Validation) -> Float[Tensor, "b m"]:
-    """Score some users at a time, since networks of time hold every event of theirs."""
+    """Score some users at a time, since networks hold several vectors of each cell."""
     history, times = validation.history, validation.times
     batches = [
         slice(start, start + _BATCH_USERS) for start in range(0, history.shape[0], _BATCH_USERS)

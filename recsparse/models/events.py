@@ -1,5 +1,6 @@
 """Recommenders that read each user's events in the order of time and predict the next one."""
 
+import itertools
 from abc import abstractmethod
 from collections.abc import Mapping
 
@@ -17,6 +18,9 @@ from recsparse.models.sequences import Sequences, times_of_cells
 from recsparse.models.warm_start import take_over
 from recsparse.network_config import EventConfig
 from recsparse.sparse.tensor import SparseTensor
+
+# Of several users that are scored at a time.
+_EVENTS_AT_ONCE = 16_384
 
 
 class EventRecommender(NetworkRecommender):
@@ -76,18 +80,27 @@ class EventRecommender(NetworkRecommender):
             Scores, float32; the larger the better.
         """
         history = self._checked_history(history)
-        sequences = Sequences.of(history, times, self.config.most_events)
         self.network.eval()
-        device = self.network.item_bias.device
-        summary = torch.zeros(len(sequences), self.config.channels, device=device)
-        filled = sequences.lengths > 0
         with torch.inference_mode():
-            if filled.any():
-                every = self.network(sequences.events().to(device))
-                last = torch.from_numpy(sequences.row_ptr[1:][filled] - 1)
-                summary[torch.from_numpy(filled)] = every[last]
-            scores = self.network.scores(summary)
+            summary = [
+                self._summary(history[some], None if times is None else times[some])
+                for some in _slices(history, self.config.most_events)
+            ]
+            none = self.network.item_bias.new_zeros(0, self.config.channels)
+            scores = self.network.scores(torch.cat([none, *summary]))
         return scores.cpu().clone()
+
+    def _summary(self, history: csr_matrix, times: csr_matrix | None) -> Float[Tensor, "b d"]:
+        """Return what is known after the last event of each user, zeros where there is none."""
+        sequences = Sequences.of(history, times, self.config.most_events)
+        bias = self.network.item_bias
+        summary = bias.new_zeros(len(sequences), self.config.channels)
+        filled = sequences.lengths > 0
+        if filled.any():
+            every = self.network(sequences.events().to(bias.device))
+            last = torch.from_numpy(sequences.row_ptr[1:][filled] - 1)
+            summary[torch.from_numpy(filled)] = every[last]
+        return summary
 
     def state(self) -> dict[str, Tensor]:
         """Return the network's weights.
@@ -120,3 +133,10 @@ class EventRecommender(NetworkRecommender):
         share = (count + 1) / (count + 1).sum()
         with torch.no_grad():
             self.network.item_bias.copy_(torch.from_numpy(np.log(share * len(share))).float())
+
+
+def _slices(history: csr_matrix, most_events: int) -> list[slice]:
+    """Return users some at a time, since a network holds several vectors of each event."""
+    events = np.minimum(np.diff(history.indptr), most_events).cumsum()
+    starts = np.flatnonzero(np.diff(events // _EVENTS_AT_ONCE, prepend=-1)).tolist()
+    return [slice(*some) for some in itertools.pairwise([*starts, history.shape[0]])]

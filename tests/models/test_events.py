@@ -5,14 +5,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from scipy.sparse import csr_matrix
+from scipy.sparse import csr_matrix, diags_array
 
 from recsparse.config_file import parse_config
 from recsparse.errors import InputError
 from recsparse.linear_config import EASEConfig
+from recsparse.models import events
 from recsparse.models.base import FitExtras
 from recsparse.models.ease import EASE
 from recsparse.models.event_network import EventNetwork
+from recsparse.models.events import EventRecommender
 from recsparse.models.next_event import NextEvent
 from recsparse.models.registry import build_model
 from recsparse.models.sasrec import SASRecNetwork
@@ -21,7 +23,14 @@ from recsparse.models.timeline import TimelineNetwork
 from recsparse.network_config import SASRecConfig, TimelineConfig, TrainingConfig
 from recsparse.training.fit import fit_model
 from recsparse.training.plan import FitPlan
-from tests.models.conformance import RecommenderConformance, fit, fitted, log_of, times_of
+from tests.models.conformance import (
+    NUM_USERS,
+    RecommenderConformance,
+    fit,
+    fitted,
+    log_of,
+    times_of,
+)
 from tests.models.event_logs import matrices_of, walks
 
 SMALL_TRAINING = TrainingConfig(epochs=2, batch_users=8, device="cpu")
@@ -199,3 +208,24 @@ def test_only_the_last_events_are_read():
 def test_heads_that_do_not_divide_the_channels_are_refused():
     with pytest.raises(InputError, match="channels must be a multiple of heads, but are 10 with 4"):
         parse_config({"model": {"kind": "sasrec", "channels": 10, "heads": 4}})
+
+
+@pytest.mark.parametrize("config", CONFIGS, ids=lambda config: config.kind)
+def test_users_are_scored_some_at_a_time(config, monkeypatch):
+    log = csr_matrix(diags_array(1.0 - np.isin(np.arange(NUM_USERS), [0, 3, 4])) @ log_of())
+    log.eliminate_zeros()
+    model, times = fitted(config), times_of(log)
+    expected, sizes = model.score_batch(log, times), []
+
+    def watched(self, history, times):
+        sizes.append(history.nnz)
+        return whole(self, history, times)
+
+    whole = EventRecommender._summary
+    monkeypatch.setattr(EventRecommender, "_summary", watched)
+    monkeypatch.setattr(events, "_EVENTS_AT_ONCE", 10)
+    torch.testing.assert_close(model.score_batch(log, times), expected)
+    longest = int(np.diff(log.indptr).max())
+    assert len(sizes) > 2
+    assert max(sizes) < 10 + longest
+    assert sum(sizes) == log.nnz
