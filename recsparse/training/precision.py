@@ -40,6 +40,6 @@ def _multiplies_in_bfloat16(device: str) -> bool:
         return torch.cuda.is_bf16_supported(including_emulation=False)
     if device == "mps" or (device == "auto" and torch.backends.mps.is_available()):
         return False
-    # Torch before 2.10 does not tell.
+    # Older versions of torch do not tell.
     found: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
     return any(found.get(unit) for unit in _UNITS)
