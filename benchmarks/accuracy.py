@@ -1,6 +1,7 @@
 """How well the models rank, under the protocols of `benchmarks.protocols`.
 
-`python -m benchmarks.accuracy [PROTOCOL …] [--seeds 3] [--first-seed 0] [--models a,b] [--refit]`
+`python -m benchmarks.accuracy [PROTOCOL …] [--seeds 3] [--first-seed 0] [--models a,b] [--refit]
+[--out accuracy]`
 
 Each seed splits anew, or, where the data gives the split, draws the models' random numbers anew.
 Every model's settings are chosen on the validation part, with `benchmarks.contenders` as the

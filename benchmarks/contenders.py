@@ -56,12 +56,6 @@ _RECENT_EASE = Contender(
     {"kind": "ease"},
     {"regularisation": (100.0, 300.0, 600.0), "recency_decay": (0.95, 0.9, 0.8, 0.7, 0.6)},
 )
-_NEAR_IN_TIME = {
-    "kind": "ease",
-    "regularisation": 120.0,
-    "window_events": 32,
-    "recency_decay": 0.8,
-}
 _EASE_OF_WINDOWS = Contender(
     {"kind": "ease"},
     {
@@ -112,7 +106,6 @@ def _last_out(
         {**timeline, "dropout": dropout, "channels": width}
         for dropout, width in itertools.product(dropouts, channels)
     ]
-    blends = [[own, *parts] for own in timelines]
     contenders = {
         "popularity": Contender({"kind": "popularity"}),
         "ease": _EASE,
@@ -120,13 +113,11 @@ def _last_out(
         "ease of windows": _EASE_OF_WINDOWS,
         "sasrec": Contender(_network("sasrec", batch_users, epochs), space),
         "timeline": Contender(timeline, space),
-        "recsparse": Contender({"kind": "blend"}, {"parts": blends}),
+        "recsparse": Contender({"kind": "blend"}, {"parts": [[own, *parts] for own in timelines]}),
         "recsparse as it comes": Contender({"kind": "blend"}),
     }
     if has_ridge:
         contenders["next item ridge"] = _RIDGE
-        with_ridge = [[*blend, _NEAR_IN_TIME, {"kind": "next_item_ridge"}] for blend in blends]
-        contenders["recsparse with ridge"] = Contender({"kind": "blend"}, {"parts": with_ridge})
     if has_gaps:
         with_gaps = _network("sasrec", batch_users, epochs, use_gaps=True)
         contenders["sasrec with gaps"] = Contender(with_gaps, space)
