@@ -37,7 +37,8 @@ from recsparse.stages.part import part_to_rank
 from recsparse.toml_file import write_toml
 from recsparse.training.plan import FitPlan
 
-OURS = "recsparse"
+# The first of them that is measured is compared with the others.
+OURS = ("recsparse", "recsparse as it comes")
 console = Console()
 
 
@@ -67,8 +68,10 @@ def run(
         show_frame(f"{name}, {seeds} seeds, mean ± standard error", summary(found, protocol))
         first = Job(protocol, first_seed, out / name / f"seed-{first_seed}")
         first.draw(wanted, out / name / "curves.png")
-        if OURS in found:
-            show_frame(f"{protocol.metrics[0]} of {OURS} over each", paired(found, protocol))
+        ours = next((model for model in OURS if model in found), None)
+        if ours is not None:
+            table = paired(found, protocol, ours)
+            show_frame(f"{protocol.metrics[0]} of {ours} over each", table)
 
 
 class Tuned(NamedTuple):
@@ -248,27 +251,28 @@ def _standard_error(means: list[float], of_users: np.ndarray) -> float:
     return float(sample.std(ddof=1) / len(sample) ** 0.5)
 
 
-def paired(found: dict[str, list[pd.DataFrame]], protocol: Protocol) -> pd.DataFrame:
-    """Compare our model with each other one, user by user.
+def paired(found: dict[str, list[pd.DataFrame]], protocol: Protocol, ours: str) -> pd.DataFrame:
+    """Compare a model with each other one, user by user.
 
     Args:
         found: The metrics of each model's test users, one frame a seed.
         protocol: The first of its metrics is compared.
+        ours: Name of the model.
 
     Returns:
         One row a rival: the ratio of the means, and the largest p of a paired t-test over the users
         of each seed.
     """
     metric = protocol.metrics[0]
-    ours = [frame[metric] for frame in found[OURS]]
+    own = [frame[metric] for frame in found[ours]]
     rows = []
     for rival, frames in found.items():
-        if rival == OURS:
+        if rival == ours:
             continue
         theirs = [frame[metric] for frame in frames]
-        ratio = np.mean([each.mean() for each in ours]) / np.mean([each.mean() for each in theirs])
+        ratio = np.mean([each.mean() for each in own]) / np.mean([each.mean() for each in theirs])
         tests = [
-            ttest_rel(a, b, nan_policy="omit").pvalue for a, b in zip(ours, theirs, strict=True)
+            ttest_rel(a, b, nan_policy="omit").pvalue for a, b in zip(own, theirs, strict=True)
         ]
         rows.append({"over": rival, "ratio": f"{ratio:.3f}", "largest p": f"{max(tests):.1e}"})
     return pd.DataFrame(rows)

@@ -201,18 +201,33 @@ class RowsBeforeOthers(Objective):
         users, items, bias = self.network.tables()
         coords, weight = batch.cells.coords[:, 1:], batch.cells.feats[:, 0]
         row, item = coords.unbind(dim=1)
-        user = users[batch.users]
+        user, penalty = users[batch.users], self.config.regularisation
+        squares = mean_square(user, row) + mean_square(items, item)
         if self.config.loss == "softmax":
             loss = masked_softmax_loss(user @ items.T + bias, coords[:0], coords, weight)
-            return loss + self._penalty(user[row], items[item])
+            return loss + penalty * squares
         other = negatives_of(batch.cells)
         score = (user[row] * (items[item] - items[other])).sum(dim=1)
         loss = pairwise_loss(score + bias[item] - bias[other], weight)
-        return loss + self._penalty(user[row], items[item], items[other])
+        return loss + penalty * (squares + mean_square(items, other))
 
-    def _penalty(self, *vectors: Float[Tensor, "n d"]) -> Tensor:
-        squares = torch.stack([each.square().sum(dim=1).mean() for each in vectors])
-        return self.config.regularisation * squares.sum()
+
+def mean_square(vectors: Float[Tensor, "n d"], index: Int[Tensor, " n_cells"]) -> Float[Tensor, ""]:
+    """Return the mean squared length of `vectors[index]`, without laying them out.
+
+    Args:
+        vectors: One a row, or an item.
+        index: Which of them, as often as they occur.
+
+    Returns:
+        The mean; zero where the index is empty.
+
+    Example:
+        >>> mean_square(torch.tensor([[3.0, 4.0], [0.0, 1.0]]), torch.tensor([0, 1, 1])).item()
+        9.0
+    """
+    times = torch.bincount(index, minlength=len(vectors)).to(vectors.dtype)
+    return times @ vectors.square().sum(dim=1) / max(len(index), 1)
 
 
 def negatives_of(cells: SparseTensor) -> Int[Tensor, " n"]:

@@ -118,6 +118,6 @@ def test_tables_hold_means_errors_and_paired_tests():
     table = summary(found, protocol).set_index("model")
     error = users.std(ddof=1) / 40**0.5
     assert table.loc["ease", "ndcg@10"] == f"20.5000 ± {error:.4f}"
-    (row,) = paired(found, protocol).to_dict("records")
+    (row,) = paired(found, protocol, "recsparse").to_dict("records")
     assert (row["over"], row["ratio"]) == ("ease", "2.000")
     assert float(row["largest p"]) < 1e-10
