@@ -113,7 +113,7 @@ class LightGCNConfig(PairwiseConfig):
 
     kind: Literal["light_gcn"] = "light_gcn"
     loss: Literal["bpr", "softmax"] = "softmax"
-    fold_in_regularisation: float = Field(default=0.1, gt=0)
+    fold_in_regularisation: float = Field(default=0.3, gt=0)
     layers: int = Field(default=3, ge=0)
 
 

@@ -49,7 +49,7 @@ SEARCH_SPACES: Mapping[str, Mapping[str, Sequence[Any]]] = {
     },
     "gf_cf": {"rank": (64, 256), "low_pass_weight": (0.1, 0.3, 0.6)},
     "mult_vae": {"kl_weight": (0.0, 0.1, 0.2), "dropout": (0.5, 0.7)},
-    "light_gcn": {"regularisation": (1e-4, 1e-3), "fold_in_regularisation": (0.03, 0.1, 0.3)},
+    "light_gcn": {"layers": (2, 3), "fold_in_regularisation": (0.1, 0.3, 1.0)},
     "bpr": {"regularisation": (1e-3, 3e-3, 1e-2), "fold_in_regularisation": (0.01, 0.03)},
     "text_ridge": {"ridge": (0.3, 1.0, 3.0, 10.0)},
     "text_tower": {"cosine_weight": (0.0, 5.0, 10.0, 20.0), "dropout": (0.3, 0.5)},
