@@ -1,6 +1,7 @@
 """RatingBayes: ratings from the mean over many factorisations, sampled from their posterior."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from itertools import islice
 from typing import ClassVar
 
@@ -60,8 +61,11 @@ class RatingBayes(RatingModel):
             np.random.default_rng(seed),
         )
         last = config.burn_in + config.samples * config.thinning
-        kept = [*islice(sweeps, config.burn_in, last, config.thinning)]
-        self.items = torch.stack([sample.items for sample in kept]).float()
+        kept = [
+            replace(sample, items=sample.items.float())
+            for sample in islice(sweeps, config.burn_in, last, config.thinning)
+        ]
+        self.items = torch.stack([sample.items for sample in kept])
         self.user_means = torch.stack([sample.user_mean for sample in kept])
         self.user_precisions = torch.stack([sample.user_precision for sample in kept])
         return self
@@ -69,9 +73,10 @@ class RatingBayes(RatingModel):
     def _predict(self, history: csr_matrix) -> Float[Tensor, "b m"]:
         rows = self._standardised(history)
         total = torch.zeros(history.shape, dtype=torch.float64)
-        for items, mean, precision in zip(
-            self.items.double(), self.user_means, self.user_precisions, strict=True
+        for sample, mean, precision in zip(
+            self.items, self.user_means, self.user_precisions, strict=True
         ):
+            items = sample.double()
             columns = with_ones(items)
             left = without_bias(rows, items)
             users = row_posteriors(
