@@ -1,5 +1,6 @@
 """The configuration of models: every kind, and those that are blended by default."""
 
+from math import inf
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
@@ -83,6 +84,8 @@ class BlendConfig(Section):
 _MOST_ITEMS_OF_EASE = 15_000
 # Its matrices are larger by its number of decays.
 _MOST_ITEMS_OF_RIDGE = 8_000
+# MovieLens-1M has 150 and wants little dropout, Amazon Beauty 16 and wants much.
+_FEW_EVENTS_PER_ITEM = 30
 
 
 def default_parts(
@@ -91,6 +94,7 @@ def default_parts(
     has_words: bool,
     num_pairs: int = 0,
     looks_ahead: bool = True,
+    events_per_item: float = inf,
 ) -> tuple[PartConfig, ...]:
     """Return the models that are blended where nobody names others.
 
@@ -102,6 +106,8 @@ def default_parts(
         num_pairs: Pairs of items in one row; of a large catalogue with too many, the sparse EASE is
             left out, too.
         looks_ahead: Whether what is to be predicted comes after all that is known.
+        events_per_item: Interactions over items; where there are few, the network of time is held
+            back by more dropout.
 
     Returns:
         The parts, those of time and of text among them where they can be.
@@ -121,7 +127,10 @@ def default_parts(
     if has_times and is_small:
         parts.append(near_in_time)
     if has_times and looks_ahead:
-        timeline = TimelineConfig(channels=128, use_text=has_words, use_gaps=True)
+        # As SASRec has it on MovieLens-1M and on sparser logs (Kang and McAuley 2018,
+        # implementation details).
+        dropout = 0.5 if events_per_item < _FEW_EVENTS_PER_ITEM else 0.2
+        timeline = TimelineConfig(channels=128, use_text=has_words, use_gaps=True, dropout=dropout)
         parts += [timeline, PopularityConfig(recent_days=90)]
         if is_small:
             parts.append(near_in_time.model_copy(update={"recency_decay": 0.8}))

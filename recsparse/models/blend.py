@@ -64,6 +64,7 @@ class BlendRecommender(Recommender, ColdScorer):
                 extras.item_words is not None,
                 pairs_of_items(interactions),
                 validation is None or validation.looks_ahead,
+                interactions.nnz / interactions.shape[1],
             )
         parts: list[Recommender] = []
         fitted = _fitted_parts(extras.warm_start)

@@ -198,6 +198,13 @@ def test_models_of_time_are_parts_where_there_are_times():
     assert timed[6].recent_days == 90
 
 
+def test_the_network_of_time_is_held_back_where_items_have_few_events():
+    for events, dropout in ((29.9, 0.5), (30.0, 0.2)):
+        parts = default_parts(100, has_times=True, has_words=False, events_per_item=events)
+        (timeline,) = (part for part in parts if part.kind == "timeline")
+        assert timeline.dropout == dropout
+
+
 def test_the_next_event_is_predicted_only_where_that_is_asked():
     parts = default_parts(100, has_times=True, has_words=False, looks_ahead=False)
     assert [part.kind for part in parts] == [*kinds(), "ease"]
@@ -231,6 +238,8 @@ def test_the_parts_follow_from_what_there_is():
     timed = fit_model(BlendRecommender(BlendConfig()), log, plan, times=times_of(log))
     assert [part.kind for part in without.parts] == kinds()
     assert [part.kind for part in timed.parts] == kinds(has_times=True)
+    assert log.nnz < 30 * log.shape[1]
+    assert next(part for part in timed.parts if part.kind == "timeline").config.dropout == 0.5
     inside = Validation(log, log, times_of(log), lambda scores, *_: scores[:, 0].numpy(), False)
     mixed = fit_model(
         BlendRecommender(BlendConfig()), log, plan, times=times_of(log), validation=inside

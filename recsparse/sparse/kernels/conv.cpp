@@ -22,6 +22,9 @@ namespace {
 
 constexpr int64_t kTileBytes = 192 * 1024;
 constexpr int kPairBlock = 64;
+// The sums of a weight gradient: what they may take together, and how many jobs add to them.
+constexpr int64_t kStripBytes = int64_t(1) << 22;
+constexpr int64_t kJobs = 32;
 
 template <class T>
 struct Vector {
@@ -362,10 +365,12 @@ __attribute__((always_inline)) inline void outer_rows(const T* const* x, const T
 template <class T, int V>
 void outer_columns(const T* const* x, const T* const* g, int64_t pairs, int64_t c_in,
                    int64_t column, Sum<T>* sum, int64_t stride) {
-  constexpr int K = VECTOR_REGISTERS >= 32 ? (V == 1 ? 16 : V == 2 ? 8 : 4) : (V == 1 ? 8 : 4);
+  constexpr int K = VECTOR_REGISTERS >= 32 ? (V == 1 ? 16 : V == 2 ? 8 : 4) : (V == 1 ? 12 : 6);
   int64_t k = 0;
   for (; k + K <= c_in; k += K)
     outer_rows<T, K, V>(x, g, pairs, k, column, sum + k * stride + column, stride);
+  for (; k + 4 <= c_in; k += 4)
+    outer_rows<T, 4, V>(x, g, pairs, k, column, sum + k * stride + column, stride);
   for (; k < c_in; ++k)
     outer_rows<T, 1, V>(x, g, pairs, k, column, sum + k * stride + column, stride);
 }
@@ -464,34 +469,38 @@ void weight_gradient(const ConvArgs& args) {
   const int64_t row_bytes = args.groups * (args.c_in + args.c_out) * sizeof(T);
   const int64_t rows = std::max<int64_t>(kTileBytes / row_bytes, 16);
   const int64_t tiles = (args.n_out + rows - 1) / rows;
-  // As many strips as keep many cores busy, whatever the number of threads; few where sums are large.
-  const int64_t strips = std::max<int64_t>(std::min<int64_t>({tiles, 32, (int64_t(1) << 24) / (size * int64_t(sizeof(Sum<T>)) + 1)}), 1);
+  // As many strips as keep many cores busy, whatever the number of threads; few where sums are
+  // large, and then the taps are shared out as well.
+  const int64_t most = kStripBytes / (size * int64_t(sizeof(Sum<T>)) + 1);
+  const int64_t strips = std::max<int64_t>(std::min<int64_t>({tiles, kJobs, most}), 1);
+  const int64_t parts = std::min<int64_t>(taps, (kJobs + strips - 1) / strips);
   Sum<T>* sums = aligned_array<Sum<T>>(strips * size);
-#pragma omp parallel num_threads(threads_for(args)) if (threads_for(args) > 1 && strips > 1)
+#pragma omp parallel num_threads(threads_for(args)) if (threads_for(args) > 1 && strips * parts > 1)
   {
     T* spare = aligned_array<T>(kPairBlock * (args.c_in + columns));
 #pragma omp for schedule(dynamic, 1)
-    for (int64_t strip = 0; strip < strips; ++strip)
+    for (int64_t job = 0; job < strips * parts; ++job) {
+      const int64_t strip = job / parts, part = job % parts;
+      Sum<T>* own = sums + strip * size;
       for (int64_t number = tiles * strip / strips; number < tiles * (strip + 1) / strips; ++number) {
         const int64_t first = number * rows, last = std::min(first + rows, args.n_out);
-        for (int64_t tap = 0; tap < taps; ++tap) {
+        for (int64_t tap = taps * part / parts; tap < taps * (part + 1) / parts; ++tap) {
           const bool centre = args.symmetric && tap == args.stored;
           auto span = centre ? typename Conv<T>::Span{nullptr, nullptr, last - first}
                              : pairs.span(tap, first, last);
-          Sum<T>* own = sums + strip * size;
           if (depthwise) gradient.add_depthwise(span, first, tap, own);
           else gradient.add(span, first, tap, own, spare);
         }
       }
+    }
     std::free(spare);
   }
+  for (int64_t strip = 1; strip < strips; ++strip)
+    for (int64_t i = 0; i < size; ++i) sums[i] += sums[strip * size + i];
   T* result = static_cast<T*>(args.result);
   for (int64_t i = 0; i < matrices; ++i)
-    for (int64_t c = 0; c < args.c_out; ++c) {
-      Sum<T> total = 0;
-      for (int64_t strip = 0; strip < strips; ++strip) total += sums[strip * size + i * columns + c];
-      result[i * args.c_out + c] = Format<T>::narrow(total);
-    }
+    for (int64_t c = 0; c < args.c_out; ++c)
+      result[i * args.c_out + c] = Format<T>::narrow(sums[i * columns + c]);
   std::free(sums);
 }
 
