@@ -7,7 +7,12 @@ from scipy.sparse import csr_matrix
 
 from recsparse.models.bpr import BPR
 from recsparse.models.light_gcn import LightGCN, LightGCNNetwork
-from recsparse.models.pairwise import RowsBeforeOthers, negatives_of, pairwise_loss
+from recsparse.models.pairwise import (
+    RowsBeforeOthers,
+    mean_square,
+    negatives_of,
+    pairwise_loss,
+)
 from recsparse.network_config import BPRConfig, LightGCNConfig, TrainingConfig
 from recsparse.sparse.tensor import SparseTensor
 from tests.models.conformance import PersonalConformance, fitted, log_of
@@ -97,6 +102,14 @@ def test_the_loss_is_that_of_a_loop_over_the_cells(loss, monkeypatch):
     penalty = sum(np.mean([v.square().sum().item() for v in each]) for each in vectors)
     expected = np.average(losses, weights=weights) + 0.1 * penalty
     assert found == pytest.approx(expected, rel=1e-4)
+
+
+@given(st.lists(st.integers(0, 4), max_size=12))
+def test_the_mean_square_is_that_of_vectors_laid_out(index):
+    vectors = torch.randn(5, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    expected = np.mean([vectors[i].square().sum().item() for i in index]) if index else 0.0
+    found = mean_square(vectors, torch.tensor(index, dtype=torch.int64))
+    assert found.item() == pytest.approx(expected)
 
 
 @given(st.integers(1, 5), st.integers(2, 9), st.integers(0, 99))

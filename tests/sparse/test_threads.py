@@ -56,7 +56,12 @@ def assert_same_bits(layers, x):
 
 
 def check_that_submanifold_convolutions_are_the_same_bit_for_bit():
-    cases = ((torch.float32, 3, 1), (torch.float32, 7, 20), (torch.bfloat16, 32, 16))
+    cases = (
+        (torch.float32, 3, 1),
+        (torch.float32, 7, 20),
+        (torch.float32, 64, 64),  # sums so large that the jobs of a weight gradient share taps
+        (torch.bfloat16, 32, 16),
+    )
     for dtype, c_in, c_out in cases:
         x = scattered(dtype, c_in)
         if native.can_run(x.feats, c_in, c_out):

@@ -22,7 +22,7 @@ namespace {
 
 constexpr int64_t kTileBytes = 192 * 1024;
 constexpr int kPairBlock = 64;
-// The sums of a weight gradient: what they may take together, and how many jobs add to them.
+// Weight gradient: what the sums of several strips may take, and how many jobs add to them.
 constexpr int64_t kStripBytes = int64_t(1) << 22;
 constexpr int64_t kJobs = 32;
 
