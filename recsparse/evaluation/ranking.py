@@ -7,6 +7,9 @@ from torch import Tensor
 
 from recsparse.errors import InputError
 
+# Scores of rows with ties that are looked through at a time, which takes several copies of them.
+_TIED_AT_ONCE = 1_000_000
+
 
 def mask_seen(scores: Float[Tensor, "b m"], history: csr_matrix) -> Float[Tensor, "b m"]:
     """Return the scores with −inf at the items of each user's history.
@@ -73,8 +76,8 @@ def _sorted_best(scores: Float[Tensor, "b m"], k: int) -> tuple[Tensor, Tensor]:
         last, after = value[:, k - 1], value[:, k]
         unclear |= (last == after) & (last > -torch.inf)
     value, index = value[:, :k], index[:, :k]
-    if unclear.any():
-        value[unclear], index[unclear] = _best_of_tied(scores[unclear], k)
+    for some in unclear.nonzero()[:, 0].split(max(1, _TIED_AT_ONCE // scores.shape[1])):
+        value[some], index[some] = _best_of_tied(scores[some], k)
     index, order = index.sort(dim=1)
     value, order = value.gather(1, order).sort(dim=1, descending=True, stable=True)
     return value, index.gather(1, order)

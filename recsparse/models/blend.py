@@ -11,6 +11,7 @@ from scipy.sparse import csr_matrix
 from torch import Tensor
 
 from recsparse.errors import InputError
+from recsparse.heap import trim_heap
 from recsparse.model_config import BlendConfig, PartConfig, default_parts
 from recsparse.models.base import FitExtras, Recommender, WarmStart, check_interactions
 from recsparse.models.blend_weights import best_weights, sampled_users, standardised
@@ -73,6 +74,7 @@ class BlendRecommender(Recommender, ColdScorer):
             own = replace(_extras_of_part(extras, number, config.kind), warm_start=known)
             part = _twin(parts, config) or _class_of(config.kind)(config).fit(interactions, own)
             parts.append(part)
+            trim_heap()
         weights = [*(self.config.weights or [1.0] * len(parts))]
         if self.config.weights is None and validation is not None and len(parts) > 1:
             weights = best_weights(parts, sampled_users(validation, extras.seed))

@@ -53,7 +53,7 @@ def best_weights(parts: Sequence[Recommender], validation: Validation) -> list[f
         One weight a part, the largest 1; at least one is positive.
     """
     numbers = range(len(parts))
-    search = _Search([standardised(_scores(part, validation)) for part in parts], validation)
+    search = _Search([_standardised_scores(part, validation) for part in parts], validation)
     weights = np.zeros(len(parts))
     alone = [search.quality(search.without(number, weights), number, 1.0) for number in numbers]
     logger.info("validation of the parts alone: %s", alone)
@@ -132,13 +132,12 @@ class _Search:
         return float(np.nanmean(found))
 
 
-def _scores(part: Recommender, validation: Validation) -> Float[Tensor, "b m"]:
+def _standardised_scores(part: Recommender, validation: Validation) -> Float[Tensor, "b m"]:
     """Score some users at a time, since networks hold several vectors of each cell."""
     history, times = validation.history, validation.times
-    batches = [
-        slice(start, start + _BATCH_USERS) for start in range(0, history.shape[0], _BATCH_USERS)
-    ]
-    scored = [
-        part.score_batch(history[some], None if times is None else times[some]) for some in batches
-    ]
-    return torch.cat(scored) if scored else part.score_batch(history, times)
+    scores = torch.empty(history.shape)
+    for start in range(0, history.shape[0], _BATCH_USERS):
+        some = slice(start, start + _BATCH_USERS)
+        when = None if times is None else times[some]
+        scores[some] = standardised(part.score_batch(history[some], when))
+    return scores

@@ -16,8 +16,8 @@ from recsparse.models.recency import recency_weighted
 from recsparse.models.sequences import times_of_cells
 from recsparse.models.windows import window_gram
 
-# Square matrices of float64 that are there at once while it is fitted.
-_COPIES = 3
+# Bytes for each pair of items: solved in float64 in place, kept in float32.
+_BYTES = 12
 
 
 class EASE(Recommender):
@@ -51,30 +51,31 @@ class EASE(Recommender):
         """
         interactions = check_interactions(interactions)
         self._refuse_too_many(interactions.shape[1])
-        gram = self._gram(interactions, extras or FitExtras()).toarray().astype(np.float64)
+        gram = self._gram(interactions, extras or FitExtras())
         gram[np.diag_indices_from(gram)] += ease_diagonal(
             interactions.getnnz(axis=0),
             self.config.regularisation,
             self.config.popularity_exponent,
         )
-        factor = torch.linalg.cholesky(torch.from_numpy(gram))
-        inverse = torch.cholesky_inverse(factor)
-        weights = -inverse / inverse.diagonal()
-        weights.fill_diagonal_(0.0)
-        # Solved by columns; by rows, as scipy multiplies, else it would be copied for every batch.
-        self.weights = weights.float().contiguous()
-        self.num_items = len(weights)
+        # One matrix throughout, by columns as LAPACK has it: Gram matrix, factor, inverse, weights.
+        solved = torch.from_numpy(gram).mT
+        torch.linalg.cholesky(solved, out=solved)
+        torch.cholesky_inverse(solved, out=solved)
+        solved.div_(-solved.diagonal()).fill_diagonal_(0.0)
+        # By rows, as scipy multiplies, else it would be copied for every batch.
+        self.weights = solved.to(torch.float32, memory_format=torch.contiguous_format)
+        self.num_items = len(solved)
         return self
 
-    def _gram(self, interactions: csr_matrix, extras: FitExtras) -> csr_matrix:
+    def _gram(self, interactions: csr_matrix, extras: FitExtras) -> np.ndarray:
         events = self.config.window_events
         if events is None:
-            return csr_matrix(interactions.T @ interactions)
+            return (interactions.T @ interactions).toarray().astype(np.float64, order="C")
         return window_gram(interactions, times_of_cells(interactions, extras.times), events)
 
     def _refuse_too_many(self, num_items: int) -> None:
         if num_items > self.config.most_items:
-            gigabytes = _COPIES * 8 * num_items**2 / 1e9
+            gigabytes = _BYTES * num_items**2 / 1e9
             raise InputError(
                 f"EASE must have at most most_items = {self.config.most_items} items, since it "
                 f"holds items × items numbers, but has {num_items}, for which it needs "

@@ -8,9 +8,6 @@ from scipy.sparse import csr_matrix
 
 from recsparse.models.sequences import UNKNOWN_TIME, event_order
 
-# Distances between events that are gathered at once.
-_DISTANCES = 8
-
 
 class EventPairs(NamedTuple):
     """Some pairs of events, each of one user.
@@ -18,14 +15,14 @@ class EventPairs(NamedTuple):
     Attributes:
         earlier: int64 (n,), the item of the earlier event.
         later: int64 (n,), that of the later one.
-        apart: int64 (n,), by how many events.
         weight: float64 (n,), the product of their weights.
+        apart: By how many events they are apart.
     """
 
     earlier: np.ndarray
     later: np.ndarray
-    apart: np.ndarray
     weight: np.ndarray
+    apart: int
 
 
 def event_pairs(
@@ -39,7 +36,7 @@ def event_pairs(
         farthest: By how many events the two may be apart.
 
     Yields:
-        Every such pair once, those of some distances at a time.
+        Every such pair once, those of one distance at a time.
 
     Raises:
         InputError: If there are no times, or not one for each cell.
@@ -50,11 +47,7 @@ def event_pairs(
     row = np.repeat(np.arange(history.shape[0]), lengths)
     item, weight = history.indices[order].astype(np.int64), history.data[order].astype(np.float64)
     farthest = min(farthest, int(lengths.max(initial=0)) - 1)
-    for first in range(1, farthest + 1, _DISTANCES):
-        found = []
-        for apart in range(first, min(first + _DISTANCES, farthest + 1)):
-            place = np.flatnonzero((row[apart:] == row[:-apart]) & known[apart:] & known[:-apart])
-            later = place + apart
-            steps = np.full(len(place), apart)
-            found.append(EventPairs(item[place], item[later], steps, weight[place] * weight[later]))
-        yield EventPairs(*(np.concatenate(each) for each in zip(*found, strict=True)))
+    for apart in range(1, farthest + 1):
+        place = np.flatnonzero((row[apart:] == row[:-apart]) & known[apart:] & known[:-apart])
+        later = place + apart
+        yield EventPairs(item[place], item[later], weight[place] * weight[later], apart)

@@ -60,9 +60,8 @@ class NextItemRidge(Recommender):
         # As much as one event of each item counts in its own features.
         scale = [1 / (1 - decay**2) for decay in config.decays]
         gram[np.diag_indices_from(gram)] += np.concatenate([each * penalty for each in scale])
-        factor = torch.linalg.cholesky(torch.from_numpy(gram))
-        weights = torch.cholesky_solve(torch.from_numpy(cross), factor)
-        self.weights = weights.float().contiguous().view(len(config.decays), cells.shape[1], -1)
+        weights = solved_in_place(gram, cross)
+        self.weights = weights.view(len(config.decays), cells.shape[1], -1)
         self.count = torch.from_numpy(count.astype(np.float32)).clamp(min=1)
         self.num_items = cells.shape[1]
         return self
@@ -115,14 +114,32 @@ class NextItemRidge(Recommender):
     def _refuse_too_many(self, num_items: int) -> None:
         if num_items > self.config.most_items:
             features = len(self.config.decays) * num_items
-            # Gram matrix and its factor, products and their solution, in float64.
-            gigabytes = 8 * 2 * (features**2 + features * num_items) / 1e9
+            # Gram matrix and products in float64, weights in float32.
+            gigabytes = (8 * features**2 + 12 * features * num_items) / 1e9
             raise InputError(
                 "next_item_ridge must have at most most_items = "
                 f"{self.config.most_items} items, since it holds (items × decays)² numbers, but "
                 f"has {num_items}, for which it needs {gigabytes:.1f} GB; choose model.kind "
                 "timeline, or raise most_items"
             )
+
+
+def solved_in_place(gram: np.ndarray, cross: np.ndarray) -> Float[Tensor, "features items"]:
+    """Solve the normal equations of a regression, in the memory of what is given.
+
+    Args:
+        gram: Products of the features, (features, features), positive definite; overwritten.
+        cross: Products of the targets with the features, (items, features); overwritten.
+
+    Returns:
+        The weights, float32.
+    """
+    # By columns, as LAPACK has them.
+    factor, weights = torch.from_numpy(gram).mT, torch.from_numpy(cross).mT
+    torch.linalg.cholesky(factor, out=factor)
+    torch.linalg.solve_triangular(factor, weights, upper=False, out=weights)
+    torch.linalg.solve_triangular(factor.mT, weights, upper=True, out=weights)
+    return weights.to(torch.float32, memory_format=torch.contiguous_format)
 
 
 def decayed_moments(
@@ -139,36 +156,31 @@ def decayed_moments(
         decays: The factors, each below 1.
 
     Returns:
-        The Gram matrix of the features, all items of one factor after those of another, and their
-        products with the next events, (features, items); float64.
+        The Gram matrix of the features, all items of one factor after those of another, and the
+        products of the next events with them, (items, features); float64.
 
     Raises:
         InputError: If there are no times, or not one for each cell.
     """
     num_items, count = history.shape[1], len(decays)
-    gram = np.zeros((count, num_items, count, num_items))
-    cross = np.zeros((count, num_items, num_items))
+    features = count * num_items
+    gram, cross = np.zeros((features, features)), np.zeros((num_items, features))
+    # On one axis numpy adds fast.
+    met, followed = gram.reshape(-1), cross.reshape(-1)
     own = np.asarray(history.power(2).sum(axis=0), dtype=np.float64).ravel()
-    shape = num_items, num_items
     farthest = int(np.ceil(np.log(_NEGLIGIBLE) / np.log(max(decays))))
-    for pairs in event_pairs(history, times, farthest):
-        there = np.ravel_multi_index((pairs.earlier, pairs.later), shape)
-        back = np.ravel_multi_index((pairs.later, pairs.earlier), shape)
+    for earlier, later, weight, apart in event_pairs(history, times, farthest):
         for a, decay in enumerate(decays):
-            left = pairs.weight * decay ** (pairs.apart - 1)
-            cross[a] += _sums(there, left, shape)
+            left = weight * decay ** (apart - 1)
+            np.add.at(followed, later * features + (a * num_items + earlier), left)
             for b, other in enumerate(decays):
                 # The earlier event has faded when the later one comes; then both fade for good.
-                met = _sums(there, left * decay, shape)
-                met += _sums(back, pairs.weight * other**pairs.apart, shape)
-                gram[a, :, b] += met / (1 - decay * other)
+                place = (a * num_items + earlier) * features + (b * num_items + later)
+                back = (b * num_items + later) * features + (a * num_items + earlier)
+                faded = left * decay / (1 - decay * other)
+                np.add.at(met, place, faded)
+                np.add.at(met, back, faded)
+    items = np.arange(num_items)
     for (a, decay), (b, other) in itertools.product(enumerate(decays), repeat=2):
-        place = np.arange(num_items)
-        gram[a, place, b, place] += own / (1 - decay * other)
-    features = count * num_items
-    return gram.reshape(features, features), cross.reshape(features, num_items)
-
-
-def _sums(place: np.ndarray, weight: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    summed: np.ndarray = np.bincount(place, weight, minlength=shape[0] * shape[1])
-    return summed.reshape(shape)
+        gram[a * num_items + items, b * num_items + items] += own / (1 - decay * other)
+    return gram, cross

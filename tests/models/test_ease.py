@@ -74,7 +74,7 @@ def test_no_item_recommends_itself():
 def test_a_catalogue_that_is_too_large_is_refused_with_what_it_would_take():
     log = csr_matrix(([1.0], ([0], [0])), shape=(1, 50_000))
     message = (
-        r"at most most_items = 30000 items.* has 50000, .* 60 GB; choose model\.kind sparse_ease"
+        r"at most most_items = 30000 items.* has 50000, .* 30 GB; choose model\.kind sparse_ease"
     )
     with pytest.raises(InputError, match=message):
         EASE(EASEConfig()).fit(log)
