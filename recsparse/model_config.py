@@ -86,6 +86,9 @@ _MOST_ITEMS_OF_EASE = 15_000
 _MOST_ITEMS_OF_RIDGE = 8_000
 # MovieLens-1M has 150 and wants little dropout, Amazon Beauty 16 and wants much.
 _FEW_EVENTS_PER_ITEM = 30
+# Steps of an epoch that are left where batches are made larger, and users of the largest.
+_FEWEST_STEPS = 80
+_MOST_BATCH_USERS = 256
 
 
 def default_parts(
@@ -94,6 +97,7 @@ def default_parts(
     has_words: bool,
     num_pairs: int = 0,
     looks_ahead: bool = True,
+    num_users: int = 0,
     events_per_item: float = inf,
 ) -> tuple[PartConfig, ...]:
     """Return the models that are blended where nobody names others.
@@ -106,8 +110,9 @@ def default_parts(
         num_pairs: Pairs of items in one row; of a large catalogue with too many, the sparse EASE is
             left out, too.
         looks_ahead: Whether what is to be predicted comes after all that is known.
+        num_users: Number of users.
         events_per_item: Interactions over items; where there are few, the network of time is held
-            back by more dropout.
+            back by more dropout and, where users are many, by larger batches.
 
     Returns:
         The parts, those of time and of text among them where they can be.
@@ -127,10 +132,7 @@ def default_parts(
     if has_times and is_small:
         parts.append(near_in_time)
     if has_times and looks_ahead:
-        # As SASRec has it on MovieLens-1M and on sparser logs (Kang and McAuley 2018,
-        # implementation details).
-        dropout = 0.5 if events_per_item < _FEW_EVENTS_PER_ITEM else 0.2
-        timeline = TimelineConfig(channels=128, use_text=has_words, use_gaps=True, dropout=dropout)
+        timeline = _default_timeline(has_words, num_users, events_per_item < _FEW_EVENTS_PER_ITEM)
         parts += [timeline, PopularityConfig(recent_days=90)]
         if is_small:
             parts.append(near_in_time.model_copy(update={"recency_decay": 0.8}))
@@ -139,6 +141,19 @@ def default_parts(
     if has_words:
         parts += [ContentKNNConfig(word_exponent=0.5), TextTowerConfig()]
     return tuple(parts)
+
+
+def _default_timeline(has_words: bool, num_users: int, is_sparse: bool) -> TimelineConfig:
+    # Dropout as SASRec has it on MovieLens-1M and on sparser logs (Kang and McAuley 2018,
+    # implementation details).
+    dropout = 0.5 if is_sparse else 0.2
+    timeline = TimelineConfig(channels=128, use_text=has_words, use_gaps=True, dropout=dropout)
+    if timeline.training is None or not is_sparse:
+        return timeline
+    # Short histories: few users have too few events together for a step.
+    batch_users = min(_MOST_BATCH_USERS, num_users // _FEWEST_STEPS)
+    larger = {"batch_users": max(batch_users, timeline.training.batch_users)}
+    return timeline.model_copy(update={"training": timeline.training.model_copy(update=larger)})
 
 
 MODEL_CONFIGS: tuple[type[Section], ...] = (

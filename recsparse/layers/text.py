@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from recsparse.errors import InputError
-from recsparse.sparse.scatter import scatter_sum
+from recsparse.sparse.bags import bag_sum
 from recsparse.sparse.tensor import SparseTensor
 
 
@@ -63,8 +63,8 @@ class BagOfWordsEncoder(nn.Module):
                 f"words must have one axis of {len(self.weight)} words and one channel, but got "
                 f"spatial_shape {words.spatial_shape} and {words.num_channels} channels"
             )
-        vectors = nn.functional.embedding(words.coords[:, 1], self.weight)
-        documents = scatter_sum(words.feats * vectors, words.coords[:, 0], words.batch_size)
+        document, word = words.coords.T.contiguous()
+        documents = bag_sum(self.weight, words.feats[:, 0], word, document, words.batch_size)
         return documents if self.bias is None else documents + self.bias
 
     def extra_repr(self) -> str:

@@ -65,6 +65,7 @@ class BlendRecommender(Recommender, ColdScorer):
                 extras.item_words is not None,
                 pairs_of_items(interactions),
                 validation is None or validation.looks_ahead,
+                interactions.shape[0],
                 interactions.nnz / interactions.shape[1],
             )
         parts: list[Recommender] = []

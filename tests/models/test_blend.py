@@ -205,6 +205,19 @@ def test_the_network_of_time_is_held_back_where_items_have_few_events():
         assert timeline.dropout == dropout
 
 
+def test_batches_hold_more_users_where_these_are_many_and_have_few_events():
+    def batch_users(num_users, events_per_item):
+        parts = default_parts(
+            100, True, False, num_users=num_users, events_per_item=events_per_item
+        )
+        (timeline,) = (part for part in parts if part.kind == "timeline")
+        return timeline.training.batch_users
+
+    assert batch_users(1_000_000, 30.0) == batch_users(1_000, 29.9) == 64
+    assert batch_users(8_000, 29.9) == 100
+    assert batch_users(20_480, 29.9) == batch_users(1_000_000, 29.9) == 256
+
+
 def test_the_next_event_is_predicted_only_where_that_is_asked():
     parts = default_parts(100, has_times=True, has_words=False, looks_ahead=False)
     assert [part.kind for part in parts] == [*kinds(), "ease"]
