@@ -112,7 +112,7 @@ def default_parts(
         looks_ahead: Whether what is to be predicted comes after all that is known.
         num_users: Number of users.
         events_per_item: Interactions over items; where there are few, the network of time is held
-            back by more dropout and, where users are many, by larger batches.
+            back by more dropout, weight decay and, where users are many, larger batches.
 
     Returns:
         The parts, those of time and of text among them where they can be.
@@ -152,8 +152,11 @@ def _default_timeline(has_words: bool, num_users: int, is_sparse: bool) -> Timel
         return timeline
     # Short histories: few users have too few events together for a step.
     batch_users = min(_MOST_BATCH_USERS, num_users // _FEWEST_STEPS)
-    larger = {"batch_users": max(batch_users, timeline.training.batch_users)}
-    return timeline.model_copy(update={"training": timeline.training.model_copy(update=larger)})
+    held_back = {
+        "batch_users": max(batch_users, timeline.training.batch_users),
+        "weight_decay": 0.3,
+    }
+    return timeline.model_copy(update={"training": timeline.training.model_copy(update=held_back)})
 
 
 MODEL_CONFIGS: tuple[type[Section], ...] = (

@@ -199,10 +199,11 @@ def test_models_of_time_are_parts_where_there_are_times():
 
 
 def test_the_network_of_time_is_held_back_where_items_have_few_events():
-    for events, dropout in ((29.9, 0.5), (30.0, 0.2)):
+    for events, dropout, weight_decay in ((29.9, 0.5, 0.3), (30.0, 0.2, 0.0)):
         parts = default_parts(100, has_times=True, has_words=False, events_per_item=events)
         (timeline,) = (part for part in parts if part.kind == "timeline")
         assert timeline.dropout == dropout
+        assert timeline.training.weight_decay == weight_decay
 
 
 def test_batches_hold_more_users_where_these_are_many_and_have_few_events():
