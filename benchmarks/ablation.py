@@ -1,6 +1,7 @@
 """Which part of the networks helps, and where a sparse convolution does.
 
-`python -m benchmarks.ablation [PROTOCOL …] [--seeds 5] [--first-seed 0] [--out ablation]`
+`python -m benchmarks.ablation [PROTOCOL …] [--seeds 5] [--first-seed 0] [--variants 'a;b']
+[--out ablation]`
 
 Each variant differs from the first of its protocol in one thing, is fitted with the same seeds, and
 ranks the test part once; nothing is chosen. Differences are paired over the users of each seed.
@@ -8,7 +9,7 @@ ranks the test part once; nothing is chosen. Differences are paired over the use
 
 import itertools
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,11 +21,12 @@ from scipy.sparse import csr_matrix
 from scipy.stats import ttest_rel
 
 from benchmarks.protocols import PROTOCOLS, Protocol
+from benchmarks.variants import ITEMS, VARIANTS, Variant
 from recsparse.atomic import atomic_file
 from recsparse.cli.terminal import show_frame
 from recsparse.datasets.bags import bags_to_tensor
 from recsparse.datasets.dataset import Dataset, EvaluationPart
-from recsparse.datasets.ordering import Activity, OrderKind, fit_order
+from recsparse.datasets.ordering import Activity, fit_order
 from recsparse.evaluation.evaluate import RankingResult, evaluate_ranking
 from recsparse.models.base import Recommender
 from recsparse.models.registry import build_model
@@ -34,93 +36,19 @@ from recsparse.training.plan import FitPlan
 console = Console()
 
 
-@dataclass(frozen=True)
-class Variant:
-    """A model, and what is done to its data.
-
-    Attributes:
-        model: The section `model`.
-        item_order: The order of the items on their axis; None leaves them as they are, by id.
-        shuffles_time: Give each user's events their times in a random order.
-    """
-
-    model: Mapping[str, Any] = field(default_factory=dict)
-    item_order: OrderKind | None = None
-    shuffles_time: bool = False
-
-
-_GRID = {"kind": "sparse_grid", "linear": None, "cell_dropout": 0.3, "regularisation": 0.01}
-_WINDOW = {**_GRID, "window_blocks": 1, "window": 3}
-_ON_THE_GRID = {
-    "ridge pooling, network": Variant(_GRID),
-    "mean pooling": Variant({**_GRID, "pooling": "mean"}),
-    "attention pooling": Variant({**_GRID, "pooling": "attention"}),
-    "kernel of the whole row": Variant({**_GRID, "axis_blocks": 1}),
-    "window of 3 items, spectral order": Variant(_WINDOW, "spectral"),
-    "window of 3 items, random order": Variant(_WINDOW, "random"),
-    "window of 9 items, spectral order": Variant({**_WINDOW, "window": 9}, "spectral"),
-    "window of 9 items, random order": Variant({**_WINDOW, "window": 9}, "random"),
-    "linear term": Variant({**_GRID, "linear": {"kind": "ease", "regularisation": 400.0}}),
-    "text": Variant({**_GRID, "use_text": True}),
-}
-
-
-def _in_time(epochs: int, batch_users: int) -> dict[str, Variant]:
-    training = {
-        "epochs": epochs,
-        "batch_users": batch_users,
-        "learning_rate": 2e-3,
-        "precision": "auto",
-    }
-    timeline = {"kind": "timeline", "dropout": 0.2, "training": training}
-    return {
-        "kernel of 3 events": Variant(timeline),
-        "kernel of 1 event": Variant({**timeline, "kernel_size": 1}),
-        "kernel of 3, shuffled times": Variant(timeline, shuffles_time=True),
-        "kernel of 3, one block": Variant({**timeline, "blocks": 1}),
-        "attention (SASRec)": Variant({**timeline, "kind": "sasrec"}),
-        "kernel of 3, time between events": Variant({**timeline, "use_gaps": True}),
-        "attention, time between events": Variant({**timeline, "kind": "sasrec", "use_gaps": True}),
-    }
-
-
-_ROWS = {"kind": "ease", "regularisation": 400.0}
-_WINDOWS = {"kind": "ease", "regularisation": 120.0, "window_events": 32}
-_BOTH = {"kind": "blend", "parts": [_ROWS, _WINDOWS]}
-_LINEAR_IN_TIME = {
-    "EASE of rows": Variant(_ROWS),
-    "EASE of windows of 32 events": Variant(_WINDOWS),
-    "the same, shuffled times": Variant(_WINDOWS, shuffles_time=True),
-    "rows and windows, half each": Variant(_BOTH),
-    "rows and windows, shuffled times": Variant(_BOTH, shuffles_time=True),
-}
-VARIANTS: Mapping[str, Mapping[str, Variant]] = {
-    "ml100k-random": _ON_THE_GRID,
-    "ml1m-held-out-users": _ON_THE_GRID,
-    "ml100k-random-timed": _LINEAR_IN_TIME,
-    "ml1m-random-timed": _LINEAR_IN_TIME,
-    "ml1m-held-out-users-timed": _LINEAR_IN_TIME,
-    "ml100k-last-out": _in_time(epochs=30, batch_users=32),
-    # So few epochs that they can be afforded, the same for all.
-    "ml1m-last-out": _in_time(epochs=6, batch_users=64),
-}
-# Text is a variant here, which the protocol itself does without.
-ITEMS = {
-    "ml100k-random": ("movielens-100k/items.parquet", "text.columns=['title']"),
-    "ml1m-held-out-users": ("movielens-1m/items.parquet", "text.columns=['text']"),
-}
-
-
 def run(
     protocols: Annotated[list[str] | None, typer.Argument(help="Names; all without any.")] = None,
     seeds: Annotated[int, typer.Option(help="Number of splits or of seeds.", min=1)] = 5,
     first_seed: Annotated[int, typer.Option(help="The first of them.", min=0)] = 0,
+    only: Annotated[
+        str | None, typer.Option("--variants", help="The first and these, by `;`.")
+    ] = None,
     out: Annotated[Path, typer.Option(help="Folder of all outputs.")] = Path("ablation"),
 ) -> None:
-    """Measure all variants and show what each changes."""
+    """Measure variants and show what each changes."""
     those = range(first_seed, first_seed + seeds)
     for name in protocols or VARIANTS:
-        protocol, variants = with_items(PROTOCOLS[name], name), VARIANTS[name]
+        protocol, variants = with_items(PROTOCOLS[name], name), chosen(VARIANTS[name], only)
         found: dict[str, list[pd.Series]] = {variant: [] for variant in variants}
         for seed, variant in itertools.product(those, variants):
             folder = out / name / f"seed-{seed}"
@@ -133,6 +61,28 @@ def run(
             found[variant].append(pd.read_parquet(file)[protocol.metrics[0]])
             console.print(f"{name}, seed {seed}, {variant}: {found[variant][-1].mean():.4f}")
         show_frame(f"{name}, {protocol.metrics[0]}, {seeds} seeds", differences(found))
+
+
+def chosen(variants: Mapping[str, Variant], only: str | None) -> Mapping[str, Variant]:
+    """Leave the first variant and those that are named.
+
+    Args:
+        variants: Variants by name.
+        only: Names, by semicolons; None leaves all.
+
+    Returns:
+        Variants by name, the first one first.
+
+    Raises:
+        typer.BadParameter: If a name is that of no variant.
+    """
+    if only is None:
+        return variants
+    names = dict.fromkeys([next(iter(variants)), *only.split(";")])
+    unknown = [name for name in names if name not in variants]
+    if unknown:
+        raise typer.BadParameter(f"--variants must name some of {[*variants]}, but has {unknown}")
+    return {name: variants[name] for name in names}
 
 
 def with_items(protocol: Protocol, name: str) -> Protocol:

@@ -1,9 +1,11 @@
 import numpy as np
 import pandas as pd
 import pytest
+import typer
 
-from benchmarks.ablation import VARIANTS, Variant, View, differences
+from benchmarks.ablation import View, chosen, differences
 from benchmarks.protocols import PROTOCOLS
+from benchmarks.variants import VARIANTS, Variant
 from recsparse.config import Config
 from recsparse.datasets.dataset_folder import load_dataset
 from recsparse.models.registry import build_model
@@ -19,6 +21,16 @@ def test_every_variant_is_a_model_of_a_known_protocol():
         assert protocol in PROTOCOLS
         for variant in variants.values():
             build_model(Config.model_validate({"model": dict(variant.model)}).model)
+
+
+def test_the_first_variant_is_measured_beside_those_that_are_named():
+    variants = VARIANTS["ml100k-last-out"]
+    first, second, third, *_ = variants
+    assert [*chosen(variants, None)] == [*variants]
+    assert [*chosen(variants, f"{third};{second}")] == [first, third, second]
+    assert [*chosen(variants, first)] == [first]
+    with pytest.raises(typer.BadParameter, match=r"some of \[.*, but has \['none'\]"):
+        chosen(variants, f"{second};none")
 
 
 @pytest.mark.parametrize("order", ["spectral", "random"])
