@@ -55,6 +55,7 @@ bench: setup
 	$(BIN)/python -m benchmarks.cold
 	$(BIN)/python -m benchmarks.prepare
 	$(BIN)/python -m benchmarks.text
+	$(BIN)/python -m benchmarks.bags
 	$(BIN)/python -m benchmarks.ranking
 	$(BIN)/python -m benchmarks.grids stream
 	$(BIN)/python -m benchmarks.digits
