@@ -47,7 +47,7 @@ class BlendRecommender(Recommender, ColdScorer):
         Args:
             interactions: Users × items, positive weights.
             extras: What the parts use; without `validation` all parts weigh the same. A part goes
-                on from that of `warm_start` with its configuration.
+                on from that of `warm_start` with its configuration, however that was trained.
 
         Returns:
             The fitted model itself.
@@ -71,7 +71,7 @@ class BlendRecommender(Recommender, ColdScorer):
         parts: list[Recommender] = []
         fitted = _fitted_parts(extras.warm_start)
         for number, config in enumerate(configs):
-            known = next((old for old in fitted if old.model.config == config), None)
+            known = _to_go_on_from(fitted, config, configs)
             own = replace(_extras_of_part(extras, number, config.kind), warm_start=known)
             part = _twin(parts, config) or _class_of(config.kind)(config).fit(interactions, own)
             parts.append(part)
@@ -220,6 +220,19 @@ def _fitted_parts(warm_start: WarmStart | None) -> list[WarmStart]:
         return []
     parts: list[Recommender] = warm_start.model.parts  # type: ignore[attr-defined]
     return [WarmStart(part, warm_start.items) for part in parts]
+
+
+def _to_go_on_from(
+    fitted: Sequence[WarmStart], config: PartConfig, configs: Sequence[PartConfig]
+) -> WarmStart | None:
+    """Return the part of the same configuration, else a spare one that was trained otherwise."""
+    # The default's training follows from the size of the log, which grows.
+    training = {"training", "dropout"}
+    wanted = config.model_dump(exclude=training)
+    same = [old for old in fitted if old.model.config == config]
+    spare = [old for old in fitted if old.model.config not in configs]
+    alike = [old for old in spare if old.model.config.model_dump(exclude=training) == wanted]
+    return next(iter([*same, *alike]), None)
 
 
 def _class_of(kind: str) -> type[Recommender]:

@@ -108,6 +108,17 @@ def test_parts_of_a_blend_go_on_from_those_of_the_same_settings():
     assert not torch.equal(fresh.network.item_vectors.weight, kept.network.item_vectors.weight)
 
 
+@pytest.mark.parametrize("change", [{"dropout": 0.5}, {"training": TRAINING}])
+def test_a_part_goes_on_from_one_that_was_trained_otherwise(change):
+    log = log_of()
+    blend = BlendConfig(parts=(TIMELINE,))
+    old = fit_model(BlendRecommender(blend), log, FitPlan(TRAINING), times=times_of(log))
+    again = BlendConfig(parts=(TIMELINE.model_copy(update=change),))
+    new = untrained(again, WarmStart(old, np.arange(NUM_ITEMS)), log)
+    after = new.score_batch(log, times_of(log))
+    torch.testing.assert_close(after, old.score_batch(log, times_of(log)))
+
+
 def test_training_goes_on_from_there():
     """With a rate of next to nothing the scores stay those of the fitted model."""
     log, training = log_of(), TRAINING.model_copy(update={"learning_rate": 1e-9})
