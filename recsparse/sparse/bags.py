@@ -3,32 +3,28 @@
 from typing import Any
 
 import torch
-from jaxtyping import Float, Int
 from torch import Tensor
+from torch.utils.flop_counter import register_flop_formula
 
 
-def bag_sum(
-    rows: Float[Tensor, "v c"],
-    weights: Float[Tensor, " n"],
-    row: Int[Tensor, " n"],
-    bag: Int[Tensor, " n"],
-    num_bags: int,
-) -> Float[Tensor, "b c"]:
+@torch.library.custom_op("recsparse::bag_sum", mutates_args=())
+def bag_sum(rows: Tensor, weights: Tensor, row: Tensor, bag: Tensor, num_bags: int) -> Tensor:
     """Sum the weighted rows of each bag, `out_b = sum_k weights_k rows[row_k]` over its cells k.
 
     Rows are read, weighted and added up one after the other; n rows of c channels, as a gather and
     a scatter would make them, are never there. The gradient of the rows is the same sum with rows
-    and bags in each other's place, so there are gradients of any order.
+    and bags in each other's place, so there are gradients of any order. Torch knows it by name, so
+    that `torch.compile` and `torch.export` keep it whole.
 
     Args:
-        rows: What is summed.
-        weights: The weight of each cell.
-        row: The row of each cell.
-        bag: The bag of each cell, in rising order.
+        rows: (v, c), what is summed.
+        weights: (n,), the weight of each cell.
+        row: (n,), the row of each cell.
+        bag: (n,), the bag of each cell, in rising order.
         num_bags: Number of bags.
 
     Returns:
-        One row a bag; zero for one without cells.
+        (num_bags, c), one row a bag; zero for one without cells.
 
     Example:
         >>> rows = torch.tensor([[1.0], [10.0]])
@@ -36,32 +32,37 @@ def bag_sum(
         >>> bag_sum(rows, torch.tensor([2.0, 3.0]), *cells, 2).tolist()
         [[0.0], [32.0]]
     """
-    summed: Tensor = _BagSum.apply(  # type: ignore[no-untyped-call]
-        rows, weights, row, bag, num_bags
+    starts = torch.searchsorted(bag, torch.arange(num_bags + 1, device=bag.device))
+    return torch.nn.functional.embedding_bag(
+        row, rows, starts, mode="sum", per_sample_weights=weights, include_last_offset=True
     )
-    return summed
 
 
-class _BagSum(torch.autograd.Function):
-    """Torch's own operation of this kind has no second derivative."""
+@bag_sum.register_fake
+def _shape(rows: Tensor, weights: Tensor, row: Tensor, bag: Tensor, num_bags: int) -> Tensor:
+    return rows.new_empty(num_bags, rows.shape[1])
 
-    @staticmethod
-    def forward(
-        ctx: Any, rows: Tensor, weights: Tensor, row: Tensor, bag: Tensor, num_bags: int
-    ) -> Tensor:
-        ctx.save_for_backward(rows, weights, row, bag)
-        starts = torch.searchsorted(bag, torch.arange(num_bags + 1, device=bag.device))
-        return torch.nn.functional.embedding_bag(
-            row, rows, starts, mode="sum", per_sample_weights=weights, include_last_offset=True
-        )
 
-    @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        rows, weights, row, bag = ctx.saved_tensors
-        of_rows = of_weights = None
-        if ctx.needs_input_grad[0]:
-            by_row, order = row.sort(stable=True)
-            of_rows = bag_sum(grad, weights[order], bag[order], by_row, len(rows))
-        if ctx.needs_input_grad[1]:
-            of_weights = (rows[row] * grad[bag]).sum(dim=1)
-        return of_rows, of_weights, None, None, None
+@register_flop_formula(torch.ops.recsparse.bag_sum)
+def _flops(rows: torch.Size, weights: torch.Size, *_: Any, **__: Any) -> int:
+    """Count two operations for each multiplication and addition, as torch does."""
+    return 2 * weights[0] * rows[1]
+
+
+def _save(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+    ctx.save_for_backward(*inputs[:4])
+
+
+def _gradients(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+    rows, weights, row, bag = ctx.saved_tensors
+    of_rows = of_weights = None
+    if ctx.needs_input_grad[0]:
+        by_row, order = row.sort(stable=True)
+        # That of a sum is one expanded number: slow to read.
+        of_rows = bag_sum(grad.contiguous(), weights[order], bag[order], by_row, rows.shape[0])
+    if ctx.needs_input_grad[1]:
+        of_weights = (rows[row] * grad[bag]).sum(dim=1)
+    return of_rows, of_weights, None, None, None
+
+
+bag_sum.register_autograd(_gradients, setup_context=_save)
