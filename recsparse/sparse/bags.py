@@ -25,12 +25,6 @@ def bag_sum(rows: Tensor, weights: Tensor, row: Tensor, bag: Tensor, num_bags: i
 
     Returns:
         (num_bags, c), one row a bag; zero for one without cells.
-
-    Example:
-        >>> rows = torch.tensor([[1.0], [10.0]])
-        >>> cells = torch.tensor([0, 1]), torch.tensor([1, 1])
-        >>> bag_sum(rows, torch.tensor([2.0, 3.0]), *cells, 2).tolist()
-        [[0.0], [32.0]]
     """
     starts = torch.searchsorted(bag, torch.arange(num_bags + 1, device=bag.device))
     return torch.nn.functional.embedding_bag(

@@ -18,6 +18,11 @@ def sums(draw):
     return rows, torch.randn(len(bag), dtype=torch.float64), row, bag, num_bags
 
 
+def test_two_bags_by_hand():
+    rows, cells = torch.tensor([[1.0], [10.0]]), (torch.tensor([0, 1]), torch.tensor([1, 1]))
+    assert bag_sum(rows, torch.tensor([2.0, 3.0]), *cells, 2).tolist() == [[0.0], [32.0]]
+
+
 @given(sums())
 def test_it_is_the_product_with_the_dense_matrix_of_weights(case):
     rows, weights, row, bag, num_bags = case
