@@ -17,13 +17,11 @@ from pathlib import Path
 from statistics import median
 from typing import Annotated
 
-import pandas as pd
 import torch
 import typer
 from torch import Tensor
 
-from benchmarks.layer_report import markdown
-from benchmarks.prepare_process import machine
+from benchmarks.turns import median_ratio, show_rows
 from recsparse.layers.text import BagOfWordsEncoder
 from recsparse.sparse.scatter import scatter_sum
 from recsparse.sparse.tensor import SparseTensor, sparse_tensor
@@ -121,11 +119,11 @@ def run(
 ) -> None:
     """Measure all contenders and show the table."""
     torch.set_num_threads(threads)
-    table = pd.DataFrame([measure(case, rounds) for case in CASES])
-    text = f"{machine()}\n{markdown('Bags of words, forward and backward, milliseconds', table)}"
-    typer.echo(text)
-    if out:
-        out.write_text(text, encoding="utf-8")
+    show_rows(
+        "Bags of words, forward and backward, milliseconds",
+        [measure(case, rounds) for case in CASES],
+        out,
+    )
 
 
 def measure(case: Case, rounds: int) -> dict[str, object]:
@@ -163,8 +161,7 @@ def measure(case: Case, rounds: int) -> dict[str, object]:
     row |= {name: median(values) for name, values in taken.items()}
     for name, values in taken.items():
         if name != OURS:
-            ratios = [theirs / own for theirs, own in zip(values, taken[OURS], strict=True)]
-            row[f"{name} ÷ ours"] = median(ratios)
+            row[f"{name} ÷ ours"] = median_ratio(values, taken[OURS])
     return row
 
 

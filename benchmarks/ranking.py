@@ -19,14 +19,12 @@ from typing import Annotated
 
 import ir_measures
 import numpy as np
-import pandas as pd
 import torch
 import typer
 from ir_measures import AP, RR, P, R, Success, nDCG
 from scipy.sparse import csr_matrix, random_array
 
-from benchmarks.layer_report import markdown
-from benchmarks.prepare_process import machine
+from benchmarks.turns import median_ratio, show_rows
 from recsparse.evaluation.evaluate import evaluate_ranking
 
 OURS, RIVAL, LIMIT = "recsparse", "NumPy and ir-measures", "torch.topk alone"
@@ -151,11 +149,9 @@ def run(
 ) -> None:
     """Measure all contenders and show the table."""
     torch.set_num_threads(threads)
-    table = pd.DataFrame([measure(case, rounds) for case in CASES])
-    text = f"{machine()}\n{markdown('From scores to metrics, milliseconds', table)}"
-    typer.echo(text)
-    if out:
-        out.write_text(text, encoding="utf-8")
+    show_rows(
+        "From scores to metrics, milliseconds", [measure(case, rounds) for case in CASES], out
+    )
 
 
 def measure(case: Case, rounds: int) -> dict[str, object]:
@@ -185,8 +181,7 @@ def measure(case: Case, rounds: int) -> dict[str, object]:
     row: dict[str, object] = {"like": f"{case.name}, {case.users:,} × {case.items:,}, k = {case.k}"}
     row |= {name: median(values) for name, values in taken.items()}
     for other, title in ((RIVAL, "rival ÷ ours"), (LIMIT, "limit ÷ ours")):
-        ratios = [theirs / own for theirs, own in zip(taken[other], taken[OURS], strict=True)]
-        row[title] = median(ratios)
+        row[title] = median_ratio(taken[other], taken[OURS])
     return row
 
 
