@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from recsparse.layers.dropout import Dropout
 from recsparse.models.event_network import EventNetwork
 from recsparse.models.events import EventRecommender
+from recsparse.models.ragged_attention import LengthGroup, causal_attention, length_groups
 from recsparse.models.sequences import Events
 from recsparse.network_config import SASRecConfig
 from recsparse.sparse.tensor import SparseTensor
@@ -32,8 +33,8 @@ class SASRec(EventRecommender):
 class SASRecNetwork(EventNetwork):
     """Blocks of causal self-attention and feed-forward layers, with learned positions.
 
-    Positions are counted from a user's last event. Attention runs on histories that are padded to
-    the longest one, since batched products are what it is made of.
+    Positions are counted from a user's last event. Attention alone runs on padded histories, since
+    batched products are what it is made of, and on those that are about equally long together.
 
     Args:
         config: Sizes.
@@ -61,15 +62,12 @@ class SASRecNetwork(EventNetwork):
             One vector an event, of it and those before it.
         """
         user, position = events.grid.coords[:, 1], events.grid.coords[:, 2]
-        num_users, longest = events.grid.spatial_shape
-        length = torch.bincount(user, minlength=num_users)
-        feats = self.embedded(events) + self.positions(length[user] - 1 - position)
-        # What is behind a user's events is padding, which causal attention never looks at.
-        x = feats.new_zeros(num_users, longest, feats.shape[1])
-        x = x.index_put((user, position), self.dropout(feats))
+        length = torch.bincount(user)
+        x = self.embedded(events) + self.positions(length[user] - 1 - position)
+        x, groups = self.dropout(x), length_groups(user, position)
         for block in self.blocks:
-            x = block(x)
-        summary: Tensor = self.norm(x[user, position])
+            x = block(x, groups)
+        summary: Tensor = self.norm(x)
         return summary
 
 
@@ -97,26 +95,22 @@ class SASRecBlock(nn.Module):
             Dropout(config.dropout),
         )
 
-    def forward(self, x: Float[Tensor, "users length d"]) -> Float[Tensor, "users length d"]:
+    def forward(self, x: Float[Tensor, "n d"], groups: list[LengthGroup]) -> Float[Tensor, "n d"]:
         """Apply both.
 
         Args:
-            x: Padded histories.
+            x: One vector an event.
+            groups: All events.
 
         Returns:
             The same shape.
         """
-        users, length, channels = x.shape
-        parts = self.queries_keys_values(self.attention_norm(x))
-        query, key, value = (
-            part.view(users, length, self.heads, -1).transpose(1, 2)
-            for part in parts.split(channels, dim=2)
+        attended = causal_attention(
+            self.queries_keys_values(self.attention_norm(x)),
+            groups,
+            self.heads,
+            self.attention_dropout if self.training else 0.0,
         )
-        attended = nn.functional.scaled_dot_product_attention(
-            query, key, value,
-            dropout_p=self.attention_dropout if self.training else 0.0,
-            is_causal=True,
-        )  # fmt: skip
-        x = x + self.dropout(self.merge(attended.transpose(1, 2).reshape(x.shape)))
+        x = x + self.dropout(self.merge(attended))
         result: Tensor = x + self.feed_forward(x)
         return result
