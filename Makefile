@@ -56,6 +56,7 @@ bench: setup
 	$(BIN)/python -m benchmarks.prepare
 	$(BIN)/python -m benchmarks.text
 	$(BIN)/python -m benchmarks.bags
+	$(BIN)/python -m benchmarks.steps
 	$(BIN)/python -m benchmarks.ranking
 	$(BIN)/python -m benchmarks.grids stream
 	$(BIN)/python -m benchmarks.digits
