@@ -13,15 +13,12 @@ import time
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from statistics import median
-from typing import Annotated
 
 import torch
 import typer
 from torch import Tensor
 
-from benchmarks.turns import median_ratio, show_rows
+from benchmarks.turns import Out, Rounds, Threads, row_of, show_rows
 from recsparse.layers.text import BagOfWordsEncoder
 from recsparse.sparse.scatter import scatter_sum
 from recsparse.sparse.tensor import SparseTensor, sparse_tensor
@@ -112,18 +109,11 @@ def contenders(bags: SparseTensor) -> Mapping[str, Encode]:
     }
 
 
-def run(
-    rounds: Annotated[int, typer.Option(help="Turns of each contender.", min=1)] = 5,
-    threads: Annotated[int, typer.Option(help="Threads of torch.", min=1)] = 1,
-    out: Annotated[Path | None, typer.Option(help="File of the table, as markdown.")] = None,
-) -> None:
+def run(rounds: Rounds = 5, threads: Threads = 1, out: Out = None) -> None:
     """Measure all contenders and show the table."""
     torch.set_num_threads(threads)
-    show_rows(
-        "Bags of words, forward and backward, milliseconds",
-        [measure(case, rounds) for case in CASES],
-        out,
-    )
+    rows = [measure(case, rounds) for case in CASES]
+    show_rows("Bags of words, forward and backward, milliseconds", rows, out)
 
 
 def measure(case: Case, rounds: int) -> dict[str, object]:
@@ -157,12 +147,8 @@ def measure(case: Case, rounds: int) -> dict[str, object]:
                 assert torch.allclose(found, expected, rtol=1e-4, atol=1e-3), name
             if turn:
                 taken.setdefault(name, []).append(1e3 * seconds)
-    row: dict[str, object] = {"like": f"{case.name}, {case.channels} channels"}
-    row |= {name: median(values) for name, values in taken.items()}
-    for name, values in taken.items():
-        if name != OURS:
-            row[f"{name} ÷ ours"] = median_ratio(values, taken[OURS])
-    return row
+    like = f"{case.name}, {case.channels} channels"
+    return row_of(like, taken, OURS)
 
 
 if __name__ == "__main__":

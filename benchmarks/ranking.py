@@ -13,9 +13,6 @@ import itertools
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
-from statistics import median
-from typing import Annotated
 
 import ir_measures
 import numpy as np
@@ -24,7 +21,7 @@ import typer
 from ir_measures import AP, RR, P, R, Success, nDCG
 from scipy.sparse import csr_matrix, random_array
 
-from benchmarks.turns import median_ratio, show_rows
+from benchmarks.turns import Out, Rounds, Threads, row_of, show_rows
 from recsparse.evaluation.evaluate import evaluate_ranking
 
 OURS, RIVAL, LIMIT = "recsparse", "NumPy and ir-measures", "torch.topk alone"
@@ -142,16 +139,11 @@ CONTENDERS: dict[str, Callable[[Ranked], object]] = {
 }
 
 
-def run(
-    rounds: Annotated[int, typer.Option(help="Turns of each contender.", min=1)] = 5,
-    threads: Annotated[int, typer.Option(help="Threads of torch.", min=1)] = 1,
-    out: Annotated[Path | None, typer.Option(help="File of the table, as markdown.")] = None,
-) -> None:
+def run(rounds: Rounds = 5, threads: Threads = 1, out: Out = None) -> None:
     """Measure all contenders and show the table."""
     torch.set_num_threads(threads)
-    show_rows(
-        "From scores to metrics, milliseconds", [measure(case, rounds) for case in CASES], out
-    )
+    rows = [measure(case, rounds) for case in CASES]
+    show_rows("From scores to metrics, milliseconds", rows, out)
 
 
 def measure(case: Case, rounds: int) -> dict[str, object]:
@@ -178,11 +170,8 @@ def measure(case: Case, rounds: int) -> dict[str, object]:
             evaluate(data)
             if turn:
                 taken[name].append(1e3 * (time.perf_counter() - started))
-    row: dict[str, object] = {"like": f"{case.name}, {case.users:,} × {case.items:,}, k = {case.k}"}
-    row |= {name: median(values) for name, values in taken.items()}
-    for other, title in ((RIVAL, "rival ÷ ours"), (LIMIT, "limit ÷ ours")):
-        row[title] = median_ratio(taken[other], taken[OURS])
-    return row
+    like = f"{case.name}, {case.users:,} × {case.items:,}, k = {case.k}"
+    return row_of(like, taken, OURS)
 
 
 if __name__ == "__main__":

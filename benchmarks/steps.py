@@ -3,7 +3,7 @@
 `python -m benchmarks.steps [--rounds 5] [--threads 1] [--out FILE]`
 
 Random histories, whose lengths are spread as those of a log are, are read by the networks of
-`TimelineRecommender` and `SASRec` in their default sizes, and by `torch.nn.TransformerEncoder` with
+`TimelineRecommender` and `SASRec` of 128 channels, and by `torch.nn.TransformerEncoderLayer` with
 the weights of SASRec on histories that are padded to the longest of the batch, as is usual. A turn
 is a forward pass and the gradient of all weights; the softmax over the items, the same for all, is
 left out. The contenders take turns in one process; milliseconds are medians, ratios medians of
@@ -13,16 +13,13 @@ those of each round.
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from statistics import median
-from typing import Annotated
 
 import numpy as np
 import torch
 import typer
 from torch import Tensor, nn
 
-from benchmarks.turns import median_ratio, show_rows
+from benchmarks.turns import Out, Rounds, Threads, row_of, show_rows
 from recsparse.models.sasrec import SASRecNetwork
 from recsparse.models.sequences import Events, Sequences
 from recsparse.models.timeline import TimelineNetwork
@@ -164,11 +161,7 @@ def contenders(case: Case, num_items: int, dropout: float) -> Mapping[str, nn.Mo
     }
 
 
-def run(
-    rounds: Annotated[int, typer.Option(help="Turns of each contender.", min=1)] = 5,
-    threads: Annotated[int, typer.Option(help="Threads of torch.", min=1)] = 1,
-    out: Annotated[Path | None, typer.Option(help="File of the table, as markdown.")] = None,
-) -> None:
+def run(rounds: Rounds = 5, threads: Threads = 1, out: Out = None) -> None:
     """Measure all contenders and show the table."""
     torch.set_num_threads(threads)
     rows = [measure(case, rounds) for case in CASES]
@@ -198,14 +191,8 @@ def measure(case: Case, rounds: int, num_items: int = 4_000) -> dict[str, object
             if turn:
                 taken[name].append(1e3 * (time.perf_counter() - started))
     longest = events.grid.spatial_shape[1]
-    row: dict[str, object] = {
-        "like": f"{case.name}, {case.users} users, {len(grad)} events, at most {longest} a user"
-    }
-    row |= {name: median(values) for name, values in taken.items()}
-    for name, values in taken.items():
-        if name != OURS:
-            row[f"{name} ÷ {OURS}"] = median_ratio(values, taken[OURS])
-    return row
+    like = f"{case.name}, {case.users} users, {len(grad)} events, at most {longest} a user"
+    return row_of(like, taken, OURS, OURS)
 
 
 if __name__ == "__main__":

@@ -1,14 +1,19 @@
 """What benchmarks have in common whose contenders take turns in one process."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import median
+from typing import Annotated
 
 import pandas as pd
 import typer
 
 from benchmarks.layer_report import markdown
 from benchmarks.prepare_process import machine
+
+Rounds = Annotated[int, typer.Option(help="Turns of each contender.", min=1)]
+Threads = Annotated[int, typer.Option(help="Threads of torch.", min=1)]
+Out = Annotated[Path | None, typer.Option(help="File of the table, as markdown.")]
 
 
 def show_rows(title: str, rows: Sequence[dict[str, object]], out: Path | None) -> None:
@@ -25,14 +30,25 @@ def show_rows(title: str, rows: Sequence[dict[str, object]], out: Path | None) -
         out.write_text(text, encoding="utf-8")
 
 
-def median_ratio(theirs: Sequence[float], own: Sequence[float]) -> float:
-    """Return how many times as long another takes.
+def row_of(
+    like: str, taken: Mapping[str, Sequence[float]], own: str, title: str = "ours"
+) -> dict[str, object]:
+    """Return a row of the table.
 
     Args:
-        theirs: Its seconds, one number a round.
-        own: Ours, of the same rounds.
+        like: What was measured.
+        taken: The milliseconds of each contender, one number a round.
+        own: The contender that the others are compared with.
+        title: How the columns of ratios call it.
 
     Returns:
-        The median of the ratios of the rounds.
+        The median of each contender, then how many times as long each other one takes: the median
+        of the ratios of the rounds.
     """
-    return median(each / mine for each, mine in zip(theirs, own, strict=True))
+    row: dict[str, object] = {"like": like}
+    row |= {name: median(values) for name, values in taken.items()}
+    for name, values in taken.items():
+        if name != own:
+            ratios = [theirs / mine for theirs, mine in zip(values, taken[own], strict=True)]
+            row[f"{name} ÷ {title}"] = median(ratios)
+    return row

@@ -14,8 +14,8 @@ def test_ours_and_the_rival_compute_the_same_metrics():
 def test_a_row_has_times_of_all_and_ratios_to_ours():
     row = measure(SMALL, rounds=1)
     assert all(row[name] > 0 for name in (OURS, RIVAL, LIMIT))
-    assert row["rival ÷ ours"] == pytest.approx(row[RIVAL] / row[OURS])
-    assert row["limit ÷ ours"] == pytest.approx(row[LIMIT] / row[OURS])
+    assert row[f"{RIVAL} ÷ ours"] == pytest.approx(row[RIVAL] / row[OURS])
+    assert row[f"{LIMIT} ÷ ours"] == pytest.approx(row[LIMIT] / row[OURS])
 
 
 def test_histories_and_targets_are_as_long_as_said():
