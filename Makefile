@@ -7,7 +7,7 @@ LOG ?=
 ITEMS ?=
 TESTS ?= tests recsparse
 
-.PHONY: setup demo test check bench bench-peers bench-data-peers docs ui compiler
+.PHONY: setup demo test test-slow check bench bench-peers bench-data-peers docs ui compiler
 .DELETE_ON_ERROR:
 
 setup: .venv/ready
@@ -40,6 +40,10 @@ demo: setup
 
 test: setup
 	$(BIN)/python -m pytest -n auto --cov --cov-report=term $(TESTS)
+
+# Whole jobs, servers and kills by the dozen, which the other suite leaves out.
+test-slow: setup
+	$(BIN)/python -m pytest -n auto -m slow --durations=10 $(TESTS)
 
 check: setup
 	$(BIN)/ruff format --check .

@@ -1,0 +1,116 @@
+"""What comes before a model: data sets, logs, datasets."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from recsparse.cli.app import app
+from recsparse.cli.options import (
+    AppendTo,
+    AsJson,
+    ConfigPath,
+    IdsFrom,
+    ItemTable,
+    Logs,
+    Memory,
+    OutPath,
+    Overrides,
+    SpillFolder,
+    Strict,
+    TestLogs,
+    Threads,
+    UserTable,
+    ValidationLogs,
+    Where,
+)
+from recsparse.cli.terminal import (
+    TerminalReporter,
+    show_groups,
+    show_json,
+    show_pairs,
+)
+from recsparse.config_file import load_config
+
+
+@app.command()
+def fetch(
+    name: Annotated[str, typer.Argument(help="Name of the data set, such as movielens-100k.")],
+    out: Annotated[Path | None, typer.Option(help="Folder; the user's cache by default.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Download a public data set and check it."""
+    from recsparse.stages.fetch import fetch as stage
+
+    show_pairs(name, {"folder": str(stage(name, out, TerminalReporter()))}, as_json)
+
+
+@app.command()
+def prepare(
+    logs: Logs,
+    out: OutPath,
+    items: ItemTable = None,
+    users: UserTable = None,
+    validation: ValidationLogs = None,
+    test: TestLogs = None,
+    append: AppendTo = None,
+    ids_from: IdsFrom = None,
+    where: Where = None,
+    strict: Strict = False,
+    memory: Memory = None,
+    threads: Threads = None,
+    spill: SpillFolder = None,
+    config: ConfigPath = None,
+    overrides: Overrides = None,
+    as_json: AsJson = False,
+) -> None:
+    """Turn logs into a dataset folder: checked, split, indexed; the log may exceed the memory."""
+    from recsparse.datasets.build import Sources
+    from recsparse.datasets.workspace import Resources
+    from recsparse.stages.prepare import prepare as stage
+
+    settings = [*(overrides or []), *(["log.strict=true"] if strict else [])]
+    if where is not None:
+        settings.append(f"log.where={json.dumps(where)}")
+    sources = Sources(
+        logs=logs,
+        validation=validation or (),
+        test=test or (),
+        items=items,
+        users=users,
+        append_to=append,
+        ids_from=ids_from,
+    )
+    dataset = stage(
+        sources,
+        out,
+        config=load_config(config, settings),
+        reporter=TerminalReporter(),
+        resources=Resources(memory, threads, spill),
+    )
+    show_pairs(f"dataset {out}", {"dataset": str(out), **dataset.counts}, as_json)
+
+
+@app.command()
+def describe(
+    paths: Annotated[list[str], typer.Argument(help="Dataset folder, or logs as prepare takes.")],
+    html: Annotated[Path | None, typer.Option(help="File for a page with pictures.")] = None,
+    memory: Memory = None,
+    threads: Threads = None,
+    spill: SpillFolder = None,
+    config: ConfigPath = None,
+    overrides: Overrides = None,
+    as_json: AsJson = False,
+) -> None:
+    """Tell what is in a log or a dataset; the log may exceed the memory."""
+    from recsparse.datasets.workspace import Resources
+    from recsparse.stages.describe import describe as stage
+    from recsparse.stages.describe import named
+
+    log = load_config(config, overrides or []).log
+    groups = stage(paths, log, html, Resources(memory, threads, spill), TerminalReporter())
+    if as_json:
+        show_json(groups)
+    else:
+        show_groups(named(paths), groups)

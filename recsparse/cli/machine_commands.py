@@ -1,0 +1,47 @@
+"""What is installed, and what has run."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from recsparse.cli.app import app
+from recsparse.cli.options import (
+    AsJson,
+    ConfigPath,
+    Overrides,
+)
+from recsparse.cli.terminal import (
+    show_json,
+    show_pairs,
+    show_runs,
+)
+from recsparse.config_file import load_config
+
+
+@app.command()
+def doctor(as_json: AsJson = False) -> None:
+    """Check the installation: versions, kernels, threads, store, room, and what will hurt."""
+    from recsparse.stages.doctor import doctor as stage
+
+    found = stage()
+    if not as_json:
+        found["advice"] = found["advice"] or "none is needed"
+    show_pairs("installation", found, as_json)
+
+
+@app.command()
+def runs(
+    folder: Annotated[Path, typer.Argument(help="Folder that holds mlflow.db.")] = Path(),
+    config: ConfigPath = None,
+    overrides: Overrides = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the MLflow runs of the experiment, the newest first; --json has all their figures."""
+    from recsparse.stages.runs import runs as stage
+
+    frame = stage(folder, load_config(config, overrides or []).tracking)
+    if as_json:
+        show_json(frame.to_dict("records"))
+    else:
+        show_runs("runs", frame)

@@ -1,0 +1,61 @@
+"""Batch scores and lists."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from recsparse.cli.app import app
+from recsparse.cli.options import (
+    AsJson,
+    ConfigPath,
+    HistoryOf,
+    ModelAddress,
+    OutPath,
+    Overrides,
+    UnknownIds,
+)
+from recsparse.cli.terminal import (
+    TerminalReporter,
+    show_pairs,
+)
+from recsparse.config_file import load_config
+
+
+@app.command()
+def score(
+    model: ModelAddress,
+    candidates: Annotated[Path, typer.Option(help="Parquet with user_id and item_id.")],
+    out: OutPath,
+    dataset: HistoryOf = None,
+    on_unknown: UnknownIds = "error",
+    as_json: AsJson = False,
+) -> None:
+    """Add a score to every candidate pair, part by part."""
+    from recsparse.stages.score import score as stage
+
+    rows = stage(model, candidates, out, dataset, on_unknown, TerminalReporter())
+    show_pairs("scored", {"scores": str(out), "rows": rows}, as_json)
+
+
+@app.command()
+def recommend(
+    model: ModelAddress,
+    out: OutPath,
+    k: Annotated[int, typer.Option("-k", min=1, help="Items a user.")] = 20,
+    users: Annotated[Path | None, typer.Option(help="Parquet with user_id.")] = None,
+    dataset: HistoryOf = None,
+    history: Annotated[Path | None, typer.Option(help="Log of users to fold in.")] = None,
+    on_unknown: UnknownIds = "error",
+    config: ConfigPath = None,
+    overrides: Overrides = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write the k best unseen items of each user."""
+    from recsparse.stages.score import RecommendOptions
+    from recsparse.stages.score import recommend as stage
+
+    log = load_config(config, overrides or []).log
+    options = RecommendOptions(k, users, dataset, history, on_unknown, log)
+    count = stage(model, out, options, TerminalReporter())
+    show_pairs("recommended", {"recommendations": str(out), "users": count}, as_json)
