@@ -79,7 +79,8 @@ class LogConfig(Section):
             types are left out, and counted.
         where: Only rows for which this SQL condition holds are read; the time column is a UTC
             timestamp in it.
-        min_rating: Rows with a lower rating are left out, and counted.
+        min_rating: Rows with a lower rating are left out, and counted; ratings are compared as
+            exactly as the file holds them.
         duplicates: Of rows with the same user and item: keep the last, sum weights, or keep all.
         min_user_rows: Users with fewer rows are left out, together with `min_item_rows` until
             nothing changes (the k-core of the log).
@@ -99,7 +100,7 @@ class LogConfig(Section):
         default_factory=dict
     )
     where: str | None = None
-    min_rating: float | None = None
+    min_rating: float | None = Field(default=None, allow_inf_nan=False)
     duplicates: Literal["last", "sum", "keep"] = "last"
     min_user_rows: int = Field(default=1, ge=1)
     min_item_rows: int = Field(default=1, ge=1)

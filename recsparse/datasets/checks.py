@@ -1,7 +1,9 @@
 """Checks of the rows of a log: what is good becomes canonical, what is not gets a reason."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 
 import numpy as np
 import pyarrow as pa
@@ -80,8 +82,7 @@ def check_rows(raw: pa.Table, config: LogConfig, extra: Sequence[str] = ()) -> C
     other_events = _leave_out(kept, is_other) if config.event_weights else 0
     below = 0
     if config.min_rating is not None:
-        # Both rounded alike: 4.1 in single precision is less than 4.1 in double.
-        below = _leave_out(kept, ~(rating >= np.float32(config.min_rating)))
+        below = _leave_out(kept, ~_reaches(raw[config.rating_column], config.min_rating))
     schema = interactions_schema(user.type, item.type)
     columns = [user, item, pa.array(weight), seconds, pa.array(rating, from_pandas=True)]
     table = pa.table(columns, schema=schema)
@@ -98,6 +99,24 @@ def check_rows(raw: pa.Table, config: LogConfig, extra: Sequence[str] = ()) -> C
         other_events=other_events,
         rows_read=raw.num_rows,
     )
+
+
+def _reaches(ratings: pa.ChunkedArray, lowest: float) -> np.ndarray:
+    """Say where a rating, as exact as the file has it, is no lower than the lowest; null is not."""
+    found = ratings.combine_chunks()
+    if pa.types.is_decimal(found.type):
+        coded = found.dictionary_encode()
+        exact = Decimal(repr(lowest))
+        reached = [value >= exact for value in coded.dictionary.to_pylist()]
+        return np.append(reached, False)[coded.indices.fill_null(len(reached)).to_numpy()]
+    if pa.types.is_integer(found.type):
+        found = pc.fill_null(found, 0).to_numpy() >= math.ceil(lowest)
+        return found & ratings.is_valid().to_numpy()
+    values = found.cast(pa.float64()).to_numpy(zero_copy_only=False)
+    # Of single precision, both are rounded alike: 4.1 in it is less than 4.1 in double.
+    rounded = {pa.float32(): np.float32, pa.float16(): np.float16}.get(ratings.type, np.float64)
+    reached_values: np.ndarray = values >= rounded(lowest)
+    return reached_values
 
 
 def _texts(raw: pa.Table, name: str) -> pa.ChunkedArray:

@@ -4,7 +4,9 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import torch
+from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from recsparse.config import Config
@@ -23,12 +25,14 @@ def evaluate_file(
 ) -> RankingResult:
     """Rank each test user's items by the scores of a file.
 
-    Items without a score are not recommended; items that the user has seen are left out. Of equal
-    scores, the item that comes first in the dataset's catalogue ranks first; of several scores of
-    one pair, the last one counts, and null or NaN is no score.
+    Items without a score are not recommended; items that the user has seen are left out. Scores
+    are compared in the type that the file has, never rounded to a smaller one. Of equal scores, the
+    item that comes first in the dataset's catalogue ranks first; of several scores of one pair, the
+    last one counts. Null, NaN and −inf are no score; +inf ranks before all numbers.
 
     Args:
-        scored: Parquet with `user_id`, `item_id` and `score`.
+        scored: Parquet with `user_id`, `item_id` and `score`: integers, floating-point numbers or
+            decimals of any width.
         dataset: The dataset folder.
         config: Section `evaluation`.
 
@@ -50,7 +54,7 @@ def evaluate_file(
             f"{scored} must score known items for users with test rows, but none of its "
             f"{len(usable)} rows does; score the users and items of {dataset}"
         )
-    values = table["score"].to_numpy().astype(np.float32)[usable]
+    values = _places(table["score"].filter(pa.array(usable)))
     order = np.lexsort((item[usable], row[usable]))
     given = _Scores(row[usable][order], item[usable][order], values[order], part.targets.shape)
     return evaluate_ranking(
@@ -77,17 +81,41 @@ class _Scores:
 
     def next_batch(self, history: csr_matrix) -> torch.Tensor:
         first, last = np.searchsorted(self.row, [self.done, self.done + history.shape[0]])
-        scores = np.full(history.shape, -np.inf, dtype=np.float32)
+        scores = np.full(history.shape, -np.inf)
         scores[self.row[first:last] - self.done, self.item[first:last]] = self.values[first:last]
         self.done += history.shape[0]
         return torch.from_numpy(scores)
+
+
+def _places(scores: pa.ChunkedArray) -> NDArray[np.float64]:
+    """Return the place of each score among the distinct ones, −inf where there is none.
+
+    Places are whole numbers up to the number of rows, which float64 holds; scores of 64 bits and
+    decimals fit into no type that they could be laid out in together.
+    """
+    if pa.types.is_floating(scores.type):
+        # Arrow ranks no half precision; wider ones hold the same numbers.
+        scores = scores.cast(pa.float64())
+        missing = pc.fill_null(pc.or_(pc.is_nan(scores), pc.equal(scores, -np.inf)), True)
+    else:
+        missing = pc.is_null(scores)
+    if pa.types.is_decimal(scores.type) and scores.type.bit_width < 128:
+        scores = scores.cast(pa.decimal128(scores.type.precision, scores.type.scale))
+    place = pc.rank(scores, sort_keys="ascending", tiebreaker="dense").to_numpy()
+    return np.where(missing.to_numpy(), -np.inf, place)
 
 
 def _read(scored: str | Path) -> pa.Table:
     source = open_dataset(scored)
     require_columns(source, scored, COLUMNS)
     table = read_columns(source, COLUMNS)
+    place = table.schema.get_field_index("score")
+    if pa.types.is_dictionary(table["score"].type):
+        table = table.set_column(
+            place, "score", table["score"].cast(table["score"].type.value_type)
+        )
     found = table["score"].type
-    if not (pa.types.is_floating(found) or pa.types.is_integer(found)):
+    kinds = pa.types.is_floating, pa.types.is_integer, pa.types.is_decimal
+    if not any(kind(found) for kind in kinds):
         raise SchemaError(f"the column 'score' of {scored} must hold numbers, but holds {found}")
     return table

@@ -1,3 +1,5 @@
+from decimal import Decimal
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -70,9 +72,7 @@ def test_each_row_is_good_or_counted_as_a_loop_over_rows_does(rows, by_event, lo
             rejected.append(reason)
         elif by_event and row.event not in WEIGHTS:
             other += 1
-        elif lowest is not None and not (
-            row.rating is not None and np.float32(row.rating) >= np.float32(lowest)
-        ):
+        elif lowest is not None and not (row.rating is not None and row.rating >= lowest):
             below += 1
         else:
             factor = WEIGHTS[row.event] if by_event else 1
@@ -119,6 +119,29 @@ def test_a_row_of_another_event_is_not_counted_as_rated_too_low_as_well():
     found = check(config, event=["view", "click", "cart", "click"], rating=[4, 5, 1, None])
     assert found.good["user_id"].to_pylist() == [0]
     assert (found.other_events, found.below_min_rating) == (2, 1)
+
+
+@pytest.mark.parametrize(
+    ("ratings", "lowest", "reached"),
+    [
+        (pa.array([4.1, 4.1 - 1e-12, None, np.nan], from_pandas=False), 4.1, [0]),
+        (pa.array([1 - 1e-9, 1.0, 1 + 1e-9]), 1.0, [1, 2]),
+        (pa.array([4.1, 4.0, None], pa.float32()), 4.1, [0]),
+        (pa.array([4.1, 4.0, None], pa.float16()), 4.1, [0]),
+        (pa.array([2**53 + 1, 2**53, 2**53 - 1, None]), 2.0**53, [0, 1]),
+        (pa.array([2**63, 5, None], pa.uint64()), 5.5, [0]),
+        (pa.array([2**63, 5, None], pa.uint64()), -1.0, [0, 1]),
+        (pa.array([Decimal("4.1"), Decimal("4.0999999999"), None]), 4.1, [0]),
+        (pa.array([None, None]), 4.1, []),
+        (pa.array([True, False, None]), 1.0, [0]),
+    ],
+)
+def test_the_lowest_rating_is_compared_as_exactly_as_the_file_holds_ratings(
+    ratings, lowest, reached
+):
+    found = check(LogConfig(min_rating=lowest), rating=ratings)
+    assert found.good["user_id"].to_pylist() == reached
+    assert found.below_min_rating == len(ratings) - len(reached)
 
 
 def test_events_are_not_looked_at_where_none_has_a_weight():

@@ -1,3 +1,6 @@
+from decimal import Decimal
+
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -77,6 +80,85 @@ def test_of_several_scores_of_a_pair_the_last_one_counts(held_out, small_dataset
         scored = pd.DataFrame(order, columns=["user_id", "item_id", "score"])
         found = evaluate_file(written(tmp_path, scored), small_dataset, config)
         assert sum(found.per_user["hit_rate@1"]) == expected
+
+
+def perfect_ranking(dataset):
+    """Whole numbers that rank the targets of each test user before all other items, no two alike.
+
+    Of the targets, and of the others, the last one of the catalogue ranks first.
+    """
+    data = load_dataset(dataset)
+    part, items = data.evaluation_part("test"), data.items.ids.to_pylist()
+    place = np.arange(len(items)) + 1000 * (part.targets.toarray() > 0)
+    return pd.DataFrame(
+        {
+            "user_id": np.repeat(part.user_ids.to_numpy(), len(items)),
+            "item_id": np.tile(items, len(part.user_ids)),
+            "score": place.ravel(),
+        }
+    )
+
+
+def decimals(kind, step):
+    """Decimals of a type, so far from each other as `step` says."""
+    return lambda place: pa.array([Decimal(step) * each for each in place.tolist()], kind)
+
+
+SCORES = {
+    "int64 microseconds": lambda place: 1_700_000_000_000_000 + place,
+    "int64 beyond 2**53": lambda place: 2**62 + place,
+    "negative int64": lambda place: place + np.iinfo(np.int64).min,
+    "uint64 beyond 2**63": lambda place: place.astype(np.uint64) + np.uint64(2**63),
+    "int16": lambda place: place.astype(np.int16),
+    "probabilities near 1": lambda place: 1 - 1e-12 * (2000 - place),
+    "beyond single precision": lambda place: 1e39 + 1e35 * place,
+    "far below single precision": lambda place: -1e40 + 1e36 * place,
+    "too small for single precision": lambda place: 1e-60 * (1 + place),
+    "float32": lambda place: place.astype(np.float32),
+    "float16": lambda place: (place / 2048).astype(np.float16),
+    "decimal128": decimals(pa.decimal128(38, 30), "1e-30"),
+    "decimal256": decimals(pa.decimal256(76, 60), "1e-60"),
+    "decimal64": decimals(pa.decimal64(18, 10), "1e-10"),
+    "decimal32": decimals(pa.decimal32(9, 5), "1e-5"),
+    "dictionary of float64": lambda place: pa.array(1 + 1e-12 * place).dictionary_encode(),
+}
+
+
+@pytest.mark.parametrize("kind", SCORES)
+def test_scores_of_every_type_rank_as_exactly_as_the_file_has_them(small_dataset, tmp_path, kind):
+    ranking = perfect_ranking(small_dataset)
+    score = pa.array(SCORES[kind](ranking["score"].to_numpy()))
+    table = pa.Table.from_pandas(ranking, preserve_index=False).set_column(2, "score", score)
+    pq.write_table(table, tmp_path / "scored.parquet")
+    found = evaluate_file(tmp_path / "scored.parquet", small_dataset)
+    assert found.mean()["ndcg@10"] == pytest.approx(1.0, abs=1e-12)
+    assert found.mean()["mrr@10"] == 1.0
+
+
+@pytest.mark.parametrize("kind", [np.float64, np.float32, np.float16, np.int64, "decimal"])
+def test_equal_scores_rank_in_the_order_of_the_catalogue(small_dataset, tmp_path, kind):
+    ranking = perfect_ranking(small_dataset).sample(frac=1.0, random_state=0)
+    ones = np.ones(len(ranking), dtype=np.int64 if kind == "decimal" else kind)
+    equal = decimals(pa.decimal128(20, 3), "1")(ones) if kind == "decimal" else ones
+    table = pa.Table.from_pandas(ranking, preserve_index=False).set_column(2, "score", [equal])
+    pq.write_table(table, tmp_path / "scored.parquet")
+    found = evaluate_file(tmp_path / "scored.parquet", small_dataset)
+    part = load_dataset(small_dataset).evaluation_part("test")
+    unseen = part.history.toarray() == 0
+    rank = unseen.cumsum(axis=1)
+    hit = (part.targets.toarray() > 0) & unseen
+    best = np.where(hit, rank, 10**6).min(axis=1)
+    np.testing.assert_allclose(found.per_user["mrr@20"], np.where(best <= 20, 1 / best, 0))
+
+
+def test_minus_infinity_is_no_score_and_infinity_ranks_first(held_out, small_dataset, tmp_path):
+    ranking = perfect_ranking(small_dataset).astype({"score": float})
+    wanted = ranking["score"] >= 1000
+    for values, recall in (((np.inf, 1e308), 1.0), ((-np.inf, np.nan), 0.0), ((-0.0, -1.0), 1.0)):
+        ranking["score"] = np.where(wanted, *values)
+        mean = evaluate_file(written(tmp_path, ranking), small_dataset).mean()
+        assert mean["recall@20"] == recall
+        assert mean["mrr@10"] == recall
 
 
 @pytest.mark.parametrize("column", ["user_id", "item_id", "score"])

@@ -11,6 +11,7 @@ import pandas as pd
 
 from recsparse.datasets.building.packed import packed_order
 from recsparse.datasets.rows import NO_TIME, Rows, RowsWriter, read_blocks
+from recsparse.errors import InputError
 
 _SECONDS_A_DAY = 86_400
 
@@ -31,6 +32,9 @@ def without_duplicates(
 
     Returns:
         The rows left, in their order, and the number of rows that repeat.
+
+    Raises:
+        InputError: If a sum of weights is too large for single precision.
     """
     repeated = _repeated(rows)
     count = int(repeated.sum())
@@ -44,8 +48,18 @@ def without_duplicates(
         grouped = keys.assign(weight=_aged(rows, keys, half_life_days)).groupby(
             list(keys.columns), sort=False
         )
-        rows = rows.with_weight(grouped["weight"].transform("sum").to_numpy())
+        rows = rows.with_weight(_checked_sums(grouped["weight"].transform("sum").to_numpy()))
     return rows.take(~repeated), count
+
+
+def _checked_sums(weights: np.ndarray) -> np.ndarray:
+    most = float(np.finfo(np.float32).max)
+    if (weights > most).any():
+        raise InputError(
+            f"the weights of one user and item must add up to at most {most:.2g}, but add up to "
+            f"{weights.max():.2g}; scale the column of weights, or set log.duplicates to last"
+        )
+    return weights
 
 
 def _repeated(rows: Rows) -> np.ndarray:

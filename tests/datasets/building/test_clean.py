@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from recsparse.datasets.building.clean import clean_rows, k_core, without_duplicates
 from recsparse.datasets.rows import RowsWriter, first_of_user
+from recsparse.errors import InputError
 from tests.row_frames import frame_of, in_order, lists, logs, rows_of, whole_users
 
 
@@ -32,6 +33,13 @@ def test_the_sum_goes_to_the_row_that_stays(rows):
     assert lists(found) == lists(last) | {"weight": expected}
     assert found.weight.dtype == np.float32
     assert count == same
+
+
+def test_sums_of_weights_beyond_single_precision_are_refused():
+    frame = in_order([(0, 1, 2, None, 3e38, 0), (0, 2, 2, None, 3e38, 0)])
+    assert without_duplicates(rows_of(frame), "last")[0].weight.tolist() == [np.float32(3e38)]
+    with pytest.raises(InputError, match=r"must add up to at most 3.4e\+38, but add up to 6e\+38"):
+        without_duplicates(rows_of(frame), "sum")
 
 
 @given(logs, st.sampled_from([0.5, 2.0]))
