@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -128,3 +129,19 @@ def trained_folder(small_dataset, tmp_path_factory, empty_store) -> Path:
         settings = [*SMALL_NETWORK, "tracking.register_as=shelf"]
         train(small_dataset, folder / "sparse_grid", load_config(None, settings))
     return folder
+
+
+@pytest.fixture
+def s3(monkeypatch) -> Iterator[str]:
+    """A stand-in for S3: the settings that an address of its buckets ends with."""
+    server = pytest.importorskip("moto.server", reason="no stand-in for S3: pip install moto[s3]")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "test")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    running = server.ThreadedMotoServer(ip_address="127.0.0.1", port=port, verbose=False)
+    running.start()
+    yield f"endpoint_override=127.0.0.1:{port}&scheme=http&allow_bucket_creation=true"
+    running.stop()

@@ -5,12 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.fs as pafs
-from fsspec.core import url_to_fs
 from pyarrow.csv import ParseOptions
 
+from recsparse.addresses import answer_in_time, open_filesystem, plain, readable
 from recsparse.errors import InputError, MissingFileError
 
 Paths = str | Path | Sequence[str | Path]
@@ -60,11 +59,17 @@ def find_files(path: str | Path) -> list[Files]:
 
     Raises:
         MissingFileError: If there is nothing at the path.
-        InputError: If a folder has no file of a known format.
+        InputError: If a folder has no file of a known format, or an address cannot be read.
     """
-    filesystem, place = _locate(path)
+    filesystem, place = open_filesystem(path)
+    with readable(path):
+        return _find(filesystem, place, plain(path))
+
+
+def _find(filesystem: pafs.FileSystem, place: str, path: str) -> list[Files]:
     wild = next((n for n, part in enumerate(place.split("/")) if _is_wild(part)), None)
-    if wild is not None and not _exists(filesystem, place):
+    # Of an address the first question is the one that nobody may answer.
+    if wild is not None and not answer_in_time(path, lambda: _exists(filesystem, place)):
         base = "/".join(place.split("/")[:wild]) or ("/" if place.startswith("/") else ".")
         names = _matching(filesystem, base, place)
         if not names:
@@ -92,27 +97,6 @@ def _format(name: str) -> ds.FileFormat:
     return next((made for end, made in _FORMATS.items() if name.endswith(end)), _PARQUET)
 
 
-def _locate(path: str | Path) -> tuple[pafs.FileSystem, str]:
-    address = str(path)
-    if "://" not in address:
-        return pafs.LocalFileSystem(), address
-    try:
-        filesystem, place = pafs.FileSystem.from_uri(address)
-    except pa.ArrowInvalid:
-        filesystem, place = _by_fsspec(address)
-    return filesystem, place
-
-
-def _by_fsspec(address: str) -> tuple[pafs.FileSystem, str]:
-    try:
-        found, place = url_to_fs(address)
-    except (ValueError, ImportError) as error:
-        raise InputError(
-            f"{address} must be an address that Arrow or fsspec can open, but {error}"
-        ) from error
-    return pafs.PyFileSystem(pafs.FSSpecHandler(found)), place
-
-
 def _is_wild(part: str) -> bool:
     return any(sign in part for sign in _WILD)
 
@@ -121,12 +105,9 @@ def _exists(filesystem: pafs.FileSystem, place: str) -> bool:
     return bool(filesystem.get_file_info(place).type != pafs.FileType.NotFound)
 
 
-def _named(filesystem: pafs.FileSystem, place: str, path: str | Path) -> tuple[list[str], str]:
+def _named(filesystem: pafs.FileSystem, place: str, path: str) -> tuple[list[str], str]:
     # Returns the files of a path without wildcards, and the folder above their partitions.
-    try:
-        info = filesystem.get_file_info(place)
-    except OSError as error:
-        raise MissingFileError(f"{path} must be readable, but {error}") from error
+    info = answer_in_time(path, lambda: filesystem.get_file_info(place))
     if info.type == pafs.FileType.NotFound:
         raise MissingFileError(f"{path} must be a Parquet or CSV file or folder, but there is none")
     if info.type == pafs.FileType.File:

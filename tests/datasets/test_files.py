@@ -1,5 +1,4 @@
 import gzip
-import socket
 
 import fsspec
 import pandas as pd
@@ -119,21 +118,6 @@ def test_any_filesystem_of_fsspec_is_read():
 def test_an_unknown_kind_of_address_is_refused():
     with pytest.raises(InputError, match=r"must be an address that Arrow or fsspec can open, but "):
         find_files("teapot://short/stout")
-
-
-@pytest.fixture
-def s3(monkeypatch):
-    server = pytest.importorskip("moto.server", reason="no stand-in for S3: pip install moto[s3]")
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "test")
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    running = server.ThreadedMotoServer(ip_address="127.0.0.1", port=port, verbose=False)
-    running.start()
-    yield f"endpoint_override=127.0.0.1:{port}&scheme=http&allow_bucket_creation=true"
-    running.stop()
 
 
 @pytest.mark.filterwarnings("ignore")
