@@ -16,7 +16,12 @@ DatasetPath = Annotated[Path, typer.Argument(help="Dataset folder.")]
 ModelAddress = Annotated[str, typer.Argument(help="Model folder or MLflow address.")]
 OutPath = Annotated[Path, typer.Option(help="Where to write.")]
 HistoryOf = Annotated[
-    Path | None, typer.Option("--dataset", help="Start from all rows of this dataset.")
+    Path | None, typer.Option("--dataset", help="Start from the rows of this dataset.")
+]
+HistoryLog = Annotated[str | None, typer.Option(help="Log whose rows replace what is known.")]
+HistoryParts = Annotated[
+    str | None,
+    typer.Option(help="Parts of --dataset to start from, as in train,validation; all without it."),
 ]
 UnknownIds = Annotated[OnUnknown, typer.Option(help="What to do with ids never seen.")]
 Memory = Annotated[

@@ -9,7 +9,9 @@ from recsparse.cli.app import app
 from recsparse.cli.options import (
     AsJson,
     ConfigPath,
+    HistoryLog,
     HistoryOf,
+    HistoryParts,
     ModelAddress,
     OutPath,
     Overrides,
@@ -28,13 +30,20 @@ def score(
     candidates: Annotated[Path, typer.Option(help="Parquet with user_id and item_id.")],
     out: OutPath,
     dataset: HistoryOf = None,
+    history_parts: HistoryParts = None,
+    history: HistoryLog = None,
     on_unknown: UnknownIds = "error",
+    config: ConfigPath = None,
+    overrides: Overrides = None,
     as_json: AsJson = False,
 ) -> None:
     """Add a score to every candidate pair, part by part."""
+    from recsparse.stages.score import HistoryOptions, parts_named
     from recsparse.stages.score import score as stage
 
-    rows = stage(model, candidates, out, dataset, on_unknown, TerminalReporter())
+    log = load_config(config, overrides or []).log
+    start = HistoryOptions(dataset, parts_named(history_parts), history, log)
+    rows = stage(model, candidates, out, None, on_unknown, TerminalReporter(), start)
     show_pairs("scored", {"scores": str(out), "rows": rows}, as_json)
 
 
@@ -45,17 +54,19 @@ def recommend(
     k: Annotated[int, typer.Option("-k", min=1, help="Items a user.")] = 20,
     users: Annotated[Path | None, typer.Option(help="Parquet with user_id.")] = None,
     dataset: HistoryOf = None,
-    history: Annotated[Path | None, typer.Option(help="Log of users to fold in.")] = None,
+    history_parts: HistoryParts = None,
+    history: HistoryLog = None,
     on_unknown: UnknownIds = "error",
     config: ConfigPath = None,
     overrides: Overrides = None,
     as_json: AsJson = False,
 ) -> None:
     """Write the k best unseen items of each user."""
-    from recsparse.stages.score import RecommendOptions
+    from recsparse.stages.score import RecommendOptions, parts_named
     from recsparse.stages.score import recommend as stage
 
     log = load_config(config, overrides or []).log
-    options = RecommendOptions(k, users, dataset, history, on_unknown, log)
+    parts = parts_named(history_parts)
+    options = RecommendOptions(k, users, dataset, history, on_unknown, log, parts)
     count = stage(model, out, options, TerminalReporter())
     show_pairs("recommended", {"recommendations": str(out), "users": count}, as_json)

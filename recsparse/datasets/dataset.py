@@ -8,6 +8,7 @@ import pandas as pd
 import pyarrow as pa
 from scipy.sparse import csr_matrix
 
+from recsparse.datasets.ageing import aged_weights
 from recsparse.datasets.matrices import item_of, laid_out, matrix_of, times_of, user_of
 from recsparse.datasets.ordering import AxisOrder
 from recsparse.datasets.schema import ITEM_ID, RATING, TIMESTAMP, USER_ID, WEIGHT
@@ -15,8 +16,6 @@ from recsparse.datasets.side_table import SideFeatures
 from recsparse.datasets.text import BagOfWords
 from recsparse.datasets.vocabulary import Vocabulary
 from recsparse.errors import InputError
-
-_SECONDS_A_DAY = 86_400
 
 
 @dataclass(frozen=True)
@@ -225,13 +224,9 @@ class Dataset:
         Returns:
             float32, one a row.
         """
-        weight: np.ndarray = table[WEIGHT].to_numpy()
         half_life = self.config.get("log", {}).get("half_life_days")
         last = self.counts.get("last_training_second")
-        if half_life is None or last is None:
-            return weight
-        age = last - table[TIMESTAMP].fill_null(last).to_numpy()
-        return (weight * 0.5 ** (age / _SECONDS_A_DAY / half_life)).astype(np.float32)
+        return aged_weights(table[WEIGHT].to_numpy(), table[TIMESTAMP], last, half_life)
 
     def user_ids(self, index: np.ndarray) -> pa.Array:
         """Return the ids of users, unseen ones included.

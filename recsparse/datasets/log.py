@@ -194,19 +194,23 @@ class InteractionLog:
             UTC, null where unknown), `rating`.
         rejected: The rows set aside, with their own columns and a `reason`.
         counts: How many rows went where.
+        is_timed: Whether a row has a time of its own.
     """
 
     table: pa.Table
     rejected: pa.Table
     counts: LogCounts
+    is_timed: bool
 
     @classmethod
-    def read(cls, paths: Paths, config: LogConfig) -> "InteractionLog":
+    def read(cls, paths: Paths, config: LogConfig, in_order: bool = False) -> "InteractionLog":
         """Read, check and clean a log.
 
         Args:
             paths: One or several files or folders.
             config: Names of the columns, and what to do with doubtful rows.
+            in_order: Where no row has a time, its place in the log stands for it, so that later
+                rows are later; such times have no age.
 
         Returns:
             The log, its rows in the order of the files unless they are filtered.
@@ -218,21 +222,36 @@ class InteractionLog:
         batches = list(source.batches())
         read = sum(batch.rows_read for batch in batches)
         if read == 0:
-            raise InputError(f"the log must have rows, but {source.where} has none")
+            chosen = "" if config.where is None else f" for which {config.where}"
+            raise InputError(f"the log must have rows, but {source.where} has none{chosen}")
         reasons: Counter[str] = Counter()
         for batch in batches:
             reasons.update(batch.reasons)
         below = sum(batch.below_min_rating for batch in batches)
         good = pa.concat_tables([batch.good for batch in batches])
         if good.num_rows == 0:
-            left_out = {**reasons, "rating too low": below}
+            left_out = {
+                **reasons,
+                "rating too low": below,
+                "event without a weight": sum(batch.other_events for batch in batches),
+            }
             raise InputError(
                 f"{source.where} must have good rows, but of {read} none is left: "
                 f"{listed(left_out)}"
             )
-        kept, duplicates = table_without_duplicates(good, config.duplicates, config.half_life_days)
+        is_timed = good[TIMESTAMP].null_count < good.num_rows
+        if in_order and not is_timed:
+            good = _by_place(good)
+        half_life = config.half_life_days if is_timed else None
+        kept, duplicates = table_without_duplicates(good, config.duplicates, half_life)
         counts = LogCounts(read, dict(sorted(reasons.items())), below, duplicates, kept.num_rows)
-        return cls(kept, pa.concat_tables([batch.rejected for batch in batches]), counts)
+        rejected = pa.concat_tables([batch.rejected for batch in batches])
+        return cls(kept, rejected, counts, is_timed)
+
+
+def _by_place(rows: pa.Table) -> pa.Table:
+    column = rows.schema.get_field_index(TIMESTAMP)
+    return rows.set_column(column, rows.schema.field(column), pa.array(range(rows.num_rows)))
 
 
 def listed(counts: dict[str, int]) -> str:

@@ -1,5 +1,6 @@
 """Ids as callers hand them over: checked, and turned into Arrow arrays."""
 
+import logging
 from collections.abc import Iterator, Sequence
 from typing import TypeAlias
 
@@ -10,6 +11,8 @@ from numpy.typing import NDArray
 
 from recsparse.datasets.rows import NO_TIME
 from recsparse.errors import InputError, UnknownIdError, nearest
+
+logger = logging.getLogger(__name__)
 
 Ids: TypeAlias = (
     Sequence[int] | Sequence[str] | NDArray[np.int64] | pd.Series | pa.Array | pa.ChunkedArray
@@ -92,15 +95,19 @@ def time_column(rows: Rows) -> NDArray[np.int64]:
         rows: Rows with an optional column `timestamp`, seconds since 1970, null where unknown.
 
     Returns:
-        One time a row, `NO_TIME` where it is unknown; the row's place among the others where there
-        is no such column.
+        One time a row, `NO_TIME` where it is unknown; the row's place among the others where no row
+        has a time, which is warned of.
 
     Raises:
         InputError: If the column does not hold whole numbers.
     """
-    if "timestamp" not in _names(rows):
+    times = as_array(rows["timestamp"]) if "timestamp" in _names(rows) else pa.nulls(len(rows))
+    if times.null_count == len(rows):
+        logger.warning(
+            "no row of the history has a time in the column 'timestamp', so later rows are taken "
+            "as later"
+        )
         return np.arange(len(rows))
-    times = as_array(rows["timestamp"])
     if not pa.types.is_integer(times.type):
         raise InputError(
             f"timestamp must hold whole seconds since 1970, but is of type {times.type}; convert "

@@ -16,6 +16,7 @@ from scipy.sparse import csr_matrix
 
 from recsparse.atomic import atomic_folder
 from recsparse.config_file import parse_config
+from recsparse.datasets.data_settings import DataSettings
 from recsparse.datasets.vocabulary import Vocabulary
 from recsparse.errors import MissingFileError, ModelFolderError
 from recsparse.models.registry import MODEL_CLASSES
@@ -65,6 +66,7 @@ def save_model(
             "num_items": len(trained.items),
             "model": trained.model.config.model_dump(mode="json"),
             "training": training or {},
+            "data": trained.data.to_dict(),
         }
         checksums = {name: _sha256(aside / name) for name in FILES}
         text = to_toml(description)
@@ -100,6 +102,7 @@ def load_model(folder: str | Path) -> TrainedModel:
         items=Vocabulary.load(folder / ITEMS),
         history=_matrix(arrays, ""),
         times=_matrix(arrays, "times_") if "times_shape" in arrays else None,
+        data=DataSettings.from_dict(description.get("data", {})),
     )
 
 

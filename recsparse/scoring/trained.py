@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_matrix, csr_matrix
 
 from recsparse.config import OnUnknown
+from recsparse.datasets.data_settings import DataSettings
 from recsparse.datasets.matrices import last_of_cells
 from recsparse.datasets.vocabulary import Vocabulary
 from recsparse.errors import InputError
@@ -47,6 +48,7 @@ class TrainedModel:
         history: Users × items, what is known of each user; it is what scores start from and what
             recommendations leave out.
         times: The time of each cell of the history in seconds; None where times are not known.
+        data: The settings of the dataset whose rows the history holds.
     """
 
     model: Recommender
@@ -54,6 +56,7 @@ class TrainedModel:
     items: Vocabulary
     history: csr_matrix
     times: csr_matrix | None = None
+    data: DataSettings = field(default_factory=DataSettings)
 
     def score(self, pairs: Rows, on_unknown: OnUnknown = "error") -> NDArray[np.float32]:
         """Score (user_id, item_id) pairs; scores compare items for one user, not users.
@@ -171,7 +174,8 @@ class TrainedModel:
 
         Args:
             history: Columns `user_id`, `item_id` and optional `weight`; and `timestamp` in seconds
-                for a model that uses times, which are in the order of the rows without it.
+                for a model that uses times; where no row has one, later rows are taken as later,
+                with a warning in the log.
 
         Returns:
             A new model; this one stays as it was.

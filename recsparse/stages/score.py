@@ -3,15 +3,68 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pyarrow as pa
+
 from recsparse.config import OnUnknown
 from recsparse.data_config import LogConfig
 from recsparse.datasets.dataset_folder import load_dataset
-from recsparse.datasets.log import InteractionLog
+from recsparse.datasets.files import Paths
+from recsparse.datasets.history import read_history
+from recsparse.datasets.rows_of_parts import PARTS, rows_of_parts
+from recsparse.errors import InputError
 from recsparse.reporting import SILENT, Reporter
 from recsparse.scoring.batch import BatchOptions, read_ids, recommend_users, score_candidates
 from recsparse.scoring.model_folder import load_model, read_description
 from recsparse.scoring.trained import TrainedModel
 from recsparse.stages.load import locate
+
+
+@dataclass(frozen=True)
+class HistoryOptions:
+    """What scores start from in the place of a model's own training rows.
+
+    Attributes:
+        dataset: Rows of this dataset replace what is known of their users.
+        parts: Those of `train`, `validation` and `test` that are taken of it; an offline list for
+            the test starts from `("train", "validation")`.
+        history: A log whose rows replace what is known of its users, who may be new.
+        log: How to read it: what is set here wins over the settings of the model's dataset.
+    """
+
+    dataset: str | Path | None = None
+    parts: tuple[str, ...] = PARTS
+    history: Paths | None = None
+    log: LogConfig = field(default_factory=LogConfig)
+
+    def __post_init__(self) -> None:
+        """Refuse parts of no dataset.
+
+        Raises:
+            InputError: If parts are chosen, but no dataset is named.
+        """
+        if self.dataset is None and set(self.parts) != set(PARTS):
+            raise InputError(
+                f"the parts {', '.join(self.parts)} are those of a dataset, but none is given; "
+                "name it by --dataset"
+            )
+
+
+def parts_named(text: str | None) -> tuple[str, ...]:
+    """Return the parts that a text names.
+
+    Args:
+        text: Names by commas; None names all.
+
+    Returns:
+        The names, not checked.
+
+    Example:
+        >>> parts_named("train, validation")
+        ('train', 'validation')
+    """
+    if text is None:
+        return PARTS
+    return tuple(filter(None, (name.strip() for name in text.split(","))))
 
 
 def score(
@@ -21,6 +74,7 @@ def score(
     dataset: str | Path | None = None,
     on_unknown: OnUnknown = "error",
     reporter: Reporter = SILENT,
+    start: HistoryOptions | None = None,
 ) -> int:
     """Write candidate pairs with a `score` column; a killed job goes on where it stopped.
 
@@ -32,11 +86,12 @@ def score(
             rows alone.
         on_unknown: What to do with ids never seen.
         reporter: Shows the progress.
+        start: All that scores start from; it takes the place of `dataset`.
 
     Returns:
         The number of rows.
     """
-    trained, name = _load(model, out, dataset)
+    trained, name, _ = _load(model, out, start or HistoryOptions(dataset))
     with reporter.task("scoring") as advance:
         options = BatchOptions(on_unknown=on_unknown, on_part=advance)
         return score_candidates(trained, candidates, out, options, name)
@@ -52,15 +107,18 @@ class RecommendOptions:
         dataset: Start from, and leave out, all that this dataset knows of the users.
         history: A log whose rows replace what is known of its users, who may be new.
         on_unknown: What to do with users never seen.
-        log: How to read the history.
+        log: How to read the history: what is set here wins over the settings of the model's
+            dataset.
+        parts: Those parts of the dataset that are taken; see `HistoryOptions`.
     """
 
     k: int = 20
     users: str | Path | None = None
     dataset: str | Path | None = None
-    history: str | Path | None = None
+    history: Paths | None = None
     on_unknown: OnUnknown = "error"
     log: LogConfig = field(default_factory=LogConfig)
+    parts: tuple[str, ...] = PARTS
 
 
 def recommend(
@@ -81,12 +139,8 @@ def recommend(
         The number of users.
     """
     options = options or RecommendOptions()
-    trained, name = _load(model, out, options.dataset)
-    wanted = None
-    if options.history is not None:
-        rows = InteractionLog.read(options.history, options.log).table
-        trained = trained.with_history(rows)
-        wanted = rows["user_id"].unique()
+    start = HistoryOptions(options.dataset, options.parts, options.history, options.log)
+    trained, name, wanted = _load(model, out, start)
     if options.users is not None:
         wanted = read_ids(options.users, "user_id")
     with reporter.task("recommending") as advance:
@@ -95,11 +149,14 @@ def recommend(
 
 
 def _load(
-    model: str | Path, out: str | Path, dataset: str | Path | None
-) -> tuple[TrainedModel, str]:
-    """Load a model, with its dataset's rows if wanted, and name it for resuming."""
+    model: str | Path, out: str | Path, start: HistoryOptions
+) -> tuple[TrainedModel, str, pa.Array | None]:
+    """Load a model with what it starts from; name it for resuming, and the users of the history."""
     folder = locate(model, Path(out).parent)
     trained, name = load_model(folder), str(read_description(folder)["sha256"])
-    if dataset is None:
-        return trained, name
-    return trained.with_history(load_dataset(dataset).all_rows()), name
+    if start.dataset is not None:
+        trained = trained.with_history(rows_of_parts(load_dataset(start.dataset), start.parts))
+    if start.history is None:
+        return trained, name, None
+    rows = read_history(start.history, trained.data, start.log, trained.times is not None)
+    return trained.with_history(rows), name, rows["user_id"].unique()

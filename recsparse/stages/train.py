@@ -5,11 +5,12 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pandas as pd
 
 from recsparse.config import Config
+from recsparse.datasets.data_settings import SECTIONS, DataSettings
 from recsparse.datasets.dataset import Dataset, EvaluationPart
 from recsparse.datasets.dataset_folder import load_dataset
 from recsparse.datasets.fit_rows import rows_to_fit
@@ -120,7 +121,7 @@ def train(
             "refit": config.refit,
         }
         trained = fitted.trained
-        save_model(trained, out, about, fitted.settled.model_dump(mode="json"))
+        save_model(trained, out, about, _as_used(fitted.settled, trained.data))
         shutil.rmtree(out.with_name(out.name + ".checkpoints"), ignore_errors=True)
         model_uri = run.log_model(out, _example(trained), config.tracking.register_as)
     return TrainResult(trained, out, fitted.validation, fitted.seconds, run.run_id, model_uri)
@@ -144,7 +145,9 @@ def _fit(data: Dataset, config: Config, plan: FitPlan, part: EvaluationPart) -> 
         model = refit_on(data, model, _refit_plan(plan))
     seconds = time.perf_counter() - started
     rows = rows_to_fit(data, with_validation=config.refit)
-    trained = TrainedModel(model, rows.users, data.items, rows.interactions, rows.times)
+    trained = TrainedModel(
+        model, rows.users, data.items, rows.interactions, rows.times, DataSettings.of(data)
+    )
     return _Fitted(trained, validation, settled, seconds)
 
 
@@ -166,13 +169,20 @@ def _warm_start(known: TrainedModel | None, data: Dataset) -> WarmStart | None:
 
 
 def _log_inputs(run: Run, data: Dataset, source: str | Path, config: Config) -> None:
-    settings = config.model_dump(mode="json")
+    settings = _as_used(config, DataSettings.of(data))
     run.log_params(
         {"seed": config.seed, "model": settings["model"], "training": settings["training"]}
     )
     run.log_config(settings)
     frame = data.train_frame(TRACKED_ROWS)
     run.log_dataset(frame, Path(source).name, str(source), "training")
+
+
+def _as_used(config: Config, data: DataSettings) -> dict[str, Any]:
+    """Return a configuration whose sections on data say what the dataset was made with."""
+    used = data.config()
+    sections = {name: getattr(used, name) for name in SECTIONS}
+    return config.model_copy(update=sections).model_dump(mode="json")
 
 
 def _log_outputs(
