@@ -44,6 +44,10 @@ class ModelFolderError(InputError):
     """A model folder of another format version, or one with a damaged file."""
 
 
+class CheckpointError(InputError):
+    """A checkpoint that is damaged, or of another training than the one to resume."""
+
+
 class OutputError(RecsparseError, OSError):
     """An output cannot be written; what was there before is untouched."""
 

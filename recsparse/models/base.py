@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
+import torch
 from jaxtyping import Float
 from scipy.sparse import csr_matrix
 from torch import Tensor
 
+from recsparse.digest import digest
 from recsparse.errors import InputError
 from recsparse.models.objective import Objective
 from recsparse.network_config import TrainingConfig
@@ -149,6 +151,12 @@ class Recommender(ABC):
             A model that gives the same scores.
         """
 
+    def digest(self) -> str:
+        """Return what tells this fitted model from others: a SHA-256 of settings and state."""
+        state = sorted(self.state().items())
+        parts = [part for name, value in state for part in (name, *_bytes_of(value))]
+        return digest(self.config.model_dump_json(), *parts)
+
     def with_settings(self, config: Any) -> "Recommender | None":
         """Return this fitted model with other settings, where only its scoring differs.
 
@@ -251,3 +259,9 @@ def check_interactions(interactions: csr_matrix) -> csr_matrix:
     if not np.isfinite(csr.data).all() or (csr.data < 0).any():
         raise InputError("interactions must have finite weights that are not negative")
     return csr
+
+
+def _bytes_of(tensor: Tensor) -> tuple[str, np.ndarray]:
+    # NumPy knows no bfloat16.
+    values = tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8)
+    return f"{tensor.dtype} {tuple(tensor.shape)}", values.numpy()

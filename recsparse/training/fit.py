@@ -11,6 +11,7 @@ from recsparse.models.base import FitExtras, Recommender, Validation
 from recsparse.models.objective import Objective
 from recsparse.network_config import TrainingConfig
 from recsparse.sparse.tensor import SparseTensor
+from recsparse.training.job import job_of
 from recsparse.training.optimise import optimise_network
 from recsparse.training.plan import FitPlan
 
@@ -39,7 +40,8 @@ def fit_model(
         The same model, fitted.
 
     Raises:
-        InputError: If the model to go on from is of another kind.
+        InputError: If the model to go on from is of another kind, or the checkpoint to resume from
+            of another training, or damaged.
     """
     known = plan.warm_start
     if known is not None and known.model.kind != model.kind:
@@ -55,8 +57,11 @@ def fit_model(
         epochs = optimise_network(objective, own, validate_network)
         return own.training.model_copy(update={"stop_after": max(epochs, 1)})
 
-    if plan.checkpoints is not None and not plan.resume:
-        shutil.rmtree(plan.checkpoints, ignore_errors=True)
+    if plan.checkpoints is not None:
+        if not plan.resume:
+            shutil.rmtree(plan.checkpoints, ignore_errors=True)
+        job = job_of(model.config, plan, interactions, times, item_words, validation)
+        plan = replace(plan, job=job)
     extras = FitExtras(
         seed=plan.seed,
         times=times,

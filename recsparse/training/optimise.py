@@ -5,34 +5,27 @@ import logging
 import shutil
 import tempfile
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
-import torch
-from pytorch_lightning.callbacks import (
-    Callback,
-    EarlyStopping,
-    ModelCheckpoint,
-    RichProgressBar,
-)
+from pytorch_lightning.callbacks import Callback, RichProgressBar
 from pytorch_lightning.loggers.logger import Logger
 from torch import Tensor
 
-from recsparse.errors import InputError
 from recsparse.models.objective import Objective
+from recsparse.training.checkpoint import COMPLETE, LAST, Checkpoint, Facts
 from recsparse.training.module import ObjectiveModule, row_batches
 from recsparse.training.plan import FitPlan, OnEpoch
 from recsparse.training.precision import uses_bfloat16
+from recsparse.training.progress import Progress
 from recsparse.training.quiet import only_warnings
 
 logger = logging.getLogger(__name__)
 
-# The weights of a network whose training is complete, beside the checkpoints of it.
-COMPLETE = "complete.pt"
 _LIGHTNING = ("pytorch_lightning", "lightning_fabric")
 
 
@@ -55,36 +48,36 @@ def optimise_network(
         After how many epochs the network was the one that is left; 0 for its starting weights.
 
     Raises:
-        InputError: If the checkpoint to resume from is that of another network.
+        InputError: If the checkpoint to resume from is damaged, or that of another training or
+            network.
     """
     module = ObjectiveModule(objective, plan.training, validate, plan.seed)
+    facts = Facts(job=dict(plan.job), network=objective.name, epochs=0, steps=0)
     with _checkpoint_folder(plan) as folder, _quiet_lightning():
-        if plan.resume and (folder / COMPLETE).is_file():
-            _check_fits(folder / COMPLETE, module)
-            complete = torch.load(folder / COMPLETE)
-            module.load_state_dict(complete["state_dict"])
-            return int(complete["epochs"])
-        last, best = _saver(folder, "last"), _saver(folder, "best", objective.quality_name)
-        # The last state holds what is known of the best, so it has to be saved after it.
-        savers = [last] if module.validate is None else [best, last]
+        complete = _kept(folder / COMPLETE, facts, module)
+        if complete is not None:
+            module.load_state_dict(complete.weights)
+            return complete.facts.epochs
+        progress = Progress(folder, module, facts, _kept(folder / LAST, facts, module))
         loader = row_batches(objective, plan.training.batch_users, plan.seed)
-        resumed = plan.resume and (folder / "last.ckpt").is_file()
-        if resumed:
-            _check_fits(folder / "last.ckpt", module)
         start = None if plan.warm_start is None else _Start.of(module)
-        trainer = _trainer(module, plan, savers)
-        trainer.fit(module, loader, ckpt_path=folder / "last.ckpt" if resumed else None)
+        trainer = _trainer(plan, progress)
+        trainer.fit(module, loader)
         epochs = trainer.current_epoch
-        if best.best_model_path:
-            # Lightning's own file of this very training; it never leaves this folder.
-            state = torch.load(best.best_model_path, map_location="cpu", weights_only=False)
-            module.load_state_dict(state["state_dict"])
-            epochs = state["epoch"] + 1
-        if start is not None and best.best_model_score is not None:
-            epochs = start.restored_where_better(module, best.best_model_score.item(), epochs)
         module.cpu()
-        torch.save({"state_dict": module.state_dict(), "epochs": epochs}, folder / COMPLETE)
+        if progress.best_epoch:
+            epochs = progress.best_epoch
+            module.load_state_dict(progress.best)
+        if start is not None and progress.best_epoch:
+            epochs = start.restored_where_better(module, progress.best_quality, epochs)
+        whole = facts.model_copy(update={"epochs": epochs})
+        Checkpoint(whole, module.state_dict()).write(folder / COMPLETE)
+        (folder / LAST).unlink(missing_ok=True)
     return epochs
+
+
+def _kept(path: Path, facts: Facts, module: ObjectiveModule) -> Checkpoint | None:
+    return Checkpoint.read(path, facts, module.state_dict()) if path.is_file() else None
 
 
 @dataclass(frozen=True)
@@ -113,18 +106,6 @@ class _Start:
         return 0
 
 
-def _check_fits(checkpoint: Path, module: ObjectiveModule) -> None:
-    # Lightning would say this in terms of tensors.
-    saved = torch.load(checkpoint, map_location="cpu", weights_only=False)["state_dict"]
-    shapes = {name: tuple(value.shape) for name, value in saved.items()}
-    wanted = {name: tuple(value.shape) for name, value in module.state_dict().items()}
-    if shapes != wanted:
-        raise InputError(
-            f"the checkpoint {checkpoint} must be of the configured network, but it was written by "
-            "another; resume with the configuration of then, or train without --resume"
-        )
-
-
 @contextmanager
 def _checkpoint_folder(plan: FitPlan) -> Iterator[Path]:
     if plan.checkpoints is None:
@@ -145,33 +126,8 @@ def _quiet_lightning() -> Iterator[None]:
         yield
 
 
-def _saver(folder: Path, name: str, monitor: str | None = None) -> ModelCheckpoint:
-    """Save after each epoch, or after each that is the best so far by what is monitored."""
-    return ModelCheckpoint(
-        dirpath=folder,
-        filename=name,
-        monitor=monitor,
-        mode="max",
-        save_on_train_epoch_end=True,
-        enable_version_counter=False,
-    )
-
-
-def _trainer(
-    module: ObjectiveModule, plan: FitPlan, savers: Sequence[ModelCheckpoint]
-) -> pl.Trainer:
-    callbacks: list[Callback] = [*savers]
-    if module.validate is not None:
-        callbacks.append(
-            EarlyStopping(
-                module.objective.quality_name,
-                mode="max",
-                patience=plan.training.patience,
-                check_on_train_epoch_end=True,
-            )
-        )
-    if plan.training.stop_after is not None:
-        callbacks.append(_StopAfter(plan.training.stop_after))
+def _trainer(plan: FitPlan, progress: Progress) -> pl.Trainer:
+    callbacks: list[Callback] = [progress]
     if plan.progress:
         callbacks.append(RichProgressBar())
     return pl.Trainer(
@@ -185,18 +141,6 @@ def _trainer(
         enable_model_summary=False,
         log_every_n_steps=1,
     )
-
-
-class _StopAfter(Callback):
-    """Ends a training early, whose learning rate falls as for all epochs."""
-
-    def __init__(self, epochs: int) -> None:
-        self.epochs = epochs
-
-    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Stop after the last epoch."""
-        if trainer.current_epoch + 1 >= self.epochs:
-            trainer.should_stop = True
 
 
 class _EpochLogger(Logger):

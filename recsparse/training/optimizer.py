@@ -46,7 +46,7 @@ class JointOptimizer(Optimizer):
     def __init__(self, parts: Sequence[Optimizer]) -> None:
         self.parts = list(parts)
         super().__init__([each for part in parts for each in part.param_groups], {})
-        self._share_groups()
+        self.share_groups()
 
     @torch.no_grad()
     def step(self, closure: Any = None) -> Any:
@@ -82,8 +82,9 @@ class JointOptimizer(Optimizer):
         """
         for part, state in zip(self.parts, state_dict["parts"], strict=True):
             part.load_state_dict(state)
-        self._share_groups()
+        self.share_groups()
 
-    def _share_groups(self) -> None:
+    def share_groups(self) -> None:
+        """Show the groups of all parts as its own, after a part took new ones."""
         # The very dictionaries of the parts, so that a new learning rate reaches them.
         self.param_groups = [group for part in self.parts for group in part.param_groups]

@@ -1,7 +1,7 @@
 """How a model is to be fitted."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from recsparse.models.base import WarmStart
@@ -24,6 +24,8 @@ class FitPlan:
         on_epoch: Called with the epoch's number (from 0) and its metrics; their names start with
             that of the network and a slash where a model has several.
         warm_start: A fitted model of the same kind to go on from.
+        job: Digests of what the training depends on, by what they are of; a checkpoint of another
+            job is not resumed from.
     """
 
     training: TrainingConfig
@@ -33,3 +35,4 @@ class FitPlan:
     progress: bool = False
     on_epoch: OnEpoch | None = None
     warm_start: WarmStart | None = None
+    job: Mapping[str, str] = field(default_factory=dict)

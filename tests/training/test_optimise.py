@@ -1,3 +1,4 @@
+import json
 import logging
 import math
 import os
@@ -5,6 +6,7 @@ import os
 import numpy as np
 import pytest
 import torch
+from safetensors import safe_open
 from scipy.sparse import csr_matrix
 from torch import nn
 
@@ -173,7 +175,7 @@ def test_a_resumed_training_ends_as_an_uninterrupted_one(tmp_path, last):
     quality = by_epoch([0.1, 0.4, 0.3, 0.5, 0.2])
     with pytest.raises(PowerCutError):
         fitted(FitPlan(settings(5), checkpoints=folder, on_epoch=interrupt_after(last)), quality)
-    assert (folder / "last.ckpt").is_file()
+    assert (folder / "last.safetensors").is_file()
     epochs = []
     plan = FitPlan(
         settings(5), checkpoints=folder, resume=True, on_epoch=lambda epoch, _: epochs.append(epoch)
@@ -206,9 +208,11 @@ def test_resume_from_the_state_of_another_network_is_refused(tmp_path):
     with pytest.raises(PowerCutError):
         fitted(FitPlan(settings(3), checkpoints=tmp_path / "a", on_epoch=interrupt_after(0)))
     plan = FitPlan(settings(3), checkpoints=tmp_path / "a", resume=True)
-    with pytest.raises(InputError, match=r"last\.ckpt must be of the configured network, but"):
+    with pytest.raises(
+        InputError, match=r"last\.safetensors must be of the configured network, but"
+    ):
         fitted(plan, network=Table(num_items=21))
-    assert (tmp_path / "a" / "last.ckpt").is_file()
+    assert (tmp_path / "a" / "last.safetensors").is_file()
 
 
 def test_resume_without_a_checkpoint_starts_anew(tmp_path):
@@ -267,8 +271,9 @@ def test_a_loss_that_is_no_number_stops_and_the_last_good_epoch_is_kept(tmp_path
         match=r"the loss must be finite, but is nan at step 7 in epoch 2; .*rate of 0\.1",
     ):
         fitted(plan, network=Breaks(7))
-    state = torch.load(folder / "last.ckpt", weights_only=False)
-    assert (state["epoch"], state["global_step"]) == (1, 6)
-    assert state["state_dict"]["network.logits"].isfinite().all()
+    with safe_open(folder / "last.safetensors", framework="pt") as file:
+        facts = json.loads(file.metadata()["recsparse"])
+        assert (facts["epochs"], facts["steps"]) == (2, 6)
+        assert file.get_tensor("weights/network.logits").isfinite().all()
     resumed = fitted(FitPlan(settings(4), checkpoints=folder, resume=True))
     assert torch.equal(resumed, fitted(FitPlan(settings(4))))
