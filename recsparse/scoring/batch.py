@@ -4,15 +4,17 @@ import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.dataset as ds
-from numpy.typing import NDArray
 
 from recsparse.config import OnUnknown
+from recsparse.datasets.id_digest import digest_of_ids
 from recsparse.datasets.parquet import open_dataset, read_columns, require_columns
+from recsparse.digest import digest
 from recsparse.errors import InputError, SchemaError
 from recsparse.scoring.ids import as_array, slices
 from recsparse.scoring.parts import PartedOutput, rechunk
@@ -41,7 +43,6 @@ def score_candidates(
     candidates: str | Path,
     out: str | Path,
     options: BatchOptions | None = None,
-    model_name: str = "",
 ) -> int:
     """Write the candidates with a `score` column, in the order of the candidates.
 
@@ -50,7 +51,6 @@ def score_candidates(
         candidates: A Parquet file or folder with `user_id`, `item_id` and any other columns.
         out: A Parquet file (`….parquet`) or a folder of parts.
         options: How the job runs.
-        model_name: What tells this model from others; a resumed job must have the same.
 
     Returns:
         The number of rows written.
@@ -63,8 +63,8 @@ def score_candidates(
     options = options or BatchOptions()
     source = open_dataset(candidates)
     _check_candidates(source, candidates)
-    settings = (options.rows_per_part, options.on_unknown, model_name, _known(trained))
-    output = PartedOutput(out, _job("score", _file_states(source), *settings))
+    settings = (options.rows_per_part, options.on_unknown, _known(trained))
+    output = PartedOutput(out, _job("score", _files(source), *settings))
     total = 0
     with _no_parts_of_bad_input(output):
         for part, table in enumerate(rechunk(_batches(source, candidates), options.rows_per_part)):
@@ -85,7 +85,6 @@ def recommend_users(
     k: int,
     users: pa.Array | None = None,
     options: BatchOptions | None = None,
-    model_name: str = "",
 ) -> int:
     """Write the k best unseen items of each user.
 
@@ -95,7 +94,6 @@ def recommend_users(
         k: Length of each list.
         users: Ids; None means every known user.
         options: How the job runs.
-        model_name: What tells this model from others; a resumed job must have the same.
 
     Returns:
         The number of users.
@@ -110,8 +108,8 @@ def recommend_users(
     wanted = trained.users.ids if users is None else users
     if len(wanted) == 0:
         raise InputError("recommend needs at least one user, but got none; pass users with ids")
-    settings = (k, options.rows_per_part, options.on_unknown, model_name, _known(trained))
-    output = PartedOutput(out, _job("recommend", _digest(wanted), *settings))
+    settings = (k, options.rows_per_part, options.on_unknown, _known(trained))
+    output = PartedOutput(out, _job("recommend", digest_of_ids(wanted), *settings))
     users_per_part = max(1, options.rows_per_part // k)
     with _no_parts_of_bad_input(output):
         for part, rows in enumerate(slices(len(wanted), users_per_part)):
@@ -186,28 +184,24 @@ def _no_parts_of_bad_input(output: PartedOutput) -> Iterator[None]:
         raise
 
 
-def _file_states(source: ds.Dataset) -> list[tuple[str, int, int]]:
-    return [
-        (str(file), Path(file).stat().st_size, Path(file).stat().st_mtime_ns)
-        for file in source.files
-    ]
+def _files(source: ds.Dataset) -> list[tuple[str, str]]:
+    """Return each file's path and a digest of its bytes; of size and time, either may deceive."""
+    found = []
+    for path in source.files:
+        with source.filesystem.open_input_stream(path) as file:
+            found.append((str(path), hashlib.file_digest(file, "sha256").hexdigest()))
+    return found
 
 
 def _known(trained: TrainedModel) -> str:
-    """Return what tells the histories from which the model scores from others."""
-    history = trained.history
-    return _digest(trained.users.ids, history.indptr, history.indices, history.data)
-
-
-def _digest(ids: pa.Array, *arrays: NDArray[Any]) -> str:
-    content = hashlib.sha256(repr(ids.to_pylist()).encode())
-    for array in arrays:
-        content.update(array.tobytes())
-    return content.hexdigest()
+    """Return what tells a model, and all from which it scores, from others."""
+    ids = digest_of_ids(trained.users.ids), digest_of_ids(trained.items.ids)
+    return digest(*ids, trained.history, trained.times, trained.model.digest())
 
 
 def _job(kind: str, *settings: Any) -> dict[str, str]:
-    return {"kind": kind, "sha256": hashlib.sha256(repr(settings).encode()).hexdigest()}
+    # Another version may score otherwise.
+    return {"kind": kind, "sha256": digest(version("recsparse"), repr(settings))}
 
 
 def _report(on_part: OnPart | None, rows: int) -> None:

@@ -14,7 +14,7 @@ from recsparse.datasets.rows_of_parts import PARTS, rows_of_parts
 from recsparse.errors import InputError
 from recsparse.reporting import SILENT, Reporter
 from recsparse.scoring.batch import BatchOptions, read_ids, recommend_users, score_candidates
-from recsparse.scoring.model_folder import load_model, read_description
+from recsparse.scoring.model_folder import load_model
 from recsparse.scoring.trained import TrainedModel
 from recsparse.stages.load import locate
 
@@ -91,10 +91,10 @@ def score(
     Returns:
         The number of rows.
     """
-    trained, name, _ = _load(model, out, start or HistoryOptions(dataset))
+    trained, _ = _load(model, out, start or HistoryOptions(dataset))
     with reporter.task("scoring") as advance:
         options = BatchOptions(on_unknown=on_unknown, on_part=advance)
-        return score_candidates(trained, candidates, out, options, name)
+        return score_candidates(trained, candidates, out, options)
 
 
 @dataclass(frozen=True)
@@ -140,23 +140,22 @@ def recommend(
     """
     options = options or RecommendOptions()
     start = HistoryOptions(options.dataset, options.parts, options.history, options.log)
-    trained, name, wanted = _load(model, out, start)
+    trained, wanted = _load(model, out, start)
     if options.users is not None:
         wanted = read_ids(options.users, "user_id")
     with reporter.task("recommending") as advance:
         batch = BatchOptions(on_unknown=options.on_unknown, on_part=advance)
-        return recommend_users(trained, out, options.k, wanted, batch, name)
+        return recommend_users(trained, out, options.k, wanted, batch)
 
 
 def _load(
     model: str | Path, out: str | Path, start: HistoryOptions
-) -> tuple[TrainedModel, str, pa.Array | None]:
-    """Load a model with what it starts from; name it for resuming, and the users of the history."""
-    folder = locate(model, Path(out).parent)
-    trained, name = load_model(folder), str(read_description(folder)["sha256"])
+) -> tuple[TrainedModel, pa.Array | None]:
+    """Load a model with what it starts from, and the users of the history."""
+    trained = load_model(locate(model, Path(out).parent))
     if start.dataset is not None:
         trained = trained.with_history(rows_of_parts(load_dataset(start.dataset), start.parts))
     if start.history is None:
-        return trained, name, None
+        return trained, None
     rows = read_history(start.history, trained.data, start.log, trained.times is not None)
-    return trained.with_history(rows), name, rows["user_id"].unique()
+    return trained.with_history(rows), rows["user_id"].unique()

@@ -6,6 +6,7 @@ import torch
 from scipy.sparse import csr_matrix
 
 from recsparse.datasets.vocabulary import Vocabulary
+from recsparse.linear_config import PopularityConfig
 from recsparse.models.base import Recommender
 from recsparse.scoring.trained import TrainedModel
 
@@ -16,7 +17,7 @@ class Linear(Recommender):
     """Adds up fixed item-item weights; small whole numbers, so that there are ties."""
 
     def __init__(self, weights):
-        super().__init__(None)
+        super().__init__(PopularityConfig())
         self.weights, self.num_items = weights, len(weights)
 
     def score_batch(self, history, times=None):
@@ -26,7 +27,7 @@ class Linear(Recommender):
         return self
 
     def state(self):
-        return {}
+        return {"weights": torch.from_numpy(self.weights)}
 
     @classmethod
     def from_state(cls, config, state):
