@@ -10,7 +10,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from recsparse.data_config import LogConfig
-from recsparse.datasets.schema import REASON, id_type, interactions_schema, to_ids
+from recsparse.datasets.schema import (
+    REASON,
+    id_type,
+    interactions_schema,
+    is_blank,
+    to_ids,
+)
 from recsparse.datasets.timestamps import to_seconds
 from recsparse.errors import SchemaError
 
@@ -18,6 +24,8 @@ from recsparse.errors import SchemaError
 REASONS = (
     "user id is null",
     "item id is null",
+    "user id is blank",
+    "item id is blank",
     "weight is not finite",
     "weight is negative",
     "timestamp cannot be read",
@@ -63,8 +71,8 @@ def check_rows(raw: pa.Table, config: LogConfig, extra: Sequence[str] = ()) -> C
     """
     user = to_ids(raw[config.user_column], f"the column {config.user_column!r}")
     item = to_ids(raw[config.item_column], f"the column {config.item_column!r}")
-    weight = _numbers(raw, config.weight_column, missing=1.0)
-    rating = _numbers(raw, config.rating_column, missing=np.nan)
+    weight = _numbers(raw, config.weight_column, unknown=1.0)
+    rating = _numbers(raw, config.rating_column, unknown=np.nan)
     seconds, unreadable = to_seconds(raw, config.timestamp_column)
     negative = weight < 0
     if config.event_weights:
@@ -72,8 +80,8 @@ def check_rows(raw: pa.Table, config: LogConfig, extra: Sequence[str] = ()) -> C
         with np.errstate(over="ignore", invalid="ignore"):
             weight = weight * event_weight
     faults = (
-        _is_null(user), _is_null(item), ~np.isfinite(weight), negative, unreadable,
-        np.isinf(rating),
+        _is_null(user), _is_null(item), is_blank(user), is_blank(item), ~np.isfinite(weight),
+        negative, unreadable, np.isinf(rating),
     )  # fmt: skip
     reason = np.zeros(raw.num_rows, dtype=np.uint8)
     for number, fault in reversed(list(enumerate(faults, start=1))):
@@ -164,10 +172,10 @@ def _event_weights(raw: pa.Table, config: LogConfig) -> tuple[np.ndarray, np.nda
     return weights[index], index == len(names)
 
 
-def _numbers(raw: pa.Table, name: str, missing: float) -> np.ndarray:
-    # Null becomes NaN, a column that is not there becomes `missing`.
+def _numbers(raw: pa.Table, name: str, unknown: float) -> np.ndarray:
+    # Null and a column that is not there become `unknown`; NaN stays NaN.
     if name not in raw.column_names:
-        return np.full(raw.num_rows, missing, dtype=np.float32)
+        return np.full(raw.num_rows, unknown, dtype=np.float32)
     column = raw[name]
     kinds = (
         pa.types.is_integer, pa.types.is_floating, pa.types.is_boolean, pa.types.is_decimal,
@@ -177,7 +185,7 @@ def _numbers(raw: pa.Table, name: str, missing: float) -> np.ndarray:
         raise SchemaError(
             f"the column {name!r} must hold numbers, but holds {column.type}; cast it"
         )
-    exact = column.cast(pa.float64(), safe=False).to_numpy()
+    exact = column.cast(pa.float64(), safe=False).fill_null(unknown).to_numpy()
     with np.errstate(over="ignore"):  # too large for float32 is infinite, and set aside as such
         values: np.ndarray = exact.astype(np.float32)
     return values

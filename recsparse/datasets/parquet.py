@@ -190,7 +190,8 @@ def _are_close(one: pa.DataType, other: pa.DataType, are_ids: bool) -> bool:
     if pa.types.is_null(one):
         return True
     if pa.types.is_timestamp(one) and pa.types.is_timestamp(other):
-        return bool(one.tz == other.tz)
+        # With a zone both are instants; without one, nobody knows that it is the same clock.
+        return (one.tz is None) == (other.tz is None)
     is_number = pa.types.is_integer if are_ids else _is_number
     kinds = (is_number, pa.types.is_decimal, _is_text)
     return any(kind(one) and kind(other) for kind in kinds)
@@ -205,7 +206,7 @@ def _plain(schema: pa.Schema, mixed: set[str]) -> pa.Schema:
     return pa.schema(
         [
             field.with_type(
-                _without_view(_values(field.type) if field.name in mixed else field.type)
+                _without_view(_common(field.type) if field.name in mixed else field.type)
             )
             for field in schema
         ]
@@ -214,6 +215,14 @@ def _plain(schema: pa.Schema, mixed: set[str]) -> pa.Schema:
 
 def _values(found: pa.DataType) -> pa.DataType:
     return found.value_type if pa.types.is_dictionary(found) else found
+
+
+def _common(found: pa.DataType) -> pa.DataType:
+    """Return what columns of close types have in common, which Arrow widens further."""
+    found = _values(found)
+    if pa.types.is_timestamp(found) and found.tz is not None:
+        return pa.timestamp(found.unit, "UTC")
+    return found
 
 
 def _without_view(found: pa.DataType) -> pa.DataType:

@@ -17,6 +17,7 @@ from recsparse.datasets.features import (
     category_tokens,
     numbers_of,
 )
+from recsparse.datasets.ids import is_nobody
 from recsparse.datasets.parquet import (
     open_dataset,
     read_batches,
@@ -91,8 +92,8 @@ def fit_side_features(
 
     Raises:
         SchemaError: If a column is missing or of a wrong type, or there is nothing to read.
-        InputError: If an id is null or occurs twice, ids are of another type than the log's, none
-            of them is in the log, or no training id has a word.
+        InputError: If an id is null, blank or occurs twice, ids are of another type than the
+            log's, none of them is in the log, or no training id has a word.
     """
     return _SideTable.open(path, columns, train, unseen, text).fit()
 
@@ -283,9 +284,9 @@ def texts_of(column: pa.ChunkedArray, name: str) -> list[str | None]:
 
 
 def _require_distinct(ids: pa.Array, where: str) -> None:
-    if ids.null_count:
+    if nobody := int(is_nobody(ids).sum()):
         raise InputError(
-            f"every row of {where} must have an id, but {ids.null_count} of {len(ids)} have none; "
+            f"every row of {where} must have an id, but {nobody} of {len(ids)} have none; "
             "fill or drop them"
         )
     counts = ids.value_counts()

@@ -1,6 +1,5 @@
 """Vocabulary: ids in the data and the indices 0 … n − 1 of a model's axis."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,8 +9,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from recsparse.atomic import atomic_file
+from recsparse.datasets.ids import Ids, ids_of
 from recsparse.datasets.parquet import read_table
-from recsparse.datasets.schema import to_ids
 from recsparse.errors import InputError
 
 _COLUMN = "id"
@@ -31,7 +30,7 @@ class Vocabulary:
         return len(self.ids)
 
     @classmethod
-    def fit(cls, ids: pa.Array | pa.ChunkedArray | Sequence[int] | Sequence[str]) -> "Vocabulary":
+    def fit(cls, ids: Ids) -> "Vocabulary":
         """Collect ids, sorted, so that their order in the data does not matter.
 
         Args:
@@ -47,15 +46,13 @@ class Vocabulary:
             >>> Vocabulary.fit(["b", "a", "b"]).ids.to_pylist()
             ['a', 'b']
         """
-        column = _as_ids(ids)
+        column = ids_of(ids)
         if column.null_count:
             raise InputError(f"ids must not be null, but {column.null_count} are")
         distinct = column.unique()
         return cls(distinct.take(pc.sort_indices(distinct)))
 
-    def index_of(
-        self, ids: pa.Array | pa.ChunkedArray | Sequence[int] | Sequence[str]
-    ) -> np.ndarray:
+    def index_of(self, ids: Ids) -> np.ndarray:
         """Look ids up.
 
         Args:
@@ -72,7 +69,7 @@ class Vocabulary:
             >>> Vocabulary.fit(["b", "a"]).index_of(["b", "z"]).tolist()
             [1, -1]
         """
-        column = _as_ids(ids)
+        column = ids_of(ids)
         if column.type != self.ids.type:
             if len(self) and column.null_count < len(column):
                 raise InputError(
@@ -121,13 +118,3 @@ class Vocabulary:
             InputError: If the file is missing or damaged.
         """
         return cls(read_table(path, [_COLUMN])[_COLUMN].combine_chunks())
-
-
-def _as_ids(ids: pa.Array | pa.ChunkedArray | Sequence[int] | Sequence[str]) -> pa.Array:
-    try:
-        array = ids if isinstance(ids, (pa.Array, pa.ChunkedArray)) else pa.array(ids)
-    except (pa.ArrowException, OverflowError) as error:
-        raise InputError(
-            f"ids must be integers below 2**63 alone or strings alone, but {error}; cast them"
-        ) from error
-    return to_ids(array.cast(pa.int64()) if pa.types.is_null(array.type) else array, "ids")

@@ -13,10 +13,11 @@ import pyarrow.dataset as ds
 
 from recsparse.config import OnUnknown
 from recsparse.datasets.id_digest import digest_of_ids
+from recsparse.datasets.ids import ids_of
 from recsparse.datasets.parquet import open_dataset, read_columns, require_columns
 from recsparse.digest import digest
 from recsparse.errors import InputError, SchemaError
-from recsparse.scoring.ids import as_array, slices
+from recsparse.scoring.ids import slices
 from recsparse.scoring.parts import PartedOutput, rechunk
 from recsparse.scoring.trained import TrainedModel
 
@@ -136,7 +137,7 @@ def read_ids(path: str | Path, column: str) -> pa.Array:
     """
     source = open_dataset(path)
     require_columns(source, path, [column])
-    return as_array(read_columns(source, [column])[column].unique())
+    return ids_of(read_columns(source, [column])[column], f"the column {column!r}").unique()
 
 
 def _recommendations(

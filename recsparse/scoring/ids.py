@@ -1,7 +1,7 @@
 """Ids as callers hand them over: checked, and turned into Arrow arrays."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import TypeAlias
 
 import numpy as np
@@ -9,37 +9,13 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from recsparse.datasets.ids import ArrowStream, ids_of
 from recsparse.datasets.rows import NO_TIME
 from recsparse.errors import InputError, UnknownIdError, nearest
 
 logger = logging.getLogger(__name__)
 
-Ids: TypeAlias = (
-    Sequence[int] | Sequence[str] | NDArray[np.int64] | pd.Series | pa.Array | pa.ChunkedArray
-)
-Rows: TypeAlias = pd.DataFrame | pa.Table
-
-
-def as_array(ids: Ids) -> pa.Array:
-    """Return ids as one Arrow array.
-
-    Args:
-        ids: A list, a NumPy array, a pandas column or an Arrow array.
-
-    Returns:
-        The same ids in the same order.
-
-    Raises:
-        InputError: If they are of mixed types.
-    """
-    if isinstance(ids, pa.ChunkedArray):
-        return ids.combine_chunks()
-    try:
-        return ids if isinstance(ids, pa.Array) else pa.array(ids)
-    except pa.ArrowException as error:
-        raise InputError(
-            f"ids must be integers alone or strings alone, but {error}; cast them"
-        ) from error
+Rows: TypeAlias = pd.DataFrame | pa.Table | pa.RecordBatch | ArrowStream
 
 
 def id_column(rows: Rows, name: str) -> pa.Array:
@@ -50,18 +26,32 @@ def id_column(rows: Rows, name: str) -> pa.Array:
         name: The column's name.
 
     Returns:
-        The column as one array.
+        The column as one array, int64 or string.
 
     Raises:
-        InputError: If there is no such column, or its ids are of mixed types.
+        InputError: If there is no such column, or its ids are neither all integers nor all strings.
     """
+    rows = as_table(rows)
     names = _names(rows)
     if name not in names:
         raise InputError(
             f"the table must have the column {name!r}, but it has "
             f"{', '.join(names) or 'none'}; {nearest(name, names)}"
         )
-    return as_array(rows[name])
+    return ids_of(rows[name], f"the column {name!r}")
+
+
+def as_table(rows: Rows) -> pd.DataFrame | pa.Table:
+    """Return rows as one of the two kinds of table that are used here.
+
+    Args:
+        rows: A frame of pandas, a table or batch of Arrow, or a table of another library that
+            hands over Arrow memory.
+
+    Returns:
+        The same rows.
+    """
+    return rows if isinstance(rows, (pd.DataFrame, pa.Table)) else pa.table(rows)
 
 
 def weight_column(rows: Rows) -> NDArray[np.float32]:
@@ -71,14 +61,16 @@ def weight_column(rows: Rows) -> NDArray[np.float32]:
         rows: Rows with an optional column `weight`.
 
     Returns:
-        One weight a row, 1 where there is no such column.
+        One weight a row, 1 where it is null or there is no such column.
 
     Raises:
-        InputError: If a weight is negative, null or not finite.
+        InputError: If a weight is negative or not finite, or is no number.
     """
+    rows = as_table(rows)
     if "weight" not in _names(rows):
         return np.ones(len(rows), dtype=np.float32)
-    weights: NDArray[np.float32] = rows["weight"].to_numpy().astype(np.float32)
+    with np.errstate(over="ignore"):  # too large for float32 is infinite, and refused as such
+        weights = _numbers(rows["weight"], unknown=1.0).astype(np.float32)
     bad = np.flatnonzero(~(np.isfinite(weights) & (weights >= 0)))
     if len(bad):
         raise InputError(
@@ -101,7 +93,9 @@ def time_column(rows: Rows) -> NDArray[np.int64]:
     Raises:
         InputError: If the column does not hold whole numbers.
     """
-    times = as_array(rows["timestamp"]) if "timestamp" in _names(rows) else pa.nulls(len(rows))
+    rows = as_table(rows)
+    is_there = "timestamp" in _names(rows)
+    times = _arrow(rows["timestamp"]) if is_there else pa.nulls(len(rows))
     if times.null_count == len(rows):
         logger.warning(
             "no row of the history has a time in the column 'timestamp', so later rows are taken "
@@ -116,7 +110,22 @@ def time_column(rows: Rows) -> NDArray[np.int64]:
     return times.cast(pa.int64()).fill_null(NO_TIME).to_numpy(zero_copy_only=False)
 
 
-def _names(rows: Rows) -> list[str]:
+def _numbers(column: pd.Series | pa.ChunkedArray, unknown: float) -> NDArray[np.float64]:
+    try:
+        numbers = _arrow(column).cast(pa.float64(), safe=False)
+    except pa.ArrowException as error:
+        raise InputError(f"weights must be numbers, but {error}; cast them") from error
+    found: NDArray[np.float64] = numbers.fill_null(unknown).to_numpy(zero_copy_only=False)
+    return found
+
+
+def _arrow(column: pd.Series | pa.ChunkedArray) -> pa.Array:
+    # Of pandas' columns NaN stays what it is; only what pandas itself calls null is null.
+    array = pa.array(column, from_pandas=False) if isinstance(column, pd.Series) else column
+    return array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
+
+
+def _names(rows: pd.DataFrame | pa.Table) -> list[str]:
     return [*map(str, rows.column_names if isinstance(rows, pa.Table) else rows.columns)]
 
 

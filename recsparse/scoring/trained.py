@@ -13,6 +13,7 @@ from scipy.sparse import coo_matrix, csr_matrix
 
 from recsparse.config import OnUnknown
 from recsparse.datasets.data_settings import DataSettings
+from recsparse.datasets.ids import Ids, ids_of, is_nobody
 from recsparse.datasets.matrices import last_of_cells
 from recsparse.datasets.vocabulary import Vocabulary
 from recsparse.errors import InputError
@@ -20,9 +21,8 @@ from recsparse.evaluation.ranking import mask_seen, top_k
 from recsparse.models.base import Recommender
 from recsparse.scoring.histories import rows_of_users
 from recsparse.scoring.ids import (
-    Ids,
     Rows,
-    as_array,
+    as_table,
     id_column,
     refuse_unknown,
     slices,
@@ -64,7 +64,8 @@ class TrainedModel:
         Args:
             pairs: Columns `user_id` and `item_id`, others are ignored.
             on_unknown: For ids never seen: raise an `error`, give NaN (`null`), or let unknown
-                users have each item's share of all weight (`popularity`; unknown items stay NaN).
+                users have each item's share of all weight (`popularity`; unknown items stay NaN,
+                as do users whose id is null or blank).
 
         Returns:
             One score a row, in the order of the rows.
@@ -73,6 +74,7 @@ class TrainedModel:
             UnknownIdError: If an id is unknown and `on_unknown` is `error`.
             InputError: If a column is missing, or ids are of another type than the model's.
         """
+        pairs = as_table(pairs)
         user_ids, item_ids = id_column(pairs, "user_id"), id_column(pairs, "item_id")
         user_index, item_index = self.users.index_of(user_ids), self.items.index_of(item_ids)
         if on_unknown == "error":
@@ -82,7 +84,7 @@ class TrainedModel:
         known = (user_index >= 0) & (item_index >= 0)
         scores[known] = self._score_known(user_index[known], item_index[known])
         if on_unknown == "popularity":
-            stranger = (user_index < 0) & (item_index >= 0)
+            stranger = (user_index < 0) & (item_index >= 0) & ~is_nobody(user_ids)
             scores[stranger] = self.popularity()[item_index[stranger]]
         return scores
 
@@ -106,7 +108,8 @@ class TrainedModel:
             history: Columns `user_id`, `item_id`, optional `weight`: rows that replace what is
                 known of their users, who may be new.
             on_unknown: For users never seen: raise an `error`, return no rows (`null`), or
-                return the most popular items (`popularity`).
+                return the most popular items (`popularity`; no rows where the id is null or
+                blank).
 
         Returns:
             Columns `user_id`, `item_id`, `rank` (from 1), `score`.
@@ -115,11 +118,13 @@ class TrainedModel:
             UnknownIdError: If an id is unknown and `on_unknown` is `error`.
             InputError: If k is below 1.
         """
+        history = None if history is None else as_table(history)
         model = self if history is None else self.with_history(history)
         if users is None:
-            wanted = model.users.ids if history is None else id_column(history, "user_id").unique()
+            known = model.users.ids
+            wanted = known if history is None else id_column(history, "user_id").unique()
         else:
-            wanted = as_array(users)
+            wanted = ids_of(users)
         tables = list(
             model.recommend_batches(
                 wanted, k, filter_seen=filter_seen, items=items, on_unknown=on_unknown
@@ -132,7 +137,7 @@ class TrainedModel:
 
     def recommend_batches(
         self,
-        users: pa.Array,
+        users: Ids,
         k: int,
         *,
         filter_seen: bool = True,
@@ -157,6 +162,7 @@ class TrainedModel:
         """
         if k < 1:
             raise InputError(f"k must be at least 1, but got {k}")
+        users = ids_of(users)
         user_index = self.users.index_of(users)
         if on_unknown == "error":
             refuse_unknown("user_id", users, user_index)
@@ -184,7 +190,13 @@ class TrainedModel:
             InputError: If the ids are null or of another type than the model's, or a weight is
                 negative or not finite.
         """
+        history = as_table(history)
         user_ids = id_column(history, "user_id")
+        if nobody := int(is_nobody(user_ids).sum()):
+            raise InputError(
+                f"user ids must not be null or blank, but {nobody} of {len(user_ids)} rows of the "
+                "history have none; drop those rows"
+            )
         item_index = self.items.index_of(id_column(history, "item_id"))
         unknown = int((item_index < 0).sum())
         if unknown:
@@ -251,8 +263,9 @@ class TrainedModel:
             scores = mask_seen(scores, history)
         if allowed is not None:
             scores = scores.masked_fill(~allowed, -torch.inf)
-        if on_unknown == "null":
-            scores[torch.from_numpy(~known)] = -torch.inf
+        # A null or blank id is nobody, whom nothing is recommended to.
+        without = ~known if on_unknown == "null" else ~known & is_nobody(users)
+        scores[torch.from_numpy(without)] = -torch.inf
         best, values = top_k(scores, k)
         return self._as_table(users, best.numpy(), values.numpy())
 
@@ -272,7 +285,7 @@ class TrainedModel:
     def _allowed(self, items: Ids | None, on_unknown: OnUnknown) -> torch.Tensor | None:
         if items is None:
             return None
-        ids = as_array(items)
+        ids = ids_of(items)
         index = self.items.index_of(ids)
         if on_unknown == "error":
             refuse_unknown("item_id", ids, index)

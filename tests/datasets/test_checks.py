@@ -25,7 +25,7 @@ def check(config=EVENTS, extra=(), **columns):
 NUMBERS = st.sampled_from([None, -1.0, 0.0, 0.5, 4.0, 4.1, 1e300, np.inf, -np.inf, np.nan])
 ROWS = st.tuples(
     st.none() | st.integers(0, 3),
-    st.none() | st.sampled_from(["a", "b"]),
+    st.none() | st.sampled_from(["a", "b", "", " \t"]),
     NUMBERS,
     NUMBERS,
     st.none() | st.sampled_from([*WEIGHTS, "other", ""]),
@@ -38,11 +38,13 @@ def reasons(row):
     """Yield what is wrong with a row, the fault that counts first."""
     with np.errstate(over="ignore"):
         weight, rating = (
-            np.float32(np.nan if value is None else value) for value in (row.weight, row.rating)
+            np.float32(unknown if value is None else value)
+            for value, unknown in ((row.weight, 1), (row.rating, np.nan))
         )
     faults = {
         "user id is null": row.user_id is None,
         "item id is null": row.item_id is None,
+        "item id is blank": row.item_id is not None and not row.item_id.strip(),
         "weight is not finite": not np.isfinite(weight),
         "weight is negative": weight < 0,
         "rating is infinite": np.isinf(rating),
@@ -77,7 +79,8 @@ def test_each_row_is_good_or_counted_as_a_loop_over_rows_does(rows, by_event, lo
         else:
             factor = WEIGHTS[row.event] if by_event else 1
             rating = None if row.rating is None or np.isnan(row.rating) else np.float32(row.rating)
-            good.append((row.user_id, row.item_id, np.float32(row.weight * factor), rating))
+            weight = 1 if row.weight is None else row.weight
+            good.append((row.user_id, row.item_id, np.float32(weight * factor), rating))
     names = ("user_id", "item_id", "weight", "rating")
     assert list(zip(*(found.good[name].to_pylist() for name in names), strict=True)) == good
     assert found.rejected["reason"].to_pylist() == rejected
@@ -163,6 +166,35 @@ def test_a_negative_weight_is_set_aside_though_its_event_weighs_nothing():
     assert check(event=["free", "free"], weight=[-1, 1]).reasons == {"weight is negative": 1}
 
 
+def test_a_null_weight_is_one_as_is_an_absent_one_and_nan_is_set_aside():
+    found = check(LogConfig(), weight=pa.array([None, 2.0, np.nan, np.inf, -1.0]))
+    assert found.good["weight"].to_pylist() == [1.0, 2.0]
+    assert found.reasons == {"weight is not finite": 2, "weight is negative": 1}
+    assert check(EVENTS, event=["cart", "view"], weight=[None, 2]).good["weight"].to_pylist() == [
+        3.0, 2.0,
+    ]  # fmt: skip
+    assert check(LogConfig(), weight=pa.nulls(2)).good["weight"].to_pylist() == [1.0, 1.0]
+
+
+@pytest.mark.parametrize("blank", ["", " ", "\t\n", "\u00a0"], ids=repr)
+@pytest.mark.parametrize("name", ["user_id", "item_id"])
+@pytest.mark.parametrize("encoded", [False, True])
+def test_blank_ids_are_set_aside_and_counted(blank, name, encoded):
+    ids = pa.array([blank, "a", " b ", None])
+    columns = {"user_id": ["a"] * 4, "item_id": ["a"] * 4} | {
+        name: ids.dictionary_encode() if encoded else ids
+    }
+    found = check(LogConfig(), **columns)
+    axis = name.removesuffix("_id")
+    assert found.good[name].to_pylist() == ["a", " b "]
+    assert found.reasons == {f"{axis} id is null": 1, f"{axis} id is blank": 1}
+
+
+def test_ids_that_are_no_utf8_are_blank_where_they_are_white_space():
+    ids = pa.array([b"\xff", b" ", b"a"]).view(pa.string())
+    assert check(LogConfig(), item_id=ids).reasons == {"item id is blank": 1}
+
+
 def test_unknown_ratings_are_null_and_infinite_ones_set_aside():
     found = check(LogConfig(), rating=pa.array([np.nan, None, np.inf, -np.inf, 1e39, 3.5]))
     assert found.good["user_id"].to_pylist() == [0, 1, 5]
@@ -190,11 +222,11 @@ def test_further_columns_that_are_no_text_are_refused(column):
 def test_all_faults_have_a_reason_of_their_own():
     found = check(
         LogConfig(),
-        user_id=[None, 1, 1, 1, 1, 1],
-        item_id=[1, None, 1, 1, 1, 1],
-        weight=[1, 1, np.nan, -1, 1, 1],
-        timestamp=["2020", "2020", "2020", "2020", "x", "2020"],
-        rating=[1, 1, 1, 1, 1, np.inf],
+        user_id=[None, "a", " ", "a", "a", "a", "a", "a"],
+        item_id=["a", None, "a", "", "a", "a", "a", "a"],
+        weight=[1, 1, 1, 1, np.nan, -1, 1, 1],
+        timestamp=["2020", "2020", "2020", "2020", "2020", "2020", "x", "2020"],
+        rating=[1, 1, 1, 1, 1, 1, 1, np.inf],
     )
     assert found.rejected["reason"].to_pylist() == list(REASONS)
     assert found.reasons == dict.fromkeys(REASONS, 1)

@@ -31,6 +31,12 @@ def test_bags_of_training_items_without_a_word_are_refused(tmp_path):
         fit_table(tmp_path, columns, unseen=(7,), config=BAGS)
 
 
+def test_blank_ids_are_refused_as_nulls_are(tmp_path):
+    columns = {"item_id": ["", "a", None, " "], "text": ["red", "fox", "hen", "cow"]}
+    with pytest.raises(InputError, match=r"every row of .* must have an id, but 3 of 4 have none"):
+        fit_table(tmp_path, columns, ["a"])
+
+
 def test_null_ids_are_refused(tmp_path):
     message = "every row of .*items.parquet must have an id, but 2 of 3 have none; fill or drop"
     with pytest.raises(InputError, match=message):

@@ -7,34 +7,12 @@ from hypothesis import strategies as st
 
 from recsparse.errors import InputError, UnknownIdError
 from recsparse.scoring.ids import (
-    as_array,
+    as_table,
     id_column,
     refuse_unknown,
     slices,
     weight_column,
 )
-
-
-@pytest.mark.parametrize(
-    "ids",
-    [
-        [3, 1],
-        np.array([3, 1]),
-        pd.Series([3, 1], index=[8, 9]),
-        pa.array([3, 1]),
-        pa.chunked_array([[3], [1]]),
-    ],
-    ids=lambda ids: type(ids).__name__,
-)
-def test_ids_of_any_kind_become_one_arrow_array(ids):
-    assert as_array(ids).equals(pa.array([3, 1]))
-
-
-def test_ids_of_mixed_types_are_refused():
-    with pytest.raises(InputError, match="integers alone or strings alone"):
-        as_array([1, "b"])
-    with pytest.raises(InputError, match="integers alone or strings alone"):
-        id_column(pd.DataFrame({"user_id": [1, "b"]}), "user_id")
 
 
 def test_a_column_is_one_array_however_it_is_chunked():
@@ -63,7 +41,8 @@ def test_weights_are_float32_whatever_they_were():
 @pytest.mark.parametrize(
     ("weights", "message"),
     [
-        ([1.0, None, 2.0], "1 of 3 are not; the first is row 1: nan"),
+        ([1.0, None, float("nan")], "1 of 3 are not; the first is row 2: nan"),
+        ([1e39], "1 of 1 are not; the first is row 0: inf"),
         ([1.0, float("inf")], "1 of 2 are not; the first is row 1: inf"),
         ([-1.0, -2.0], "2 of 2 are not; the first is row 0: -1.0"),
     ],
@@ -71,6 +50,44 @@ def test_weights_are_float32_whatever_they_were():
 def test_weights_that_no_log_may_hold_are_refused(weights, message):
     with pytest.raises(InputError, match=message):
         weight_column(pa.table({"weight": pa.array(weights, pa.float64())}))
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        pa.table({"weight": [2.0, None]}),
+        pa.table({"weight": pa.array([2, None])}),
+        pd.DataFrame({"weight": pd.array([2, None], "Int64")}),
+        pd.DataFrame({"weight": pd.array([2, None], "float64[pyarrow]")}),
+        pd.DataFrame({"weight": pd.Series([2, None], dtype=object)}),
+    ],
+    ids=["floats", "integers", "nullable", "pyarrow", "objects"],
+)
+def test_a_null_weight_is_one(rows):
+    assert weight_column(rows).tolist() == [2.0, 1.0]
+
+
+def test_a_column_of_nulls_weighs_one_everywhere():
+    assert weight_column(pa.table({"weight": pa.nulls(2)})).tolist() == [1.0, 1.0]
+
+
+@pytest.mark.parametrize("kind", [pd.Series, pa.array], ids=["pandas", "Arrow"])
+def test_nan_is_no_null_weight(kind):
+    weight = kind([1.0, float("nan")])
+    rows = pa.table({"weight": weight}) if kind is pa.array else pd.DataFrame({"weight": weight})
+    with pytest.raises(InputError, match="1 of 2 are not; the first is row 1: nan"):
+        weight_column(rows)
+
+
+def test_weights_that_are_no_numbers_are_refused():
+    with pytest.raises(InputError, match=r"weights must be numbers, but .*; cast them"):
+        weight_column(pd.DataFrame({"weight": ["heavy"]}))
+
+
+def test_a_batch_of_arrow_is_a_table():
+    batch = pa.record_batch({"user_id": ["a"]})
+    assert as_table(batch).equals(pa.table({"user_id": ["a"]}))
+    assert id_column(batch, "user_id").to_pylist() == ["a"]
 
 
 def test_known_ids_are_not_refused():

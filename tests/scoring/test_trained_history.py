@@ -69,7 +69,8 @@ def test_a_history_of_no_rows_changes_nothing():
     [
         ({"user_id": ["a"], "item_id": [501]}, "ids must be of the type int64"),
         ({"user_id": [1], "item_id": ["a"]}, "ids must be of the type int64"),
-        ({"user_id": pd.array([None], "Int64"), "item_id": [501]}, "ids must not be null"),
+        ({"user_id": pd.array([None], "Int64"), "item_id": [501]}, "ids must not be null or blank"),
+        ({"user_id": ["", "a"], "item_id": ["b", "b"]}, "1 of 2 rows of the history have none"),
         ({"user_id": [1], "item_id": [501], "weight": [np.nan]}, "weights must be finite"),
         ({"user_id": [1], "item": [501]}, "must have the column 'item_id'"),
         ({"user": [1], "item_id": [501]}, "must have the column 'user_id'"),
