@@ -9,6 +9,7 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    field_validator,
     model_serializer,
     model_validator,
 )
@@ -78,7 +79,7 @@ class LogConfig(Section):
         event_weights: Weight of each event type, which multiplies the row's own; rows of other
             types are left out, and counted.
         where: Only rows for which this SQL condition holds are read; the time column is a UTC
-            timestamp in it.
+            timestamp in it. An empty one is none.
         min_rating: Rows with a lower rating are left out, and counted; ratings are compared as
             exactly as the file holds them.
         duplicates: Of rows with the same user and item: keep the last, sum weights, or keep all.
@@ -106,6 +107,11 @@ class LogConfig(Section):
     min_item_rows: int = Field(default=1, ge=1)
     half_life_days: float | None = Field(default=None, gt=0)
     strict: bool = False
+
+    @field_validator("where")
+    @classmethod
+    def _blank_is_none(cls, where: str | None) -> str | None:
+        return where if where and where.strip() else None
 
 
 class SplitConfig(Section):

@@ -1,16 +1,20 @@
 """The first stage: logs become a dataset folder."""
 
+import logging
 from pathlib import Path
 
 from recsparse.config import Config
 from recsparse.config_file import parse_config
-from recsparse.datasets.build import DATA_SECTIONS, Sources, build_dataset
+from recsparse.datasets.build import Sources, build_dataset
 from recsparse.datasets.dataset import Dataset
 from recsparse.datasets.dataset_folder import load_dataset, read_description
 from recsparse.datasets.files import Paths
+from recsparse.datasets.intake_settings import contradictions, log_of_intake
 from recsparse.datasets.workspace import Resources
 from recsparse.errors import InputError
 from recsparse.reporting import SILENT, Reporter
+
+logger = logging.getLogger(__name__)
 
 
 def prepare(
@@ -30,7 +34,8 @@ def prepare(
         out: The dataset folder to write.
         items: A table of items with text columns, unless `logs` names all sources.
         config: Sections `log`, `split`, `text`, `features` and `order`; for an appended dataset
-            its own, which another one must not contradict.
+            its own, which another one must not contradict, but for how the new log is read: names
+            of columns, condition, strictness, and weights of further events.
         reporter: Shows the progress.
         resources: What may be used; no result depends on it.
 
@@ -53,24 +58,29 @@ def prepare(
 
 
 def _config(sources: Sources, config: Config | None) -> Config:
-    # A dataset that is appended to brings its own.
+    # A dataset that is appended to brings its own, but for how the new log is to be read.
     if sources.append_to is None:
         return config or Config()
-    own = parse_config(read_description(Path(sources.append_to))["config"])
-    settings = own.model_dump(mode="json", include=DATA_SECTIONS)
-    wanted = settings if config is None else config.model_dump(mode="json", include=DATA_SECTIONS)
-    default = Config().model_dump(mode="json", include=DATA_SECTIONS)
-    differing = [
-        name
-        for name in sorted(DATA_SECTIONS)
-        if wanted[name] not in (settings[name], default[name])
-    ]
+    own, given = _own_config(Path(sources.append_to)), config or Config()
     by_files = bool(sources.validation or sources.test)
-    if by_files and own.split.kind != "given" and "split" not in differing:
-        differing.append("split")
+    differing = contradictions(own, given)
+    if by_files and own.split.kind != "given":
+        differing.append("split.kind")
     if differing:
         raise InputError(
             f"a dataset is appended to with its own settings, but {', '.join(differing)} differ "
             f"from those of {sources.append_to}; leave them out, or prepare everything anew"
         )
-    return own
+    log = log_of_intake(own.log, given.log)
+    if own.log.where is not None and log.where is None:
+        logger.warning(
+            "rows were taken into %s by log.where = %r the last time, but all rows are now; give "
+            "the condition again where that is wrong",
+            sources.append_to,
+            own.log.where,
+        )
+    return own.model_copy(update={"log": log})
+
+
+def _own_config(dataset: Path) -> Config:
+    return parse_config(read_description(dataset)["config"], source=str(dataset))

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from recsparse.config_file import load_config
 from recsparse.datasets.build import Sources
 from recsparse.datasets.building.log_store import LogStore
-from recsparse.datasets.dataset_folder import read_rejected
+from recsparse.datasets.dataset_folder import load_dataset, read_rejected
 from recsparse.errors import InputError, MissingFileError, SchemaError
 from recsparse.stages.prepare import prepare
 from tests.logs import DUPLICATES, SPLIT_SETTINGS, log_of, logs
@@ -163,7 +163,7 @@ def test_texts_of_logs_and_items_are_fitted_anew_on_all_training_rows(tmp_path):
 
 def test_files_for_the_test_are_not_appended_to_another_split(tmp_path, old):
     pq.write_table(log_table(NEW), tmp_path / "new.parquet")
-    message = "a dataset is appended to with its own settings, but split differ from those of "
+    message = "a dataset is appended to with its own settings, but split.kind differ from those of "
     with pytest.raises(InputError, match=message):
         prepared_files(
             tmp_path / "new.parquet", tmp_path / "all", append_to=old, test=tmp_path / "new.parquet"
@@ -172,8 +172,8 @@ def test_files_for_the_test_are_not_appended_to_another_split(tmp_path, old):
 
 def test_other_settings_are_refused_and_the_same_ones_are_not(tmp_path, old):
     message = (
-        "a dataset is appended to with its own settings, but log, order differ from those of .*"
-        "dataset; leave them out, or prepare everything anew"
+        "a dataset is appended to with its own settings, but log.duplicates, order.kind differ "
+        "from those of .*dataset; leave them out, or prepare everything anew"
     )
     with pytest.raises(InputError, match=message):
         append(tmp_path, old, overrides=["log.duplicates=sum", "order.kind=random"])
@@ -236,3 +236,48 @@ def test_the_configuration_may_be_given_whole(tmp_path, old):
     sources = Sources(logs=tmp_path / "new.parquet", append_to=old)
     config = load_config(overrides=["training.epochs=3"])
     assert prepare(sources, tmp_path / "all", config=config).counts["log_rows"] == 36
+
+
+def test_each_intake_has_a_condition_of_its_own(tmp_path, caplog):
+    prepared(
+        tmp_path,
+        [*OLD, *NEW],
+        ["log.where=timestamp < '1970-01-01 00:00:18'"],
+        [*range(18), *LATER],
+    )
+    log, old = tmp_path / "log.parquet", tmp_path / "dataset"
+    rest = ["log.where=timestamp >= '1970-01-01 00:00:18'"]
+    later = prepared_files(log, tmp_path / "later", rest, append_to=old)
+    assert later.counts["log_rows"] == len(OLD) + len(NEW)
+    assert not caplog.records
+    # Without a condition all rows of the new log are taken, of which there is a warning.
+    everything = append(tmp_path, old)
+    assert everything.counts["log_rows"] == len(OLD) + len(NEW)
+    assert "all rows are now" in caplog.text
+    for name in ("later", "new"):
+        rows = load_dataset(tmp_path / name).all_rows()
+        found = zip(rows["user_id"].to_pylist(), rows["item_id"].to_pylist(), strict=True)
+        assert set(found) == {*OLD, *NEW}
+
+
+def test_the_columns_of_new_days_may_have_other_names(tmp_path, old):
+    names = {"user_id": "customer", "timestamp": "at"}
+    table = log_table(NEW, LATER)
+    named = table.rename_columns([names.get(name, name) for name in table.column_names])
+    pq.write_table(named, tmp_path / "named.parquet")
+    settings = ["log.user_column=customer", "log.timestamp_column=at"]
+    found = prepared_files(tmp_path / "named.parquet", tmp_path / "out", settings, append_to=old)
+    assert found.all_rows().equals(append(tmp_path, old).all_rows())
+
+
+def test_further_types_of_events_get_weights_and_those_of_old_ones_stay(tmp_path):
+    weights = "log.event_weights={view=1}"
+    prepared(tmp_path, OLD, [weights], event=["view"] * len(OLD))
+    more = ["log.event_weights={view=1, wish=4}"]
+    kinds = ["wish", "view"] * (len(NEW) // 2)
+    data = append(tmp_path, tmp_path / "dataset", overrides=more, event=kinds)
+    weighed = data.all_rows().to_pandas()["weight"]
+    assert sorted(weighed.unique()) == [1, 4]
+    other = ["log.event_weights={view=2, wish=4}"]
+    with pytest.raises(InputError, match=r"log\.event_weights differ"):
+        append(tmp_path, tmp_path / "dataset", name="other", overrides=other, event=kinds)
