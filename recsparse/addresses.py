@@ -95,6 +95,19 @@ def last_name(place: str | Path) -> str:
     return PurePosixPath(text.partition("?")[0]).name if _is_remote(text) else Path(text).name
 
 
+def absolute(place: str | Path) -> str:
+    """Return what names the same from any folder.
+
+    Args:
+        place: A path or an address.
+
+    Returns:
+        The whole path, links followed; an address as it is.
+    """
+    text = plain(place)
+    return text if _is_remote(text) else str(Path(text).resolve())
+
+
 def folder_of(place: str | Path) -> Path:
     """Return the folder that something is in, for what goes beside it.
 

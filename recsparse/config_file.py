@@ -9,6 +9,7 @@ from pydantic import BaseModel, ValidationError
 
 from recsparse.config import Config
 from recsparse.errors import ConfigError, MissingFileError, nearest
+from recsparse.filesystems import fetched
 from recsparse.model_config import MODEL_CONFIGS, BlendConfig
 
 
@@ -16,7 +17,7 @@ def load_config(path: str | Path | None = None, overrides: Sequence[str] = ()) -
     """Read a TOML file and apply `key=value` overrides on top of it.
 
     Args:
-        path: The TOML file; None means the defaults.
+        path: The TOML file, or its address; None means the defaults.
         overrides: Dotted assignments in TOML's own value syntax; bare words are strings.
 
     Returns:
@@ -30,7 +31,7 @@ def load_config(path: str | Path | None = None, overrides: Sequence[str] = ()) -
         >>> load_config(overrides=["training.epochs=20"]).training.epochs
         20
     """
-    values = _read_toml(Path(path)) if path is not None else {}
+    values = _read_toml(fetched(path), path) if path is not None else {}
     for override in overrides:
         _assign(values, override)
     return parse_config(values, source=str(path) if path is not None else "--set")
@@ -88,13 +89,13 @@ def _with_default_kind(model: Any) -> Any:
     return BlendConfig() if model is None else model
 
 
-def _read_toml(path: Path) -> dict[str, Any]:
+def _read_toml(path: Path, name: str | Path) -> dict[str, Any]:
     if not path.is_file():
-        raise MissingFileError(f"the configuration must be a TOML file, but {path} is not a file")
+        raise MissingFileError(f"the configuration must be a TOML file, but {name} is not a file")
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} must be valid TOML, but {error}") from error
+        raise ConfigError(f"{name} must be valid TOML, but {error}") from error
 
 
 def _assign(values: dict[str, Any], override: str) -> None:

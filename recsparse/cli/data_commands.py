@@ -1,7 +1,6 @@
 """What comes before a model: data sets, logs, datasets."""
 
 import json
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -37,7 +36,7 @@ from recsparse.config_file import load_config
 @app.command()
 def fetch(
     name: Annotated[str, typer.Argument(help="Name of the data set, such as movielens-100k.")],
-    out: Annotated[Path | None, typer.Option(help="Folder; the user's cache by default.")] = None,
+    out: Annotated[str | None, typer.Option(help="Folder; the user's cache by default.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Download a public data set and check it."""
@@ -87,7 +86,7 @@ def prepare(
         out,
         config=load_config(config, settings),
         reporter=TerminalReporter(),
-        resources=Resources(memory, threads, spill),
+        resources=Resources.named(memory, threads, spill),
     )
     show_pairs(f"dataset {out}", {"dataset": str(out), **dataset.counts}, as_json)
 
@@ -95,7 +94,7 @@ def prepare(
 @app.command()
 def describe(
     paths: Annotated[list[str], typer.Argument(help="Dataset folder, or logs as prepare takes.")],
-    html: Annotated[Path | None, typer.Option(help="File for a page with pictures.")] = None,
+    html: Annotated[str | None, typer.Option(help="File for a page with pictures.")] = None,
     memory: Memory = None,
     threads: Threads = None,
     spill: SpillFolder = None,
@@ -104,12 +103,13 @@ def describe(
     as_json: AsJson = False,
 ) -> None:
     """Tell what is in a log or a dataset; the log may exceed the memory."""
+    from recsparse.datasets.files import named
     from recsparse.datasets.workspace import Resources
     from recsparse.stages.describe import describe as stage
-    from recsparse.stages.describe import named
 
     log = load_config(config, overrides or []).log
-    groups = stage(paths, log, html, Resources(memory, threads, spill), TerminalReporter())
+    resources = Resources.named(memory, threads, spill)
+    groups = stage(paths, log, html, resources, TerminalReporter())
     if as_json:
         show_json(groups)
     else:

@@ -1,6 +1,5 @@
 """What is installed, and what has run."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -32,7 +31,7 @@ def doctor(as_json: AsJson = False) -> None:
 
 @app.command()
 def runs(
-    folder: Annotated[Path, typer.Argument(help="Folder that holds mlflow.db.")] = Path(),
+    folder: Annotated[str, typer.Argument(help="Folder that holds mlflow.db.")] = ".",
     config: ConfigPath = None,
     overrides: Overrides = None,
     as_json: AsJson = False,

@@ -1,6 +1,5 @@
 """Models: fitted, tuned, and ranked by the test part."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -73,7 +72,7 @@ def tune(
 @app.command()
 def evaluate(
     models: Annotated[list[str], typer.Argument(help="Model folders, then the dataset folder.")],
-    out: Annotated[Path | None, typer.Option(help="Folder for the report.")] = None,
+    out: Annotated[str | None, typer.Option(help="Folder for the report.")] = None,
     config: ConfigPath = None,
     overrides: Overrides = None,
     as_json: AsJson = False,
@@ -94,7 +93,7 @@ def evaluate(
 
 @app.command()
 def evaluate_file(
-    scored: Annotated[Path, typer.Argument(help="Parquet with user_id, item_id, score.")],
+    scored: Annotated[str, typer.Argument(help="Parquet with user_id, item_id, score.")],
     dataset: DatasetPath,
     config: ConfigPath = None,
     overrides: Overrides = None,

@@ -1,24 +1,26 @@
-"""Options and arguments of the commands, declared once."""
+"""Options and arguments of the commands, declared once.
 
-from pathlib import Path
+Paths are texts here: pathlib would take a slash from the addresses among them.
+"""
+
 from typing import Annotated
 
 import typer
 
 from recsparse.config import OnUnknown
 
-ConfigPath = Annotated[Path | None, typer.Option("--config", help="TOML configuration.")]
+ConfigPath = Annotated[str | None, typer.Option("--config", help="TOML configuration.")]
 Overrides = Annotated[
     list[str] | None, typer.Option("--set", help="One setting, as in training.epochs=20.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
-DatasetPath = Annotated[Path, typer.Argument(help="Dataset folder.")]
+DatasetPath = Annotated[str, typer.Argument(help="Dataset folder.")]
 ModelAddress = Annotated[str, typer.Argument(help="Model folder or MLflow address.")]
-OutPath = Annotated[Path, typer.Option(help="Where to write.")]
+OutPath = Annotated[str, typer.Option(help="Where to write.")]
 HistoryOf = Annotated[
-    Path | None, typer.Option("--dataset", help="Start from the rows of this dataset.")
+    str | None, typer.Option("--dataset", help="Start from the rows of this dataset.")
 ]
-HistoryLog = Annotated[str | None, typer.Option(help="Log whose rows replace what is known.")]
+HistoryLog = Annotated[list[str] | None, typer.Option(help="Log whose rows replace what is known.")]
 HistoryParts = Annotated[
     str | None,
     typer.Option(help="Parts of --dataset to start from, as in train,validation; all without it."),
@@ -29,7 +31,7 @@ Memory = Annotated[
 ]
 Threads = Annotated[int | None, typer.Option(min=1, help="Threads; all cores by default.")]
 SpillFolder = Annotated[
-    Path | None, typer.Option("--spill", help="Folder for temporary files; beside --out.")
+    str | None, typer.Option("--spill", help="Folder for temporary files; beside --out.")
 ]
 Logs = Annotated[
     list[str],
@@ -40,9 +42,9 @@ UserTable = Annotated[str | None, typer.Option(help="Table of users: text, featu
 ValidationLogs = Annotated[list[str] | None, typer.Option(help="Logs that are all for validation.")]
 TestLogs = Annotated[list[str] | None, typer.Option(help="Logs that are all for the test.")]
 AppendTo = Annotated[
-    Path | None, typer.Option(help="Dataset to extend; its ids keep their indices.")
+    str | None, typer.Option(help="Dataset to extend; its ids keep their indices.")
 ]
-IdsFrom = Annotated[Path | None, typer.Option(help="Dataset whose ids keep their indices here.")]
+IdsFrom = Annotated[str | None, typer.Option(help="Dataset whose ids keep their indices here.")]
 Where = Annotated[
     str | None, typer.Option(help="SQL condition on the rows, as in event = 'purchase'.")
 ]

@@ -1,6 +1,5 @@
 """Batch scores and lists."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -27,7 +26,7 @@ from recsparse.config_file import load_config
 @app.command()
 def score(
     model: ModelAddress,
-    candidates: Annotated[Path, typer.Option(help="Parquet with user_id and item_id.")],
+    candidates: Annotated[list[str], typer.Option(help="Pairs of user_id and item_id, as logs.")],
     out: OutPath,
     dataset: HistoryOf = None,
     history_parts: HistoryParts = None,
@@ -52,7 +51,7 @@ def recommend(
     model: ModelAddress,
     out: OutPath,
     k: Annotated[int, typer.Option("-k", min=1, help="Items a user.")] = 20,
-    users: Annotated[Path | None, typer.Option(help="Parquet with user_id.")] = None,
+    users: Annotated[list[str] | None, typer.Option(help="Table with user_id.")] = None,
     dataset: HistoryOf = None,
     history_parts: HistoryParts = None,
     history: HistoryLog = None,

@@ -16,6 +16,7 @@ from recsparse.datasets.side_folder import load_side
 from recsparse.datasets.split import PART_NAMES
 from recsparse.datasets.vocabulary import Vocabulary
 from recsparse.errors import InputError, MissingFileError
+from recsparse.filesystems import fetched
 from recsparse.toml_file import write_toml
 
 FORMAT_VERSION = 2
@@ -26,7 +27,7 @@ def load_dataset(folder: str | Path) -> Dataset:
     """Open a dataset folder; the rows are mapped into memory and not read until they are used.
 
     Args:
-        folder: What `recsparse prepare` wrote.
+        folder: What `recsparse prepare` wrote, or its address on another filesystem.
 
     Returns:
         The dataset.
@@ -35,7 +36,7 @@ def load_dataset(folder: str | Path) -> Dataset:
         MissingFileError: If there is no such folder, or words are not there.
         InputError: If it is no dataset, of another version, or a file is damaged.
     """
-    folder = Path(folder)
+    folder = fetched(folder)
     described = read_description(folder)
     _require_words(folder, described["counts"])
     users, items = (load_vocabularies(folder)[name] for name in ("users", "items"))

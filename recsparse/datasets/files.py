@@ -67,6 +67,22 @@ def find_files(path: str | Path) -> list[Files]:
         return _find(filesystem, place, plain(path))
 
 
+def named(paths: Paths) -> str:
+    """Return paths as one line.
+
+    Args:
+        paths: One or several.
+
+    Returns:
+        Their names, by commas.
+
+    Example:
+        >>> named(["a.parquet", "b.parquet"])
+        'a.parquet, b.parquet'
+    """
+    return str(paths) if isinstance(paths, (str, Path)) else ", ".join(map(str, paths))
+
+
 def _find(filesystem: pafs.FileSystem, place: str, path: str) -> list[Files]:
     wild = next((n for n, part in enumerate(place.split("/")) if _is_wild(part)), None)
     # Of an address the first question is the one that nobody may answer.

@@ -4,7 +4,6 @@ import logging
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.dataset as ds
@@ -12,7 +11,7 @@ import pyarrow.dataset as ds
 from recsparse.data_config import LogConfig
 from recsparse.datasets.building.duplicates import table_without_duplicates
 from recsparse.datasets.checks import CheckedBatch, check_rows
-from recsparse.datasets.files import Paths
+from recsparse.datasets.files import Paths, named
 from recsparse.datasets.parquet import open_dataset, read_batches, require_columns
 from recsparse.datasets.schema import TIMESTAMP, id_type
 from recsparse.datasets.timestamps import unit_warning
@@ -82,8 +81,7 @@ class LogSource:
             InputError: If a file cannot be read, or the condition `where` is none.
         """
         dataset = open_dataset(paths, ids=(config.user_column, config.item_column))
-        given = [paths] if isinstance(paths, (str, Path)) else paths
-        where = ", ".join(map(str, given))
+        where = named(paths)
         if config.user_column == config.item_column:
             raise SchemaError(
                 f"users and items must be two columns, but both are {config.user_column!r}; set "

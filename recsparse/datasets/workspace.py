@@ -11,6 +11,7 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
+from recsparse.addresses import local_path
 from recsparse.atomic import make_folder
 from recsparse.errors import InputError, OutputError
 
@@ -30,6 +31,25 @@ class Resources:
     memory: str | None = None
     threads: int | None = None
     spill: Path | None = None
+
+    @classmethod
+    def named(
+        cls, memory: str | None, threads: int | None, spill: str | Path | None
+    ) -> "Resources":
+        """Return resources whose folder is named as on the command line.
+
+        Args:
+            memory: What DuckDB may hold.
+            threads: Threads of DuckDB.
+            spill: A path, or an address that starts with `file:`.
+
+        Returns:
+            The resources.
+
+        Raises:
+            OutputError: If the folder lies on another filesystem.
+        """
+        return cls(memory, threads, None if spill is None else local_path(spill))
 
 
 @dataclass(frozen=True)

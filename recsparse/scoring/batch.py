@@ -12,9 +12,10 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 
 from recsparse.config import OnUnknown
+from recsparse.datasets.files import Paths, named
 from recsparse.datasets.id_digest import digest_of_ids
 from recsparse.datasets.ids import ids_of
-from recsparse.datasets.parquet import open_dataset, read_columns, require_columns
+from recsparse.datasets.parquet import open_dataset, read_batches, read_columns, require_columns
 from recsparse.digest import digest
 from recsparse.errors import InputError, SchemaError
 from recsparse.scoring.ids import slices
@@ -22,6 +23,7 @@ from recsparse.scoring.parts import PartedOutput, rechunk
 from recsparse.scoring.trained import TrainedModel
 
 OnPart = Callable[[int], None]
+_READ_ROWS = 131_072
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ class BatchOptions:
 
 def score_candidates(
     trained: TrainedModel,
-    candidates: str | Path,
+    candidates: Paths,
     out: str | Path,
     options: BatchOptions | None = None,
 ) -> int:
@@ -49,7 +51,8 @@ def score_candidates(
 
     Args:
         trained: The model.
-        candidates: A Parquet file or folder with `user_id`, `item_id` and any other columns.
+        candidates: Files, folders, globs or addresses with `user_id`, `item_id` and any other
+            columns; those of each format are read one after the other.
         out: A Parquet file (`….parquet`) or a folder of parts.
         options: How the job runs.
 
@@ -63,19 +66,20 @@ def score_candidates(
     """
     options = options or BatchOptions()
     source = open_dataset(candidates)
-    _check_candidates(source, candidates)
+    where = named(candidates)
+    _check_candidates(source, where)
     settings = (options.rows_per_part, options.on_unknown, _known(trained))
     output = PartedOutput(out, _job("score", _files(source), *settings))
     total = 0
     with _no_parts_of_bad_input(output):
-        for part, table in enumerate(rechunk(_batches(source, candidates), options.rows_per_part)):
+        for part, table in enumerate(rechunk(_batches(source), options.rows_per_part)):
             if not output.is_done(part):
                 scores = pa.array(trained.score(table, options.on_unknown), from_pandas=True)
                 output.write(part, table.append_column("score", scores))
             total += table.num_rows
             _report(options.on_part, total)
         if total == 0:
-            raise InputError(f"the candidates must have rows, but {candidates} has none")
+            raise InputError(f"the candidates must have rows, but {where} has none")
     output.publish()
     return total
 
@@ -121,11 +125,11 @@ def recommend_users(
     return len(wanted)
 
 
-def read_ids(path: str | Path, column: str) -> pa.Array:
-    """Return the distinct ids of a Parquet file, in the order of first appearance.
+def read_ids(path: Paths, column: str) -> pa.Array:
+    """Return the distinct ids of a table, in the order of first appearance.
 
     Args:
-        path: A Parquet file or folder.
+        path: Files, folders, globs or addresses.
         column: The id column.
 
     Returns:
@@ -136,7 +140,7 @@ def read_ids(path: str | Path, column: str) -> pa.Array:
         InputError: If a file is damaged.
     """
     source = open_dataset(path)
-    require_columns(source, path, [column])
+    require_columns(source, named(path), [column])
     return ids_of(read_columns(source, [column])[column], f"the column {column!r}").unique()
 
 
@@ -146,7 +150,7 @@ def _recommendations(
     return pa.concat_tables(trained.recommend_batches(users, k, on_unknown=on_unknown))
 
 
-def _check_candidates(source: ds.Dataset, path: str | Path) -> None:
+def _check_candidates(source: ds.Dataset, path: str) -> None:
     require_columns(source, path, ["user_id", "item_id"])
     if "score" in source.schema.names:
         raise SchemaError(
@@ -155,14 +159,8 @@ def _check_candidates(source: ds.Dataset, path: str | Path) -> None:
         )
 
 
-def _batches(source: ds.Dataset, path: str | Path) -> Iterator[pa.RecordBatch]:
-    try:
-        yield from source.to_batches()
-    except (OSError, pa.ArrowException) as error:
-        raise InputError(
-            f"{path} must hold complete Parquet files, but reading them failed: {error}; copy or "
-            "write them again"
-        ) from error
+def _batches(source: ds.Dataset) -> Iterator[pa.RecordBatch]:
+    return read_batches(source, source.schema.names, _READ_ROWS)
 
 
 @contextmanager
@@ -188,9 +186,9 @@ def _no_parts_of_bad_input(output: PartedOutput) -> Iterator[None]:
 def _files(source: ds.Dataset) -> list[tuple[str, str]]:
     """Return each file's path and a digest of its bytes; of size and time, either may deceive."""
     found = []
-    for path in source.files:
-        with source.filesystem.open_input_stream(path) as file:
-            found.append((str(path), hashlib.file_digest(file, "sha256").hexdigest()))
+    for fragment in source.get_fragments():
+        with fragment.filesystem.open_input_stream(fragment.path) as file:
+            found.append((str(fragment.path), hashlib.file_digest(file, "sha256").hexdigest()))
     return found
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from recsparse.addresses import local_path
 from recsparse.atomic import atomic_file, publish_folder
 from recsparse.errors import OutputError
 from recsparse.toml_file import write_toml
@@ -30,7 +31,7 @@ class PartedOutput:
     """
 
     def __init__(self, out: str | Path, job: dict[str, str]) -> None:
-        self.out = Path(out)
+        self.out = local_path(out)
         self.job = job
         self.folder = self.out.with_name(self.out.name + ".parts")
         self._check_kind()

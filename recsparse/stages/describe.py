@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from recsparse.addresses import local_path
 from recsparse.data_config import LogConfig
 from recsparse.datasets.dataset_folder import DESCRIPTION
-from recsparse.datasets.files import Paths
+from recsparse.datasets.files import Paths, named
 from recsparse.datasets.profiling.profile_figures import Groups
 from recsparse.datasets.workspace import Resources
+from recsparse.filesystems import fetched, holds
 from recsparse.reporting import SILENT, Reporter
 from recsparse.stages.describe_dataset import describe_dataset
 from recsparse.stages.describe_log import describe_log
@@ -49,27 +51,12 @@ def describe(
     source = {"kind": "log" if folder is None else "dataset", "path": named(paths)}
     groups = {"source": source, **found}
     if html is not None:
-        write_page(html, f"What is in {source['path']}", groups, figures())
+        write_page(local_path(html), f"What is in {source['path']}", groups, figures())
     return groups
-
-
-def named(paths: Paths) -> str:
-    """Return paths as one line.
-
-    Args:
-        paths: One or several.
-
-    Returns:
-        Their names, by commas.
-
-    Example:
-        >>> named(["a.parquet", "b.parquet"])
-        'a.parquet, b.parquet'
-    """
-    return str(paths) if isinstance(paths, (str, Path)) else ", ".join(map(str, paths))
 
 
 def _dataset_folder(paths: Paths) -> Path | None:
     given: Sequence[str | Path] = [paths] if isinstance(paths, (str, Path)) else paths
-    folder = Path(given[0]) if len(given) == 1 else None
-    return folder if folder is not None and (folder / DESCRIPTION).is_file() else None
+    if len(given) != 1 or not holds(given[0], DESCRIPTION):
+        return None
+    return fetched(given[0])

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from recsparse.addresses import folder_of, is_address, last_name, local_path
 from recsparse.config import Config
 from recsparse.datasets.dataset import Dataset, EvaluationPart
 from recsparse.datasets.dataset_folder import load_dataset
@@ -65,7 +66,8 @@ def evaluate(
         InputError: If a model knows other items than the dataset, or two have the same name.
     """
     config, data = config or Config(), load_dataset(dataset)
-    beside = Path(out).parent if out is not None else Path(dataset).parent
+    out = None if out is None else local_path(out)
+    beside = folder_of(dataset) if out is None else out.parent
     folders = {_name(model): locate(model, beside) for model in models}
     if len(folders) != len(models):
         raise InputError(f"models must have different names, but got {[*map(str, models)]}")
@@ -81,11 +83,11 @@ def evaluate(
     table["fit seconds"] = [float(about.get("fit_seconds", np.nan)) for about in described.values()]
     if out is not None:
         write_report(out, results, table, reference=next(iter(results)))
-    homes = {name: beside if is_model_uri(name) else folders[name].parent for name in folders}
+    homes = {_name(model): _home(model, beside) for model in models}
     for name, result in results.items():
         _track_model(result, described[name], config, homes[name])
     if out is not None:
-        _track_report(Path(out), ", ".join(results), config)
+        _track_report(out, ", ".join(results), config)
     return Comparison(results, table)
 
 
@@ -109,7 +111,12 @@ def rank_part(
 
 
 def _name(model: str | Path) -> str:
-    return str(model) if is_model_uri(str(model)) else Path(model).name
+    return str(model) if is_model_uri(str(model)) else last_name(model)
+
+
+def _home(model: str | Path, beside: Path) -> Path:
+    # A model from elsewhere has no store beside it.
+    return beside if is_model_uri(str(model)) or is_address(model) else folder_of(model)
 
 
 def _check_items(trained: TrainedModel, data: Dataset, name: str) -> None:

@@ -2,11 +2,12 @@
 
 from pathlib import Path
 
+from recsparse.addresses import local_path
 from recsparse.datasets.public import fetch as fetch_public
 from recsparse.reporting import SILENT, Reporter
 
 
-def fetch(name: str, out: Path | None = None, reporter: Reporter = SILENT) -> Path:
+def fetch(name: str, out: str | Path | None = None, reporter: Reporter = SILENT) -> Path:
     """Return the folder of a public data set, fetched and checked unless it is there.
 
     Args:
@@ -18,4 +19,8 @@ def fetch(name: str, out: Path | None = None, reporter: Reporter = SILENT) -> Pa
         The folder; see `recsparse.datasets.public.fetch` for its files.
     """
     with reporter.task(f"fetching {name}", 100) as advance:
-        return fetch_public(name, out, lambda done, total: advance(100 * done // max(total, 1)))
+        return fetch_public(
+            name,
+            None if out is None else local_path(out),
+            lambda done, total: advance(100 * done // max(total, 1)),
+        )

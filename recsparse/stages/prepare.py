@@ -1,8 +1,10 @@
 """The first stage: logs become a dataset folder."""
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 
+from recsparse.addresses import local_path
 from recsparse.config import Config
 from recsparse.config_file import parse_config
 from recsparse.datasets.build import Sources, build_dataset
@@ -12,6 +14,7 @@ from recsparse.datasets.files import Paths
 from recsparse.datasets.intake_settings import contradictions, log_of_intake
 from recsparse.datasets.workspace import Resources
 from recsparse.errors import InputError
+from recsparse.filesystems import fetched
 from recsparse.reporting import SILENT, Reporter
 
 logger = logging.getLogger(__name__)
@@ -48,6 +51,7 @@ def prepare(
     sources = logs if isinstance(logs, Sources) else Sources(logs=logs, items=items)
     if not isinstance(sources.logs, (str, Path)) and not sources.logs:
         raise InputError("prepare needs at least one log, but got none")
+    sources, out = _at_hand(sources), local_path(out)
     config = _config(sources, config)
     if sources.validation or sources.test:
         config = config.model_copy(
@@ -55,6 +59,15 @@ def prepare(
         )
     build_dataset(sources, out, config, resources, reporter)
     return load_dataset(out)
+
+
+def _at_hand(sources: Sources) -> Sources:
+    # Datasets are read file by file; logs and tables are read where they lie.
+    append_to, ids_from = (
+        None if folder is None else fetched(folder)
+        for folder in (sources.append_to, sources.ids_from)
+    )
+    return replace(sources, append_to=append_to, ids_from=ids_from)
 
 
 def _config(sources: Sources, config: Config | None) -> Config:

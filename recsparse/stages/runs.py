@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from recsparse.addresses import plain
 from recsparse.config import TrackingConfig
 from recsparse.training.store import tracking_uri
 from recsparse.training.tracking import list_runs
@@ -25,7 +26,7 @@ def runs(folder: str | Path, config: TrackingConfig | None = None) -> pd.DataFra
         MissingFileError: If the store or the experiment is not there.
     """
     config = config or TrackingConfig()
-    found = list_runs(tracking_uri(config, folder), config.experiment)
+    found = list_runs(tracking_uri(config, plain(folder)), config.experiment)
     figures = sorted(
         name for name in map(str, found) if name.startswith(("metrics.val", "metrics.test"))
     )

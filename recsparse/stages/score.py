@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from recsparse.addresses import local_path
 from recsparse.config import OnUnknown
 from recsparse.data_config import LogConfig
 from recsparse.datasets.dataset_folder import load_dataset
@@ -69,7 +70,7 @@ def parts_named(text: str | None) -> tuple[str, ...]:
 
 def score(
     model: str | Path,
-    candidates: str | Path,
+    candidates: Paths,
     out: str | Path,
     dataset: str | Path | None = None,
     on_unknown: OnUnknown = "error",
@@ -80,7 +81,8 @@ def score(
 
     Args:
         model: A model folder or an MLflow address.
-        candidates: Parquet with `user_id`, `item_id` and any other columns, which are kept.
+        candidates: Files, folders, globs or addresses, as `prepare` takes them, with `user_id`,
+            `item_id` and any other columns, which are kept.
         out: A Parquet file or a folder of parts.
         dataset: Start from all that this dataset knows of the users, and not from the training
             rows alone.
@@ -113,7 +115,7 @@ class RecommendOptions:
     """
 
     k: int = 20
-    users: str | Path | None = None
+    users: Paths | None = None
     dataset: str | Path | None = None
     history: Paths | None = None
     on_unknown: OnUnknown = "error"
@@ -152,7 +154,7 @@ def _load(
     model: str | Path, out: str | Path, start: HistoryOptions
 ) -> tuple[TrainedModel, pa.Array | None]:
     """Load a model with what it starts from, and the users of the history."""
-    trained = load_model(locate(model, Path(out).parent))
+    trained = load_model(locate(model, local_path(out).parent))
     if start.dataset is not None:
         trained = trained.with_history(rows_of_parts(load_dataset(start.dataset), start.parts))
     if start.history is None:

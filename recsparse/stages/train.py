@@ -9,12 +9,14 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from recsparse.addresses import absolute, local_path
 from recsparse.config import Config
 from recsparse.datasets.data_settings import SECTIONS, DataSettings
 from recsparse.datasets.dataset import Dataset, EvaluationPart
 from recsparse.datasets.dataset_folder import load_dataset
 from recsparse.datasets.fit_rows import rows_to_fit
 from recsparse.errors import InputError
+from recsparse.filesystems import fetched
 from recsparse.model_config import BlendConfig
 from recsparse.models.base import WarmStart
 from recsparse.reporting import SILENT, Reporter
@@ -82,7 +84,7 @@ def train(
         InputError: If the dataset or the configuration breaks a rule, or the model to go on from is
             of another kind or size than the configured one, or shall be fitted again.
     """
-    config, out = config or Config(), Path(out)
+    config, out = config or Config(), local_path(out)
     data, known = load_dataset(dataset), None
     if go_on_from is not None:
         if config.refit:
@@ -95,7 +97,7 @@ def train(
     validation_part = part_to_rank(data, "validation")
     epochs: dict[int, dict[str, float]] = {}
     with start_run(config.tracking, out.parent, config.model.kind) as run:
-        _log_inputs(run, data, dataset, config)
+        _log_inputs(run, data, fetched(dataset), config)
 
         def on_epoch(epoch: int, metrics: Mapping[str, float]) -> None:
             epochs.setdefault(epoch, {}).update(metrics)
@@ -116,7 +118,7 @@ def train(
             "run_id": run.run_id,
             "fit_seconds": fitted.seconds,
             "seed": config.seed,
-            "dataset": str(Path(dataset).resolve()),
+            "dataset": absolute(dataset),
             "validation": fitted.validation,
             "refit": config.refit,
         }

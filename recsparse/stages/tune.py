@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from recsparse.addresses import local_path
 from recsparse.atomic import atomic_file
 from recsparse.config import Config
 from recsparse.config_file import parse_config
@@ -121,7 +122,7 @@ def tune(
     best = _with_settings(config, trials[int(table.index[0])])
     result = TuneResult(best, table.reset_index(drop=True), metric)
     if out is not None:
-        _write(result, Path(out))
+        _write(result, local_path(out))
     return result
 
 

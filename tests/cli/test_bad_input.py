@@ -204,8 +204,7 @@ def test_a_model_that_cannot_be_loaded(refused, model, small_dataset, command, c
 
 
 CANDIDATES = {
-    **{case: LOGS[case] for case in ("no such file", "an empty folder", "truncated")},
-    "damaged": (damaged_pages, "log.parquet must hold complete Parquet files"),
+    **{case: LOGS[case] for case in ("no such file", "an empty folder", "truncated", "damaged")},
     "a missing column": (lambda: write("c.parquet", user_id=[1]), "the column 'item_id'"),
     "no rows": (LOGS["no rows"][0], "the candidates must have rows"),
     "scores": (

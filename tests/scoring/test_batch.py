@@ -233,7 +233,7 @@ def test_unknown_ids_in_a_late_part_leave_nothing(tmp_path):
 
 def test_damaged_pages_are_bad_input(tmp_path):
     source = damaged(written(tmp_path))
-    with pytest.raises(InputError, match=r"candidates\.parquet must hold complete Parquet files"):
+    with pytest.raises(InputError, match=r"candidates\.parquet must be a complete Parquet file"):
         score_candidates(MODEL, source, tmp_path / "out")
     assert names(tmp_path) == ["candidates.parquet"]
 
