@@ -87,4 +87,5 @@ docs: setup
 	$(BIN)/mkdocs build --strict
 
 ui: setup
-	$(BIN)/mlflow ui --backend-store-uri "sqlite:///$(OUT)/mlflow.db"
+	$(BIN)/mlflow ui --backend-store-uri \
+	  "$$($(BIN)/python -c 'import sys; from recsparse.training.store import local_uri; print(local_uri(sys.argv[1]))' "$(OUT)")"

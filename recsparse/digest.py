@@ -1,6 +1,7 @@
 """Digests that tell data from other data by all of its content."""
 
 import hashlib
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -33,6 +34,26 @@ def digest(*parts: Hashed) -> str:
     for part in parts:
         _add(content, part)
     return content.hexdigest()
+
+
+def folder_digest(folder: str | Path) -> str:
+    """Return a sha256 of all that is in a folder: the names of its files and all their bytes.
+
+    Args:
+        folder: The folder; hidden files are passed over.
+
+    Returns:
+        64 hexadecimal digits, the same for the same files wherever they lie.
+    """
+    folder, found = Path(folder), hashlib.sha256()
+    files = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*")}
+    for name, path in sorted(files.items()):
+        if name.startswith(".") or "/." in name or not path.is_file():
+            continue
+        with path.open("rb") as file:
+            content = hashlib.file_digest(file, "sha256").hexdigest()
+        found.update(f"{content} {name}\n".encode("utf-8", "surrogateescape"))
+    return found.hexdigest()
 
 
 def _add(content: "hashlib._Hash", part: Hashed) -> None:

@@ -52,6 +52,10 @@ class OutputError(RecsparseError, OSError):
     """An output cannot be written; what was there before is untouched."""
 
 
+class StoreError(RecsparseError, ConnectionError):
+    """An MLflow store that cannot be reached, read or written."""
+
+
 class MissingPackageError(RecsparseError, ImportError):
     """An optional package is needed for this and is not installed."""
 

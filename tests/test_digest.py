@@ -1,10 +1,12 @@
+import hashlib
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.sparse import csr_matrix
 
-from recsparse.digest import digest
+from recsparse.digest import digest, folder_digest
 
 ROWS = csr_matrix(np.array([[0, 1.0, 2], [0, 0, 0]], dtype=np.float32))
 
@@ -45,3 +47,39 @@ def test_how_an_array_lies_in_memory_does_not_count():
 def test_python_objects_are_refused():
     with pytest.raises(TypeError, match="must hold numbers to be digested"):
         digest(np.array(["a", 1], dtype=object))
+
+
+def folder_with(path, files):
+    for name, content in files.items():
+        (path / name).parent.mkdir(parents=True, exist_ok=True)
+        (path / name).write_bytes(content)
+    return path
+
+
+def test_a_folder_s_digest_is_that_of_the_names_and_contents_of_its_files(tmp_path):
+    found = folder_digest(folder_with(tmp_path, {"b/c": b"two", "a": b"one"}))
+    lines = [f"{hashlib.sha256(b'one').hexdigest()} a", f"{hashlib.sha256(b'two').hexdigest()} b/c"]
+    assert found == hashlib.sha256("".join(f"{line}\n" for line in lines).encode()).hexdigest()
+
+
+def test_a_digest_changes_with_any_byte_or_name_and_with_nothing_else(tmp_path):
+    files = {"rows": b"12", "words": b"", "odd ?#é": b"\x00"}
+    first = folder_digest(folder_with(tmp_path / "first", files))
+    assert folder_digest(folder_with(tmp_path / "elsewhere", files)) == first
+    folder_with(tmp_path / "elsewhere", {".hidden": b"x"})
+    assert folder_digest(tmp_path / "elsewhere") == first
+    others = [
+        {**files, "rows": b"13"},
+        {**files, "more": b""},
+        {"rows": b"12", "words": b""},
+        {"row": b"s12", "words": b"", "odd ?#é": b"\x00"},
+    ]
+    digests = {
+        folder_digest(folder_with(tmp_path / str(number), each))
+        for number, each in enumerate(others)
+    }
+    assert len(digests | {first}) == len(others) + 1
+
+
+def test_an_empty_folder_has_a_digest(tmp_path):
+    assert folder_digest(tmp_path) == hashlib.sha256(b"").hexdigest()

@@ -32,14 +32,15 @@ def doctor(as_json: AsJson = False) -> None:
 @app.command()
 def runs(
     folder: Annotated[str, typer.Argument(help="Folder that holds mlflow.db.")] = ".",
+    send: Annotated[bool, typer.Option(help="First send what jobs could not send.")] = False,
     config: ConfigPath = None,
     overrides: Overrides = None,
     as_json: AsJson = False,
 ) -> None:
-    """List the MLflow runs of the experiment, the newest first; --json has all their figures."""
+    """List the MLflow runs there, the newest first; --json has all their figures."""
     from recsparse.stages.runs import runs as stage
 
-    frame = stage(folder, load_config(config, overrides or []).tracking)
+    frame = stage(folder, load_config(config, overrides or []).tracking, send)
     if as_json:
         show_json(frame.to_dict("records"))
     else:

@@ -41,7 +41,7 @@ def train(
     result = stage(dataset, out, settings, resume, TerminalReporter(), go_on_from)
     shown = {
         "model": str(out),
-        "mlflow model": result.model_uri,
+        "mlflow model": result.model_uri or "not sent",
         "fit seconds": result.fit_seconds,
         **{f"validation {name}": value for name, value in result.validation.items()},
     }

@@ -132,9 +132,10 @@ def show_runs(title: str, runs: pd.DataFrame) -> None:
 
     Args:
         title: Above the table.
-        runs: Columns `run_id`, `name`, `status`, `started`, and one column a figure.
+        runs: Columns `run_id`, `experiment`, `name`, `status`, `started`, and one column a figure.
     """
-    brief = runs[["name", "status"]].assign(started=runs["started"].map("{:%Y-%m-%d %H:%M}".format))
+    started = runs["started"].map("{:%Y-%m-%d %H:%M}".format)
+    brief = runs[["experiment", "name", "status"]].assign(started=started)
     for part in ("validation", "test"):
         prefix = f"{part}_ndcg_at_"
         names = [name for name in map(str, runs.columns) if name.startswith(prefix)]

@@ -29,9 +29,13 @@ class PyFuncModel:
             params: Unused; MLflow passes it.
 
         Returns:
-            One column, `score`, in the order of the rows; NaN where an id is unknown.
+            One column, `score`, in the order of the rows; None where an id is unknown.
         """
-        return pd.DataFrame({"score": self.trained.score(model_input, on_unknown="null")})
+        scores = pd.Series(self.trained.score(model_input, on_unknown="null"))
+        # A server of MLflow writes NaN as it is, which no reader of JSON takes.
+        if scores.isna().any():
+            scores = scores.astype(object).where(scores.notna(), None)
+        return pd.DataFrame({"score": scores})
 
 
 def _load_pyfunc(data_path: str) -> PyFuncModel:

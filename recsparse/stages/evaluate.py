@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,14 +14,16 @@ from recsparse.datasets.dataset_folder import load_dataset
 from recsparse.errors import InputError
 from recsparse.evaluation.evaluate import RankingResult
 from recsparse.evaluation.report import comparison_table, write_report
+from recsparse.filesystems import fetched
 from recsparse.models.base import Recommender
 from recsparse.reporting import SILENT, Advance, Reporter
 from recsparse.scoring.model_folder import load_model, read_description
 from recsparse.scoring.trained import TrainedModel
 from recsparse.stages.load import locate
 from recsparse.stages.part import evaluate_part, part_to_rank
+from recsparse.training.run import SCHEMA_ROWS
 from recsparse.training.store import is_model_uri
-from recsparse.training.tracking import log_to_run, start_run
+from recsparse.training.tracking import check_store, log_to_run, start_run
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,7 @@ def evaluate(
 
     Raises:
         InputError: If a model knows other items than the dataset, or two have the same name.
+        StoreError: If an MLflow store cannot be reached or written; nothing is ranked then.
     """
     config, data = config or Config(), load_dataset(dataset)
     out = None if out is None else local_path(out)
@@ -71,23 +73,37 @@ def evaluate(
     folders = {_name(model): locate(model, beside) for model in models}
     if len(folders) != len(models):
         raise InputError(f"models must have different names, but got {[*map(str, models)]}")
-    part = part_to_rank(data, "test")
-    results = {}
+    homes = {_name(model): _home(model, beside) for model in models}
+    for home in set(homes.values()):
+        check_store(config.tracking, home)
+    if out is None:
+        compared = _compare(folders, data, config, reporter)
+    else:
+        tags = {"models": ", ".join(folders)}
+        with start_run(config.tracking, beside, "evaluate", tags) as run:
+            rows = data.split.test.num_rows
+            run.log_dataset(fetched(dataset), data.train_frame(SCHEMA_ROWS), rows, "testing")
+            compared = _compare(folders, data, config, reporter)
+            write_report(out, compared.results, compared.table, reference=next(iter(folders)))
+            for file in sorted(out.iterdir()):
+                run.log_file(file)
+    for name, result in compared.results.items():
+        _track_model(result, folders[name], config, homes[name])
+    return compared
+
+
+def _compare(
+    folders: Mapping[str, Path], data: Dataset, config: Config, reporter: Reporter
+) -> Comparison:
+    part, results, seconds = part_to_rank(data, "test"), {}, []
     for name, folder in folders.items():
         trained = load_model(folder)
         _check_items(trained, data, name)
         with reporter.task(f"evaluating {name}", part.targets.shape[0]) as advance:
             results[name] = rank_part(trained.model, part, config, advance)
-    described = {name: read_description(folder)["training"] for name, folder in folders.items()}
+        seconds.append(float(read_description(folder)["training"].get("fit_seconds", np.nan)))
     table = comparison_table(results)
-    table["fit seconds"] = [float(about.get("fit_seconds", np.nan)) for about in described.values()]
-    if out is not None:
-        write_report(out, results, table, reference=next(iter(results)))
-    homes = {_name(model): _home(model, beside) for model in models}
-    for name, result in results.items():
-        _track_model(result, described[name], config, homes[name])
-    if out is not None:
-        _track_report(out, ", ".join(results), config)
+    table["fit seconds"] = seconds
     return Comparison(results, table)
 
 
@@ -128,17 +144,9 @@ def _check_items(trained: TrainedModel, data: Dataset, name: str) -> None:
     )
 
 
-def _track_model(
-    result: RankingResult, described: Mapping[str, Any], config: Config, home: Path
-) -> None:
+def _track_model(result: RankingResult, folder: Path, config: Config, home: Path) -> None:
     """Put the test metrics into the run that trained the model."""
     figures = {**result.mean(), **result.coverage}
     metrics = {f"test_{metric}": value for metric, value in figures.items()}
-    log_to_run(config.tracking, home, str(described.get("run_id")), metrics)
-
-
-def _track_report(out: Path, models: str, config: Config) -> None:
-    """Put the report into a run of its own."""
-    with start_run(config.tracking, out.parent, "evaluate", {"models": models}) as run:
-        for file in sorted(out.iterdir()):
-            run.log_file(file)
+    run_id = str(read_description(folder)["training"].get("run_id"))
+    log_to_run(config.tracking, home, run_id, metrics)

@@ -7,7 +7,7 @@ from recsparse.filesystems import fetched
 from recsparse.scoring.model_folder import load_model
 from recsparse.scoring.trained import TrainedModel
 from recsparse.training.store import is_model_uri, tracking_uri
-from recsparse.training.tracking import download_model
+from recsparse.training.tracked import download_model
 
 
 def load(model: str | Path, beside: str | Path = ".") -> TrainedModel:

@@ -1,4 +1,4 @@
-"""The runs of an experiment, with the figures that one compares."""
+"""The runs of a store, with the figures that one compares."""
 
 from pathlib import Path
 
@@ -7,26 +7,40 @@ import pandas as pd
 from recsparse.addresses import plain
 from recsparse.config import TrackingConfig
 from recsparse.training.store import tracking_uri
-from recsparse.training.tracking import list_runs
+from recsparse.training.tracked import list_runs
+from recsparse.training.tracking import send_unsent
 
-_COLUMNS = {"tags.mlflow.runName": "name", "status": "status", "start_time": "started"}
+_COLUMNS = {
+    "experiment": "experiment",
+    "tags.mlflow.runName": "name",
+    "status": "status",
+    "start_time": "started",
+}
 
 
-def runs(folder: str | Path, config: TrackingConfig | None = None) -> pd.DataFrame:
+def runs(
+    folder: str | Path, config: TrackingConfig | None = None, send: bool = False
+) -> pd.DataFrame:
     """Return the runs, the newest first, with their validation and test metrics.
 
     Args:
         folder: Where `mlflow.db` lies, unless an address is configured.
-        config: The tracking section.
+        config: The tracking section; where its `experiment` is set, only the runs of that one are
+            returned, else those of all.
+        send: First send what jobs of this folder could not send to their stores.
 
     Returns:
-        One row a run: `run_id`, name, status, start, and one column a metric.
+        One row a run: `run_id`, experiment, name, status, start, and one column a metric.
 
     Raises:
         MissingFileError: If the store or the experiment is not there.
+        StoreError: If the store cannot be reached.
     """
-    config = config or TrackingConfig()
-    found = list_runs(tracking_uri(config, plain(folder)), config.experiment)
+    config, folder = config or TrackingConfig(), plain(folder)
+    if send:
+        send_unsent(folder, config)
+    experiment = config.experiment if "experiment" in config.model_fields_set else None
+    found = list_runs(tracking_uri(config, folder), experiment)
     figures = sorted(
         name for name in map(str, found) if name.startswith(("metrics.val", "metrics.test"))
     )

@@ -27,11 +27,8 @@ from recsparse.stages.load import load
 from recsparse.stages.part import part_to_rank
 from recsparse.training.learning_curve import plot_learning_curve
 from recsparse.training.plan import FitPlan
-from recsparse.training.tracking import Run, start_run
-
-SIGNATURE_ROWS = 5
-# MLflow takes schema, size and digest of a frame; of more rows it is not worth the memory.
-TRACKED_ROWS = 1_000_000
+from recsparse.training.run import SCHEMA_ROWS, Run
+from recsparse.training.tracking import start_run
 
 
 @dataclass(frozen=True)
@@ -44,7 +41,7 @@ class TrainResult:
         validation: Mean metrics on the validation part.
         fit_seconds: Wall-clock time of the fit.
         run_id: The MLflow run.
-        model_uri: The model's MLflow address.
+        model_uri: The model's MLflow address; None where the store was gone when it was sent.
     """
 
     model: TrainedModel
@@ -52,7 +49,7 @@ class TrainResult:
     validation: dict[str, float]
     fit_seconds: float
     run_id: str
-    model_uri: str
+    model_uri: str | None
 
 
 def train(
@@ -63,7 +60,7 @@ def train(
     reporter: Reporter = SILENT,
     go_on_from: str | Path | None = None,
 ) -> TrainResult:
-    """Fit the configured model on the training part, and record it.
+    """Fit the configured model on the training part, save it, and record it.
 
     With `refit`, validation chooses epochs and weights, then the model is fitted again on training
     and validation rows; the metrics reported are of the first fit.
@@ -83,6 +80,7 @@ def train(
     Raises:
         InputError: If the dataset or the configuration breaks a rule, or the model to go on from is
             of another kind or size than the configured one, or shall be fitted again.
+        StoreError: If the MLflow store cannot be reached or written; nothing is fitted then.
     """
     config, out = config or Config(), local_path(out)
     data, known = load_dataset(dataset), None
@@ -113,20 +111,13 @@ def train(
             warm_start=_warm_start(known, data),
         )
         fitted = _fit(data, config, plan, validation_part)
-        _log_outputs(run, fitted.validation, fitted.seconds, epochs)
-        about = {
-            "run_id": run.run_id,
-            "fit_seconds": fitted.seconds,
-            "seed": config.seed,
-            "dataset": absolute(dataset),
-            "validation": fitted.validation,
-            "refit": config.refit,
-        }
-        trained = fitted.trained
-        save_model(trained, out, about, _as_used(fitted.settled, trained.data))
-        shutil.rmtree(out.with_name(out.name + ".checkpoints"), ignore_errors=True)
-        model_uri = run.log_model(out, _example(trained), config.tracking.register_as)
-    return TrainResult(trained, out, fitted.validation, fitted.seconds, run.run_id, model_uri)
+        # The model comes first: whatever happens to the store, it is on the disk.
+        _save(fitted, out, _about(run, fitted, dataset, config))
+        _log_outputs(run, fitted, epochs)
+        model_uri = run.log_model(out, _example(fitted.trained), config.tracking.register_as)
+    return TrainResult(
+        fitted.trained, out, fitted.validation, fitted.seconds, run.run_id, model_uri
+    )
 
 
 class _Fitted(NamedTuple):
@@ -170,14 +161,30 @@ def _warm_start(known: TrainedModel | None, data: Dataset) -> WarmStart | None:
     return WarmStart(known.model, data.items.index_of(known.items.ids))
 
 
+def _about(run: Run, fitted: _Fitted, dataset: str | Path, config: Config) -> dict[str, Any]:
+    return {
+        "run_id": run.run_id,
+        "fit_seconds": fitted.seconds,
+        "seed": config.seed,
+        "dataset": absolute(dataset),
+        "validation": fitted.validation,
+        "refit": config.refit,
+    }
+
+
+def _save(fitted: _Fitted, out: Path, about: dict[str, Any]) -> None:
+    settled = _as_used(fitted.settled, fitted.trained.data)
+    save_model(fitted.trained, out, about, settled)
+    shutil.rmtree(out.with_name(out.name + ".checkpoints"), ignore_errors=True)
+
+
 def _log_inputs(run: Run, data: Dataset, source: str | Path, config: Config) -> None:
     settings = _as_used(config, DataSettings.of(data))
     run.log_params(
         {"seed": config.seed, "model": settings["model"], "training": settings["training"]}
     )
     run.log_config(settings)
-    frame = data.train_frame(TRACKED_ROWS)
-    run.log_dataset(frame, Path(source).name, str(source), "training")
+    run.log_dataset(source, data.train_frame(SCHEMA_ROWS), data.split.train.num_rows, "training")
 
 
 def _as_used(config: Config, data: DataSettings) -> dict[str, Any]:
@@ -187,20 +194,15 @@ def _as_used(config: Config, data: DataSettings) -> dict[str, Any]:
     return config.model_copy(update=sections).model_dump(mode="json")
 
 
-def _log_outputs(
-    run: Run,
-    validation: Mapping[str, float],
-    fit_seconds: float,
-    epochs: Mapping[int, Mapping[str, float]],
-) -> None:
-    run.log_metrics({f"validation_{name}": value for name, value in validation.items()})
-    run.log_metrics({"fit_seconds": fit_seconds})
+def _log_outputs(run: Run, fitted: _Fitted, epochs: Mapping[int, Mapping[str, float]]) -> None:
+    run.log_metrics({f"validation_{name}": value for name, value in fitted.validation.items()})
+    run.log_metrics({"fit_seconds": fitted.seconds})
     if epochs:
         run.log_figure(plot_learning_curve(epochs), "learning_curve.png")
 
 
 def _example(trained: TrainedModel) -> tuple[pd.DataFrame, pd.DataFrame]:
-    rows = min(SIGNATURE_ROWS, len(trained.users), len(trained.items))
+    rows = min(SCHEMA_ROWS, len(trained.users), len(trained.items))
     pairs = pd.DataFrame(
         {
             "user_id": trained.users.ids[:rows].to_pylist(),

@@ -12,8 +12,10 @@ from recsparse.addresses import local_path
 from recsparse.atomic import atomic_file
 from recsparse.config import Config
 from recsparse.config_file import parse_config
+from recsparse.datasets.dataset import Dataset
 from recsparse.datasets.dataset_folder import load_dataset
 from recsparse.errors import InputError
+from recsparse.filesystems import fetched
 from recsparse.models.base import Recommender
 from recsparse.models.registry import MODEL_CLASSES
 from recsparse.reporting import SILENT, Reporter
@@ -21,6 +23,7 @@ from recsparse.stages.fit import fit_on, validate
 from recsparse.stages.part import part_to_rank
 from recsparse.toml_file import write_toml
 from recsparse.training.plan import FitPlan
+from recsparse.training.run import SCHEMA_ROWS, Run
 from recsparse.training.tracking import start_run
 
 # What a search tries where the caller names nothing else. The grids suit logs of some 100,000 rows,
@@ -102,11 +105,28 @@ def tune(
 
     Raises:
         InputError: If the space names a key without values.
+        StoreError: If the MLflow store cannot be reached or written; nothing is fitted then.
     """
     config, data = config or Config(), load_dataset(dataset)
-    part = part_to_rank(data, "validation")
     space = SEARCH_SPACES[config.model.kind] if space is None else space
-    trials = _combinations(space)
+    for settings in _combinations(space):
+        _with_settings(config, settings)
+    if out is None:
+        return _search(data, config, space, reporter)
+    out = local_path(out)
+    with start_run(config.tracking, out.parent, f"tune {config.model.kind}") as run:
+        rows = data.split.validation.num_rows
+        run.log_dataset(fetched(dataset), data.train_frame(SCHEMA_ROWS), rows, "validation")
+        result = _search(data, config, space, reporter)
+        _write(result, out)
+        _record(run, result, out)
+    return result
+
+
+def _search(
+    data: Dataset, config: Config, space: Mapping[str, Sequence[Any]], reporter: Reporter
+) -> TuneResult:
+    part, trials = part_to_rank(data, "validation"), _combinations(space)
     is_rating = MODEL_CLASSES[config.model.kind].predicts_ratings
     metric = "rmse" if is_rating else f"ndcg@{config.training.k}"
     rows: list[dict[str, Any]] = []
@@ -120,10 +140,7 @@ def tune(
             advance(number + 1)
     table = pd.DataFrame(rows).sort_values(metric, ascending=is_rating, kind="stable")
     best = _with_settings(config, trials[int(table.index[0])])
-    result = TuneResult(best, table.reset_index(drop=True), metric)
-    if out is not None:
-        _write(result, local_path(out))
-    return result
+    return TuneResult(best, table.reset_index(drop=True), metric)
 
 
 def _combinations(space: Mapping[str, Sequence[Any]]) -> list[dict[str, Any]]:
@@ -142,13 +159,12 @@ def _with_settings(config: Config, settings: Mapping[str, Any]) -> Config:
 
 
 def _write(result: TuneResult, out: Path) -> None:
-    values = result.config.model_dump(mode="json", exclude_none=True)
     with atomic_file(out) as aside:
-        write_toml(aside, values)
-    with start_run(result.config.tracking, out.parent, f"tune {result.config.model.kind}") as run:
-        run.log_params({"model": values["model"]})
-        run.log_metrics(
-            {f"validation_{result.metric}": float(result.trials[result.metric].iloc[0])}
-        )
-        run.log_table(result.trials, "trials.json")
-        run.log_file(out)
+        write_toml(aside, result.config.model_dump(mode="json", exclude_none=True))
+
+
+def _record(run: Run, result: TuneResult, out: Path) -> None:
+    run.log_params({"model": result.config.model.model_dump(mode="json", exclude_none=True)})
+    run.log_metrics({f"validation_{result.metric}": float(result.trials[result.metric].iloc[0])})
+    run.log_table(result.trials, "trials.json")
+    run.log_file(out)

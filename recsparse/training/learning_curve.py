@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from recsparse.training.module import LOSS_METRIC
 
@@ -32,6 +33,8 @@ def plot_learning_curve(epochs: Mapping[int, Mapping[str, float]]) -> Figure:
         prefix = f"{network}/" if network else ""
         axes.set_title(network)
         axes.set_xlabel("epoch")
+        # Without the last setting a single epoch would have fractions about it.
+        axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True, min_n_ticks=1))
         axes.set_ylabel("training loss")
         losses = _curve(epochs, prefix + LOSS_METRIC)
         axes.plot([*losses], [*losses.values()], color="tab:gray")

@@ -16,15 +16,22 @@ def only_warnings(*names: str) -> Iterator[None]:
     Yields:
         Nothing; the loggers have their levels back afterwards.
     """
-    loggers = [logging.getLogger(name) for name in names]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(max(logger.level, logging.WARNING))
-    try:
+    with _at_least(logging.WARNING, names):
         yield
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
+
+
+@contextmanager
+def nothing_said(*names: str) -> Iterator[None]:
+    """Keep back all that some loggers have to say: what they tell is raised as well.
+
+    Args:
+        *names: The loggers.
+
+    Yields:
+        Nothing; the loggers have their levels back afterwards.
+    """
+    with _at_least(logging.CRITICAL + 1, names):
+        yield
 
 
 @contextmanager
@@ -45,3 +52,16 @@ def kept_environment(*names: str) -> Iterator[None]:
             os.environ.pop(name, None)
             if value is not None:
                 os.environ[name] = value
+
+
+@contextmanager
+def _at_least(lowest: int, names: tuple[str, ...]) -> Iterator[None]:
+    loggers = [logging.getLogger(name) for name in names]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(max(logger.level, lowest))
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)

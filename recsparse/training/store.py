@@ -1,16 +1,20 @@
 """Where the MLflow store is, and which addresses are its; no import of mlflow, which takes long."""
 
 import os
+import re
 from pathlib import Path
+
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
 
 from recsparse.config import TrackingConfig
 from recsparse.errors import MissingFileError
 
 STORE = "mlflow.db"
 ARTIFACTS = "mlartifacts"
+UNSENT = "mlflow.unsent"
 URI_VARIABLE = "MLFLOW_TRACKING_URI"
 MODEL_SCHEMES = ("runs:/", "models:/", "mlflow-artifacts:/")
-_LOCAL = "sqlite:///"
 
 
 def tracking_uri(config: TrackingConfig, beside: str | Path) -> str:
@@ -27,7 +31,7 @@ def tracking_uri(config: TrackingConfig, beside: str | Path) -> str:
 
 
 def local_uri(beside: str | Path) -> str:
-    """Return the address of the store in a folder.
+    """Return the address of the store in a folder, whatever signs the folder's name has.
 
     Args:
         beside: The folder.
@@ -35,7 +39,32 @@ def local_uri(beside: str | Path) -> str:
     Returns:
         The address of its SQLite file, whether there is one or not.
     """
-    return f"{_LOCAL}{Path(beside).resolve() / STORE}"
+    path = str(Path(beside).resolve() / STORE)
+    plain = f"sqlite:///{path}"
+    if make_url(plain).database == path:
+        return plain
+    # Of an address that begins with sqlite:///, MLflow makes a folder of the encoded name as well.
+    return URL.create("sqlite+pysqlite", database=path).render_as_string()
+
+
+def store_file(uri: str) -> Path | None:
+    """Return the SQLite file of a store.
+
+    Args:
+        uri: The store.
+
+    Returns:
+        The file, whether there is one or not; None for a store of another kind.
+    """
+    if not uri.startswith("sqlite"):
+        return None
+    try:
+        url = make_url(uri)
+    except (ArgumentError, ValueError):
+        return None
+    if url.database in (None, "", ":memory:") or "uri" in url.query:
+        return None
+    return Path(str(url.database)).absolute()
 
 
 def require_store(uri: str) -> None:
@@ -47,8 +76,8 @@ def require_store(uri: str) -> None:
     Raises:
         MissingFileError: If there is no such file.
     """
-    path = Path(uri.removeprefix(_LOCAL))
-    if uri.startswith(_LOCAL) and not path.is_file():
+    path = store_file(uri)
+    if path is not None and not path.is_file():
         raise MissingFileError(
             f"there must be an MLflow store at {path}, but there is none; set MLFLOW_TRACKING_URI "
             "to the right store"
@@ -65,3 +94,19 @@ def is_model_uri(address: str) -> bool:
         True for `runs:/…`, `models:/…` and the like.
     """
     return address.startswith(MODEL_SCHEMES)
+
+
+def without_password(uri: str) -> str:
+    """Return an address that may be shown.
+
+    Args:
+        uri: The store.
+
+    Returns:
+        The address with three stars in the place of a user and a password.
+
+    Example:
+        >>> without_password("https://me:secret@host/mlflow")
+        'https://***@host/mlflow'
+    """
+    return re.sub(r"//[^/@]*@", "//***@", uri)

@@ -12,9 +12,9 @@ def test_runs_have_their_names_states_and_figures(workplace):
         run.log_metrics({"validation_ndcg@10": 0.5, "train_loss": 1.0, "test_ndcg@10": 0.25})
     with pytest.raises(ValueError, match="bad"), start_run(TrackingConfig(), workplace, "second"):
         raise ValueError("bad")
-    found = runs(workplace)
+    found = runs(workplace, TrackingConfig(experiment="recsparse"))
     figures = ["test_ndcg_at_10", "validation_ndcg_at_10"]
-    assert list(found) == ["run_id", "name", "status", "started", *figures]
+    assert list(found) == ["run_id", "experiment", "name", "status", "started", *figures]
     assert found["name"].tolist() == ["second", "first"]
     assert found["status"].tolist() == ["FAILED", "FINISHED"]
     assert found.loc[1, figures].tolist() == [0.25, 0.5]
@@ -25,7 +25,7 @@ def test_an_experiment_without_runs_has_no_rows(workplace):
     client = MlflowClient(f"sqlite:///{workplace}/mlflow.db")
     client.create_experiment("empty")
     found = runs(workplace, TrackingConfig(experiment="empty"))
-    assert list(found) == ["run_id", "name", "status", "started"]
+    assert list(found) == ["run_id", "experiment", "name", "status", "started"]
     assert len(found) == 0
 
 
