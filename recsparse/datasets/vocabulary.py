@@ -115,6 +115,16 @@ class Vocabulary:
             The vocabulary.
 
         Raises:
-            InputError: If the file is missing or damaged.
+            InputError: If the file is missing or damaged, or the ids are not integers or strings,
+                or null, or twice there.
         """
-        return cls(read_table(path, [_COLUMN])[_COLUMN].combine_chunks())
+        ids = read_table(path, [_COLUMN])[_COLUMN].combine_chunks()
+        if ids.type not in (pa.int64(), pa.string()):
+            raise InputError(f"{path} must hold ids of int64 or string, but they are {ids.type}")
+        distinct = pc.count_distinct(ids, mode="all").as_py()
+        if ids.null_count or distinct < len(ids):
+            raise InputError(
+                f"{path} must hold each id once and none that is null, but {ids.null_count} are "
+                f"null and {len(ids)} ids are {distinct}; make the folder anew"
+            )
+        return cls(ids)

@@ -18,6 +18,7 @@ from recsparse.models.blend_weights import best_weights, sampled_users, standard
 from recsparse.models.cold import ColdScorer
 from recsparse.models.objective import Objective
 from recsparse.models.sparse_ease import pairs_of_items
+from recsparse.models.stored import stored_tensor
 from recsparse.network_config import TrainingConfig
 from recsparse.sparse.tensor import SparseTensor
 
@@ -173,16 +174,16 @@ class BlendRecommender(Recommender, ColdScorer):
             A model that gives the same scores.
 
         Raises:
-            InputError: If the configuration does not name the parts.
+            InputError: If the configuration does not name the parts, or the state does not fit it.
         """
         model = cls(config)
-        if config.parts is None or len(config.parts) != len(state["weights"]):
+        weights = stored_tensor(state, "weights", None, dtype=torch.float64)
+        if config.parts is None or not 0 < len(config.parts) == len(weights):
             raise InputError(
                 "a fitted blend must name its parts in model.parts, one for each of "
-                f"{len(state['weights'])} weights, but got {config.parts}; use the fitted model's "
-                "own config"
+                f"{len(weights)} weights, but got {config.parts}; use the fitted model's own config"
             )
-        model.weights = state["weights"].tolist()
+        model.weights = weights.tolist()
         for number, part in enumerate(config.parts):
             prefix = f"parts.{number}."
             own = {
@@ -193,6 +194,9 @@ class BlendRecommender(Recommender, ColdScorer):
             twin = _twin(model.parts, part)
             model.parts.append(twin or _class_of(part.kind).from_state(part, own))
         model.num_items = model.parts[0].num_items
+        sizes = [part.num_items for part in model.parts]
+        if set(sizes) != {model.num_items}:
+            raise InputError(f"all parts of a blend must score the same items, but score {sizes}")
         return model
 
 

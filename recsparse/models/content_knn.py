@@ -13,6 +13,7 @@ from recsparse.errors import InputError
 from recsparse.linear_config import ContentKNNConfig
 from recsparse.models.base import FitExtras, Recommender, check_interactions
 from recsparse.models.cold import ColdScorer, bags_of
+from recsparse.models.stored import stored_csr, stored_tensor
 from recsparse.sparse.tensor import SparseTensor
 
 
@@ -104,11 +105,14 @@ class ContentKNN(Recommender, ColdScorer):
 
         Returns:
             A model that gives the same scores.
+
+        Raises:
+            InputError: If the state does not fit the configuration, or itself.
         """
         model = cls(config)
-        arrays = tuple(state[name].numpy() for name in ("data", "indices", "indptr"))
-        model.num_items = len(arrays[2]) - 1
-        model.bags = csr_matrix(arrays, shape=(model.num_items, int(state["num_words"])))
+        num_words = int(stored_tensor(state, "num_words", dtype=torch.int64))
+        model.bags = stored_csr(state, None, num_words)
+        model.num_items = model.bags.shape[0]
         return model
 
 

@@ -14,6 +14,7 @@ from recsparse.linear_config import EASEConfig
 from recsparse.models.base import FitExtras, Recommender, check_interactions
 from recsparse.models.recency import recency_weighted
 from recsparse.models.sequences import times_of_cells
+from recsparse.models.stored import stored_tensor
 from recsparse.models.windows import window_gram
 
 # Bytes for each pair of items: solved in float64 in place, kept in float32.
@@ -119,10 +120,14 @@ class EASE(Recommender):
 
         Returns:
             A model that gives the same scores.
+
+        Raises:
+            InputError: If the state does not fit the configuration, or itself.
         """
         model = cls(config)
-        model.weights = state["weights"]
-        model.num_items = len(model.weights)
+        weights = stored_tensor(state, "weights", None, None)
+        model.num_items = len(weights)
+        model.weights = stored_tensor(state, "weights", model.num_items, model.num_items)
         return model
 
 

@@ -15,6 +15,7 @@ from recsparse.models.event_network import EventNetwork
 from recsparse.models.item_words import checked_words, stored_words
 from recsparse.models.next_event import NextEvent
 from recsparse.models.sequences import Sequences, times_of_cells
+from recsparse.models.stored import load_network, stored_tensor
 from recsparse.models.warm_start import take_over
 from recsparse.network_config import EventConfig
 from recsparse.sparse.tensor import SparseTensor
@@ -120,11 +121,15 @@ class EventRecommender(NetworkRecommender):
 
         Returns:
             A model that gives the same scores.
+
+        Raises:
+            InputError: If the state does not fit the configuration, or itself.
         """
         model = cls(config)
-        model.num_items = len(state["item_bias"])
-        model.network = model._new_network(model.num_items, stored_words(state))
-        model.network.load_state_dict(dict(state))
+        model.num_items = len(stored_tensor(state, "item_vectors.weight", None, config.channels))
+        words = stored_words(state, model.num_items)
+        model.network = model._new_network(model.num_items, words)
+        load_network(model.network, state)
         return model
 
     def _start_bias(self, cells: csr_matrix) -> None:

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from recsparse.linear_config import GFCFConfig
 from recsparse.models.base import FitExtras, Recommender, check_interactions
+from recsparse.models.stored import stored_csr, stored_tensor
 
 # Power iterations of the randomised SVD; with fewer, the last singular vectors are not those of
 # the matrix.
@@ -122,10 +123,13 @@ class GFCF(Recommender):
 
         Returns:
             A model that gives the same scores.
+
+        Raises:
+            InputError: If the state does not fit the configuration, or itself.
         """
         model = cls(config)
-        model.vectors, model.item_weight = state["vectors"], state["item_weight"]
+        model.item_weight = stored_tensor(state, "item_weight", None)
         model.num_items = len(model.item_weight)
-        arrays = tuple(state[name].numpy() for name in ("data", "indices", "indptr"))
-        model.normalised = csr_matrix(arrays, shape=(len(arrays[2]) - 1, model.num_items))
+        model.vectors = stored_tensor(state, "vectors", None, model.num_items)
+        model.normalised = stored_csr(state, None, model.num_items)
         return model

@@ -11,6 +11,7 @@ from torch import Tensor
 from recsparse.errors import InputError
 from recsparse.linear_config import IALSConfig
 from recsparse.models.base import FitExtras, Recommender, WarmStart, check_interactions
+from recsparse.models.stored import stored_number, stored_tensor
 from recsparse.models.warm_start import rows_of_items
 from recsparse.network_config import SparseGridConfig
 from recsparse.sparse.ridge import ridge_pool
@@ -84,10 +85,13 @@ class IALS(Recommender):
 
         Returns:
             A model that gives the same scores.
+
+        Raises:
+            InputError: If the state does not fit the configuration, or itself.
         """
         model = cls(config)
-        model.item_factors = state["item_factors"]
-        weight = float(state["unobserved_weight"])
+        model.item_factors = stored_tensor(state, "item_factors", None, config.factors)
+        weight = stored_number(state, "unobserved_weight")
         model.solver = config.model_copy(update={"unobserved_weight": weight})
         model.num_items = len(model.item_factors)
         return model

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from recsparse.linear_config import ItemKNNConfig
 from recsparse.models.base import FitExtras, Recommender, check_interactions
+from recsparse.models.stored import stored_csr
 
 # Items whose similarities to all others are held at once.
 _ITEMS_AT_ONCE = 1024
@@ -103,11 +104,13 @@ class ItemKNN(Recommender):
 
         Returns:
             A model that gives the same scores.
+
+        Raises:
+            InputError: If the state does not fit the configuration, or itself.
         """
         model = cls(config)
-        model.num_items = len(state["indptr"]) - 1
-        parts = (state[name].numpy() for name in ("values", "indices", "indptr"))
-        model.similarity = csr_matrix(tuple(parts), shape=(model.num_items, model.num_items))
+        model.similarity = stored_csr(state, None, None, values="values")
+        model.num_items = model.similarity.shape[0]
         return model
 
 

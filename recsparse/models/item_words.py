@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from recsparse.errors import InputError
 from recsparse.layers.text import BagOfWordsEncoder
 from recsparse.models.base import FitExtras
+from recsparse.models.stored import stored_tensor
 from recsparse.sparse.tensor import SparseTensor, sparse_tensor
 
 
@@ -46,19 +47,27 @@ class ItemWords(nn.Module):
         return encoded
 
 
-def stored_words(state: Mapping[str, Tensor]) -> SparseTensor | None:
+def stored_words(state: Mapping[str, Tensor], num_items: int) -> SparseTensor | None:
     """Read the items' bag of words back from a network's state.
 
     Args:
         state: The network's state dictionary.
+        num_items: Number of items.
 
     Returns:
         One sample an item, or None where the network has no text.
+
+    Raises:
+        InputError: If the tensors do not make one bag an item.
     """
     if "words.shape" not in state:
         return None
-    num_words, num_items = state["words.shape"].tolist()
-    return sparse_tensor(state["words.coords"], state["words.feats"], (num_words,), num_items)
+    num_words, found = stored_tensor(state, "words.shape", 2, dtype=torch.int64).tolist()
+    if found != num_items:
+        raise InputError(f"there must be words of {num_items} items, but they are of {found}")
+    coords = stored_tensor(state, "words.coords", None, 2, dtype=torch.int64)
+    feats = stored_tensor(state, "words.feats", len(coords), 1)
+    return sparse_tensor(coords, feats, (num_words,), num_items)
 
 
 def checked_words(num_items: int, extras: FitExtras) -> SparseTensor:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from recsparse.layers.dropout import Dropout
 from recsparse.models.base import FitExtras, NetworkRecommender, check_interactions
 from recsparse.models.objective import RowsOfMatrix
+from recsparse.models.stored import load_network, stored_tensor
 from recsparse.models.warm_start import take_over
 from recsparse.network_config import MultVAEConfig
 from recsparse.sparse.tensor import SparseTensor
@@ -89,11 +90,14 @@ class MultVAE(NetworkRecommender):
 
         Returns:
             A model that gives the same scores.
+
+        Raises:
+            InputError: If the state does not fit the configuration, or itself.
         """
         model = cls(config)
-        model.num_items = len(state["item_vectors.weight"])
+        model.num_items = len(stored_tensor(state, "item_vectors.weight", None, config.hidden))
         model.network = MultVAENetwork(config, model.num_items)
-        model.network.load_state_dict(dict(state))
+        load_network(model.network, state)
         return model
 
 

@@ -17,6 +17,7 @@ from recsparse.models.ease import ease_diagonal
 from recsparse.models.event_pairs import event_pairs
 from recsparse.models.recency import recency_weighted
 from recsparse.models.sequences import times_of_cells
+from recsparse.models.stored import stored_tensor
 
 # What is left of an event of weight 1 where it is let go.
 _NEGLIGIBLE = 1e-3
@@ -105,10 +106,14 @@ class NextItemRidge(Recommender):
 
         Returns:
             A model that gives the same scores.
+
+        Raises:
+            InputError: If the state does not fit the configuration, or itself.
         """
         model = cls(config)
-        model.weights, model.count = state["weights"], state["count"]
-        model.num_items = len(model.count)
+        model.count = stored_tensor(state, "count", None)
+        num_items = model.num_items = len(model.count)
+        model.weights = stored_tensor(state, "weights", len(config.decays), num_items, num_items)
         return model
 
     def _refuse_too_many(self, num_items: int) -> None:

@@ -15,6 +15,7 @@ from recsparse.models.base import FitExtras, NetworkRecommender, Recommender, ch
 from recsparse.models.ials import empty_weight, half_step
 from recsparse.models.losses import masked_softmax_loss
 from recsparse.models.objective import Objective
+from recsparse.models.stored import stored_number, stored_tensor
 from recsparse.network_config import PairwiseConfig
 from recsparse.sparse.tensor import SparseTensor
 
@@ -141,11 +142,15 @@ class PairwiseRecommender(NetworkRecommender):
 
         Returns:
             A model that gives the same scores.
+
+        Raises:
+            InputError: If the state does not fit the configuration, or itself.
         """
         model = cls(config)
-        model.items, model.bias = state["items"], state["bias"]
-        model.empty_weight = float(state["empty_weight"])
+        model.items = stored_tensor(state, "items", None, config.channels)
         model.num_items = len(model.items)
+        model.bias = stored_tensor(state, "bias", model.num_items)
+        model.empty_weight = stored_number(state, "empty_weight")
         return model
 
 

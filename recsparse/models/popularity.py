@@ -13,6 +13,7 @@ from recsparse.errors import InputError
 from recsparse.linear_config import PopularityConfig
 from recsparse.models.base import FitExtras, Recommender, check_interactions
 from recsparse.models.sequences import times_of_cells
+from recsparse.models.stored import stored_tensor
 
 _SECONDS_A_DAY = 86_400
 
@@ -78,9 +79,12 @@ class Popularity(Recommender):
 
         Returns:
             A model that gives the same scores.
+
+        Raises:
+            InputError: If the state does not fit the configuration, or itself.
         """
         model = cls(config)
-        model.shares = state["shares"]
+        model.shares = stored_tensor(state, "shares", None)
         model.num_items = len(model.shares)
         return model
 

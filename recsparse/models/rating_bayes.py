@@ -21,6 +21,7 @@ from recsparse.models.rating_gibbs import (
 )
 from recsparse.models.rating_model import RatingModel, with_values
 from recsparse.models.row_posteriors import row_posteriors
+from recsparse.models.stored import stored_tensor
 
 
 class RatingBayes(RatingModel):
@@ -112,11 +113,17 @@ class RatingBayes(RatingModel):
 
         Returns:
             A model that gives the same scores.
+
+        Raises:
+            InputError: If the state does not fit the configuration, or itself.
         """
         model = cls(config)
-        model.mean, model.spread = state["unit"].tolist()
-        model.items = state["items"]
-        model.user_means, model.user_precisions = state["user_means"], state["user_precisions"]
-        model.num_items = model.items.shape[1]
-        model._set_range(state["range"])
+        model.mean, model.spread = stored_tensor(state, "unit", 2, dtype=torch.float64).tolist()
+        model.items = stored_tensor(state, "items", None, None, None)
+        samples, model.num_items, size = model.items.shape
+        model.user_means, model.user_precisions = (
+            stored_tensor(state, name, samples, *([size] * axes), dtype=torch.float64)
+            for name, axes in (("user_means", 1), ("user_precisions", 2))
+        )
+        model._set_range(state)
         return model

@@ -12,6 +12,7 @@ from torch import Tensor
 from recsparse.linear_config import RatingBiasConfig
 from recsparse.models.base import FitExtras
 from recsparse.models.rating_model import RatingModel, with_values
+from recsparse.models.stored import stored_number, stored_tensor
 
 # Users and items are solved for in turn until no item moves further than this, relative to the
 # largest; what they converge to slowly is a constant that moves from all users to all items.
@@ -100,11 +101,15 @@ class RatingBias(RatingModel):
 
         Returns:
             A model that gives the same scores.
+
+        Raises:
+            InputError: If the state does not fit the configuration, or itself.
         """
         model = cls(config)
-        model.mean, model.item_bias = float(state["mean"]), state["item_bias"]
+        model.mean = stored_number(state, "mean")
+        model.item_bias = stored_tensor(state, "item_bias", None, dtype=torch.float64)
         model.num_items = len(model.item_bias)
-        model._set_range(state["range"])
+        model._set_range(state)
         return model
 
 

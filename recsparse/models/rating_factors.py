@@ -13,6 +13,7 @@ from recsparse.models.base import FitExtras
 from recsparse.models.rating_bias import RatingBias
 from recsparse.models.rating_model import RatingModel
 from recsparse.models.row_posteriors import row_posteriors
+from recsparse.models.stored import stored_tensor
 
 
 class RatingFactors(RatingModel):
@@ -77,11 +78,17 @@ class RatingFactors(RatingModel):
 
         Returns:
             A model that gives the same scores.
+
+        Raises:
+            InputError: If the state does not fit the configuration, or itself.
         """
         model = cls(config)
-        bias = {name: state[f"bias.{name}"] for name in ("mean", "item_bias", "range")}
+        own = "bias."
+        bias = {name.removeprefix(own): state[name] for name in state if name.startswith(own)}
         model.bias = RatingBias.from_state(config.bias, bias)
-        model.item_factors = state["item_factors"]
-        model.num_items = len(model.item_factors)
-        model._set_range(bias["range"])
+        model.num_items = model.bias.num_items
+        model.item_factors = stored_tensor(
+            state, "item_factors", model.num_items, config.factors, dtype=torch.float64
+        )
+        model._set_range(bias)
         return model

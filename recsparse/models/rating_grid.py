@@ -10,6 +10,7 @@ from jaxtyping import Float
 from scipy.sparse import csr_matrix
 from torch import Tensor
 
+from recsparse.errors import InputError
 from recsparse.models.base import FitExtras, NetworkRecommender, Validation
 from recsparse.models.rating_bayes import RatingBayes
 from recsparse.models.rating_bias import RatingBias
@@ -21,6 +22,7 @@ from recsparse.models.rating_grid_network import (
     rating_cells,
 )
 from recsparse.models.rating_model import RatingModel, predicted_cells, with_values
+from recsparse.models.stored import load_network, stored_tensor
 from recsparse.network_config import RatingGridConfig
 
 logger = logging.getLogger(__name__)
@@ -155,17 +157,28 @@ class RatingGrid(RatingModel, NetworkRecommender):
 
         Returns:
             A model that gives the same scores.
+
+        Raises:
+            InputError: If the state does not fit the configuration, or itself.
         """
         model, network = cls(config), _with_prefix(state, "network.")
-        model._set_range(state["range"])
+        model._set_range(state)
         limits = model.lowest, model.highest
-        model.network = RatingGridNetwork(config, network["features"], limits)
-        model.network.load_state_dict(network)
+        features = stored_tensor(network, "features", None, None)
+        model.network = RatingGridNetwork(config, features, limits)
+        load_network(model.network, network)
         model.bias = RatingBias.from_state(config.bias, _with_prefix(state, "bias."))
         if config.bayes is not None:
             model.bayes = RatingBayes.from_state(config.bayes, _with_prefix(state, "bayes."))
-        model.spread, model.network_weight = state["numbers"].tolist()
-        model.num_items = model.bias.num_items
+        numbers = stored_tensor(state, "numbers", 2, dtype=torch.float64)
+        model.spread, model.network_weight = numbers.tolist()
+        model.num_items = len(features)
+        for part in filter(None, (model.bias, model.bayes)):
+            if part.num_items != model.num_items:
+                raise InputError(
+                    f"the part {part.kind} must rate {model.num_items} items, but rates "
+                    f"{part.num_items}"
+                )
         return model
 
 

@@ -1,6 +1,7 @@
 """What all models of explicit ratings share: checked ratings, predictions in their range."""
 
 from abc import abstractmethod
+from collections.abc import Mapping
 from typing import ClassVar
 
 import numpy as np
@@ -11,6 +12,7 @@ from torch import Tensor
 
 from recsparse.errors import InputError
 from recsparse.models.base import Recommender, check_interactions
+from recsparse.models.stored import stored_tensor
 
 
 class RatingModel(Recommender):
@@ -63,8 +65,8 @@ class RatingModel(Recommender):
     def _range(self) -> Tensor:
         return torch.tensor([self.lowest, self.highest])
 
-    def _set_range(self, limits: Tensor) -> None:
-        self.lowest, self.highest = limits.tolist()
+    def _set_range(self, state: Mapping[str, Tensor]) -> None:
+        self.lowest, self.highest = stored_tensor(state, "range", 2).tolist()
 
 
 def check_ratings(interactions: csr_matrix) -> csr_matrix:

@@ -14,6 +14,7 @@ from recsparse.linear_config import SparseEASEConfig
 from recsparse.models.base import FitExtras, Recommender, check_interactions
 from recsparse.models.ease import ease_diagonal
 from recsparse.models.recency import recency_weighted
+from recsparse.models.stored import stored_csr
 
 # Numbers in the k × k systems that are solved at once.
 _SYSTEM_SIZE = 2**22
@@ -106,11 +107,13 @@ class SparseEASE(Recommender):
 
         Returns:
             A model that gives the same scores.
+
+        Raises:
+            InputError: If the state does not fit the configuration, or itself.
         """
         model = cls(config)
-        arrays = tuple(state[name].numpy() for name in ("data", "indices", "indptr"))
-        model.num_items = len(arrays[2]) - 1
-        model.weights = csr_matrix(arrays, shape=(model.num_items, model.num_items))
+        model.weights = stored_csr(state, None, None)
+        model.num_items = model.weights.shape[0]
         return model
 
 

@@ -9,6 +9,7 @@ from jaxtyping import Float
 from scipy.sparse import csr_matrix
 from torch import Tensor
 
+from recsparse.errors import InputError
 from recsparse.linear_config import IALSConfig
 from recsparse.models.base import FitExtras, NetworkRecommender, Validate, check_interactions
 from recsparse.models.ease import EASE
@@ -17,6 +18,7 @@ from recsparse.models.item_words import checked_words, stored_words
 from recsparse.models.negatives import negatives_where_large
 from recsparse.models.objective import HiddenCells
 from recsparse.models.sparse_grid_network import SparseGridNetwork
+from recsparse.models.stored import load_network, stored_tensor
 from recsparse.models.warm_start import take_over
 from recsparse.network_config import SparseGridConfig
 from recsparse.sparse.tensor import SparseTensor
@@ -141,16 +143,28 @@ class SparseGridRecommender(NetworkRecommender):
 
         Returns:
             A model that gives the same scores.
+
+        Raises:
+            InputError: If the state does not fit the configuration, or itself.
         """
         model = cls(config)
         network = _with_prefix(state, "network.")
-        model.network = SparseGridNetwork(config, network["item_vectors"], stored_words(network))
-        model.network.load_state_dict(network)
-        model.num_items = len(network["item_bias"])
+        vectors = stored_tensor(network, "item_vectors", None, config.factors)
+        model.num_items = len(vectors)
+        words = stored_words(network, model.num_items)
+        model.network = SparseGridNetwork(config, vectors, words)
+        load_network(model.network, network)
         linear = _with_prefix(state, "linear.")
         if config.linear is not None and linear:
             model.linear = EASE.from_state(config.linear, linear)
-        model.linear_weight = float(state["linear_weight"])
+            if model.linear.num_items != model.num_items:
+                raise InputError(
+                    f"the linear part must score {model.num_items} items, but scores "
+                    f"{model.linear.num_items}"
+                )
+        model.linear_weight = float(stored_tensor(state, "linear_weight"))
+        if model.linear is None and model.linear_weight != 0:
+            raise InputError(f"a linear part of weight {model.linear_weight} must be in the state")
         return model
 
     def _start(

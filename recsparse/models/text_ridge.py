@@ -14,6 +14,7 @@ from recsparse.models.base import FitExtras, Recommender, check_interactions
 from recsparse.models.cold import ColdScorer, bags_of
 from recsparse.models.content_knn import unit_rows, wanted_words
 from recsparse.models.ials import als_factors, half_step, with_empty_weight
+from recsparse.models.stored import stored_number, stored_tensor
 from recsparse.sparse.tensor import SparseTensor
 
 _ITERATIONS = 100
@@ -108,10 +109,14 @@ class TextRidge(Recommender, ColdScorer):
 
         Returns:
             A model that gives the same scores.
+
+        Raises:
+            InputError: If the state does not fit the configuration, or itself.
         """
         model = cls(config)
-        model.item_factors, model.word_factors = state["item_factors"], state["word_factors"]
-        weight = float(state["unobserved_weight"])
+        model.item_factors = stored_tensor(state, "item_factors", None, config.ials.factors)
+        model.word_factors = stored_tensor(state, "word_factors", None, config.ials.factors)
+        weight = stored_number(state, "unobserved_weight")
         model.solver = config.ials.model_copy(update={"unobserved_weight": weight})
         model.num_items = len(model.item_factors)
         return model

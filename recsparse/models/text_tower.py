@@ -15,6 +15,7 @@ from recsparse.models.cold import ColdScorer, bags_of
 from recsparse.models.content_knn import unit_rows, wanted_words
 from recsparse.models.negatives import negatives_where_large
 from recsparse.models.objective import HiddenCells, RowNetwork
+from recsparse.models.stored import load_network, stored_csr, stored_tensor
 from recsparse.network_config import TextTowerConfig
 from recsparse.sparse.scatter import scatter_sum
 from recsparse.sparse.tensor import SparseTensor
@@ -125,13 +126,16 @@ class TextTower(NetworkRecommender, ColdScorer):
 
         Returns:
             A model that gives the same scores.
+
+        Raises:
+            InputError: If the state does not fit the configuration, or itself.
         """
         model = cls(config)
-        arrays = tuple(state[name].numpy() for name in ("data", "indices", "indptr"))
-        model.num_items = len(arrays[2]) - 1
-        bags = csr_matrix(arrays, shape=(model.num_items, len(state["word_vectors"])))
+        words = stored_tensor(state, "word_vectors", None, config.channels)
+        bags = stored_csr(state, None, len(words))
+        model.num_items = bags.shape[0]
         model.network = TextTowerNetwork(config, bags)
-        model.network.load_state_dict(dict(state))
+        load_network(model.network, state)
         return model
 
 

@@ -6,30 +6,25 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-from safetensors.numpy import load_file as load_arrays
 from safetensors.numpy import save as array_bytes
-from safetensors.torch import load_file as load_tensors
 from safetensors.torch import save as tensor_bytes
-from scipy.sparse import csr_matrix
 
 from recsparse.atomic import atomic_folder
-from recsparse.config_file import parse_config
-from recsparse.datasets.data_settings import DataSettings
-from recsparse.datasets.vocabulary import Vocabulary
 from recsparse.errors import MissingFileError, ModelFolderError
-from recsparse.models.registry import MODEL_CLASSES
+from recsparse.scoring.model_content import (
+    DESCRIPTION,
+    HISTORY,
+    ITEMS,
+    USERS,
+    WEIGHTS,
+    history_arrays,
+    read_content,
+)
 from recsparse.scoring.trained import TrainedModel
 from recsparse.toml_file import to_toml, write_toml
 
 FORMAT_VERSION = 1
-DESCRIPTION = "model.toml"
 SETTLED = "settled.toml"
-WEIGHTS = "weights.safetensors"
-HISTORY = "history.safetensors"
-USERS = "users.parquet"
-ITEMS = "items.parquet"
 FILES = (WEIGHTS, HISTORY, USERS, ITEMS)
 
 
@@ -50,13 +45,14 @@ def save_model(
 
     Raises:
         OutputError: If the disk is full.
+        InputError: If a cell of the histories is there twice.
     """
     with atomic_folder(folder) as aside:
         # safetensors' own save_file makes files that only their owner may read, and hides a full
         # disk in an error of its own.
         state = {name: value.contiguous() for name, value in trained.model.state().items()}
         (aside / WEIGHTS).write_bytes(tensor_bytes(state))
-        (aside / HISTORY).write_bytes(array_bytes(_history_arrays(trained)))
+        (aside / HISTORY).write_bytes(array_bytes(history_arrays(trained)))
         trained.users.save(aside / USERS)
         trained.items.save(aside / ITEMS)
         description = {
@@ -88,22 +84,14 @@ def load_model(folder: str | Path) -> TrainedModel:
 
     Raises:
         MissingFileError: If there is no such folder.
-        ModelFolderError: If it is no model folder, of another version, or a file is damaged.
+        ModelFolderError: If it is no model folder, of another version, a file is damaged, or the
+            files do not fit each other.
     """
     folder = Path(folder)
     description = read_description(folder)
     for name in FILES:
         _check_file(folder / name, description["sha256"][name])
-    arrays = load_arrays(folder / HISTORY)
-    config = parse_config({"model": description["model"]}, source=str(folder / DESCRIPTION)).model
-    return TrainedModel(
-        model=MODEL_CLASSES[config.kind].from_state(config, load_tensors(folder / WEIGHTS)),
-        users=Vocabulary.load(folder / USERS),
-        items=Vocabulary.load(folder / ITEMS),
-        history=_matrix(arrays, ""),
-        times=_matrix(arrays, "times_") if "times_shape" in arrays else None,
-        data=DataSettings.from_dict(description.get("data", {})),
-    )
+    return read_content(folder, description)
 
 
 def read_description(folder: str | Path) -> dict[str, Any]:
@@ -126,8 +114,8 @@ def read_description(folder: str | Path) -> dict[str, Any]:
     try:
         text = path.read_text(encoding="utf-8")
         description = tomllib.loads(text)
-        found, checksums = description["format_version"], description["sha256"]
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, KeyError) as error:
+        found, checksums = description["format_version"], dict(description["sha256"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise ModelFolderError(
             f"{folder} must be a model folder with a readable {DESCRIPTION}, but {error!r}; "
             "write one with `recsparse train`"
@@ -165,22 +153,3 @@ def _text_sha256(text: str) -> str:
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _history_arrays(trained: TrainedModel) -> dict[str, NDArray[Any]]:
-    arrays = _arrays(trained.history, np.float32, "")
-    return arrays if trained.times is None else arrays | _arrays(trained.times, np.int64, "times_")
-
-
-def _arrays(matrix: csr_matrix, kind: type, prefix: str) -> dict[str, NDArray[Any]]:
-    return {
-        f"{prefix}indptr": matrix.indptr.astype(np.int64),
-        f"{prefix}indices": matrix.indices.astype(np.int64),
-        f"{prefix}data": matrix.data.astype(kind),
-        f"{prefix}shape": np.array(matrix.shape, dtype=np.int64),
-    }
-
-
-def _matrix(arrays: dict[str, NDArray[Any]], prefix: str) -> csr_matrix:
-    parts = (arrays[f"{prefix}{name}"] for name in ("data", "indices", "indptr"))
-    return csr_matrix(tuple(parts), shape=tuple(arrays[f"{prefix}shape"].tolist()))

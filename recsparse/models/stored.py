@@ -1,0 +1,154 @@
+"""States as they are read from files: each array is checked before a model or SciPy uses it."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from scipy.sparse import csr_matrix
+from torch import Tensor, nn
+
+from recsparse.errors import InputError
+
+
+def stored_tensor(
+    state: Mapping[str, Tensor],
+    name: str,
+    *shape: int | None,
+    dtype: torch.dtype = torch.float32,
+) -> Tensor:
+    """Return a tensor of a state.
+
+    Args:
+        state: Tensors by name.
+        name: Which of them.
+        *shape: Its sizes; None for one that may be any.
+        dtype: Its type.
+
+    Returns:
+        The tensor.
+
+    Raises:
+        InputError: If there is no such tensor, it is of another shape or type, or not finite.
+    """
+    if name not in state:
+        raise InputError(f"the state must hold the tensor {name!r}, but holds {sorted(state)}")
+    found = state[name]
+    fits = found.dim() == len(shape) and all(
+        size in (None, own) for size, own in zip(shape, found.shape, strict=True)
+    )
+    if not fits or found.dtype != dtype:
+        sizes = " × ".join("any" if size is None else str(size) for size in shape) or "no axes"
+        raise InputError(
+            f"the tensor {name!r} must be of {sizes} and {dtype}, but is of "
+            f"{tuple(found.shape)} and {found.dtype}"
+        )
+    if not found.isfinite().all():
+        raise InputError(f"the tensor {name!r} must be finite, but is not")
+    return found
+
+
+def stored_number(state: Mapping[str, Tensor], name: str) -> float:
+    """Return a number of a state, a float64 tensor without axes that is not negative.
+
+    Args:
+        state: Tensors by name.
+        name: Which of them.
+
+    Returns:
+        The number.
+
+    Raises:
+        InputError: If there is no such number, or it is negative or not finite.
+    """
+    number = float(stored_tensor(state, name, dtype=torch.float64))
+    if number < 0:
+        raise InputError(f"the number {name!r} must not be negative, but is {number}")
+    return number
+
+
+def stored_csr(
+    state: Mapping[str, Tensor], rows: int | None, columns: int | None, values: str = "data"
+) -> csr_matrix:
+    """Return a matrix of a state: the tensors `indptr`, `indices`, and its values.
+
+    Args:
+        state: Tensors by name.
+        rows: Number of rows; None for as many as `indptr` has.
+        columns: Number of columns; None for as many as there are rows.
+        values: The name of the values.
+
+    Returns:
+        The matrix.
+
+    Raises:
+        InputError: If a tensor is missing, or they do not make a matrix.
+    """
+    indptr = stored_tensor(state, "indptr", None, dtype=torch.int64).numpy()
+    kind = state["indices"].dtype if "indices" in state else torch.int64
+    kind = kind if kind == torch.int32 else torch.int64
+    indices = stored_tensor(state, "indices", None, dtype=kind).numpy()
+    data = stored_tensor(state, values, None).numpy()
+    rows = len(indptr) - 1 if rows is None else rows
+    return checked_csr(data, indices, indptr, (rows, rows if columns is None else columns), "state")
+
+
+def checked_csr(
+    data: np.ndarray, indices: np.ndarray, indptr: np.ndarray, shape: tuple[int, int], what: str
+) -> csr_matrix:
+    """Make a matrix of arrays from outside; SciPy takes their content on trust.
+
+    Args:
+        data: One value a cell.
+        indices: The column of each cell.
+        indptr: Where each row begins, and the number of cells.
+        shape: Rows and columns.
+        what: What the arrays are of, for errors.
+
+    Returns:
+        The matrix.
+
+    Raises:
+        InputError: If the arrays have other lengths than the shape asks for, the rows do not follow
+            each other, a column is out of range, or a value is not finite.
+    """
+    rows, columns = shape
+    if min(shape) < 0 or indptr.ndim != 1 or len(indptr) != rows + 1:
+        raise InputError(
+            f"indptr of the {what} must have {rows} + 1 numbers, but its shape is {indptr.shape}"
+        )
+    if indices.shape != data.shape or data.ndim != 1:
+        raise InputError(
+            f"the {what} must have one column a cell, but {indices.shape} columns of "
+            f"{data.shape} cells"
+        )
+    if indptr[0] != 0 or indptr[-1] != len(data) or (np.diff(indptr) < 0).any():
+        raise InputError(
+            f"indptr of the {what} must rise from 0 to the {len(data)} cells, but does not"
+        )
+    if len(indices) and not (indices.min() >= 0 and indices.max() < columns):
+        raise InputError(
+            f"columns of the {what} must be from 0 to {columns - 1}, but are from "
+            f"{indices.min()} to {indices.max()}"
+        )
+    if not np.isfinite(data).all():
+        raise InputError(f"values of the {what} must be finite, but are not")
+    return csr_matrix((data, indices, indptr), shape=shape)
+
+
+def load_network(network: nn.Module, state: Mapping[str, Tensor]) -> None:
+    """Give a network its parameters and buffers.
+
+    Args:
+        network: Of the configured sizes.
+        state: What its `state_dict` returned.
+
+    Raises:
+        InputError: If a name, a shape or a type differs, or a number is not finite.
+    """
+    wanted = network.state_dict()
+    unknown = set(state) - set(wanted)
+    if unknown:
+        raise InputError(f"the network has no tensors {sorted(unknown)}, but the state holds them")
+    for name, value in wanted.items():
+        stored_tensor(state, name, *value.shape, dtype=value.dtype)
+    network.load_state_dict(dict(state))

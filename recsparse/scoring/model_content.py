@@ -1,0 +1,160 @@
+"""What a model folder holds, read and validated against each other: anyone may write a folder."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load_file as load_arrays
+from safetensors.torch import load_file as load_tensors
+from scipy.sparse import csr_matrix
+from torch import Tensor
+
+from recsparse.config_file import parse_config
+from recsparse.datasets.data_settings import LAST_SECOND, DataSettings
+from recsparse.datasets.vocabulary import Vocabulary
+from recsparse.errors import InputError, ModelFolderError
+from recsparse.models.base import Recommender
+from recsparse.models.registry import MODEL_CLASSES
+from recsparse.models.stored import checked_csr
+from recsparse.scoring.trained import TrainedModel
+
+DESCRIPTION = "model.toml"
+WEIGHTS = "weights.safetensors"
+HISTORY = "history.safetensors"
+USERS = "users.parquet"
+ITEMS = "items.parquet"
+_PARTS = ("data", "indices", "indptr", "shape")
+_TIMES = "times_"
+
+
+def read_content(folder: Path, description: Mapping[str, Any]) -> TrainedModel:
+    """Read the files of a model folder.
+
+    Args:
+        folder: The folder, whose files are as the checksums say.
+        description: What `model.toml` says.
+
+    Returns:
+        The model, on the CPU.
+
+    Raises:
+        ModelFolderError: If a file cannot be read, or the files do not fit each other: the sizes
+            that `model.toml` names, the ids, the histories and their times, and the weights that a
+            model of that configuration has.
+    """
+    try:
+        return _read(folder, description)
+    except (InputError, SafetensorError) as error:
+        raise ModelFolderError(
+            f"the files of the model folder {folder} must fit each other, but {error}; train it "
+            "again, or copy it from where it was trained"
+        ) from error
+
+
+def history_arrays(trained: TrainedModel) -> dict[str, NDArray[Any]]:
+    """Return the histories, and their times where they are known, as named arrays.
+
+    Args:
+        trained: The model.
+
+    Returns:
+        What `read_content` reads back.
+
+    Raises:
+        InputError: If a cell of a matrix is there twice.
+    """
+    arrays = _arrays(trained.history, np.float32, "")
+    return arrays if trained.times is None else arrays | _arrays(trained.times, np.int64, _TIMES)
+
+
+def _arrays(matrix: csr_matrix, kind: type, prefix: str) -> dict[str, NDArray[Any]]:
+    matrix = matrix.sorted_indices()
+    if not matrix.has_canonical_format:
+        raise InputError("histories must have each cell once, but some are there twice; sum them")
+    return {
+        f"{prefix}indptr": matrix.indptr.astype(np.int64),
+        f"{prefix}indices": matrix.indices.astype(np.int64),
+        f"{prefix}data": matrix.data.astype(kind),
+        f"{prefix}shape": np.array(matrix.shape, dtype=np.int64),
+    }
+
+
+def _read(folder: Path, description: Mapping[str, Any]) -> TrainedModel:
+    users, items = Vocabulary.load(folder / USERS), Vocabulary.load(folder / ITEMS)
+    shape = len(users), len(items)
+    named = tuple(description.get(name) for name in ("num_users", "num_items"))
+    if named != shape:
+        raise InputError(f"{DESCRIPTION} names {named} users and items, but ids are of {shape}")
+    arrays = load_arrays(folder / HISTORY)
+    history = _matrix(arrays, "", np.float32, shape)
+    return TrainedModel(
+        model=_model(folder, description.get("model"), len(items)),
+        users=users,
+        items=items,
+        history=history,
+        times=_times(arrays, history),
+        data=_data(description.get("data", {})),
+    )
+
+
+def _matrix(
+    arrays: Mapping[str, NDArray[Any]], prefix: str, kind: type, shape: tuple[int, int]
+) -> csr_matrix:
+    kinds = dict(zip(_PARTS, (kind, np.int64, np.int64, np.int64), strict=True))
+    for name, wanted in kinds.items():
+        if f"{prefix}{name}" not in arrays or arrays[f"{prefix}{name}"].dtype != wanted:
+            raise InputError(f"{HISTORY} must hold {prefix}{name} of {np.dtype(wanted)}")
+    data, indices, indptr, found = (arrays[f"{prefix}{name}"] for name in _PARTS)
+    if found.tolist() != [*shape]:
+        raise InputError(f"histories must be of {shape} users and items, but are {found.tolist()}")
+    matrix = checked_csr(data, indices, indptr, shape, HISTORY)
+    if not matrix.has_canonical_format:
+        raise InputError(f"cells of {HISTORY} must be sorted in their rows, each there once")
+    return matrix
+
+
+def _times(arrays: Mapping[str, NDArray[Any]], history: csr_matrix) -> csr_matrix | None:
+    if (history.data < 0).any():
+        raise InputError(f"weights in {HISTORY} must not be negative")
+    known = {name for name in arrays if name.startswith(_TIMES)}
+    unknown = set(arrays) - known - set(_PARTS)
+    if unknown:
+        raise InputError(f"{HISTORY} holds {sorted(unknown)}, which are not known")
+    if not known:
+        return None
+    times = _matrix(arrays, _TIMES, np.int64, history.shape)
+    if not (
+        np.array_equal(times.indptr, history.indptr)
+        and np.array_equal(times.indices, history.indices)
+    ):
+        raise InputError(f"{HISTORY} must hold a time for each cell of the histories, and no other")
+    return times
+
+
+def _model(folder: Path, section: Any, num_items: int) -> Recommender:
+    source = folder / DESCRIPTION
+    if not isinstance(section, dict):
+        raise InputError(f"{source} has no section 'model'")
+    config = parse_config({"model": section}, source=str(source)).model
+    state = load_tensors(folder / WEIGHTS)
+    model = MODEL_CLASSES[config.kind].from_state(config, state)
+    if model.num_items != num_items:
+        raise InputError(f"the weights are of {model.num_items} items, but ids of {num_items}")
+    if _kinds(model.state()) != _kinds(state):
+        others = sorted(set(_kinds(model.state()).items()) ^ set(_kinds(state).items()))
+        raise InputError(f"a model {config.kind} of this configuration has other tensors: {others}")
+    return model
+
+
+def _kinds(state: Mapping[str, Tensor]) -> dict[str, str]:
+    return {name: f"{value.dtype} {tuple(value.shape)}" for name, value in state.items()}
+
+
+def _data(section: Any) -> DataSettings:
+    second = section.get(LAST_SECOND) if isinstance(section, dict) else ""
+    if not (second is None or type(second) is int):
+        raise InputError(f"{DESCRIPTION} must have a section 'data' with whole seconds, if any")
+    return DataSettings.from_dict(section)
