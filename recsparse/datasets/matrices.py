@@ -8,6 +8,7 @@ from scipy.sparse import coo_matrix, csr_matrix
 
 from recsparse.datasets.rows import ITEM_INDEX, NO_TIME, USER_INDEX
 from recsparse.datasets.schema import TIMESTAMP, WEIGHT
+from recsparse.errors import InputError
 
 
 def matrix_of(
@@ -39,6 +40,9 @@ def times_of(
 
     Returns:
         int64, seconds, `NO_TIME` where unknown; None where no row has a time.
+
+    Raises:
+        InputError: If an index is out of range.
     """
     if all(table[TIMESTAMP].null_count == table.num_rows for table in tables):
         return None
@@ -48,6 +52,7 @@ def times_of(
     row, item = row_of(user_of(table)), item_of(table)
     time = table[TIMESTAMP].fill_null(NO_TIME).to_numpy()
     kept = (row >= 0) & (item < shape[1])
+    _check_cells(row[kept], item[kept], shape)
     row, item, time = last_of_cells(row[kept], item[kept], time[kept])
     indptr = np.concatenate([[0], np.cumsum(np.bincount(row, minlength=shape[0]))])
     return csr_matrix((time, item, indptr), shape=shape)
@@ -81,8 +86,11 @@ def user_of(table: pa.Table) -> np.ndarray:
 
     Returns:
         Indices.
+
+    Raises:
+        InputError: If an index is negative or null.
     """
-    return table[USER_INDEX].to_numpy()
+    return _indices(table, USER_INDEX)
 
 
 def item_of(table: pa.Table) -> np.ndarray:
@@ -93,8 +101,11 @@ def item_of(table: pa.Table) -> np.ndarray:
 
     Returns:
         Indices.
+
+    Raises:
+        InputError: If an index is negative or null.
     """
-    return table[ITEM_INDEX].to_numpy()
+    return _indices(table, ITEM_INDEX)
 
 
 def laid_out(
@@ -110,5 +121,31 @@ def laid_out(
 
     Returns:
         float32.
+
+    Raises:
+        InputError: If a row or a column is out of range.
     """
+    _check_cells(row, column, shape)
     return coo_matrix((weight.astype(np.float32), (row, column)), shape=shape).tocsr()
+
+
+def _indices(table: pa.Table, name: str) -> np.ndarray:
+    column = table[name]
+    index: np.ndarray = column.to_numpy()
+    # A negative one would be counted from the end.
+    if column.null_count or index.min(initial=0) < 0:
+        raise InputError(
+            f"{name} must be from 0 on, but {column.null_count} are null and the lowest is "
+            f"{index.min(initial=0)}; make the dataset folder anew"
+        )
+    return index
+
+
+def _check_cells(row: np.ndarray, column: np.ndarray, shape: tuple[int, int]) -> None:
+    # SciPy takes the columns of a CSR matrix on trust.
+    for what, index, size in (("rows", row, shape[0]), ("columns", column, shape[1])):
+        if len(index) and not (index.min() >= 0 and index.max() < size):
+            raise InputError(
+                f"{what} of the matrix must be from 0 to {size - 1}, but are from {index.min()} to "
+                f"{index.max()}; make the dataset folder anew"
+            )

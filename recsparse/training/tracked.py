@@ -5,7 +5,7 @@ from pathlib import Path
 import mlflow
 import pandas as pd
 
-from recsparse.errors import MissingFileError, StoreError
+from recsparse.errors import MissingFileError, ModelFolderError, StoreError
 from recsparse.training.contact import first_contact, ping, store_in_use
 from recsparse.training.store import require_store, without_password
 
@@ -23,6 +23,7 @@ def download_model(address: str, uri: str) -> Path:
     Raises:
         MissingFileError: If the store has no such model.
         StoreError: If the store cannot be reached.
+        ModelFolderError: If what it says to be the model's folder is outside of what was logged.
     """
     require_store(uri)
     try:
@@ -37,7 +38,15 @@ def download_model(address: str, uri: str) -> Path:
             f"{address} must be a recsparse model in the MLflow store {without_password(uri)}, but "
             f"{error}; set MLFLOW_TRACKING_URI to the right store"
         ) from error
-    return local / str(data)
+    root, folder = local.resolve(), (local / str(data)).resolve()
+    # A path of its own, or links, could lead to any file of this machine.
+    outside = [each for each in (folder, *folder.glob("*")) if not _is_inside(each, root)]
+    if outside:
+        raise ModelFolderError(
+            f"the model folder of {address} must lie within the artifact, but its MLmodel names "
+            f"{data!r}, which leads to {outside[0].resolve()}; log the model again"
+        )
+    return folder
 
 
 def list_runs(uri: str, experiment: str | None = None) -> pd.DataFrame:
@@ -68,3 +77,7 @@ def list_runs(uri: str, experiment: str | None = None) -> pd.DataFrame:
         found = mlflow.search_runs(experiment_ids=wanted)
     named = found.get("experiment_id", pd.Series(dtype=str)).map(names)
     return found.assign(experiment=named)
+
+
+def _is_inside(path: Path, folder: Path) -> bool:
+    return path.resolve().is_relative_to(folder)
