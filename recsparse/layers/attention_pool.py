@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from recsparse.errors import InputError
 from recsparse.layers.pool import LinePool
-from recsparse.sparse.pooling import widened
+from recsparse.sparse.precision import in_wide_type, widened
 from recsparse.sparse.scatter import scatter_softmax, scatter_sum
 from recsparse.sparse.tensor import SparseTensor
 
@@ -84,5 +84,5 @@ class AttentionPool(LinePool):
         Returns:
             One row a line; zero for one without cells.
         """
-        share = scatter_softmax(widened(self.score(feats)), line, num_lines)
+        share = scatter_softmax(in_wide_type(self.score, feats), line, num_lines)
         return scatter_sum(share * widened(feats), line, num_lines).to(feats.dtype)

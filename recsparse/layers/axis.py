@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from recsparse.errors import InputError
 from recsparse.sparse.pooling import reduce_lines
+from recsparse.sparse.precision import in_wide_type, widened
 from recsparse.sparse.tensor import SparseTensor
 
 Kernel = Literal["row", "column", "all"]
@@ -55,12 +56,13 @@ class _AxisConv(nn.Module):
                 f"{name} needs feats of {self.cell.in_features} channels, but got {x.num_channels}"
             )
         out: Float[Tensor, "n c_out"] = self.cell(x.feats)
+        total = widened(out)
         for key, linear in self.mixed.items():
             lines, line = x.grid.lines(self.lines[key])
             # The product on the means costs one row a line, and not one a cell.
-            mean = reduce_lines(x.feats, line, lines.num_cells, "mean")
-            out = out + torch.index_select(linear(mean), 0, line)
-        return x.with_feats(out)
+            mean = reduce_lines(widened(x.feats), line, lines.num_cells, "mean")
+            total = total + torch.index_select(in_wide_type(linear, mean), 0, line)
+        return x.with_feats(total.to(out.dtype))
 
 
 class AxisConv(_AxisConv):

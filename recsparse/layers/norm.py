@@ -1,7 +1,8 @@
 """Normalisation of active cells: over the batch, a sample, groups of channels, or a cell.
 
 Every layer is torch's own where all cells are active, with the same parameters, state and types;
-empty cells do not count. Statistics of low-precision features are computed in float32.
+empty cells do not count. Statistics of low-precision features are computed in float32, and so are
+their gradients; running statistics are rounded to the type in which the layer holds them.
 """
 
 from typing import Any
@@ -11,7 +12,8 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from recsparse.errors import InputError
-from recsparse.sparse.pooling import widened
+from recsparse.layers.wide_batch_norm import batch_norm_by, wide_batch_norm
+from recsparse.sparse.precision import is_low, widened
 from recsparse.sparse.scatter import scatter_mean
 from recsparse.sparse.tensor import SparseTensor
 
@@ -50,13 +52,12 @@ class SparseBatchNorm(nn.BatchNorm1d):
         if torch.compiler.is_compiling():
             return input.with_feats(self._compiled(input.feats))
         if self.training and self.track_running_stats and len(input.feats) < 2:
-            return input.with_feats(self._by_running_statistics(input.feats))
-        return input.with_feats(super().forward(input.feats))
+            stored = self.running_mean, self.running_var
+            return input.with_feats(batch_norm_by(stored, self, input.feats))
+        return input.with_feats(self._as_torch(input.feats))
 
-    def _by_running_statistics(self, feats: Tensor) -> Tensor:
-        return nn.functional.batch_norm(
-            feats, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps
-        )
+    def _as_torch(self, feats: Tensor) -> Tensor:
+        return wide_batch_norm(self, feats) if is_low(feats.dtype) else super().forward(feats)
 
     def _compiled(self, feats: Tensor) -> Tensor:
         # Behind a strided convolution the number of cells is known only as the code runs: nothing
@@ -69,7 +70,7 @@ class SparseBatchNorm(nn.BatchNorm1d):
             feats.shape[0] >= 2,
             lambda: "a compiled SparseBatchNorm needs at least 2 cells in training",
         )
-        return super().forward(feats)
+        return self._as_torch(feats)
 
 
 class SparseSyncBatchNorm(nn.SyncBatchNorm):
@@ -98,6 +99,9 @@ class SparseSyncBatchNorm(nn.SyncBatchNorm):
             Features (n, c) on the same grid.
         """
         _check_channels(self, input, self.num_features)
+        distributed = torch.distributed.is_available() and torch.distributed.is_initialized()
+        if is_low(input.feats.dtype) and not distributed:
+            return input.with_feats(wide_batch_norm(self, input.feats))
         return input.with_feats(super().forward(input.feats))
 
     @classmethod
@@ -147,14 +151,13 @@ class SparseInstanceNorm(nn.InstanceNorm1d):
         """
         _check_channels(self, input, self.num_features)
         feats, sample = widened(input.feats), input.coords[:, 0]
-        if self.training or not self.track_running_stats:
-            mean, variance = _moments(feats.unsqueeze(2), sample, input.batch_size)
-            if self.training and self.running_mean is not None:
-                self._follow(mean.detach(), variance.detach(), sample)
-            out = _standardised(feats.unsqueeze(2), mean, variance, sample, self.eps).squeeze(2)
-        else:
+        if not self.training and self.track_running_stats:
             stored = self.running_mean, self.running_var
-            out = nn.functional.batch_norm(feats, *stored, eps=self.eps)
+            return input.with_feats(batch_norm_by(stored, self, input.feats))
+        mean, variance = _moments(feats.unsqueeze(2), sample, input.batch_size)
+        if self.training and self.running_mean is not None:
+            self._follow(mean.detach(), variance.detach(), sample)
+        out = _standardised(feats.unsqueeze(2), mean, variance, sample, self.eps).squeeze(2)
         return input.with_feats(_affine(out, self.weight, self.bias).to(input.feats.dtype))
 
     def _follow(
@@ -162,11 +165,12 @@ class SparseInstanceNorm(nn.InstanceNorm1d):
     ) -> None:
         """Move the running statistics towards the mean of those of the samples, as torch does."""
         cells = torch.bincount(sample, minlength=len(mean)).unsqueeze(1)
-        counts = cells > 1
+        # In the type of the statistics: a share or a step in float32 would cut those of float64.
+        counts = (cells > 1).to(mean.dtype)
         share = counts / counts.sum().clamp(min=1)
         unbiased = variance * cells / (cells - 1).clamp(min=1)
         # Without a sample that counts the step is zero: nothing waits for the device to say so.
-        step = counts.any() * (self.momentum or 0.0)
+        step = counts.sum().clamp(max=1) * (self.momentum or 0.0)
         for running, now in ((self.running_mean, mean), (self.running_var, unbiased)):
             if running is not None:
                 running += step * ((share * now).sum(0) - running)
@@ -233,7 +237,15 @@ class SparseLayerNorm(nn.LayerNorm):
             Features (n, c) on the same grid.
         """
         _check_channels(self, input, self.normalized_shape[-1])
-        return input.with_feats(super().forward(input.feats))
+        feats = input.feats
+        if not is_low(feats.dtype):
+            return input.with_feats(super().forward(feats))
+        weight, bias = (
+            part if part is None else widened(part) for part in (self.weight, self.bias)
+        )
+        shape = self.normalized_shape
+        wide = nn.functional.layer_norm(widened(feats), shape, weight, bias, self.eps)
+        return input.with_feats(wide.to(feats.dtype))
 
 
 def _check_channels(layer: nn.Module, x: SparseTensor, channels: int) -> None:
@@ -246,6 +258,10 @@ def _moments(
 ) -> tuple[Float[Tensor, "b g"], Float[Tensor, "b g"]]:
     """Return the mean and biased variance of each sample and group of channels."""
     mean = scatter_mean(grouped.mean(2), sample, batch_size)
+    with torch.no_grad():  # of many large values of one sign the sum has lost digits: what is left
+        left = grouped - mean.index_select(0, sample).unsqueeze(2)
+        correction = scatter_mean(left.mean(2), sample, batch_size)
+    mean = mean + correction
     # Squares of distances, not of values: the difference of two large sums would lose digits.
     distance = grouped - mean.index_select(0, sample).unsqueeze(2)
     return mean, scatter_mean(distance.square().mean(2), sample, batch_size)
@@ -258,10 +274,9 @@ def _standardised(
     sample: Int[Tensor, " n"],
     eps: float,
 ) -> Float[Tensor, "n g k"]:
-    scale = (variance + eps).rsqrt()
-    shift = -mean * scale
-    scale, shift = (part.index_select(0, sample).unsqueeze(2) for part in (scale, shift))
-    return grouped * scale + shift
+    parts = mean, (variance + eps).rsqrt()
+    mean, scale = (part.index_select(0, sample).unsqueeze(2) for part in parts)
+    return (grouped - mean) * scale
 
 
 def _affine(

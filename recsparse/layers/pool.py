@@ -13,8 +13,8 @@ from recsparse.sparse.pooling import (
     check_reduce,
     lines_of_cells,
     reduce_lines,
-    widened,
 )
+from recsparse.sparse.precision import widened
 from recsparse.sparse.ridge import ridge_pool
 from recsparse.sparse.tensor import SparseTensor
 
@@ -256,11 +256,11 @@ class RidgePool(nn.Module):
                 "column_vectors must have one row for each column of the grid, but got "
                 f"{len(column_vectors)} for {x.spatial_shape[1]}"
             )
-        unobserved = self.log_unobserved_weight.exp()
+        unobserved = widened(self.log_unobserved_weight).exp()
         row_ptr = _row_ptr(x.coords[:, 1], x.spatial_shape[0])
         # Without columns every row is zero; a ridge of zero would leave it without a solution.
         num_columns = max(len(column_vectors), 1)
-        ridge = self.log_regularisation.exp() * (row_ptr.diff() + unobserved * num_columns)
+        ridge = widened(self.log_regularisation).exp() * (row_ptr.diff() + unobserved * num_columns)
         # In low precision the Gram matrix would not be positive semi-definite.
         with torch.autocast(x.feats.device.type, enabled=False):
             vectors = widened(column_vectors)

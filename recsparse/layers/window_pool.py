@@ -9,7 +9,7 @@ from recsparse.errors import InputError
 from recsparse.layers.window import WindowPool
 from recsparse.sparse.kernel import OneOrMany
 from recsparse.sparse.kernel_map import KernelMap
-from recsparse.sparse.window_pool import window_max, window_mean, window_sum
+from recsparse.sparse.window_pool import window_max, window_mean
 
 Divisor = Literal["active", "kernel"]
 
@@ -105,9 +105,8 @@ class _AvgPool(WindowPool):
         self.divisor = divisor
 
     def pool(self, feats: Float[Tensor, "n c"], kernel_map: KernelMap) -> Float[Tensor, "m c"]:
-        if self.divisor == "kernel":
-            return window_sum(feats, kernel_map) / self.kernel.num_taps
-        return window_mean(feats, kernel_map)
+        num_taps = self.kernel.num_taps if self.divisor == "kernel" else None
+        return window_mean(feats, kernel_map, num_taps)
 
     def extra_repr(self) -> str:
         return f"{super().extra_repr()}, divisor={self.divisor!r}"

@@ -6,6 +6,8 @@ import torch
 from torch import Tensor
 from torch.utils.flop_counter import register_flop_formula
 
+from recsparse.sparse.precision import widened
+
 
 @torch.library.custom_op("recsparse::bag_sum", mutates_args=())
 def bag_sum(rows: Tensor, weights: Tensor, row: Tensor, bag: Tensor, num_bags: int) -> Tensor:
@@ -55,7 +57,7 @@ def _gradients(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         # That of a sum is one expanded number: slow to read.
         of_rows = bag_sum(grad.contiguous(), weights[order], bag[order], by_row, rows.shape[0])
     if ctx.needs_input_grad[1]:
-        of_weights = (rows[row] * grad[bag]).sum(dim=1)
+        of_weights = (widened(rows[row]) * grad[bag]).sum(dim=1).to(weights.dtype)
     return of_rows, of_weights, None, None, None
 
 

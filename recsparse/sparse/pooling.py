@@ -4,12 +4,12 @@ import math
 from collections.abc import Sequence
 from typing import Literal, get_args
 
-import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from recsparse.errors import InputError
 from recsparse.sparse.lines import line_keys
+from recsparse.sparse.precision import widened
 from recsparse.sparse.scatter import scatter_max, scatter_mean, scatter_sum
 from recsparse.sparse.tensor import SparseTensor
 
@@ -35,6 +35,7 @@ def axis_pool(
         InputError: If `reduce` or an axis is unknown, or the exponent is not positive.
 
     Example:
+        >>> import torch
         >>> x = SparseTensor.from_dense(torch.tensor([[[[1.0, 2.0], [0.0, 3.0]]]]))
         >>> axis_pool(x, (0,), "sum").tolist()
         [[3.0], [3.0]]
@@ -86,6 +87,7 @@ def lines_of_cells(x: SparseTensor, kept_axes: Sequence[int]) -> tuple[Int[Tenso
         The line of each cell, and the number of lines, active or not.
 
     Example:
+        >>> import torch
         >>> x = SparseTensor.from_dense(torch.tensor([[[[1.0, 2.0], [0.0, 3.0]]]]))
         >>> line, num_lines = lines_of_cells(x, (1,))
         >>> line.tolist(), num_lines
@@ -114,6 +116,7 @@ def reduce_lines(
         One row a line, of the type of `feats`; zero for a line without cells.
 
     Example:
+        >>> import torch
         >>> reduce_lines(torch.tensor([[3.0], [4.0]]), torch.tensor([1, 1]), 2, "lp").tolist()
         [[0.0], [5.0]]
     """
@@ -138,25 +141,10 @@ def root_of_powers(total: Float[Tensor, "m c"], norm_type: float) -> Float[Tenso
         `total^(1 / norm_type)`.
 
     Example:
+        >>> import torch
         >>> root_of_powers(torch.tensor([[25.0, 0.0]]), 2.0).tolist()
         [[5.0, 0.0]]
     """
     # The root's slope at 0 is infinite, and infinity times a gradient of 0 would be NaN.
     zero = total == 0
     return total.masked_fill(zero, 1).pow(1 / norm_type).masked_fill(zero, 0)
-
-
-def widened(feats: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
-    """Return low-precision features in float32, others as they are.
-
-    Args:
-        feats: Features of any floating type.
-
-    Returns:
-        Features to add up without loss.
-
-    Example:
-        >>> widened(torch.ones(1, dtype=torch.bfloat16)).dtype, widened(torch.ones(1)).dtype
-        (torch.float32, torch.float32)
-    """
-    return feats.float() if feats.dtype in (torch.float16, torch.bfloat16) else feats

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from recsparse.errors import InputError
 from recsparse.sparse.gram import segment_gram
-from recsparse.sparse.pooling import widened
+from recsparse.sparse.precision import widened
 from recsparse.sparse.scatter import segment_of_rows, segment_sum
 
 

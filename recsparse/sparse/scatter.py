@@ -2,7 +2,7 @@
 
 Where torch_scatter cannot be imported, torch's own operations give the same results, and one
 warning says what is lost. Groups without rows get 0. NaN passes on to the result of its group and
-to no other.
+to no other. Sums of float16 and bfloat16, and what is made of them, are taken in float32.
 """
 
 import warnings
@@ -12,6 +12,8 @@ from typing import Any, Literal
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
+
+from recsparse.sparse.precision import widened
 
 try:
     import torch_scatter
@@ -51,10 +53,7 @@ def scatter_sum(
         >>> scatter_sum(torch.ones(3, 1), torch.tensor([0, 2, 2]), 3).flatten().tolist()
         [1.0, 0.0, 2.0]
     """
-    if _has_torch_scatter():
-        total: Tensor = torch_scatter.scatter_sum(src, index, dim=0, dim_size=num_groups)
-        return total
-    return src.new_zeros(num_groups, src.shape[1]).index_add(0, index, src)
+    return _wide_sum(src, index, num_groups).to(src.dtype)
 
 
 def scatter_mean(
@@ -76,7 +75,7 @@ def scatter_mean(
         [1.0, 0.0, 3.0]
     """
     size = torch.bincount(index, minlength=num_groups).clamp(min=1)
-    return scatter_sum(src, index, num_groups) / size.unsqueeze(1).to(src.dtype)
+    return (_wide_sum(src, index, num_groups) / size.unsqueeze(1)).to(src.dtype)
 
 
 def scatter_max(
@@ -125,8 +124,9 @@ def scatter_softmax(
         [1.0, 0.5, 0.5]
     """
     # The largest value is subtracted so that nothing overflows; it cancels and needs no gradient.
-    shifted = (src - scatter_max(src.detach(), index, num_groups)[index]).exp()
-    return shifted / scatter_sum(shifted, index, num_groups)[index]
+    wide = widened(src)
+    shifted = (wide - scatter_max(wide.detach(), index, num_groups)[index]).exp()
+    return (shifted / scatter_sum(shifted, index, num_groups)[index]).to(src.dtype)
 
 
 def segment_sum(src: Float[Tensor, "n c"], ptr: Int[Tensor, " g_1"]) -> Float[Tensor, "g c"]:
@@ -143,10 +143,7 @@ def segment_sum(src: Float[Tensor, "n c"], ptr: Int[Tensor, " g_1"]) -> Float[Te
         >>> segment_sum(torch.ones(3, 1), torch.tensor([0, 1, 1, 3])).flatten().tolist()
         [1.0, 0.0, 2.0]
     """
-    if _has_torch_scatter():
-        total: Tensor = _SegmentSum.apply(src, ptr)  # type: ignore[no-untyped-call]
-        return total
-    return scatter_sum(src, segment_of_rows(ptr), len(ptr) - 1)
+    return _wide_segment_sum(src, ptr).to(src.dtype)
 
 
 class _SegmentSum(torch.autograd.Function):
@@ -179,7 +176,7 @@ def segment_mean(src: Float[Tensor, "n c"], ptr: Int[Tensor, " g_1"]) -> Float[T
         >>> segment_mean(src, torch.tensor([0, 1, 1, 3])).flatten().tolist()
         [1.0, 0.0, 3.0]
     """
-    return segment_sum(src, ptr) / ptr.diff().clamp(min=1).unsqueeze(1).to(src.dtype)
+    return (_wide_segment_sum(src, ptr) / ptr.diff().clamp(min=1).unsqueeze(1)).to(src.dtype)
 
 
 def segment_max(src: Float[Tensor, "n c"], ptr: Int[Tensor, " g_1"]) -> Float[Tensor, "g c"]:
@@ -219,6 +216,23 @@ def segment_of_rows(ptr: Int[Tensor, " g_1"]) -> Int[Tensor, " n"]:
         [0, 2, 2]
     """
     return torch.arange(len(ptr) - 1, device=ptr.device).repeat_interleave(ptr.diff())
+
+
+def _wide_sum(
+    src: Float[Tensor, "n c"], index: Int[Tensor, " n"], num_groups: int
+) -> Float[Tensor, "g c"]:
+    wide = widened(src)
+    if _has_torch_scatter():
+        total: Tensor = torch_scatter.scatter_sum(wide, index, dim=0, dim_size=num_groups)
+        return total
+    return wide.new_zeros(num_groups, src.shape[1]).index_add(0, index, wide)
+
+
+def _wide_segment_sum(src: Float[Tensor, "n c"], ptr: Int[Tensor, " g_1"]) -> Float[Tensor, "g c"]:
+    if _has_torch_scatter():
+        total: Tensor = _SegmentSum.apply(widened(src), ptr)  # type: ignore[no-untyped-call]
+        return total
+    return _wide_sum(src, segment_of_rows(ptr), len(ptr) - 1)
 
 
 def _first_largest(

@@ -19,6 +19,7 @@ from recsparse.sparse.coords import (
 )
 from recsparse.sparse.duplicates import DuplicateRule, coalesce
 from recsparse.sparse.grid import Grid
+from recsparse.sparse.precision import rows_at
 from recsparse.sparse.sets import check_same_space, intersection, rows_of, union
 from recsparse.sparse.slicing import Key, sampled, sliced, slices_of
 
@@ -141,7 +142,7 @@ class SparseTensor(Convertible):
             [[[0.0, 2.0]], [[1.0, 0.0]], [[0.0, 2.0]]]
         """
         grid, rows = sampled(self.grid, index)
-        return SparseTensor(grid, self.feats.index_select(0, rows))
+        return SparseTensor(grid, rows_at(self.feats, rows))
 
     def at(self, coords: Int[Tensor, "m d_1"]) -> Float[Tensor, "m c"]:
         """Look up the features of given cells.
@@ -187,7 +188,7 @@ class SparseTensor(Convertible):
     def _read(self, rows: Int[Tensor, " m"]) -> Float[Tensor, "m c"]:
         # Inactive cells read a row of zeros at the end: no product with 0, which would keep NaN.
         padded = torch.cat([self.feats, self.feats.new_zeros(1, self.num_channels)])
-        return padded.index_select(0, torch.where(rows < 0, self.grid.num_cells, rows))
+        return rows_at(padded, torch.where(rows < 0, self.grid.num_cells, rows))
 
     def __getitem__(self, key: Key) -> "SparseTensor":
         samples, channels, *axes = slices_of(key, 2 + len(self.spatial_shape))

@@ -15,6 +15,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from recsparse.sparse.kernel_map import KernelMap
+from recsparse.sparse.precision import wide_type
 
 _TILE_ROWS = 16_384  # with 64 channels a tile and its buffers take 12 MB
 _BLOCK = 4096  # of rows of a tall matrix
@@ -42,7 +43,7 @@ def tiled_conv(
     """
     pairs = sorted_by_output(pairs)
     channels, rows = taps.shape[1] * taps.shape[3], _rows_of_tile(pairs)
-    wide = _accumulator(feats.dtype)
+    wide = wide_type(feats.dtype)
     own = [tap for tap in range(pairs.num_taps) if pairs.is_identity(tap)]
     ends = {tap: pairs.tap(tap) for tap in range(pairs.num_taps) if tap not in own}
     bounds = tile_bounds(pairs, rows)
@@ -82,7 +83,7 @@ def tiled_conv_weight(
         One matrix a tap and group, of the type of `feats`.
     """
     sizes = groups, feats.shape[1] // groups, grad_out.shape[1] // groups
-    total = feats.new_zeros(pairs.num_taps, *sizes, dtype=_accumulator(feats.dtype))
+    total = feats.new_zeros(pairs.num_taps, *sizes, dtype=wide_type(feats.dtype))
     for tap in range(pairs.num_taps):
         for left, right in _rows_of_tap(feats, grad_out, pairs, tap):
             if groups == 1:
@@ -198,7 +199,7 @@ def _by_blocks(left: Float[Tensor, "k p"], right: Float[Tensor, "p m"]) -> Float
     whole = right.shape[0] // _BLOCK * _BLOCK
     blocks = left[:, :whole].unflatten(1, (-1, _BLOCK)).transpose(0, 1)
     products = blocks @ right[:whole].unflatten(0, (-1, _BLOCK))
-    return products.sum(0, dtype=_accumulator(left.dtype)) + left[:, whole:] @ right[whole:]
+    return products.sum(0, dtype=wide_type(left.dtype)) + left[:, whole:] @ right[whole:]
 
 
 def _rows_of_tile(pairs: KernelMap) -> int:
@@ -209,7 +210,3 @@ def _rows_of_tile(pairs: KernelMap) -> int:
     """
     smallest = _TILE_ROWS if pairs.out_index.device.type == "cpu" else _DEVICE_TILE_ROWS
     return max(smallest, pairs.num_out * smallest // max(len(pairs.out_index), 1))
-
-
-def _accumulator(dtype: torch.dtype) -> torch.dtype:
-    return torch.float32 if dtype in (torch.float16, torch.bfloat16) else dtype

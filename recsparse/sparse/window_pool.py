@@ -3,7 +3,7 @@
 Sums and means are convolutions with weights of 1; maxima find the winning cells tap by tap and
 gather them. Nothing is as large as pairs times channels, and all is differentiable to any order.
 On the CPU results and gradients are the same bit for bit at every run; elsewhere the gradient of a
-maximum adds up in any order where windows overlap.
+maximum adds up in any order where windows overlap. Low-precision types are added up in float32.
 """
 
 import torch
@@ -13,7 +13,8 @@ from torch import Tensor
 from recsparse.sparse.kernel_map import KernelMap
 from recsparse.sparse.pair_conv import pair_conv
 from recsparse.sparse.pair_max import pair_max
-from recsparse.sparse.pooling import root_of_powers, widened
+from recsparse.sparse.pooling import root_of_powers
+from recsparse.sparse.precision import widened
 
 
 def window_sum(feats: Float[Tensor, "n_in c"], kernel_map: KernelMap) -> Float[Tensor, "n_out c"]:
@@ -32,17 +33,18 @@ def window_sum(feats: Float[Tensor, "n_in c"], kernel_map: KernelMap) -> Float[T
         >>> window_sum(torch.ones(3, 1), grid.submanifold_map((3,), (1,))).flatten().tolist()
         [2.0, 3.0, 2.0]
     """
-    ones = feats.new_ones(kernel_map.num_taps, feats.shape[1], 1, 1)
-    total: Tensor = pair_conv(feats, ones, None, *_ends(kernel_map), *_kinds(kernel_map))
-    return total
+    return _wide_sum(feats, kernel_map).to(feats.dtype)
 
 
-def window_mean(feats: Float[Tensor, "n_in c"], kernel_map: KernelMap) -> Float[Tensor, "n_out c"]:
+def window_mean(
+    feats: Float[Tensor, "n_in c"], kernel_map: KernelMap, divisor: int | None = None
+) -> Float[Tensor, "n_out c"]:
     """Average the active cells of each window.
 
     Args:
         feats: Features of the input cells.
         kernel_map: Which input cells lie in the window of which output cell.
+        divisor: What the sum is divided by; None for the number of active cells of the window.
 
     Returns:
         Features of the output cells; zero for an empty window.
@@ -54,8 +56,12 @@ def window_mean(feats: Float[Tensor, "n_in c"], kernel_map: KernelMap) -> Float[
         >>> window_mean(feats, grid.submanifold_map((3,), (1,))).flatten().tolist()
         [3.5, 3.5, 2.0]
     """
-    count = cells_per_window(kernel_map).clamp(min=1).unsqueeze(1)
-    return window_sum(feats, kernel_map) / count.to(feats.dtype)
+    total = _wide_sum(feats, kernel_map)
+    if divisor is None:
+        mean = total / cells_per_window(kernel_map).clamp(min=1).unsqueeze(1)
+    else:
+        mean = total / divisor
+    return mean.to(feats.dtype)
 
 
 def cells_per_window(kernel_map: KernelMap) -> Int[Tensor, " n_out"]:
@@ -100,7 +106,7 @@ def window_lp(
         >>> window_lp(feats, grid.submanifold_map((3,), (1,)), 2.0).flatten().tolist()
         [5.0, 5.0, 2.0]
     """
-    total = window_sum(widened(feats).pow(norm_type), kernel_map)
+    total = _wide_sum(widened(feats).pow(norm_type), kernel_map)
     return root_of_powers(total, norm_type).to(feats.dtype)
 
 
@@ -123,8 +129,10 @@ def window_max(feats: Float[Tensor, "n_in c"], kernel_map: KernelMap) -> Float[T
         [4.0, 4.0, 2.0]
     """
     # An empty window reads the row past the end; to choose by sizes would break compiled code.
-    padded = torch.cat([feats, feats.new_zeros(1, feats.shape[1])])
-    return padded.gather(0, window_winners(feats, kernel_map))
+    # Where windows overlap, the gradients of a cell that won several are added up: not in 16 bits.
+    wide = widened(feats)
+    padded = torch.cat([wide, wide.new_zeros(1, feats.shape[1])])
+    return padded.gather(0, window_winners(feats, kernel_map)).to(feats.dtype)
 
 
 def window_winners(feats: Float[Tensor, "n_in c"], kernel_map: KernelMap) -> Int[Tensor, "n_out c"]:
@@ -172,8 +180,16 @@ def spread_to_winners(
         [0.0, 2.0, 1.0]
     """
     # The row past the end takes the values of empty windows.
-    out = feats.new_zeros(len(pooled) + 1, feats.shape[1])
-    return out.scatter_add(0, window_winners(pooled, kernel_map), feats)[:-1]
+    wide = widened(feats)
+    out = wide.new_zeros(len(pooled) + 1, feats.shape[1])
+    return out.scatter_add(0, window_winners(pooled, kernel_map), wide)[:-1].to(feats.dtype)
+
+
+def _wide_sum(feats: Float[Tensor, "n_in c"], kernel_map: KernelMap) -> Float[Tensor, "n_out c"]:
+    feats = widened(feats)
+    ones = feats.new_ones(kernel_map.num_taps, feats.shape[1], 1, 1)
+    total: Tensor = pair_conv(feats, ones, None, *_ends(kernel_map), *_kinds(kernel_map))
+    return total
 
 
 def _occurrences(index: Int[Tensor, " pairs"], size: int) -> Int[Tensor, " size"]:
