@@ -14,20 +14,25 @@ The peers live in `.venv-peers`, which `make bench-peers` builds from `benchmark
 that are not there are left out, with the reason.
 
 `--sweep` measures growth from a thousand cells on instead, `--huge` ten million cells with 64
-channels. Numbers depend on whatever else the machine does: compare within one run only, and trust
-two threads only on a machine that has two idle cores, as the load in the first line tells.
+channels, `--types` first layers of few channels and a depthwise one in every type of features,
+which take turns in one process. Numbers depend on whatever else the machine does: compare within
+one run only, and trust two threads only on a machine that has two idle cores, as the load in the
+first line tells.
 """
 
 import os
 import platform
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
+import pandas as pd
 import torch
 import typer
 
-from benchmarks.layer_cases import CASES, SMALL, Case
+from benchmarks.layer_cases import CASES, SMALL, Case, Cells, surface_keys
 from benchmarks.layer_fleet import LIMITS, Contender, measure
+from benchmarks.layer_problem import milliseconds
 from benchmarks.layer_report import (
     Row,
     cases_table,
@@ -39,6 +44,15 @@ from benchmarks.layer_report import (
     summary,
 )
 from benchmarks.layer_sweep import growth_table, huge_table, plot_growth, sweep
+from benchmarks.turns import row_of
+from recsparse.layers.conv import SubmanifoldConv3d
+from recsparse.sparse.grid import Grid
+from recsparse.sparse.tensor import SparseTensor
+
+TYPES = (torch.float32, torch.bfloat16, torch.float16, torch.float64)
+SCAN = Cells("voxels 20k", (96, 96, 96), 20_000, surface_keys)
+# Channels of input and output, and groups: first layers of a network, an inner and a depthwise one.
+FEW_CHANNELS = ((1, 16, 1), (3, 32, 1), (16, 16, 1), (16, 16, 16))
 
 
 def run(  # noqa: PLR0913 (one parameter an option)
@@ -50,6 +64,7 @@ def run(  # noqa: PLR0913 (one parameter an option)
     growth: Annotated[bool, typer.Option("--sweep", help="Growth instead of the cases.")] = False,
     most: Annotated[int, typer.Option(help="Most cells of the sweep.")] = 10_000_000,
     huge: Annotated[bool, typer.Option("--huge", help="Ten million cells, 64 channels.")] = False,
+    types: Annotated[bool, typer.Option("--types", help="Few channels in every type.")] = False,
     plots: Annotated[Path | None, typer.Option(help="Folder of the sweep's plot.")] = None,
     out: Annotated[Path | None, typer.Option(help="File of all tables, as markdown.")] = None,
 ) -> None:
@@ -63,7 +78,10 @@ def run(  # noqa: PLR0913 (one parameter an option)
             plot_growth(table, plots / "layers_growth.png")
     if huge:
         parts.append(markdown("Ten million cells, 64 channels", huge_table(counts[-1])))
-    if not growth and not huge:
+    if types:
+        title = "Forward + backward of few channels, milliseconds"
+        parts.append(markdown(title, types_table(SCAN, rounds, counts[-1])))
+    if not (growth or huge or types):
         cases = [
             case
             for case in CASES
@@ -122,6 +140,46 @@ def case_tables(cases: list[Case], threads: list[int], rounds: int, dtype: str) 
         markdown("Peak of memory, megabytes", memory_table(rows)),
         "\n".join(["## Summary", "", *(f"- {line}" for line in summary(rows)), ""]),
     ]
+
+
+def types_table(cells: Cells, rounds: int, threads: int) -> pd.DataFrame:
+    """Measure layers of few channels in every type of features, which take turns.
+
+    Args:
+        cells: What to convolve, in three axes.
+        rounds: Turns of each type.
+        threads: Of torch.
+
+    Returns:
+        One row a layer: milliseconds, and how many times as long as float32 the others take.
+    """
+    torch.set_num_threads(threads)
+    grid, rows = Grid(torch.from_numpy(cells.coords()), cells.shape, 1), []
+    for inputs, outputs, groups in FEW_CHANNELS:
+        name = f"{inputs} to {outputs}" + (f" in {groups} groups" if groups > 1 else "")
+        turns = {str(dtype)[6:]: _pass(grid, inputs, outputs, groups, dtype) for dtype in TYPES}
+        taken: dict[str, list[float]] = {kind: [] for kind in turns}
+        for _ in range(rounds):
+            for kind, turn in turns.items():
+                taken[kind] += milliseconds(turn, 0)
+        rows.append(row_of(name, taken, "float32", "float32"))
+    return pd.DataFrame(rows)
+
+
+def _pass(
+    grid: Grid, inputs: int, outputs: int, groups: int, dtype: torch.dtype
+) -> Callable[[], None]:
+    random = torch.Generator().manual_seed(0)
+    layer = SubmanifoldConv3d(inputs, outputs, 3, groups=groups).to(dtype)
+    feats = torch.randn(grid.num_cells, inputs, generator=random).to(dtype).requires_grad_()
+    into = torch.randn(grid.num_cells, outputs, generator=random).to(dtype)
+
+    def turn() -> None:
+        out = layer(SparseTensor(grid, feats)).feats
+        torch.autograd.grad(out, [feats, *layer.parameters()], into)
+
+    turn()  # builds the map
+    return turn
 
 
 def _machine(threads: list[int]) -> str:

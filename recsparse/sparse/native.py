@@ -110,14 +110,13 @@ def can_run(feats: Tensor, in_channels: int, out_channels: int) -> bool:
         out_channels: Output channels of a group.
 
     Returns:
-        True on a CPU for float32 and float64, and for bfloat16 where the processor multiplies it
-        (two channels at a time).
+        True on a CPU for float32 and float64, and for bfloat16 where the processor multiplies it.
     """
     num_channels = feats.shape[1] * in_channels * out_channels
     if feats.device.type != "cpu" or kernels().library is None or not num_channels:
         return False
     if feats.dtype == torch.bfloat16:
-        return kernels().variant == "avx512bf16" and in_channels % 2 == 0
+        return kernels().variant == "avx512bf16"
     return feats.dtype in (torch.float32, torch.float64)
 
 

@@ -3,7 +3,8 @@
 `pair_conv` gives `out[o] = bias + sum over taps t and pairs (i, o) of t: x[i] W_t`, and
 `pair_conv_weight` gives `dW_t = sum over pairs (i, o) of t: x[i]^T g[o]`. Both are linear in each
 tensor, so gradients of any order are made of the same two. They are known to torch by name, so
-that `torch.compile` and `torch.export` keep them whole.
+that `torch.compile` and `torch.export` keep them whole. On a CPU sums are exact to the type of the
+result: float16, and bfloat16 where the processor does not multiply it, go by way of float32.
 """
 
 from typing import Any
@@ -14,6 +15,7 @@ from torch.utils.flop_counter import register_flop_formula
 
 from recsparse.sparse import native, native_conv
 from recsparse.sparse.kernel_map import KernelMap
+from recsparse.sparse.precision import is_low, widened
 from recsparse.sparse.tiled import tiled_conv, tiled_conv_weight
 
 
@@ -46,8 +48,13 @@ def pair_conv(
         (num_out, groups · c_out), of the type of the features.
     """
     pairs = KernelMap(in_index, out_index, tap_ptr, len(feats), num_out, symmetric, monotone)
-    convolve = native_conv.conv if native.can_run(feats, *taps.shape[2:]) else tiled_conv
-    return convolve(feats, taps, bias, pairs)
+    dtype, ends = feats.dtype, taps.shape[2:]
+    if _goes_by_float32(feats, *ends):
+        feats, taps, bias = widened(feats), widened(taps), bias if bias is None else widened(bias)
+    convolve = native_conv.conv if native.can_run(feats, *ends) else tiled_conv
+    # Autocast would round the products of torch operations.
+    with torch.autocast(feats.device.type, enabled=False):
+        return convolve(feats, taps, bias, pairs).to(dtype)
 
 
 @torch.library.custom_op("recsparse::pair_conv_weight", mutates_args=())
@@ -77,9 +84,22 @@ def pair_conv_weight(
         (taps, groups, c_in, c_out).
     """
     pairs = KernelMap(in_index, out_index, tap_ptr, len(feats), len(grad_out), symmetric, monotone)
-    channels = feats.shape[1] // groups, grad_out.shape[1] // groups
-    multiply = native_conv.conv_weight if native.can_run(feats, *channels) else tiled_conv_weight
-    return multiply(feats, grad_out, pairs, groups)
+    dtype, ends = feats.dtype, (feats.shape[1] // groups, grad_out.shape[1] // groups)
+    if _goes_by_float32(feats, *ends):
+        feats, grad_out = widened(feats), widened(grad_out)
+    multiply = native_conv.conv_weight if native.can_run(feats, *ends) else tiled_conv_weight
+    with torch.autocast(feats.device.type, enabled=False):
+        return multiply(feats, grad_out, pairs, groups).to(dtype)
+
+
+def _goes_by_float32(feats: Tensor, in_channels: int, out_channels: int) -> bool:
+    """Say whether to convert to float32 and back: a CPU multiplies 16 bits much more slowly.
+
+    Products are then not rounded one by one either. On other devices they are multiplied as they
+    are, which is what is fast there.
+    """
+    low = feats.device.type == "cpu" and is_low(feats.dtype)
+    return low and not native.can_run(feats, in_channels, out_channels)
 
 
 @pair_conv.register_fake

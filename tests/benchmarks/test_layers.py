@@ -24,6 +24,7 @@ from benchmarks.layer_problem import draw_problem, milliseconds, peak_growth
 from benchmarks.layer_reference import Results, expected_results, find_pairs
 from benchmarks.layer_report import Row, correctness_table, markdown, step_table, summary
 from benchmarks.layer_sweep import growth_table, plot_growth
+from benchmarks.layers import types_table
 
 TINY = (
     Cells("tiny log", (13, 17), 90, user_item_keys),
@@ -186,3 +187,10 @@ def test_growth_is_drawn(tmp_path):
     assert table["recsparse, ns a pair"][0] == 5e6 / row.pairs.number
     plot_growth(table, tmp_path / "growth.png")
     assert (tmp_path / "growth.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_every_type_takes_its_turns_on_layers_of_few_channels():
+    table = types_table(TINY[2], rounds=2, threads=1)
+    assert table["like"].tolist() == ["1 to 16", "3 to 32", "16 to 16", "16 to 16 in 16 groups"]
+    assert (table[["float32", "bfloat16", "float16", "float64"]] > 0).all(axis=None)
+    assert (table["float16 ÷ float32"] > 0).all()

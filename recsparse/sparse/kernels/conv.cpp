@@ -43,6 +43,7 @@ struct Format {
   static constexpr int pack = 1;
   static Weights load(const T* w) { return *reinterpret_cast<const vec<T>*>(w); }
   static void add(vec<T>& sum, Weights w, const T* x) { sum += w * *x; }
+  static void add_last(vec<T>& sum, Weights w, const T* x) { add(sum, w, x); }
   static void interleave(const T* row, const T*, int64_t size, T* onto) {
     std::memcpy(onto, row, size * sizeof(T));
   }
@@ -66,6 +67,10 @@ struct Format<bfloat16> {
     int32_t both;
     std::memcpy(&both, x, sizeof both);
     sum = (vec<float>)_mm512_dpbf16_ps((__m512)sum, w, (__m512bh)_mm512_set1_epi32(both));
+  }
+  // A last number without a partner; what follows it belongs to others, and may be NaN.
+  static void add_last(vec<float>& sum, Weights w, const bfloat16* x) {
+    sum = (vec<float>)_mm512_dpbf16_ps((__m512)sum, w, (__m512bh)_mm512_set1_epi32(x->bits));
   }
   // One 32-bit word for each column: what a loop of vectors can write.
   static void interleave(const bfloat16* even, const bfloat16* odd, int64_t size, bfloat16* onto) {
@@ -92,6 +97,10 @@ template <class T>
 using Sum = typename Format<T>::Sum;
 
 int64_t rounded_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
+
+// Rows that a matrix of `c_in` rows has once they are packed.
+template <class T>
+int64_t packed_rows(int64_t c_in) { return rounded_up(c_in, Format<T>::pack); }
 
 template <class T>
 inline void fetch(const T* row, int64_t size) {
@@ -127,7 +136,8 @@ __attribute__((always_inline)) inline void multiply_rows(
   const T* x[R];
 #pragma GCC unroll 12
   for (int r = 0; r < R; ++r) x[r] = rows.x[r];
-  for (int64_t k = 0; k < c_in; k += P) {
+  int64_t k = 0;
+  for (; k + P <= c_in; k += P) {
     typename Format<T>::Weights weight[V];
 #pragma GCC unroll 4
     for (int v = 0; v < V; ++v) weight[v] = Format<T>::load(w + k * columns + v * W * P);
@@ -136,6 +146,13 @@ __attribute__((always_inline)) inline void multiply_rows(
 #pragma GCC unroll 4
       for (int v = 0; v < V; ++v) Format<T>::add(sum[r][v], weight[v], x[r] + k);
   }
+  if (P > 1 && k < c_in)
+#pragma GCC unroll 4
+    for (int v = 0; v < V; ++v) {
+      const auto weight = Format<T>::load(w + k * columns + v * W * P);
+#pragma GCC unroll 12
+      for (int r = 0; r < R; ++r) Format<T>::add_last(sum[r][v], weight, x[r] + k);
+    }
 #pragma GCC unroll 12
   for (int r = 0; r < R; ++r)
 #pragma GCC unroll 4
@@ -147,7 +164,7 @@ template <class T>
 struct Conv {
   const ConvArgs& args;
   const T* x;
-  const T* w;       // (taps, groups, c_in, columns), the columns padded to whole vectors
+  const T* w;       // (taps, groups, c_in, columns): whole packs of rows, whole vectors of columns
   const Sum<T>* bias;  // (groups, columns) padded, never null
   int64_t columns;  // of a group, padded
   int64_t x_stride, y_stride, taps;
@@ -181,7 +198,7 @@ void multiply_span(const Conv<T>& conv, const int32_t* in, const int32_t* out, i
   const int64_t c_in = conv.args.c_in;
   const T* x = conv.x + group * c_in;
   Sum<T>* y = tile + group * conv.columns + column;
-  const T* w = conv.w + ((tap * conv.args.groups + group) * c_in) * conv.columns +
+  const T* w = conv.w + (tap * conv.args.groups + group) * packed_rows<T>(c_in) * conv.columns +
                column * Format<T>::pack;
   for (int64_t p = 0; p < size;) {
     Rows<T> rows;
@@ -270,14 +287,16 @@ int64_t threads_for(const ConvArgs& args) {
   return small ? 1 : args.threads;
 }
 
-// Matrices of `c_in` rows of `c_out` numbers: rows padded with zeros, and interleaved in packs.
+// Matrices of `c_in` rows of `c_out` numbers, padded with zeros, and their rows interleaved in packs.
 template <class T>
 T* packed_weights(const T* w, int64_t matrices, int64_t c_in, int64_t c_out, int64_t columns) {
   constexpr int P = Format<T>::pack;
-  T* copy = aligned_array<T>(matrices * c_in * columns);
-  for (int64_t row = 0; row < matrices * c_in; ++row)
-    for (int64_t c = 0; c < c_out; ++c)
-      copy[row / P * P * columns + c * P + row % P] = w[row * c_out + c];
+  const int64_t size = packed_rows<T>(c_in) * columns;
+  T* copy = aligned_array<T>(matrices * size);
+  for (int64_t matrix = 0; matrix < matrices; ++matrix)
+    for (int64_t k = 0; k < c_in; ++k)
+      for (int64_t c = 0; c < c_out; ++c)
+        copy[matrix * size + k / P * P * columns + c * P + k % P] = *w++;
   return copy;
 }
 
@@ -309,7 +328,10 @@ void convolve(const ConvArgs& args) {
   const int64_t taps = args.symmetric ? 2 * args.stored + 1 : args.stored;
   const int64_t width = args.groups * columns;
   const bool in_place = sizeof(T) == sizeof(Sum<T>) && columns == args.c_out;
-  T* w = packed_weights(static_cast<const T*>(args.other), taps * args.groups, args.c_in, args.c_out, columns);
+  // A depthwise product reads its weights one after the other, as they are given.
+  const T* given = static_cast<const T*>(args.other);
+  T* packed = depthwise ? nullptr : packed_weights(given, taps * args.groups, args.c_in, args.c_out, columns);
+  const T* w = depthwise ? given : packed;
   Sum<T>* bias = padded_bias(static_cast<const T*>(args.bias), args.groups, args.c_out, columns);
   const Conv<T> conv{args, static_cast<const T*>(args.x), w, bias, columns,
                      args.groups * args.c_in, width, taps};
@@ -328,7 +350,7 @@ void convolve(const ConvArgs& args) {
     }
     std::free(spare);
   }
-  std::free(w);
+  std::free(packed);
   std::free(bias);
 }
 
