@@ -123,7 +123,9 @@ class _Blocks:
         is_axis = "user" in self.spec.axes
         sample = np.zeros(len(rows.place), np.int64) if is_axis else rows.place
         cells = MergedCells.of(sample, [self._place(rows, axis) for axis in self.spec.axes], sizes)
-        grid = Grid(torch.from_numpy(cells.coords), sizes, 1 if is_axis else len(users))
+        grid = Grid(
+            torch.from_numpy(cells.coords), sizes, 1 if is_axis else len(users), trusted=True
+        )
         feats = torch.from_numpy(cell_features(rows, cells, self.spec.features, self.statistics))
         return GridBlock(users, SparseTensor(grid, feats), num_rows - len(rows.place))
 

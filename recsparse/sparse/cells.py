@@ -7,7 +7,14 @@ from jaxtyping import Int
 from torch import Tensor
 
 from recsparse.errors import InputError
-from recsparse.sparse.coords import as_cells, check_sizes, ravel_coords
+from recsparse.sparse.coords import (
+    as_cells,
+    check_coords,
+    check_order,
+    check_sizes,
+    ravel_coords,
+    whole_sizes,
+)
 from recsparse.sparse.kernel import Kernel
 
 
@@ -16,8 +23,8 @@ from recsparse.sparse.kernel import Kernel
 class Cells:
     """Active cells of samples that share their axes; what `Grid` adds is memory.
 
-    The coordinates given here are trusted; `sparse_tensor` sorts and checks them. More cells than
-    63 bits can count raise `InputError`.
+    The coordinates are checked, as everything else relies on their order; `rs.grid_of` and
+    `rs.sparse_tensor` sort them. Compiled code, which cannot look at values, trusts them.
 
     Shapes:
         coords (n, 1 + axes): column 0 is the sample, column 1 the first axis.
@@ -26,16 +33,28 @@ class Cells:
         coords: One row a cell: the sample, then one coordinate an axis; sorted, each cell once.
         spatial_shape: Size of each axis.
         batch_size: Number of samples.
+        trusted: Known to be sorted, without repetition and in the grid, and not looked at.
+
+    Raises:
+        InputTypeError: If the coordinates are no tensor of integers, or a size is no integer.
+        InputError: If a coordinate is outside the grid, or a cell does not come after the one
+            before; or if there are more cells than 63 bits can count.
     """
 
     coords: Int[Tensor, "n d_1"]
     spatial_shape: tuple[int, ...]
     batch_size: int
+    trusted: bool = False
 
     def __post_init__(self) -> None:
         # Past 63 bits two cells would share a key, and neighbours would be wrong without a word.
         check_sizes(self.spatial_shape, self.batch_size)
         self.coords = as_cells(self.coords, self.spatial_shape)
+        if not self.trusted and not torch.compiler.is_compiling() and not self.coords.is_meta:
+            self.spatial_shape, self.batch_size = whole_sizes(self.spatial_shape, self.batch_size)
+            check_coords(self.coords, self.spatial_shape, self.batch_size)
+            check_order(self.coords, self.spatial_shape)
+            self.trusted = True
 
     @property
     def num_cells(self) -> int:

@@ -52,7 +52,7 @@ def cat(tensors: Sequence[SparseTensor], dim: int = 0) -> SparseTensor:
         check_sizes(spatial_shape, batch_size)
         order = ravel_coords(cells, spatial_shape).argsort()
         cells, feats = cells[order], feats[order]
-    return SparseTensor(Grid(cells, tuple(spatial_shape), batch_size), feats)
+    return SparseTensor(Grid(cells, tuple(spatial_shape), batch_size, trusted=True), feats)
 
 
 def _cat_channels(tensors: Sequence[SparseTensor]) -> SparseTensor:

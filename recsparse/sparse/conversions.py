@@ -11,7 +11,10 @@ from torch import Tensor
 from recsparse.errors import InputError
 from recsparse.sparse.coords import check_feats
 from recsparse.sparse.grid import Grid
+from recsparse.sparse.real_numbers import as_float
+from recsparse.sparse.scipy_sparse import from_scipy_sparse
 from recsparse.sparse.tensorflow import from_tf_sparse, to_tf_sparse
+from recsparse.sparse.torch_sparse import from_torch_sparse
 
 # Not `Self`, which beartype cannot check in a method by itself.
 Cells = TypeVar("Cells", bound="Convertible")
@@ -79,7 +82,8 @@ class Convertible:
             The sparse tensor.
 
         Raises:
-            InputError: If it has no spatial axis.
+            InputTypeError: If the numbers are complex.
+            InputError: If it has no spatial axis, or is a sparse tensor.
 
         Example:
             >>> from recsparse.sparse.tensor import SparseTensor
@@ -91,10 +95,15 @@ class Convertible:
             raise InputError(
                 f"from_dense needs (batch, channels, *spatial_shape), but got {tuple(dense.shape)}"
             )
-        last = dense.movedim(1, -1)
+        if dense.layout != torch.strided:
+            raise InputError(
+                f"from_dense needs a dense tensor, but got {dense.layout}; mend it by "
+                "SparseTensor.from_torch"
+            )
+        last = as_float(dense).movedim(1, -1)
         coords = (last != 0).any(dim=-1).nonzero()
-        grid = Grid(coords, tuple(dense.shape[2:]), dense.shape[0])
-        return cls(grid, _as_float(last[tuple(coords.T)]))
+        grid = Grid(coords, tuple(dense.shape[2:]), dense.shape[0], trusted=True)
+        return cls(grid, last[tuple(coords.T)])
 
     def to_torch(self) -> Tensor:
         """Return a hybrid `torch.sparse_coo` tensor.
@@ -113,34 +122,33 @@ class Convertible:
         )
 
     @classmethod
-    def from_torch(cls: type[Cells], coo: Tensor) -> Cells:
-        """Read a hybrid `torch.sparse_coo` tensor; cells that occur twice are summed.
+    def from_torch(cls: type[Cells], sparse: Tensor) -> Cells:
+        """Read a sparse tensor of torch's, cells in any order; those that occur twice are summed.
 
         Args:
-            coo: Shape (batch, *spatial_shape, channels) with one dense dimension; integers become
-                torch's default float.
+            sparse: `sparse_coo` of shape (batch, *spatial_shape, channels) with one dense
+                dimension; or a matrix (rows, columns) of any layout, which becomes one sample of
+                one channel, as by `from_scipy`. Compressed layouts (CSR, CSC, BSR, BSC) may have a
+                batch dimension before, and a dense one of channels behind the two of the matrix.
+                Integers become torch's default float, explicit zeros stay active cells.
 
         Returns:
             The sparse tensor.
 
         Raises:
-            InputError: If it is not sparse_coo with exactly one dense dimension, or has no axis.
+            InputTypeError: If the numbers are complex.
+            InputError: If it has other dimensions, or indices outside of its shape.
 
         Example:
             >>> from recsparse.sparse.tensor import SparseTensor
             >>> coo = torch.eye(3).reshape(1, 3, 3, 1).to_sparse(3)
             >>> SparseTensor.from_torch(coo)
             SparseTensor(Grid(3 cells, spatial_shape=(3, 3), batch_size=1), 1 channels)
+            >>> SparseTensor.from_torch(torch.eye(3).to_sparse_csr())
+            SparseTensor(Grid(3 cells, spatial_shape=(3, 3), batch_size=1), 1 channels)
         """
-        if coo.layout != torch.sparse_coo or coo.dense_dim() != 1 or coo.sparse_dim() < 2:
-            raise InputError(
-                "from_torch needs a sparse_coo tensor (batch, *spatial_shape, channels) with one "
-                f"dense dimension, the channels, but got {coo.layout} of shape {tuple(coo.shape)}; "
-                "mend it by x.to_dense().to_sparse(x.ndim - 1)"
-            )
-        coo = coo.coalesce()
-        grid = Grid(coo.indices().T.contiguous(), tuple(coo.shape[1:-1]), coo.shape[0])
-        return cls(grid, _as_float(coo.values()))
+        coords, feats, shape = from_torch_sparse(sparse)
+        return cls(Grid(coords, shape[1:], shape[0], trusted=True), feats)
 
     def to_scipy(self) -> csr_matrix:
         """Return a SciPy matrix of one sample, two axes and one channel.
@@ -170,25 +178,23 @@ class Convertible:
         """Read a SciPy matrix as one sample with one channel; explicit zeros stay active cells.
 
         Args:
-            matrix: Any two-dimensional SciPy sparse matrix; duplicates are summed, integers become
-                torch's default float.
+            matrix: Any two-dimensional SciPy sparse matrix or array, in any order; duplicates are
+                summed, integers become torch's default float.
 
         Returns:
             The sparse tensor.
+
+        Raises:
+            InputTypeError: If the numbers are complex or no numbers.
+            InputError: If its indices contradict each other or its shape.
 
         Example:
             >>> from recsparse.sparse.tensor import SparseTensor
             >>> SparseTensor.from_scipy(csr_matrix([[0, 7], [0, 0]])).coords.tolist()
             [[0, 0, 1]]
         """
-        csr = csr_matrix(matrix, copy=True)
-        csr.sum_duplicates()
-        coo = csr.tocoo(copy=False)
-        coords = torch.zeros(coo.nnz, 3, dtype=torch.int64)
-        coords[:, 1] = torch.from_numpy(coo.row)
-        coords[:, 2] = torch.from_numpy(coo.col)
-        values = _as_float(torch.from_numpy(coo.data))
-        return cls(Grid(coords, tuple(csr.shape), 1), values.unsqueeze(1))
+        coords, feats, shape = from_scipy_sparse(matrix)
+        return cls(Grid(coords, shape, 1, trusted=True), feats)
 
     def to_tensorflow(self) -> Any:
         """Return a `tf.sparse.SparseTensor` that stores every channel of every active cell.
@@ -216,8 +222,4 @@ class Convertible:
             InputError: If it has fewer than three dimensions.
         """
         coords, feats, shape = from_tf_sparse(sparse)
-        return cls(Grid(coords, shape[1:-1], shape[0]), _as_float(feats))
-
-
-def _as_float(values: Tensor) -> Tensor:
-    return values if values.is_floating_point() else values.to(torch.get_default_dtype())
+        return cls(Grid(coords, shape[1:-1], shape[0], trusted=True), feats)

@@ -43,6 +43,29 @@ def check_coords(
         )
 
 
+def check_order(coords: Int[Tensor, "n d_1"], spatial_shape: Sequence[int]) -> None:
+    """Raise an error unless cells are sorted and each occurs once.
+
+    Args:
+        coords: One row a cell: the sample, then one coordinate an axis; in the grid.
+        spatial_shape: Size of each axis.
+
+    Raises:
+        InputError: If a cell does not come after the one before.
+    """
+    keys = ravel_coords(coords, spatial_shape)
+    wrong = (keys[1:] <= keys[:-1]).nonzero().flatten()
+    if len(wrong):
+        first = int(wrong[0]) + 1
+        raise InputError(
+            "the coords of a Grid must be sorted by sample and coordinate, each cell once, but "
+            f"{len(wrong)} of {len(coords)} rows do not come after the one before; the first is "
+            f"coords[{first}] = {coords[first].tolist()} after {coords[first - 1].tolist()}; mend "
+            "it by rs.grid_of(coords, spatial_shape, batch_size), or with features by "
+            "rs.sparse_tensor"
+        )
+
+
 def as_cells(coords: Int[Tensor, "n d_1"], spatial_shape: Sequence[int]) -> Int[Tensor, "n d_1"]:
     """Return coordinates in the type that everything else relies on, at no cost if they have it.
 

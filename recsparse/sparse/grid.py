@@ -115,7 +115,7 @@ class Grid(Cells):
         if shape == self.spatial_shape:
             return self
         if shape not in self._rounded:
-            self._rounded[shape] = Grid(self.coords, shape, self.batch_size)
+            self._rounded[shape] = Grid(self.coords, shape, self.batch_size, trusted=True)
         return self._rounded[shape]
 
     def lines(self, kept_axes: Sequence[int]) -> tuple["Grid", Int[Tensor, " n"]]:
@@ -132,7 +132,7 @@ class Grid(Cells):
         if wanted not in self._lines:
             coords, line = active_lines(self.coords, self.spatial_shape, self.batch_size, wanted)
             shape = tuple(self.spatial_shape[axis] for axis in wanted)
-            self._lines[wanted] = Grid(coords, shape, self.batch_size), line
+            self._lines[wanted] = Grid(coords, shape, self.batch_size, trusted=True), line
         return self._lines[wanted]
 
     def conv_grid(self, kernel: Kernel) -> "Grid":
@@ -148,7 +148,7 @@ class Grid(Cells):
         if wanted not in self._made:
             coords = conv_coords(self.coords, self.spatial_shape, kernel)
             shape = kernel.out_shape(self.spatial_shape)
-            self._made[wanted] = Grid(coords, shape, self.batch_size), {}, {}
+            self._made[wanted] = Grid(coords, shape, self.batch_size, trusted=True), {}, {}
         return self._made[wanted][0]
 
     def conv_transpose_grid(self, kernel: Kernel, output_padding: Sequence[int]) -> "Grid":
@@ -166,7 +166,7 @@ class Grid(Cells):
         if wanted not in self._made:
             shape = kernel.transposed_out_shape(self.spatial_shape, output_padding)
             coords = conv_transpose_coords(self.coords, shape, kernel)
-            self._made[wanted] = Grid(coords, shape, self.batch_size), {}, {}
+            self._made[wanted] = Grid(coords, shape, self.batch_size, trusted=True), {}, {}
         return self._made[wanted][0]
 
     def position_grid(self, axis: int) -> "tuple[Grid, Int[Tensor, ' n'] | None]":
@@ -181,7 +181,10 @@ class Grid(Cells):
         """
         if axis not in self._positions:
             coords, order = position_coords(self.coords, self.spatial_shape, axis)
-            self._positions[axis] = Grid(coords, self.spatial_shape, self.batch_size), order
+            self._positions[axis] = (
+                Grid(coords, self.spatial_shape, self.batch_size, trusted=True),
+                order,
+            )
         return self._positions[axis]
 
     def map_onto(self, out: "Grid", kernel: Kernel) -> KernelMap:
@@ -239,7 +242,7 @@ class Grid(Cells):
         Returns:
             A grid of the same shape.
         """
-        return Grid(self.coords[mask], self.spatial_shape, self.batch_size)
+        return Grid(self.coords[mask], self.spatial_shape, self.batch_size, trusted=True)
 
     def to(self, device: torch.device | str) -> "Grid":
         """Return the grid on a device, itself if it is there.
@@ -251,7 +254,11 @@ class Grid(Cells):
             The grid; kernel maps are computed anew on another device.
         """
         moved = self.coords.to(device)
-        return self if moved is self.coords else Grid(moved, self.spatial_shape, self.batch_size)
+        return (
+            self
+            if moved is self.coords
+            else Grid(moved, self.spatial_shape, self.batch_size, trusted=True)
+        )
 
     def stats(self) -> GridStats:
         """Return the numbers of cells and pairs and the memory, of what is remembered so far.

@@ -39,7 +39,7 @@ def grid_of(coords: Int[Tensor, "n d_1"], spatial_shape: Sequence[int], batch_si
     shape, batch_size = whole_sizes(spatial_shape, batch_size)
     check_coords(coords, shape, batch_size)
     order, starts = sort_cells(coords, shape)
-    return Grid(coords[order[starts]].long(), shape, batch_size)
+    return Grid(coords[order[starts]].long(), shape, batch_size, trusted=True)
 
 
 def union(first: Grid, second: Grid) -> Grid:
@@ -67,7 +67,12 @@ def union(first: Grid, second: Grid) -> Grid:
     for grid in (first, second):
         if grid.num_cells == len(keys):
             return grid
-    return Grid(unravel_coords(keys, first.spatial_shape), first.spatial_shape, first.batch_size)
+    return Grid(
+        unravel_coords(keys, first.spatial_shape),
+        first.spatial_shape,
+        first.batch_size,
+        trusted=True,
+    )
 
 
 def intersection(first: Grid, second: Grid) -> Grid:

@@ -82,7 +82,7 @@ def sliced(grid: Grid, slices: Sequence[slice]) -> tuple[Grid, Int[Tensor, " m"]
     rows = inside.all(dim=1).nonzero().flatten()
     cells = (moved // step).index_select(0, rows)
     batch_size, *shape = (len(place) for place in places)
-    return Grid(cells, tuple(shape), batch_size), rows
+    return Grid(cells, tuple(shape), batch_size, trusted=True), rows
 
 
 def sampled(grid: Grid, index: Int[Tensor, " b"]) -> tuple[Grid, Int[Tensor, " m"]]:
@@ -126,4 +126,4 @@ def sampled(grid: Grid, index: Int[Tensor, " b"]) -> tuple[Grid, Int[Tensor, " m
     shift = ptr[index] - (lengths.cumsum(0) - lengths)
     rows = torch.arange(len(sample), device=index.device) + shift[sample]
     cells = torch.cat([sample.unsqueeze(1), grid.coords.index_select(0, rows)[:, 1:]], dim=1)
-    return Grid(cells, grid.spatial_shape, len(index)), rows
+    return Grid(cells, grid.spatial_shape, len(index), trusted=True), rows

@@ -274,7 +274,7 @@ def sparse_tensor(
         cells, rows = coords.index_select(0, order).long(), feats.index_select(0, order)
     else:
         cells, rows = coalesce(coords, feats, shape, on_duplicates)
-    return SparseTensor(Grid(cells, shape, batch_size), rows)
+    return SparseTensor(Grid(cells, shape, batch_size, trusted=True), rows)
 
 
 def _refuse_repeats(coords: Tensor, order: Tensor, starts: Tensor) -> None:

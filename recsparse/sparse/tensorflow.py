@@ -4,16 +4,18 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int, Shaped
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from recsparse.errors import InputError, MissingPackageError
 from recsparse.sparse.coords import check_coords
+from recsparse.sparse.precision import widened
+from recsparse.sparse.real_numbers import as_float, torch_values
 
 
 def from_tf_sparse(
     sparse: Any,
-) -> tuple[Int[Tensor, "n d_1"], Shaped[Tensor, "n c"], tuple[int, ...]]:
+) -> tuple[Int[Tensor, "n d_1"], Float[Tensor, "n c"], tuple[int, ...]]:
     """Read the cells of a `tf.sparse.SparseTensor`; entries that occur twice are summed.
 
     Args:
@@ -23,6 +25,7 @@ def from_tf_sparse(
         Sorted coordinates of the cells with any stored channel, their channels, and the shape.
 
     Raises:
+        InputTypeError: If the values are complex or no numbers.
         InputError: If it has fewer than three dimensions, or an entry outside its shape.
     """
     shape = tuple(int(size) for size in np.asarray(sparse.dense_shape))
@@ -32,11 +35,13 @@ def from_tf_sparse(
         )
     # tensorflow's arrays are read-only, so they are copied.
     entries = torch.from_numpy(np.array(sparse.indices)).long().reshape(-1, len(shape))
-    values = torch.from_numpy(np.array(sparse.values))
+    values = as_float(torch_values(sparse.values))
     check_coords(entries, shape[1:], shape[0])
     coords, cell = entries[:, :-1].unique(dim=0, return_inverse=True)
-    feats = values.new_zeros(len(coords), shape[-1])
-    return coords, feats.index_put((cell, entries[:, -1]), values, accumulate=True), shape
+    wide = widened(values)
+    feats = wide.new_zeros(len(coords), shape[-1])
+    feats = feats.index_put((cell, entries[:, -1]), wide, accumulate=True)
+    return coords, feats.to(values.dtype), shape
 
 
 def to_tf_sparse(

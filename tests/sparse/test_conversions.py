@@ -1,16 +1,20 @@
 import re
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import sparse
 from scipy.sparse import coo_array, csr_matrix, random_array
 
-from recsparse.errors import InputError
+from recsparse.errors import InputError, InputTypeError
+from recsparse.layers.conv import SubmanifoldConv2d
 from recsparse.sparse.functional import sparse_conv
-from recsparse.sparse.tensor import SparseTensor
+from recsparse.sparse.grid import Grid
+from recsparse.sparse.tensor import SparseTensor, sparse_tensor
 from tests.grids import random_tensor, sparse_tensors
 
 axes = st.integers(1, 3)
@@ -98,6 +102,250 @@ def test_gradients_flow_through_a_torch_tensor():
     torch.testing.assert_close(feats.grad, 2 * x.feats)
 
 
+# Entries of a matrix of 4 rows and 5 columns, as (row, column, value).
+SHAPE = (4, 5)
+ORDERS = {
+    "sorted": [(0, 1, 2.0), (0, 3, 1.0), (2, 0, 4.0), (3, 4, 5.0)],
+    "columns out of order": [(0, 2, 1.0), (0, 0, 5.0), (0, 1, 7.0), (2, 4, 1.0), (2, 3, 2.0)],
+    "repeated": [(1, 3, 1.0), (0, 2, 3.0), (1, 3, 10.0), (1, 0, 4.0), (1, 3, 100.0)],
+    "one": [(3, 0, 6.0)],
+    "none": [],
+}
+
+
+def by_hand(entries):
+    dense = torch.zeros(SHAPE)
+    for row, column, value in entries:
+        dense[row, column] += value
+    return dense
+
+
+def parts(entries, index_type=np.int64, value_type=np.float32):
+    rows, columns, values = (list(part) for part in zip(*entries, strict=True)) if entries else (
+        [], [], []
+    )  # fmt: skip
+    return (
+        np.array(rows, index_type), np.array(columns, index_type), np.array(values, value_type)
+    )  # fmt: skip
+
+
+def compressed(entries, index_type=np.int64):
+    """Return pointers, columns and values in which the entries of a row keep their order."""
+    rows, columns, values = parts(sorted(entries, key=lambda entry: entry[0]), index_type)
+    ptr = np.concatenate([[0], np.bincount(rows, minlength=SHAPE[0]).cumsum()]).astype(index_type)
+    return ptr, columns, values
+
+
+def torch_csr(entries, index_type=np.int64):
+    return torch.sparse_csr_tensor(
+        *map(torch.from_numpy, compressed(entries, index_type)), SHAPE, check_invariants=False
+    )
+
+
+def torch_csc(entries):
+    rows, columns, values = parts(sorted(entries, key=lambda entry: entry[1]))
+    ptr = np.concatenate([[0], np.bincount(columns, minlength=SHAPE[1]).cumsum()])
+    arrays = map(torch.from_numpy, (ptr, rows, values))
+    return torch.sparse_csc_tensor(*arrays, SHAPE, check_invariants=False)
+
+
+def torch_coo(entries):
+    rows, columns, values = map(torch.from_numpy, parts(entries))
+    places = torch.stack([rows, columns])
+    return torch.sparse_coo_tensor(places, values, SHAPE, check_invariants=False)
+
+
+def edge_index(entries):
+    rows, columns, values = map(torch.from_numpy, parts(entries))
+    coords = torch.stack([torch.zeros_like(rows), rows, columns]).T  # as PyTorch Geometric has them
+    return sparse_tensor(coords, values[:, None], SHAPE, 1, on_duplicates="sum")
+
+
+def cells_of_type(index_type):
+    def read(entries):
+        rows, columns, values = map(torch.from_numpy, parts(entries))
+        coords = torch.stack([torch.zeros_like(rows), rows, columns], dim=1).to(index_type)
+        return sparse_tensor(coords, values[:, None], SHAPE, 1, on_duplicates="sum")
+
+    return read
+
+
+def scipy_coo(entries, index_type=np.int64, value_type=np.float32):
+    rows, columns, values = parts(entries, index_type, value_type)
+    return sparse.coo_array((values, (rows, columns)), shape=SHAPE)
+
+
+def scipy_csr(entries, index_type=np.int64):
+    ptr, columns, values = compressed(entries, index_type)
+    return sparse.csr_array((values, columns, ptr), shape=SHAPE)
+
+
+def arrow_coo(entries):
+    if not entries:  # Arrow takes none
+        return scipy_coo(entries)
+    return pa.SparseCOOTensor.from_scipy(sparse.coo_matrix(scipy_coo(entries))).to_scipy()
+
+
+WAYS_IN = {
+    "sparse_tensor, int64": cells_of_type(torch.int64),
+    "sparse_tensor, int32": cells_of_type(torch.int32),
+    "sparse_tensor, int16": cells_of_type(torch.int16),
+    "sparse_tensor, int8": cells_of_type(torch.int8),
+    "edge_index": edge_index,
+    "torch COO": lambda entries: SparseTensor.from_torch(torch_coo(entries)),
+    "torch hybrid COO": lambda entries: SparseTensor.from_torch(
+        torch.sparse_coo_tensor(
+            torch.nn.functional.pad(torch_coo(entries)._indices(), (0, 0, 1, 0)),
+            torch_coo(entries)._values()[:, None],
+            (1, *SHAPE, 1),
+            check_invariants=False,
+        )
+    ),
+    "torch CSR": lambda entries: SparseTensor.from_torch(torch_csr(entries)),
+    "torch CSR, int32": lambda entries: SparseTensor.from_torch(torch_csr(entries, np.int32)),
+    "torch CSC": lambda entries: SparseTensor.from_torch(torch_csc(entries)),
+    "COO of torch's CSR": lambda entries: SparseTensor.from_torch(
+        torch_csr(entries).to_sparse_coo()
+    ),
+    "hybrid COO of torch's CSR": lambda entries: SparseTensor.from_torch(
+        hybrid(torch_csr(entries).to_sparse_coo())
+    ),
+    "SciPy COO": lambda entries: SparseTensor.from_scipy(scipy_coo(entries)),
+    "SciPy COO, int32": lambda entries: SparseTensor.from_scipy(scipy_coo(entries, np.int32)),
+    "SciPy CSR array": lambda entries: SparseTensor.from_scipy(scipy_csr(entries)),
+    "SciPy CSR matrix": lambda entries: SparseTensor.from_scipy(csr_matrix(scipy_csr(entries))),
+    "SciPy CSC": lambda entries: SparseTensor.from_scipy(sparse.csc_array(scipy_coo(entries))),
+    "SciPy LIL": lambda entries: SparseTensor.from_scipy(sparse.lil_array(scipy_coo(entries))),
+    "Arrow": lambda entries: SparseTensor.from_scipy(arrow_coo(entries)),
+}
+
+
+def hybrid(coo):
+    """Return a matrix as one sample of one channel, with torch's flag of the order of its cells."""
+    return torch.sparse_coo_tensor(
+        torch.nn.functional.pad(coo._indices(), (0, 0, 1, 0)),
+        coo._values()[:, None],
+        (1, *coo.shape, 1),
+        is_coalesced=coo.is_coalesced(),
+        check_invariants=False,
+    )
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("way", WAYS_IN)
+def test_every_way_in_sorts_the_cells_and_sums_those_that_occur_twice(way, order):
+    x, dense = WAYS_IN[way](ORDERS[order]), by_hand(ORDERS[order])
+    assert (x.spatial_shape, x.batch_size, x.num_channels) == (SHAPE, 1, 1)
+    assert x.coords.tolist() == [[0, *place] for place in dense.nonzero().tolist()]
+    assert x.feats.dtype == torch.float32
+    assert torch.equal(x.to_dense()[0, 0], dense)
+    layer = SubmanifoldConv2d(1, 1, 3, bias=False)
+    torch.nn.init.ones_(layer.weight)
+    sums = torch.nn.functional.conv2d(dense[None, None], layer.weight, padding=1)[0, 0]
+    torch.testing.assert_close(layer(x).feats[:, 0], sums[tuple(x.coords[:, 1:].T)])
+
+
+def test_torch_calls_an_unsorted_matrix_coalesced():
+    coo = torch_csr([(0, 2, 1.0), (0, 0, 1.0), (0, 1, 5.0)]).to_sparse_coo()
+    assert coo.is_coalesced()
+    assert coo.indices()[1].tolist() == [2, 0, 1]
+
+
+@pytest.mark.parametrize("layout", ["csr", "csc", "bsr", "bsc"])
+@pytest.mark.parametrize("batch", [False, True])
+@pytest.mark.parametrize("channels", [False, True])
+def test_compressed_layouts_may_have_samples_and_channels(layout, batch, channels):
+    # torch takes batches with as many entries in each sample alone.
+    dense = torch.tensor([[1.0, 0, 2, 0], [0, 0, 0, 0], [0, 3, 0, 0], [4, 5, 0, 0]])
+    dense = torch.stack([dense, 2 * dense.flip(0)]) if batch else dense
+    dense = torch.stack([dense, -dense, 3 * dense], -1) if channels else dense
+    block = ((2, 2),) if layout.startswith("bs") else ()
+    dense.requires_grad_()
+    turned = getattr(dense, f"to_sparse_{layout}")(*block, dense_dim=1 if channels else 0)
+    x = SparseTensor.from_torch(turned)
+    expected = dense if channels else dense.unsqueeze(-1)
+    expected = expected if batch else expected.unsqueeze(0)
+    assert torch.equal(x.to_dense(), expected.movedim(-1, 1))
+    assert torch.equal(x.grid.keys, x.grid.keys.unique())
+    x.feats.square().sum().backward()
+    torch.testing.assert_close(dense.grad, 2 * dense.detach())
+
+
+@pytest.mark.parametrize(
+    "kind", ["?", "i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8", "f4", "f8", "longdouble"]
+)
+def test_numbers_of_every_type_of_scipy_are_read(kind):
+    values = np.array([[0, 1], [1, 0]], kind)
+    x = SparseTensor.from_scipy(csr_matrix(values))
+    assert x.feats.tolist() == [[1.0], [1.0]]
+    assert x.feats.dtype == (torch.float64 if kind in ("f8", "longdouble") else torch.float32)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64, torch.int32])
+def test_types_of_a_matrix_are_kept_and_sums_of_low_precision_taken_in_float32(dtype):
+    entries = torch.zeros(2, 1000, dtype=torch.int64)
+    coo = torch.sparse_coo_tensor(
+        entries, torch.ones(1000, dtype=dtype), (1, 1), check_invariants=True
+    )
+    x = SparseTensor.from_torch(coo)
+    assert x.feats.dtype == (dtype if dtype.is_floating_point else torch.float32)
+    assert x.feats.item() == 1000
+
+
+@pytest.mark.parametrize("pointers", [[0, 2, 1], [0, 1, 5], [1, 1, 2]])
+def test_pointers_that_do_not_rise_to_the_number_of_values_are_refused(pointers):
+    csr = torch.sparse_csr_tensor(
+        torch.tensor(pointers), torch.tensor([0, 1]), torch.ones(2), (2, 2), check_invariants=False
+    )
+    with pytest.raises(InputError, match="pointers of a compressed tensor must rise from 0 to"):
+        SparseTensor.from_torch(csr)
+
+
+@pytest.mark.parametrize("column", [-1, 5])
+def test_indices_outside_the_shape_are_refused(column):
+    outside = torch.tensor([[0], [column]])
+    coo = torch.sparse_coo_tensor(
+        outside, torch.ones(1), SHAPE, is_coalesced=True, check_invariants=False
+    )
+    csr = torch.sparse_csr_tensor(
+        torch.tensor([0, 1, 1, 1, 1]), outside[1], torch.ones(1), SHAPE, check_invariants=False
+    )
+    for tensor in (coo, csr):
+        with pytest.raises(InputError, match="coords must be non-negative and below"):
+            SparseTensor.from_torch(tensor)
+    matrix = csr_matrix(SHAPE)
+    matrix.indices, matrix.data = np.array([column], np.int32), np.ones(1)
+    matrix.indptr = np.array([0, 1, 1, 1, 1], np.int32)
+    with pytest.raises(InputError, match="from_scipy needs a matrix whose indices fit its shape"):
+        SparseTensor.from_scipy(matrix)
+
+
+def test_numbers_that_are_not_real_are_refused():
+    for read, numbers in (
+        (SparseTensor.from_dense, torch.ones(1, 1, 2) * 1j),
+        (SparseTensor.from_torch, (torch.eye(2) * 1j).to_sparse()),
+        (SparseTensor.from_scipy, csr_matrix(np.eye(2) * 1j)),
+    ):
+        with pytest.raises(InputTypeError, match="feats must be real numbers, but got"):
+            read(numbers)
+    with pytest.raises(InputError, match=r"dense tensor, but got torch.sparse_coo; .*from_torch"):
+        SparseTensor.from_dense(torch.ones(1, 1, 2).to_sparse())
+
+
+@pytest.mark.parametrize("rows", [[[0, 2], [0, 1]], [[0, 1], [0, 1]], [[1, 0], [0, 3]]])
+def test_a_grid_by_hand_must_be_sorted_without_repetition(rows):
+    coords = torch.tensor(rows)
+    with pytest.raises(InputError, match=r"sorted .* each cell once, .* coords\[1\] = .*grid_of"):
+        Grid(coords, (4,), 2)
+    assert Grid(coords, (4,), 2, trusted=True).num_cells == 2
+
+
+@pytest.mark.parametrize("rows", [[[0, -1]], [[0, 4]], [[2, 0]], [[-1, 0]]])
+def test_a_grid_by_hand_must_lie_in_its_shape(rows):
+    with pytest.raises(InputError, match=r"non-negative and below \[2, 4\]"):
+        Grid(torch.tensor(rows), (4,), 2)
+
+
 @pytest.mark.parametrize(
     "tensor",
     [
@@ -115,8 +363,10 @@ def test_a_torch_tensor_of_another_kind_is_refused(tensor):
 
 
 def test_the_cure_that_the_message_names_works():
-    dense = torch.ones(1, 2, 1)
-    assert SparseTensor.from_torch(dense.to_sparse().to_dense().to_sparse(2)).feats.shape == (2, 1)
+    x = torch.ones(1, 2, 1).to_sparse()
+    assert SparseTensor.from_torch(x.to_dense().to_sparse(x.ndim - 1)).feats.shape == (2, 1)
+    x = torch.ones(2, 1).to_sparse(1)
+    assert SparseTensor.from_torch(x.to_dense().to_sparse()).spatial_shape == (2, 1)
 
 
 @given(st.data())

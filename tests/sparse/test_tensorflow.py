@@ -7,7 +7,7 @@ import pytest
 import torch
 from hypothesis import given
 
-from recsparse.errors import InputError, MissingPackageError
+from recsparse.errors import InputError, InputTypeError, MissingPackageError
 from recsparse.sparse.tensor import SparseTensor
 from tests.grids import random_tensor, sparse_tensors
 
@@ -73,6 +73,19 @@ def test_integers_become_the_default_float():
     x = SparseTensor.from_tensorflow(tf_sparse([[0, 0, 0]], [7], (1, 1, 1)))
     assert x.feats.dtype == torch.float32
     assert x.feats.tolist() == [[7.0]]
+
+
+@pytest.mark.parametrize("kind", [np.float16, np.float32, np.int8, np.uint16, np.uint64, np.bool_])
+def test_every_type_is_read_and_low_precision_is_summed_in_float32(kind):
+    x = SparseTensor.from_tensorflow(tf_sparse([[0, 0, 0]] * 3000, np.ones(3000, kind), (1, 1, 1)))
+    assert x.feats.dtype == (torch.float16 if kind is np.float16 else torch.float32)
+    assert x.feats.item() == 3000
+
+
+def test_values_that_are_no_real_numbers_are_refused():
+    for values in ([1j], ["a"]):
+        with pytest.raises(InputTypeError, match="feats must be"):
+            SparseTensor.from_tensorflow(tf_sparse([[0, 0, 0]], values, (1, 1, 1)))
 
 
 def test_a_tensor_without_axes_is_refused():
