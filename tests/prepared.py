@@ -7,6 +7,7 @@ import pyarrow.parquet as pq
 
 from recsparse.config_file import load_config
 from recsparse.datasets.build import Sources
+from recsparse.datasets.building.taken import TAKEN
 from recsparse.datasets.dataset import Dataset
 from recsparse.datasets.workspace import Resources
 from recsparse.stages.prepare import prepare
@@ -44,18 +45,19 @@ def prepared(folder, rows, overrides=(), times=None, resources=None, **others) -
 
 
 def prepared_files(logs, out, overrides=(), resources=None, **others) -> Dataset:
-    """Prepare logs that are there."""
+    """Prepare logs that are there; files that are alike by chance all count."""
     config = load_config(overrides=list(overrides)) if overrides else None
-    return prepare(Sources(logs=logs, **others), out, config=config, resources=resources)
+    sources = Sources(**{"logs": logs, "repeats": "take", **others})
+    return prepare(sources, out, config=config, resources=resources)
 
 
 def contents(folder) -> dict[str, bytes]:
-    """Return every file of a folder, byte for byte."""
+    """Return every file of a folder, byte for byte, but the record of where the rows came from."""
     folder = Path(folder)
     return {
         str(path.relative_to(folder)): path.read_bytes()
         for path in sorted(folder.rglob("*"))
-        if path.is_file()
+        if path.is_file() and path.name != TAKEN
     }
 
 

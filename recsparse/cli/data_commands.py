@@ -7,6 +7,7 @@ import typer
 
 from recsparse.cli.app import app
 from recsparse.cli.options import (
+    Again,
     AppendTo,
     AsJson,
     ConfigPath,
@@ -14,6 +15,7 @@ from recsparse.cli.options import (
     ItemTable,
     Logs,
     Memory,
+    OnlyNew,
     OutPath,
     Overrides,
     SpillFolder,
@@ -55,6 +57,8 @@ def prepare(
     test: TestLogs = None,
     append: AppendTo = None,
     ids_from: IdsFrom = None,
+    only_new: OnlyNew = False,
+    again: Again = False,
     where: Where = None,
     strict: Strict = False,
     memory: Memory = None,
@@ -72,6 +76,8 @@ def prepare(
     settings = [*(overrides or []), *(["log.strict=true"] if strict else [])]
     if where is not None:
         settings.append(f"log.where={json.dumps(where)}")
+    if again and only_new:
+        raise typer.BadParameter("--again and --only-new exclude each other")
     sources = Sources(
         logs=logs,
         validation=validation or (),
@@ -80,6 +86,7 @@ def prepare(
         users=users,
         append_to=append,
         ids_from=ids_from,
+        repeats="take" if again else "skip" if only_new else "refuse",
     )
     dataset = stage(
         sources,

@@ -45,6 +45,8 @@ AppendTo = Annotated[
     str | None, typer.Option(help="Dataset to extend; its ids keep their indices.")
 ]
 IdsFrom = Annotated[str | None, typer.Option(help="Dataset whose ids keep their indices here.")]
+Again = Annotated[bool, typer.Option("--again", help="Take files that were taken before again.")]
+OnlyNew = Annotated[bool, typer.Option("--only-new", help="Leave out files taken before.")]
 Where = Annotated[
     str | None, typer.Option(help="SQL condition on the rows, as in event = 'purchase'.")
 ]

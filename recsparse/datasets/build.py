@@ -21,11 +21,13 @@ from recsparse.datasets.building.fitting import (
 from recsparse.datasets.building.free_memory import release_unused
 from recsparse.datasets.building.intake import Intake
 from recsparse.datasets.building.lock import sole_writer
+from recsparse.datasets.building.log_store import FOLDER as LOG
 from recsparse.datasets.building.log_store import LogStore, save_log, stored
 from recsparse.datasets.building.parts import PartedRows, WrittenParts, part_rows, write_parts
 from recsparse.datasets.building.prefetch import prefetched
 from recsparse.datasets.building.reviews import Reviews
 from recsparse.datasets.building.shuffle import Keys
+from recsparse.datasets.building.taken import Repeats
 from recsparse.datasets.dataset_folder import (
     REJECTED,
     load_vocabularies,
@@ -54,6 +56,8 @@ class Sources:
         users: A table of users with text and features.
         append_to: A dataset whose rows come first, and whose ids keep their indices.
         ids_from: A dataset whose ids keep their indices; its rows are not taken.
+        repeats: Files of logs that were taken before, or are given twice: `refuse` all, `skip`
+            them, or `take` them once more.
     """
 
     logs: Paths = ()
@@ -63,6 +67,7 @@ class Sources:
     users: str | Path | None = None
     append_to: str | Path | None = None
     ids_from: str | Path | None = None
+    repeats: Repeats = "refuse"
 
     def by_part(self) -> dict[int | None, Paths]:
         """Return the logs by the part that all their rows belong to, None where it is not one."""
@@ -114,7 +119,8 @@ class _Build:
         """Do all steps in turn."""
         store, kept = self._before()
         types = self._types(*kept)
-        intake = Intake(self.sources.by_part(), self.config, self.work, store, types)
+        logs, repeats = self.sources.by_part(), self.sources.repeats
+        intake = Intake(logs, self.config, self.work, store, types, repeats)
         require_tables((self.sources.users, self.sources.items), intake.types, self.config)
         with self.reporter.task("reading the log", intake.num_rows) as advance:
             encoder = intake.read(advance)
@@ -124,6 +130,7 @@ class _Build:
             ordered = sorted_rows(blocks, users.num_rows, self.work.folder)
             rows = self._clean(prefetched(stored(ordered, self.folder)), users, items)
             save_log(users.vocabulary, items.vocabulary, intake.reviews, self.folder)
+            intake.taken.save(self.folder / LOG)
         release_unused()
         with self.reporter.task("splitting"):
             parted = self._split(rows, users, items, kept)

@@ -1,7 +1,8 @@
 """Reading all sources of a dataset into the encoder; what is set aside is kept and counted."""
 
+import logging
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -14,12 +15,15 @@ from recsparse.datasets.building.log_store import LogStore
 from recsparse.datasets.building.prefetch import prefetched
 from recsparse.datasets.building.rejected import RejectedRows
 from recsparse.datasets.building.reviews import Reviews
+from recsparse.datasets.building.taken import Repeats, TakenFiles
 from recsparse.datasets.checks import CheckedBatch
 from recsparse.datasets.files import Paths
 from recsparse.datasets.log import LogSource, listed
 from recsparse.datasets.split import PART_NAMES, TEST
 from recsparse.datasets.workspace import Workspace
 from recsparse.errors import InputError, SchemaError
+
+logger = logging.getLogger(__name__)
 
 _EVALUATED = PART_NAMES[: TEST + 1]
 
@@ -97,6 +101,10 @@ class Intake:
         work: The workspace.
         store: Rows of a dataset that come first, if there are any.
         kept: Where the ids come from that keep their indices, and their types, if there are any.
+        repeats: What to do with files that were taken before, or are given twice.
+
+    Raises:
+        InputError: If there are such files and they are refused.
     """
 
     def __init__(
@@ -106,14 +114,15 @@ class Intake:
         work: Workspace,
         store: LogStore | None = None,
         kept: tuple[str, pa.DataType, pa.DataType] | None = None,
+        repeats: Repeats = "refuse",
     ) -> None:
         self._config, self._work, self._store = config, work, store
         by_column = config.split.kind == "given" and set(logs) <= {None}
         self._part_column = config.split.column if by_column else None
         extra = [*config.text.log_columns, *([self._part_column] if self._part_column else [])]
-        self._sources = [
-            (LogSource.open(paths, config.log, extra), part) for part, paths in logs.items()
-        ]
+        opened = [LogSource.open(paths, config.log, extra) for paths in logs.values()]
+        self.taken = _taken(opened, store)
+        self._sources = [*zip(self.taken.kept(repeats), logs, strict=True)]
         self.counts = IntakeCounts.of_dataset(store.counts) if store else IntakeCounts()
         self.rejected = RejectedRows(work)
         self.types = self._id_types(kept)
@@ -160,6 +169,13 @@ class Intake:
             self.rejected.add_file(self._store.rejected)
             if self.reviews is not None:
                 self.reviews.load(self._store.path.parent)
+        with self.taken.hashed():
+            self._read_logs(encoder, advance)
+        if self.counts.kept == 0 and self._store is None:
+            raise self._nothing_left()
+        return encoder
+
+    def _read_logs(self, encoder: LogEncoder, advance: Callable[[int], None]) -> None:
         for number, (source, part) in enumerate(self._sources):
             for batch in prefetched(source.batches()):
                 self.counts.add(batch)
@@ -167,9 +183,6 @@ class Intake:
                 if batch.good.num_rows:
                     self._add(encoder, batch.good, part)
                 advance(self.counts.rows_read)
-        if self.counts.kept == 0 and self._store is None:
-            raise self._nothing_left()
-        return encoder
 
     def _add(self, encoder: LogEncoder, good: pa.Table, part: int | None) -> None:
         text = None
@@ -209,3 +222,13 @@ class Intake:
                 "another split.kind"
             )
         return found.to_numpy().astype(np.uint8)
+
+
+def _taken(sources: Sequence[LogSource], store: LogStore | None) -> TakenFiles:
+    before = [] if store is None else store.taken
+    if before is None:
+        logger.warning(
+            "the dataset that is appended to has no record of its files, since an older build made "
+            "it; a file that is in it already is not noticed this time"
+        )
+    return TakenFiles(sources, before or [])

@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from recsparse.datasets.building.encode import LogEncoder
 from recsparse.datasets.building.reviews import Reviews
+from recsparse.datasets.building.taken import TakenFile, load_taken
 from recsparse.datasets.dataset_folder import REJECTED, read_description
 from recsparse.datasets.rows import Rows, RowsWriter, read_blocks
 from recsparse.datasets.vocabulary import Vocabulary
@@ -66,6 +67,7 @@ class LogStore:
         path: The file of rows.
         rejected: The file of rows that were set aside.
         counts: The counts of the dataset.
+        taken: The files that it was made of; None where an older build kept no record.
     """
 
     users: Vocabulary
@@ -73,6 +75,7 @@ class LogStore:
     path: Path
     rejected: Path
     counts: dict[str, int]
+    taken: list[TakenFile] | None
 
     @classmethod
     def open(cls, dataset: Path) -> "LogStore":
@@ -90,7 +93,8 @@ class LogStore:
         folder = dataset / FOLDER
         users, items = (Vocabulary.load(folder / name) for name in (_USERS, _ITEMS))
         counts = read_description(dataset)["counts"]
-        return cls(users, items, folder / _ROWS, dataset / REJECTED, counts)
+        taken = load_taken(folder)
+        return cls(users, items, folder / _ROWS, dataset / REJECTED, counts, taken)
 
     def add_to(self, encoder: LogEncoder) -> None:
         """Hand all rows to an encoder, without reading or checking a log again.
