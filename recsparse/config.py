@@ -1,8 +1,9 @@
 """The configuration: everything that can be set, as pydantic models with their defaults."""
 
+import unicodedata
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from recsparse.data_config import (
     FeaturesConfig,
@@ -32,19 +33,37 @@ class EvaluationConfig(Section):
     batch_users: int = Field(default=1024, ge=1)
 
 
+def _readable(name: str) -> str:
+    if not name.strip() or any(unicodedata.category(sign) == "Cc" for sign in name):
+        raise ValueError("a name must have letters, and no control characters")
+    return name
+
+
+def _in_registry(name: str) -> str:
+    # MLflow refuses these when the model is registered, which is after the training.
+    if "/" in name or ":" in name or name == "." or name.startswith(".."):
+        raise ValueError("the registry takes no name with '/' or ':', and none of dots alone")
+    return name
+
+
 class TrackingConfig(Section):
     """Where runs are recorded.
 
     Attributes:
         uri: MLflow tracking address; without one, `MLFLOW_TRACKING_URI`, else `mlflow.db`
             beside the model folder.
-        experiment: Name of the MLflow experiment.
-        register_as: Register the model under this name.
+        experiment: Name of the MLflow experiment, at most 500 characters.
+        register_as: Register the model under this name, at most 256 characters without `/` and `:`.
     """
 
     uri: str | None = None
-    experiment: str = "recsparse"
-    register_as: str | None = None
+    experiment: Annotated[str, Field(max_length=500), AfterValidator(_readable)] = "recsparse"
+    register_as: (
+        Annotated[
+            str, Field(max_length=256), AfterValidator(_readable), AfterValidator(_in_registry)
+        ]
+        | None
+    ) = None
 
 
 class Config(Section):
