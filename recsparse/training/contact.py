@@ -36,8 +36,13 @@ _HINTS = (
 )
 # The innermost store last.
 _in_use: list[str] = []
-# Each of these raises what it tells.
-_TELLTALES = ("mlflow.store.db.utils", "mlflow.utils.databricks_utils", "urllib3.connectionpool")
+# Each of these raises what it tells, or tells what is right.
+_TELLTALES = (
+    "mlflow.store.db.utils",
+    "mlflow.tracking._model_registry.fluent",
+    "mlflow.utils.databricks_utils",
+    "urllib3.connectionpool",
+)
 
 
 @contextmanager
@@ -193,5 +198,5 @@ def _check_writable(file: Path) -> None:
 
 
 def _reason(error: Exception) -> str:
-    text = " ".join(str(error).split()) or type(error).__name__
+    text = without_password(" ".join(str(error).split())) or type(error).__name__
     return text if len(text) <= 300 else f"{text[:300]}…"

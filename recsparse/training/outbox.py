@@ -79,7 +79,7 @@ class Outbox:
         except Exception as error:
             # A store may fail in any way that its plug-ins have; the model must not be lost to it.
             self._is_down = not isinstance(error, Refused)
-            self._error = self._error or " ".join(str(error).split())[:300]
+            self._error = self._error or without_password(" ".join(str(error).split()))[:300]
             self._keep(record)
             return None
         except BaseException:

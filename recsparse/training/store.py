@@ -97,16 +97,16 @@ def is_model_uri(address: str) -> bool:
 
 
 def without_password(uri: str) -> str:
-    """Return an address that may be shown.
+    """Return an address, or a text with one, that may be shown.
 
     Args:
-        uri: The store.
+        uri: The store, or what is said of it.
 
     Returns:
-        The address with three stars in the place of a user and a password.
+        The same with three stars in the place of a user and a password.
 
     Example:
         >>> without_password("https://me:secret@host/mlflow")
         'https://***@host/mlflow'
     """
-    return re.sub(r"//[^/@]*@", "//***@", uri)
+    return re.sub(r"//[^/@\s]*@", "//***@", uri)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import mlflow
 import pandas as pd
+import yaml
 
 from recsparse.errors import MissingFileError, ModelFolderError, StoreError
 from recsparse.training.contact import first_contact, ping, store_in_use
@@ -30,13 +31,22 @@ def download_model(address: str, uri: str) -> Path:
         with store_in_use(uri):
             first_contact(uri, ping)
             local = Path(mlflow.artifacts.download_artifacts(address))
-            data = mlflow.models.Model.load(str(local)).flavors["python_function"]["data"]
+            # MLflow itself would read a percent sign in the path as the start of a code.
+            described = yaml.safe_load((local / "MLmodel").read_text(encoding="utf-8"))
+            data = described["flavors"]["python_function"]["data"]
     except StoreError:
         raise
-    except (mlflow.MlflowException, OSError, KeyError) as error:
+    except (
+        mlflow.MlflowException,
+        OSError,
+        ValueError,
+        KeyError,
+        TypeError,
+        yaml.YAMLError,
+    ) as error:
         raise MissingFileError(
             f"{address} must be a recsparse model in the MLflow store {without_password(uri)}, but "
-            f"{error}; set MLFLOW_TRACKING_URI to the right store"
+            f"{without_password(str(error))}; set MLFLOW_TRACKING_URI to the right store"
         ) from error
     root, folder = local.resolve(), (local / str(data)).resolve()
     # A path of its own, or links, could lead to any file of this machine.

@@ -3,7 +3,7 @@ import os
 
 import pytest
 
-from recsparse.training.quiet import kept_environment, only_warnings
+from recsparse.training.quiet import kept_environment, nothing_said, only_warnings
 
 
 def test_only_warnings_pass_and_levels_come_back(caplog):
@@ -48,3 +48,11 @@ def test_variables_are_changed_back_set_again_and_removed(monkeypatch):
         del os.environ["REMOVED"]
     assert (os.environ["CHANGED"], os.environ["REMOVED"]) == ("before", "before")
     assert "ADDED" not in os.environ
+
+
+def test_nothing_of_what_is_raised_anyway_is_said(caplog):
+    logger = logging.getLogger("test.telltale")
+    with nothing_said("test.telltale"):
+        logger.error("within")
+    logger.error("afterwards")
+    assert [record.message for record in caplog.records] == ["afterwards"]
