@@ -20,6 +20,12 @@ from recsparse.network_config import TrainingConfig
 # back on popularity.
 OnUnknown = Literal["error", "null", "popularity"]
 
+# Which items are ranked and wanted in the test: those of training, all, those that all compared
+# models know; or of all items, only those that training does not know are wanted.
+Catalogue = Literal["known", "all", "common", "new"]
+# Which users of the test are ranked for: those with training rows, those without, or both.
+IncludeUsers = Literal["known", "new", "all"]
+
 
 class EvaluationConfig(Section):
     """What evaluation reports.
@@ -27,10 +33,17 @@ class EvaluationConfig(Section):
     Attributes:
         k: List lengths.
         batch_users: Users scored at a time.
+        catalogue: Items of the test: `all`, where an item that a model does not know is a miss for
+            it; the items of the training part alone (`known`); those that every compared model
+            knows (`common`); or, ranked among all, the test items without training rows (`new`).
+        include_users: Users of the test: those with training rows (`known`), those without, who
+            are folded in by what they did before their first test row (`new`), or `all`.
     """
 
     k: tuple[Annotated[int, Field(ge=1)], ...] = (10, 20)
     batch_users: int = Field(default=1024, ge=1)
+    catalogue: Catalogue = "all"
+    include_users: IncludeUsers = "all"
 
 
 def _readable(name: str) -> str:

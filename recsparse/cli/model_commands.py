@@ -1,6 +1,7 @@
 """Models: fitted, tuned, and ranked by the test part."""
 
-from typing import Annotated
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,16 +13,22 @@ from recsparse.cli.options import (
     GoOnFrom,
     OutPath,
     Overrides,
+    TestItems,
+    TestUsers,
     Tries,
 )
 from recsparse.cli.terminal import (
     TerminalReporter,
     show_comparison,
     show_frame,
+    show_groups,
     show_json,
     show_pairs,
 )
 from recsparse.config_file import load_config, parse_space
+
+if TYPE_CHECKING:  # which takes a second to import
+    from recsparse.evaluation.evaluate import RankingResult
 
 
 @app.command()
@@ -73,6 +80,8 @@ def tune(
 def evaluate(
     models: Annotated[list[str], typer.Argument(help="Model folders, then the dataset folder.")],
     out: Annotated[str | None, typer.Option(help="Folder for the report.")] = None,
+    catalogue: TestItems = None,
+    include_users: TestUsers = None,
     config: ConfigPath = None,
     overrides: Overrides = None,
     as_json: AsJson = False,
@@ -83,18 +92,23 @@ def evaluate(
     if len(models) < 2:
         raise typer.BadParameter("name at least one model and then the dataset")
     *folders, dataset = models
-    settings = load_config(config, overrides or [])
+    settings = load_config(config, _test_options(overrides, catalogue, include_users))
     result = stage(folders, dataset, out, settings, TerminalReporter())
     if as_json:
-        show_json({name: each.mean() for name, each in result.results.items()})
-    else:
-        show_comparison("test part, full catalogue", result.table)
+        show_json({name: _figures(each) for name, each in result.results.items()})
+        return
+    _show_counts(next(iter(result.results.values())))
+    show_comparison("test part, full catalogue", result.table)
+    for name, table in result.groups.items():
+        show_comparison(name, table)
 
 
 @app.command()
 def evaluate_file(
     scored: Annotated[str, typer.Argument(help="Parquet with user_id, item_id, score.")],
     dataset: DatasetPath,
+    catalogue: TestItems = None,
+    include_users: TestUsers = None,
     config: ConfigPath = None,
     overrides: Overrides = None,
     as_json: AsJson = False,
@@ -102,8 +116,15 @@ def evaluate_file(
     """Rank the test part by any system's scores."""
     from recsparse.stages.evaluate_file import evaluate_file as stage
 
-    result = stage(scored, dataset, load_config(config, overrides or []))
-    show_pairs(str(scored), {**result.mean(), **result.coverage}, as_json)
+    settings = load_config(config, _test_options(overrides, catalogue, include_users))
+    result = stage(scored, dataset, settings)
+    if as_json:
+        show_json({**_figures(result), **result.coverage})
+        return
+    _show_counts(result)
+    groups = {name: some.mean() for name, some in result.groups().items()}
+    unknown = _unknown(result)
+    show_groups(str(scored), {"": {**result.mean(), **result.coverage, **unknown}, **groups})
 
 
 @app.command()
@@ -113,3 +134,37 @@ def metrics(as_json: AsJson = False) -> None:
     from recsparse.evaluation.ratings import RATING_FORMULAS
 
     show_pairs("metrics", {**FORMULAS, **RATING_FORMULAS}, as_json)
+
+
+def _test_options(
+    overrides: list[str] | None, catalogue: str | None, include_users: str | None
+) -> list[str]:
+    """Return the settings of a command with what its options say."""
+    options = {"catalogue": catalogue, "include_users": include_users}
+    given = [f"evaluation.{name}={value}" for name, value in options.items() if value is not None]
+    return [*(overrides or []), *given]
+
+
+def _figures(result: "RankingResult") -> dict[str, Any]:
+    """Return what machines read of one model: means, those of groups, and what was counted."""
+    part = {} if result.part is None else {"test part": asdict(result.part)}
+    groups = {
+        name: {"users": some.num_users, **some.mean()} for name, some in result.groups().items()
+    }
+    users = {"users": result.num_users}
+    return {**result.mean(), **users, **_unknown(result), **groups, **part}
+
+
+def _unknown(result: "RankingResult") -> dict[str, int]:
+    return {
+        "unknown items": result.unknown_items,
+        "rows of unknown items": result.rows_of_unknown_items,
+    }
+
+
+def _show_counts(result: "RankingResult") -> None:
+    from recsparse.evaluation.report import counts_table
+
+    if result.part is not None:
+        counts = counts_table(result.part).reset_index()
+        show_frame("what is evaluated", counts.rename(columns={"counted": ""}))

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from recsparse.config import OnUnknown
+from recsparse.config import Catalogue, IncludeUsers, OnUnknown
 
 ConfigPath = Annotated[str | None, typer.Option("--config", help="TOML configuration.")]
 Overrides = Annotated[
@@ -57,4 +57,17 @@ GoOnFrom = Annotated[
 Tries = Annotated[
     list[str] | None,
     typer.Option("--try", help="Values of one setting of the model, as in factors=[32, 64]."),
+]
+TestItems = Annotated[
+    Catalogue | None,
+    typer.Option(
+        "--catalogue",
+        help="Items that count: all, those of training, those that every model knows, or new ones.",
+    ),
+]
+TestUsers = Annotated[
+    IncludeUsers | None,
+    typer.Option(
+        "--include-users", help="Users that count: all, those with training rows, or those without."
+    ),
 ]

@@ -129,6 +129,27 @@ def laid_out(
     return coo_matrix((weight.astype(np.float32), (row, column)), shape=shape).tocsr()
 
 
+def with_columns(matrix: csr_matrix, column: np.ndarray, num_columns: int) -> csr_matrix:
+    """Move the cells of a matrix to other columns.
+
+    Args:
+        matrix: Any matrix; cells of weight 0 stay cells.
+        column: The new column of each of its columns, none of them twice; −1 leaves cells out.
+        num_columns: Columns of the result.
+
+    Returns:
+        A new matrix, its columns rising within each row.
+    """
+    moved = column[matrix.indices]
+    kept = moved >= 0
+    row = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))[kept]
+    indptr = np.concatenate([[0], np.cumsum(np.bincount(row, minlength=matrix.shape[0]))])
+    shape = matrix.shape[0], num_columns
+    result = csr_matrix((matrix.data[kept], moved[kept], indptr), shape=shape)
+    result.sort_indices()
+    return result
+
+
 def _indices(table: pa.Table, name: str) -> np.ndarray:
     column = table[name]
     index: np.ndarray = column.to_numpy()

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 from torch import Tensor
 
+from recsparse.datasets.whole_part import PartCounts
 from recsparse.errors import InputError
 from recsparse.evaluation.metrics import coverage, ranking_metrics
 from recsparse.evaluation.ranking import mask_seen, top_k
@@ -23,12 +24,20 @@ class RankingResult:
         coverage: Share of the catalogue in anyone's list, for each list length.
         num_users: Users with targets.
         overall: Figures of all targets together, such as the RMSE of a model of ratings.
+        part: How much of the part is evaluated; None where nobody counted.
+        is_new: Whether a user has no training row, likewise.
+        unknown_items: Items of the targets that the model does not know.
+        rows_of_unknown_items: Rows of the part with such an item, each of them a miss.
     """
 
     per_user: dict[str, NDArray[np.float64]]
     coverage: dict[str, float]
     num_users: int
     overall: dict[str, float] = field(default_factory=dict)
+    part: PartCounts | None = None
+    is_new: NDArray[np.bool_] | None = None
+    unknown_items: int = 0
+    rows_of_unknown_items: int = 0
 
     def mean(self) -> dict[str, float]:
         """Return the figures of all targets together, and the mean of each metric over the users.
@@ -47,6 +56,22 @@ class RankingResult:
         """
         return {name: _standard_error(values) for name, values in self.per_user.items()}
 
+    def groups(self) -> "dict[str, RankingResult]":
+        """Return the metrics of the users with training rows, and of those without, apart.
+
+        Returns:
+            `known users` and `new users`, without what only lists or targets of all users tell;
+            empty where all users are of one group.
+        """
+        if self.is_new is None or self.is_new.all() or not self.is_new.any():
+            return {}
+        return {"known users": self._of(~self.is_new), "new users": self._of(self.is_new)}
+
+    def _of(self, users: NDArray[np.bool_]) -> "RankingResult":
+        per_user = {name: values[users] for name, values in self.per_user.items()}
+        # All users of a part have targets.
+        return RankingResult(per_user, {}, int(users.sum()))
+
 
 def evaluate_ranking(  # noqa: PLR0913 (one parameter an option)
     score_batch: Callable[..., Tensor],
@@ -57,6 +82,7 @@ def evaluate_ranking(  # noqa: PLR0913 (one parameter an option)
     on_batch: Callable[[int], None] | None = None,
     times: csr_matrix | None = None,
     targets_are_cold: bool = False,
+    candidates: NDArray[np.bool_] | None = None,
 ) -> RankingResult:
     """Rank all items for each user, without those of the history, and compare with the targets.
 
@@ -71,36 +97,56 @@ def evaluate_ranking(  # noqa: PLR0913 (one parameter an option)
         times: The time of each interaction of the history, where times are known.
         targets_are_cold: The targets are of items that the history does not know; those alone are
             scored and ranked.
+        candidates: Which items of the history may be in a list. With them, the targets may have
+            further columns, of items that the model does not know: nobody gets these, and each is
+            a miss.
 
     Returns:
-        Metrics a user, and coverage.
+        Metrics a user, and coverage of the candidates.
 
     Raises:
-        InputError: If history and targets have different shapes, or a list length is below 1.
+        InputError: If history, targets and candidates do not fit, or a list length is below 1.
     """
-    if history.shape[0] != targets.shape[0] or (
-        history.shape != targets.shape and not targets_are_cold
-    ):
-        raise InputError(
-            f"history and targets must have one shape, but got {history.shape} and {targets.shape}"
-        )
+    _check_shapes(history, targets, targets_are_cold, candidates)
     if not ks or min(ks) < 1:
         raise InputError(f"list lengths must be at least 1, but got {list(ks)}")
+    num_candidates = targets.shape[1] if candidates is None else int(candidates.sum())
     lists = [torch.empty(0, max(ks), dtype=torch.int64)]
     for start in range(0, history.shape[0], batch_users):
         rows = history[start : start + batch_users]
         when = () if times is None else (times[start : start + batch_users],)
         scores = score_batch(rows, *when)
-        best, _ = top_k(scores if targets_are_cold else mask_seen(scores, rows), max(ks))
+        if not targets_are_cold:
+            scores = mask_seen(scores, rows)
+        if candidates is not None and not candidates.all():
+            scores = scores.masked_fill(torch.from_numpy(~candidates), -torch.inf)
+        best, _ = top_k(scores, max(ks))
         lists.append(best)
         if on_batch is not None:
             on_batch(start + rows.shape[0])
     recommended = torch.cat(lists)
     return RankingResult(
         per_user=ranking_metrics(recommended, targets, ks),
-        coverage={f"coverage@{k}": coverage(recommended, targets.shape[1], k) for k in ks},
+        coverage={f"coverage@{k}": coverage(recommended, num_candidates, k) for k in ks},
         num_users=int((targets.getnnz(axis=1) > 0).sum()),
     )
+
+
+def _check_shapes(
+    history: csr_matrix,
+    targets: csr_matrix,
+    targets_are_cold: bool,
+    candidates: NDArray[np.bool_] | None,
+) -> None:
+    if candidates is not None:
+        fit = len(candidates) == history.shape[1] <= targets.shape[1]
+    else:
+        fit = targets_are_cold or history.shape[1] == targets.shape[1]
+    if history.shape[0] != targets.shape[0] or not fit:
+        raise InputError(
+            f"history and targets must have one shape, but got {history.shape} and {targets.shape}"
+            + ("" if candidates is None else f" with {len(candidates)} candidates")
+        )
 
 
 def _mean(values: NDArray[np.float64]) -> float:

@@ -1,6 +1,7 @@
 """Comparisons of models: tables, significance, pictures, a report folder."""
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,8 @@ from matplotlib.figure import Figure
 from scipy.stats import t as student_t
 
 from recsparse.atomic import atomic_folder
+from recsparse.config import EvaluationConfig
+from recsparse.datasets.whole_part import PartCounts
 from recsparse.errors import InputError
 from recsparse.evaluation.evaluate import RankingResult
 from recsparse.evaluation.ratings import RATING_FORMULAS
@@ -23,7 +26,9 @@ def comparison_table(results: Mapping[str, RankingResult]) -> pd.DataFrame:
         results: One result a model.
 
     Returns:
-        One row a model; columns `users` (those with targets), `ndcg@10`, `ndcg@10 ±` and so on.
+        One row a model; columns `users` (those with targets), `ndcg@10`, `ndcg@10 ±` and so on; at
+        the end, where a part was counted, `unknown items`: targets that the model does not know,
+        each a miss, and `rows of unknown items`.
     """
     rows = {}
     for model, result in results.items():
@@ -33,8 +38,50 @@ def comparison_table(results: Mapping[str, RankingResult]) -> pd.DataFrame:
             columns[name] = mean
             if name in error:
                 columns[f"{name} ±"] = error[name]
-        rows[model] = columns | result.coverage
+        columns |= result.coverage
+        if result.part is not None:
+            columns["unknown items"] = result.unknown_items
+            columns["rows of unknown items"] = result.rows_of_unknown_items
+        rows[model] = columns
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("model")
+
+
+def group_tables(results: Mapping[str, RankingResult]) -> dict[str, pd.DataFrame]:
+    """Return the comparison of the users with training rows, and of those without, apart.
+
+    Args:
+        results: One result a model, all on the same users.
+
+    Returns:
+        Tables as of `comparison_table`, by the name of the group; empty where all users are of one.
+    """
+    groups = {model: result.groups() for model, result in results.items()}
+    names = next(iter(groups.values()), {})
+    return {
+        name: comparison_table({model: groups[model][name] for model in groups}) for name in names
+    }
+
+
+def run_figures(result: RankingResult) -> dict[str, float]:
+    """Return the figures of one model for a run, all under one name each.
+
+    Args:
+        result: Of the model.
+
+    Returns:
+        Means, coverage and counts; means of a group of users begin with its name, as in
+        `new_users_ndcg@10`.
+    """
+    figures = {**result.mean(), **result.coverage}
+    for group, some in result.groups().items():
+        prefix = group.replace(" ", "_")
+        figures |= {f"{prefix}_{name}": value for name, value in some.mean().items()}
+    if result.part is not None:
+        figures |= asdict(result.part) | {
+            "unknown_items": result.unknown_items,
+            "rows_of_unknown_items": result.rows_of_unknown_items,
+        }
+    return figures
 
 
 def significance_table(
@@ -42,8 +89,8 @@ def significance_table(
 ) -> pd.DataFrame:
     """Compare each model with a reference, user by user.
 
-    A paired t-test over the users with targets; p-values are adjusted for the number of
-    comparisons by Holm 1979.
+    A paired t-test over the users with targets, of errors of ratings over those users of whom both
+    models predict any; p-values are adjusted for the number of comparisons by Holm 1979.
 
     Args:
         results: One result a model, all on the same users.
@@ -61,7 +108,9 @@ def significance_table(
     rows = {}
     for model in results:
         other = _values(results, model, metric)
-        if not np.array_equal(np.isnan(own), np.isnan(other)):
+        # A model predicts no rating of an item that it does not know; lists there are of all.
+        same = metric in RATING_FORMULAS or np.array_equal(np.isnan(own), np.isnan(other))
+        if len(own) != len(other) or not same:
             raise InputError(
                 f"results must be on the same users, but {model} and {reference} are not; "
                 "evaluate both on one part"
@@ -117,20 +166,53 @@ def plot_comparison(results: Mapping[str, RankingResult], metric: str) -> Figure
     return figure
 
 
+def counts_table(part: PartCounts) -> pd.DataFrame:
+    """Return how many users and rows training knows, and how many are evaluated.
+
+    Args:
+        part: The counts.
+
+    Returns:
+        Columns `users` and `rows`, one line each for the whole part, what training does not know
+        of it, and what is evaluated.
+    """
+    lines = {
+        "test part": (part.users, part.rows),
+        "users without training rows": (part.unseen_users, part.rows_of_unseen_users),
+        f"{part.unseen_items:,} items without training rows": (
+            part.users_of_unseen_items,
+            part.rows_of_unseen_items,
+        ),
+        "evaluated": (part.evaluated_users, part.evaluated_rows),
+        "evaluated without a history": (
+            part.users_without_history,
+            part.rows_of_users_without_history,
+        ),
+    }
+    columns = ["users", "rows"]
+    return pd.DataFrame.from_dict(lines, orient="index", columns=columns).rename_axis("counted")
+
+
 def write_report(
-    folder: str | Path, results: Mapping[str, RankingResult], table: pd.DataFrame, reference: str
+    folder: str | Path,
+    results: Mapping[str, RankingResult],
+    table: pd.DataFrame,
+    reference: str,
+    options: EvaluationConfig | None = None,
 ) -> None:
     """Write a comparison: `report.md`, its tables in Parquet, and a picture.
 
-    `comparison.parquet` has a model a row, `metrics.parquet` a model and user a row, where
-    `user_index` counts the users of the part from 0. The picture and the significance are of the
-    reference's first metric that all models have.
+    `comparison.parquet` has a model a row, `groups.parquet` the same of the users with training
+    rows and of those without, where there are both, and `metrics.parquet` a model and user a row,
+    where `user_index` counts the users of the part from 0. The picture and the significance are of
+    the reference's first metric that all models have.
 
     Args:
         folder: Where to write; an older report is replaced in one step.
         results: One result a model, all on the same users.
         table: What `comparison_table` made of them, and any further columns.
         reference: The model that the others are tested against.
+        options: Which users and items count; None where that was not chosen.
 
     Raises:
         InputError: If the reference is unknown, or the users differ.
@@ -145,18 +227,32 @@ def write_report(
     )
     tested = significance_table(results, reference, metric)
     per_user = {model: pd.DataFrame(result.per_user) for model, result in results.items()}
+    groups = group_tables(results)
     with atomic_folder(folder) as aside:
         stacked = pd.concat(per_user, names=["model", "user_index"]).reset_index()
         stacked.to_parquet(aside / "metrics.parquet", index=False)
         table.reset_index().to_parquet(aside / COMPARISON, index=False)
+        if groups:
+            apart = pd.concat(groups, names=["group"]).reset_index()
+            apart.to_parquet(aside / "groups.parquet", index=False)
         plot_comparison(results, metric).savefig(aside / "comparison.png", dpi=120)
         text = (
-            f"# Test part, {results[reference].num_users:,} users, full catalogue\n\n"
-            f"{_markdown(table)}\n\n## {metric}: {reference} against each\n\n"
+            f"{_heading(results[reference], options)}{_markdown(table)}\n\n"
+            + "".join(f"## {name}\n\n{_markdown(some)}\n\n" for name, some in groups.items())
+            + f"## {metric}: {reference} against each\n\n"
             "Paired t-test over users, p-values adjusted by Holm.\n\n"
             f"{_markdown(tested)}\n\n![{metric}](comparison.png)\n"
         )
         (aside / "report.md").write_text(text, encoding="utf-8")
+
+
+def _heading(result: RankingResult, options: EvaluationConfig | None) -> str:
+    text = f"# Test part, {result.num_users:,} users, full catalogue\n\n"
+    if options is not None:
+        text += f"Items: {options.catalogue}. Users: {options.include_users}.\n\n"
+    if result.part is not None:
+        text += f"{_markdown(counts_table(result.part))}\n\n"
+    return text
 
 
 def _values(results: Mapping[str, RankingResult], model: str, metric: str) -> np.ndarray:

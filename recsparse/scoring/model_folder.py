@@ -10,6 +10,7 @@ from safetensors.numpy import save as array_bytes
 from safetensors.torch import save as tensor_bytes
 
 from recsparse.atomic import atomic_folder
+from recsparse.datasets.vocabulary import Vocabulary
 from recsparse.errors import MissingFileError, ModelFolderError
 from recsparse.scoring.model_content import (
     DESCRIPTION,
@@ -92,6 +93,24 @@ def load_model(folder: str | Path) -> TrainedModel:
     for name in FILES:
         _check_file(folder / name, description["sha256"][name])
     return read_content(folder, description)
+
+
+def load_items(folder: str | Path) -> Vocabulary:
+    """Read which items the model of a folder knows, and nothing else.
+
+    Args:
+        folder: What `save_model` wrote.
+
+    Returns:
+        Their ids, in the model's own order.
+
+    Raises:
+        MissingFileError: If there is no such folder.
+        ModelFolderError: If it is no model folder, of another version, or the ids are damaged.
+    """
+    path = Path(folder) / ITEMS
+    _check_file(path, read_description(folder)["sha256"][ITEMS])
+    return Vocabulary.load(path)
 
 
 def read_description(folder: str | Path) -> dict[str, Any]:

@@ -6,21 +6,29 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from recsparse.addresses import folder_of, is_address, last_name, local_path
 from recsparse.config import Config
 from recsparse.datasets.dataset import Dataset, EvaluationPart
 from recsparse.datasets.dataset_folder import load_dataset
+from recsparse.datasets.vocabulary import Vocabulary
+from recsparse.datasets.whole_part import PartCounts
 from recsparse.errors import InputError
 from recsparse.evaluation.evaluate import RankingResult
-from recsparse.evaluation.report import comparison_table, write_report
+from recsparse.evaluation.report import (
+    comparison_table,
+    group_tables,
+    run_figures,
+    write_report,
+)
 from recsparse.filesystems import fetched
 from recsparse.models.base import Recommender
 from recsparse.reporting import SILENT, Advance, Reporter
-from recsparse.scoring.model_folder import load_model, read_description
-from recsparse.scoring.trained import TrainedModel
+from recsparse.scoring.model_folder import load_items, load_model, read_description
+from recsparse.stages.compared_items import ComparedItems
 from recsparse.stages.load import locate
-from recsparse.stages.part import evaluate_part, part_to_rank
+from recsparse.stages.part import compared_result, evaluate_part, part_to_compare
 from recsparse.training.run import SCHEMA_ROWS
 from recsparse.training.store import is_model_uri
 from recsparse.training.tracking import check_store, log_to_run, start_run
@@ -31,13 +39,22 @@ class Comparison:
     """Models beside each other on one test part.
 
     Attributes:
-        results: Metrics of each model, a user at a time.
+        results: Metrics of each model, a user at a time, and how much of the test part they are of.
         table: One row a model: users with test rows, mean and standard error of each metric,
-            coverage, and `fit seconds`, NaN where they were not recorded.
+            coverage, the test items that the model does not know and their rows, and `fit seconds`,
+            NaN where they were not recorded.
+        groups: Such a table of the users with training rows, `known users`, and of those without,
+            `new users`; empty where all are of one group.
     """
 
     results: dict[str, RankingResult]
     table: pd.DataFrame
+    groups: dict[str, pd.DataFrame]
+
+    @property
+    def part(self) -> PartCounts | None:
+        """How many users and rows of the test part training knows, and how many are evaluated."""
+        return next(iter(self.results.values())).part
 
 
 def evaluate(
@@ -51,11 +68,16 @@ def evaluate(
 
     Models of ratings predict those of the test part, too: `rmse`, `mae` and the errors a user.
     What a test user did before, training and validation rows, is every model's input and is left
-    out of the ranking.
+    out of the ranking. Users without training rows are ranked for by what they did before their
+    first test row, be it nothing.
+
+    Items are matched by id, so that models of other datasets can be compared as well. A test item
+    that a model does not know is a miss for it; `evaluation.catalogue` and
+    `evaluation.include_users` say which items and users count.
 
     Args:
         models: Model folders or MLflow addresses; the first is the reference for significance.
-        dataset: The dataset folder that they were trained on.
+        dataset: The dataset folder whose test part is to be predicted.
         out: Folder for the report; None writes none.
         config: Sections `evaluation` and `tracking`.
         reporter: Shows the progress.
@@ -64,7 +86,8 @@ def evaluate(
         The comparison.
 
     Raises:
-        InputError: If a model knows other items than the dataset, or two have the same name.
+        InputError: If a model knows none of the dataset's items, two have the same name, or nothing
+            of the test part is left.
         StoreError: If an MLflow store cannot be reached or written; nothing is ranked then.
     """
     config, data = config or Config(), load_dataset(dataset)
@@ -73,18 +96,23 @@ def evaluate(
     folders = {_name(model): locate(model, beside) for model in models}
     if len(folders) != len(models):
         raise InputError(f"models must have different names, but got {[*map(str, models)]}")
+    items = {name: load_items(folder) for name, folder in folders.items()}
+    for name in items:
+        _check_items(items[name], data, name)
     homes = {_name(model): _home(model, beside) for model in models}
     for home in set(homes.values()):
         check_store(config.tracking, home)
     if out is None:
-        compared = _compare(folders, data, config, reporter)
+        compared = _compare(folders, items, data, config, reporter)
     else:
         tags = {"models": ", ".join(folders)}
         with start_run(config.tracking, beside, "evaluate", tags) as run:
             rows = data.split.test.num_rows
             run.log_dataset(fetched(dataset), data.train_frame(SCHEMA_ROWS), rows, "testing")
-            compared = _compare(folders, data, config, reporter)
-            write_report(out, compared.results, compared.table, reference=next(iter(folders)))
+            compared = _compare(folders, items, data, config, reporter)
+            write_report(
+                out, compared.results, compared.table, next(iter(folders)), config.evaluation
+            )
             for file in sorted(out.iterdir()):
                 run.log_file(file)
     for name, result in compared.results.items():
@@ -93,22 +121,33 @@ def evaluate(
 
 
 def _compare(
-    folders: Mapping[str, Path], data: Dataset, config: Config, reporter: Reporter
+    folders: Mapping[str, Path],
+    items: Mapping[str, Vocabulary],
+    data: Dataset,
+    config: Config,
+    reporter: Reporter,
 ) -> Comparison:
-    part, results, seconds = part_to_rank(data, "test"), {}, []
+    options, results, seconds = config.evaluation, {}, []
+    compared = ComparedItems(options.catalogue, data.items, [*items.values()])
+    part, counts = part_to_compare(data, "test", compared, options.include_users)
     for name, folder in folders.items():
-        trained = load_model(folder)
-        _check_items(trained, data, name)
-        with reporter.task(f"evaluating {name}", part.targets.shape[0]) as advance:
-            results[name] = rank_part(trained.model, part, config, advance)
+        model, candidates = load_model(folder).model, compared.ranked(items[name])
+        with reporter.task(f"evaluating {name}", len(part.user_ids)) as advance:
+            ranked = rank_part(model, part.by_catalogue(items[name]), config, advance, candidates)
+        known = items[name].index_of(part.items.ids) >= 0
+        results[name] = compared_result(ranked, part, counts, known)
         seconds.append(float(read_description(folder)["training"].get("fit_seconds", np.nan)))
     table = comparison_table(results)
     table["fit seconds"] = seconds
-    return Comparison(results, table)
+    return Comparison(results, table, group_tables(results))
 
 
 def rank_part(
-    model: Recommender, part: EvaluationPart, config: Config, advance: Advance | None = None
+    model: Recommender,
+    part: EvaluationPart,
+    config: Config,
+    advance: Advance | None = None,
+    candidates: NDArray[np.bool_] | None = None,
 ) -> RankingResult:
     """Rank the full catalogue for the users of one part; a model of ratings predicts theirs, too.
 
@@ -117,13 +156,13 @@ def rank_part(
         part: Histories and targets.
         config: List lengths and users a batch.
         advance: Called with the number of users done.
+        candidates: Which items of the model may be in the lists; None for all that it knows.
 
     Returns:
         Metrics a user.
     """
-    return evaluate_part(
-        model, part, config.evaluation.k, config.evaluation.batch_users, on_batch=advance
-    )
+    options = config.evaluation
+    return evaluate_part(model, part, options.k, options.batch_users, advance, candidates)
 
 
 def _name(model: str | Path) -> str:
@@ -135,18 +174,21 @@ def _home(model: str | Path, beside: Path) -> Path:
     return beside if is_model_uri(str(model)) or is_address(model) else folder_of(model)
 
 
-def _check_items(trained: TrainedModel, data: Dataset, name: str) -> None:
-    if trained.items.ids.equals(data.items.ids):
-        return
-    raise InputError(
-        f"{name} must know the same items as the dataset, but it knows {len(trained.items)} items "
-        f"and the dataset has {len(data.items)}; evaluate it on the dataset it was trained on"
-    )
+def _check_items(items: Vocabulary, data: Dataset, name: str) -> None:
+    if items.ids.type != data.items.ids.type:
+        raise InputError(
+            f"{name} must know items by ids of the dataset's type, {data.items.ids.type}, but "
+            f"knows them by {items.ids.type}; evaluate it on a dataset with such ids"
+        )
+    if not (items.index_of(data.items.ids) >= 0).any():
+        raise InputError(
+            f"{name} must know items of the dataset, but of its {len(items)} items none is among "
+            f"the {len(data.items)} of the training part; evaluate it on a dataset of its own items"
+        )
 
 
 def _track_model(result: RankingResult, folder: Path, config: Config, home: Path) -> None:
     """Put the test metrics into the run that trained the model."""
-    figures = {**result.mean(), **result.coverage}
-    metrics = {f"test_{metric}": value for metric, value in figures.items()}
+    metrics = {f"test_{name}": value for name, value in run_figures(result).items()}
     run_id = str(read_description(folder)["training"].get("run_id"))
     log_to_run(config.tracking, home, run_id, metrics)

@@ -15,7 +15,8 @@ from recsparse.datasets.parquet import open_dataset, read_columns, require_colum
 from recsparse.datasets.vocabulary import Vocabulary
 from recsparse.errors import InputError, SchemaError
 from recsparse.evaluation.evaluate import RankingResult, evaluate_ranking
-from recsparse.stages.part import part_to_rank
+from recsparse.stages.compared_items import ComparedItems
+from recsparse.stages.part import compared_result, part_to_compare
 
 COLUMNS = ("user_id", "item_id", "score")
 
@@ -27,8 +28,13 @@ def evaluate_file(
 
     Items without a score are not recommended; items that the user has seen are left out. Scores
     are compared in the type that the file has, never rounded to a smaller one. Of equal scores, the
-    item that comes first in the dataset's catalogue ranks first; of several scores of one pair, the
-    last one counts. Null, NaN and −inf are no score; +inf ranks before all numbers.
+    item that comes first in the dataset's catalogue ranks first, after these the test items that
+    training does not know, and then items that the dataset does not know, by their ids; of several
+    scores of one pair, the last one counts. Null, NaN and −inf are no score; +inf ranks before all
+    numbers.
+
+    `evaluation.catalogue` and `evaluation.include_users` say which items and users count, as in
+    `evaluate`; the file stands for a model that knows the items it scores for anyone.
 
     Args:
         scored: Parquet with `user_id`, `item_id` and `score`: integers, floating-point numbers or
@@ -41,29 +47,46 @@ def evaluate_file(
 
     Raises:
         SchemaError: If a column is missing, or the scores are no numbers.
-        InputError: If no row belongs to a test user and a known item.
+        InputError: If no row belongs to a test user and an item of the dataset, or nothing of the
+            test part is left.
     """
     config, data = config or Config(), load_dataset(dataset)
-    part = part_to_rank(data, "test")
-    table = _read(scored)
+    table, options = _read(scored), config.evaluation
+    place = _places(table["score"])
+    in_file = Vocabulary.fit(table["item_id"].filter(pa.array(place > -np.inf)).drop_null())
+    compared = ComparedItems(options.catalogue, data.items, [in_file])
+    part, counts = part_to_compare(data, "test", compared, options.include_users)
+    items = _columns(part.items, part.num_known, in_file)
     row = Vocabulary(part.user_ids).index_of(table["user_id"])
-    item = data.items.index_of(table["item_id"])
+    item = items.index_of(table["item_id"])
     usable = (row >= 0) & (item >= 0)
-    if not usable.any():
+    if not (usable & (part.items.index_of(table["item_id"]) >= 0)).any():
         raise InputError(
-            f"{scored} must score known items for users with test rows, but none of its "
+            f"{scored} must score items of the dataset for users with test rows, but none of its "
             f"{len(usable)} rows does; score the users and items of {dataset}"
         )
-    values = _places(table["score"].filter(pa.array(usable)))
-    order = np.lexsort((item[usable], row[usable]))
-    given = _Scores(row[usable][order], item[usable][order], values[order], part.targets.shape)
-    return evaluate_ranking(
+    order = np.flatnonzero(usable)[np.lexsort((item[usable], row[usable]))]
+    aligned = part.by_catalogue(items)
+    given = _Scores(row[order], item[order], place[order], aligned.history.shape)
+    ranked = evaluate_ranking(
         given.next_batch,
-        part.history,
-        part.targets,
-        ks=config.evaluation.k,
-        batch_users=config.evaluation.batch_users,
+        aligned.history,
+        aligned.targets,
+        ks=options.k,
+        batch_users=options.batch_users,
+        candidates=compared.ranked(items),
     )
+    return compared_result(ranked, part, counts, in_file.index_of(part.items.ids) >= 0)
+
+
+def _columns(items: Vocabulary, num_known: int, in_file: Vocabulary) -> Vocabulary:
+    """Return the catalogue of training and whatever else the file scores, in the order of ties."""
+    further = (items.index_of(in_file.ids) < 0).nonzero()[0]
+    scored = in_file.index_of(items.ids) >= 0
+    scored[:num_known] = True
+    # Of a file without scores the ids may be of another type.
+    ids = [items.id_of(scored.nonzero()[0]), in_file.id_of(further).cast(items.ids.type)]
+    return Vocabulary(pa.concat_arrays(ids))
 
 
 class _Scores:

@@ -3,8 +3,18 @@
 import numpy as np
 import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.sparse import csr_matrix
 
-from recsparse.datasets.matrices import item_of, laid_out, matrix_of, times_of, user_of
+from recsparse.datasets.matrices import (
+    item_of,
+    laid_out,
+    matrix_of,
+    times_of,
+    user_of,
+    with_columns,
+)
 from recsparse.errors import InputError
 
 
@@ -50,3 +60,25 @@ def test_an_index_below_zero_or_null_is_refused(wrong):
 def test_no_rows_are_a_matrix_without_cells():
     assert laid_out(*(np.zeros(0, np.int64),) * 3, (0, 3)).shape == (0, 3)
     assert len(user_of(rows([], []))) == 0
+
+
+@given(st.integers(0, 4), st.integers(0, 5), st.integers(0, 3), st.integers(0, 99))
+def test_cells_move_to_other_columns_as_those_of_a_dense_matrix_do(rows, columns, more, seed):
+    rng = np.random.default_rng(seed)
+    dense = rng.integers(0, 3, (rows, columns)).astype(np.float32)
+    width = columns + more
+    column = rng.permutation(width)[:columns]
+    column[rng.random(columns) < 0.3] = -1
+    expected = np.zeros((rows, width), dtype=np.float32)
+    expected[:, column[column >= 0]] = dense[:, column >= 0]
+    found = with_columns(csr_matrix(dense), column, width)
+    assert found.toarray().tolist() == expected.tolist()
+    assert found.dtype == np.float32
+    assert found.has_canonical_format
+
+
+def test_cells_of_weight_zero_stay_cells():
+    matrix = csr_matrix(([0.0, 1.0], ([0, 0], [0, 1])), shape=(1, 2))
+    found = with_columns(matrix, np.array([2, -1]), 3)
+    assert found.indices.tolist() == [2]
+    assert found.data.tolist() == [0.0]

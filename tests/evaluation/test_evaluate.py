@@ -94,6 +94,44 @@ def test_histories_and_targets_of_different_shapes_are_refused():
         )
 
 
+def test_only_candidates_are_ranked_and_targets_beyond_the_scores_are_misses():
+    """Of scores 9, 5, 1 the first is no candidate; the fourth item has no score at all."""
+    result = evaluate_ranking(
+        lambda rows: torch.tensor([[9.0, 5.0, 1.0]]).repeat(rows.shape[0], 1),
+        history=csr_matrix((3, 3)),
+        targets=csr_matrix([[0.0, 1, 0, 1], [1, 0, 0, 0], [0, 0, 0, 1]]),
+        ks=[1],
+        candidates=np.array([False, True, True]),
+    )
+    assert result.per_user["recall@1"].tolist() == [1 / 2, 0, 0]
+    assert result.per_user["ndcg@1"].tolist() == [1, 0, 0]
+    assert result.num_users == 3
+    assert result.coverage == {"coverage@1": 1 / 2}
+
+
+@pytest.mark.parametrize(
+    ("targets", "candidates"), [((1, 1), 2), ((1, 2), 1), ((1, 3), 3), ((2, 3), 2)]
+)
+def test_targets_and_candidates_that_do_not_fit_are_refused(targets, candidates):
+    with pytest.raises(InputError, match=rf"one shape, but got .* with {candidates} candidates"):
+        evaluate_ranking(
+            lambda rows: torch.zeros(1, 2), csr_matrix((1, 2)), csr_matrix(targets), [1],
+            candidates=np.ones(candidates, dtype=bool),
+        )  # fmt: skip
+
+
+def test_known_and_new_users_are_told_apart_where_there_are_both():
+    values = {"recall@1": np.array([0.5, 1.0, 0.0])}
+    result = RankingResult(values, {}, 3, is_new=np.array([False, True, True]))
+    groups = result.groups()
+    assert {name: (some.num_users, some.mean()) for name, some in groups.items()} == {
+        "known users": (1, {"recall@1": 0.5}),
+        "new users": (2, {"recall@1": 0.5}),
+    }
+    for alike in (np.ones(3, dtype=bool), np.zeros(3, dtype=bool), None):
+        assert RankingResult(values, {}, 3, is_new=alike).groups() == {}
+
+
 @pytest.mark.parametrize("ks", [(), (0,), (0, 2)])
 def test_list_lengths_below_1_are_refused(ks):
     part = random_part(2, 3, seed=0)
