@@ -13,7 +13,8 @@ import typer
 from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 
 from recsparse.data_config import TextConfig
-from recsparse.datasets.side_table import SideColumns, fit_side_features
+from recsparse.datasets.side_columns import SideColumns
+from recsparse.datasets.side_table import fit_side_features
 from recsparse.datasets.vocabulary import Vocabulary
 
 MAX_WORDS = 20_000

@@ -4,7 +4,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from recsparse.data_config import TextConfig
-from recsparse.datasets.side_table import SideColumns, SideFeatures, fit_side_features
+from recsparse.datasets.side_columns import SideColumns
+from recsparse.datasets.side_table import SideFeatures, fit_side_features
 from recsparse.datasets.vocabulary import Vocabulary
 
 COUNTS = TextConfig(weighting="counts")

@@ -16,7 +16,7 @@ from recsparse.datasets.building.fitting import (
     fit_orders,
     fit_sides,
     fit_vocabularies,
-    require_tables,
+    side_sources,
 )
 from recsparse.datasets.building.free_memory import release_unused
 from recsparse.datasets.building.intake import Intake
@@ -27,6 +27,7 @@ from recsparse.datasets.building.parts import PartedRows, WrittenParts, part_row
 from recsparse.datasets.building.prefetch import prefetched
 from recsparse.datasets.building.reviews import Reviews
 from recsparse.datasets.building.shuffle import Keys
+from recsparse.datasets.building.side_source import SideSource
 from recsparse.datasets.building.taken import Repeats
 from recsparse.datasets.dataset_folder import (
     REJECTED,
@@ -121,7 +122,10 @@ class _Build:
         types = self._types(*kept)
         logs, repeats = self.sources.by_part(), self.sources.repeats
         intake = Intake(logs, self.config, self.work, store, types, repeats)
-        require_tables((self.sources.users, self.sources.items), intake.types, self.config)
+        tables = self.sources.users, self.sources.items
+        sides = side_sources(tables, store, self.config)
+        for side, id_type in zip(sides, intake.types, strict=True):
+            side.check(id_type)
         with self.reporter.task("reading the log", intake.num_rows) as advance:
             encoder = intake.read(advance)
         release_unused()
@@ -139,7 +143,7 @@ class _Build:
             written = write_parts(parted, self.folder, see_train)
         release_unused()
         with self.reporter.task("fitting text, features and orders"):
-            fitted = self._fit(parted, written, intake.reviews)
+            fitted = self._fit(parted, written, intake.reviews, sides)
         intake.rejected.save(self.folder / REJECTED)
         counts = intake.counts.to_dict() | self._counts(rows, parted, written) | fitted
         settings = self.config.model_dump(mode="json", include=DATA_SECTIONS, exclude_none=True)
@@ -150,7 +154,7 @@ class _Build:
         append_to, ids_from = self.sources.append_to, self.sources.ids_from
         if append_to and ids_from:
             raise InputError(
-                "--append and --ids-from must not be given both, since an appended dataset keeps "
+                "append_to and ids_from must not be given both, since an appended dataset keeps "
                 f"its own ids; but got {append_to} and {ids_from}"
             )
         named = append_to or ids_from
@@ -213,12 +217,15 @@ class _Build:
         return parted
 
     def _fit(
-        self, parted: PartedRows, written: WrittenParts, reviews: Reviews | None
+        self,
+        parted: PartedRows,
+        written: WrittenParts,
+        reviews: Reviews | None,
+        sides: tuple[SideSource, SideSource],
     ) -> dict[str, int]:
         """Fit everything on the training rows, write it, and return what was counted."""
         fit_vocabularies(parted, self.folder)
-        tables = self.sources.users, self.sources.items
-        items, counts = fit_sides(tables, parted, reviews, self.folder, self.config)
+        items, counts = fit_sides(sides, parted, reviews, self.folder, self.config, self.work)
         fit_orders(parted, written, items, self.folder, self.config)
         return counts
 

@@ -26,29 +26,13 @@ from recsparse.datasets.parquet import (
 )
 from recsparse.datasets.ready_bags import bag_cells, require_bags
 from recsparse.datasets.schema import id_type, is_list, to_ids
+from recsparse.datasets.side_columns import SideColumns
 from recsparse.datasets.text import BagOfWords
 from recsparse.datasets.vocabulary import Vocabulary
 from recsparse.errors import InputError, SchemaError
 
 # Few enough for long texts, of which a chunk is in memory at a time.
 _CHUNK_ROWS = 8_192
-
-
-@dataclass(frozen=True)
-class SideColumns:
-    """Which columns of a table are read.
-
-    Attributes:
-        ids: The column of ids.
-        text: Columns of text; none named means every string column that is nothing else.
-        categories: Columns of categories.
-        numbers: Columns of numbers.
-    """
-
-    ids: str
-    text: Sequence[str] = ()
-    categories: Sequence[str] = ()
-    numbers: Sequence[str] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,6 +61,7 @@ def fit_side_features(
     train: Vocabulary,
     unseen: Vocabulary,
     text: TextConfig,
+    where: str | None = None,
 ) -> SideFeatures:
     """Read a table chunk by chunk and fit its features on the training ids.
 
@@ -86,6 +71,7 @@ def fit_side_features(
         train: Ids with training rows.
         unseen: Ids without.
         text: How text becomes a bag of words.
+        where: What to call the table in an error; its path where it is None.
 
     Returns:
         The features of all ids, those of the table that are not in the log left out.
@@ -95,7 +81,8 @@ def fit_side_features(
         InputError: If an id is null, blank or occurs twice, ids are of another type than the
             log's, none of them is in the log, or no training id has a word.
     """
-    return _SideTable.open(path, columns, train, unseen, text).fit()
+    dataset, ids = open_dataset(path), (train, unseen)
+    return _SideTable.of(dataset, str(where or path), columns, ids, text).fit()
 
 
 def require_side_table(
@@ -113,8 +100,27 @@ def require_side_table(
         SchemaError: If a column is missing or of a wrong type, or there is nothing to read.
         InputError: If ids are of another type than the log's, or there is no such table.
     """
+    require_side_schema(open_dataset(path).schema, columns, id_type, text, str(path))
+
+
+def require_side_schema(
+    schema: pa.Schema, columns: SideColumns, id_type: pa.DataType, text: TextConfig, where: str
+) -> None:
+    """Raise an error unless a table of a schema has what is to be read.
+
+    Args:
+        schema: The columns of the table.
+        columns: What to read.
+        id_type: Type of the ids of the log.
+        text: How text becomes a bag of words.
+        where: What to call the table in the error.
+
+    Raises:
+        SchemaError: If a column is missing or of a wrong type, or there is nothing to read.
+        InputError: If ids are of another type than the log's.
+    """
     none = Vocabulary(pa.array([], id_type))
-    _SideTable.open(path, columns, none, none, text)
+    _SideTable.of(ds.dataset(schema.empty_table()), where, columns, (none, none), text)
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,32 +133,20 @@ class _SideTable:
     num_train: int
 
     @classmethod
-    def open(
+    def of(
         cls,
-        path: str | Path,
+        dataset: ds.Dataset,
+        where: str,
         columns: SideColumns,
-        train: Vocabulary,
-        unseen: Vocabulary,
+        ids: tuple[Vocabulary, Vocabulary],
         text: TextConfig,
     ) -> "_SideTable":
-        dataset = open_dataset(path)
         named = [columns.ids, *columns.text, *columns.categories, *columns.numbers]
-        require_columns(dataset, path, [*named, *(text.bag_columns or ())])
-        if not columns.text and text.bag_columns is None:
-            others = {columns.ids, *columns.categories}
-            found = [
-                each.name
-                for each in dataset.schema
-                if id_type(each.type) == pa.string() and each.name not in others
-            ]
-            columns = SideColumns(columns.ids, found, columns.categories, columns.numbers)
-        if not (columns.text or columns.categories or columns.numbers or text.bag_columns):
-            raise SchemaError(
-                f"{path} must have a text column, or columns of features must be named, but it has "
-                f"only {', '.join(dataset.schema.names)}"
-            )
-        ids = Vocabulary(pa.concat_arrays([train.ids, unseen.ids.cast(train.ids.type)]))
-        table = cls(str(path), dataset, columns, text, ids, len(train))
+        require_columns(dataset, where, [*named, *(text.bag_columns or ())])
+        columns = columns.resolved(dataset.schema, text.bag_columns, where)
+        train, unseen = ids
+        both = Vocabulary(pa.concat_arrays([train.ids, unseen.ids.cast(train.ids.type)]))
+        table = cls(where, dataset, columns, text, both, len(train))
         table.check_types()
         return table
 
@@ -204,7 +198,7 @@ class _SideTable:
         name = self.columns.ids
         column = read_columns(self.dataset, [name])[name]
         ids = to_ids(column, f"the column {name!r} of {self.where}")
-        _require_distinct(ids, self.where)
+        require_distinct(ids, self.where)
         index = self.ids.index_of(ids)
         if not (index >= 0).any():
             first = f"; the first is {ids[0].as_py()!r}" if len(ids) else ""
@@ -283,7 +277,16 @@ def texts_of(column: pa.ChunkedArray, name: str) -> list[str | None]:
     ]
 
 
-def _require_distinct(ids: pa.Array, where: str) -> None:
+def require_distinct(ids: pa.Array, where: str) -> None:
+    """Raise an error unless every row has an id of its own.
+
+    Args:
+        ids: One a row.
+        where: What to call the table in the error.
+
+    Raises:
+        InputError: If an id is null or blank, or occurs twice.
+    """
     if nobody := int(is_nobody(ids).sum()):
         raise InputError(
             f"every row of {where} must have an id, but {nobody} of {len(ids)} have none; "

@@ -9,7 +9,8 @@ from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 
 from recsparse.data_config import TextConfig
 from recsparse.datasets import side_table
-from recsparse.datasets.side_table import SideColumns, fit_side_features
+from recsparse.datasets.side_columns import SideColumns
+from recsparse.datasets.side_table import fit_side_features
 from recsparse.errors import InputError
 from tests.prepared import prepared
 from tests.side_tables import BAGS, COUNTS, fit, fit_table, vocabulary

@@ -2,7 +2,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from recsparse.datasets.side_table import SideColumns, fit_side_features
+from recsparse.datasets.side_columns import SideColumns
+from recsparse.datasets.side_table import fit_side_features
 from recsparse.errors import InputError, MissingFileError, SchemaError
 from tests.side_tables import BAGS, COUNTS, fit, fit_table, vocabulary
 
@@ -122,3 +123,15 @@ def test_a_missing_or_damaged_file_is_named(tmp_path):
     path.write_bytes(b"PAR1" + b"\xff" * 40 + whole[44:])
     with pytest.raises(InputError, match=r"items\.parquet must be a complete Parquet file, but re"):
         fit(path)
+
+
+@pytest.mark.parametrize(
+    ("axis", "setting"), [("item", r"text\.columns"), ("user", r"text\.user_columns")]
+)
+def test_a_table_with_a_list_alone_is_told_where_to_name_it(tmp_path, axis, setting):
+    path = tmp_path / "items.parquet"
+    pq.write_table(pa.table({"item_id": [0, 1], "tags": [["a"], ["b"]]}), path)
+    columns = SideColumns("item_id", axis=axis)
+    message = f"name lists such as 'tags' in {setting} "
+    with pytest.raises(SchemaError, match=message):
+        fit_side_features(path, columns, vocabulary([0]), vocabulary([1]), COUNTS)

@@ -2,25 +2,23 @@
 
 from pathlib import Path
 
-import pyarrow as pa
 from scipy.sparse import csr_matrix
 
 from recsparse.config import Config
 from recsparse.data_config import TextConfig
+from recsparse.datasets.building.log_store import FOLDER, LogStore
 from recsparse.datasets.building.parts import Axis, PartedRows, WrittenParts
 from recsparse.datasets.building.reviews import AxisName, Reviews
+from recsparse.datasets.building.side_source import SideSource, old_table
 from recsparse.datasets.dataset_folder import save_order
 from recsparse.datasets.matrices import matrix_of
 from recsparse.datasets.ordering import fit_order
 from recsparse.datasets.rows import open_indexed
+from recsparse.datasets.side_columns import SideColumns
 from recsparse.datasets.side_folder import save_side
-from recsparse.datasets.side_table import (
-    SideColumns,
-    SideFeatures,
-    fit_side_features,
-    require_side_table,
-)
+from recsparse.datasets.side_table import SideFeatures
 from recsparse.datasets.text import BagOfWords
+from recsparse.datasets.workspace import Workspace
 from recsparse.errors import InputError
 
 
@@ -36,60 +34,63 @@ def fit_vocabularies(parted: PartedRows, folder: Path) -> None:
         axis.unseen.save(folder / f"unseen_{name}.parquet")
 
 
-def require_tables(
-    tables: tuple[str | Path | None, str | Path | None],
-    types: tuple[pa.DataType, pa.DataType],
-    config: Config,
-) -> None:
-    """Raise an error unless the tables can be read, so that it comes before the log is read.
+def side_sources(
+    tables: tuple[str | Path | None, str | Path | None], store: LogStore | None, config: Config
+) -> tuple[SideSource, SideSource]:
+    """Return where the features of users and of items come from.
 
     Args:
-        tables: The tables of users and of items, as far as there are any.
-        types: Of the ids of users and of items in the log.
+        tables: The tables of users and of items, as far as they are named.
+        store: The log of the dataset that is appended to, whose tables stay.
         config: Sections `log`, `text` and `features`.
+
+    Returns:
+        The sources of users and of items.
+
+    Raises:
+        InputError: If an older build did not keep a table, and none is named.
     """
-    for path, id_type, (columns, text) in zip(tables, types, _wanted(config), strict=True):
-        if path is not None:
-            require_side_table(path, columns, id_type, text)
+    users, items = (
+        SideSource(new, old_table(store, columns.axis, new), columns, text)
+        for new, (columns, text) in zip(tables, _wanted(config), strict=True)
+    )
+    return users, items
 
 
 def _wanted(config: Config) -> list[tuple[SideColumns, TextConfig]]:
     # What is read of the table of users and of that of items. Ready-made bags are those of items.
     log, text, features = config.log, config.text, config.features
-    users = SideColumns(
-        log.user_column, text.user_columns, features.user_categories, features.user_numbers
-    )
+    of_users = features.user_categories, features.user_numbers
+    users = SideColumns(log.user_column, text.user_columns, *of_users, axis="user")
     items = SideColumns(log.item_column, text.columns, features.categories, features.numbers)
     return [(users, text.model_copy(update={"bag_columns": None})), (items, text)]
 
 
 def fit_sides(
-    tables: tuple[str | Path | None, str | Path | None],
+    sources: tuple[SideSource, SideSource],
     parted: PartedRows,
     reviews: Reviews | None,
     folder: Path,
     config: Config,
+    work: Workspace,
 ) -> tuple[SideFeatures, dict[str, int]]:
     """Fit and write the features of users and items.
 
     Args:
-        tables: The tables of users and of items, as far as there are any.
+        sources: Where the features of users and of items come from.
         parted: Rows and their parts.
         reviews: The texts of training rows, if the log has any.
         folder: The dataset folder.
-        config: Sections `log`, `text` and `features`.
+        config: Section `text`.
+        work: The workspace.
 
     Returns:
         The features of the items, and what was counted.
     """
     counts: dict[str, int] = {}
     users, items = (
-        SideFeatures()
-        if path is None
-        else fit_side_features(path, columns, axis.train, axis.unseen, text)
-        for path, axis, (columns, text) in zip(
-            tables, (parted.users, parted.items), _wanted(config), strict=True
-        )
+        source.fit(axis, folder / FOLDER, work)
+        for source, axis in zip(sources, (parted.users, parted.items), strict=True)
     )
     for side, name in ((users, "user"), (items, "item")):
         save_side(side, folder, name)
