@@ -40,7 +40,7 @@ class EvaluationConfig(Section):
             are folded in by what they did before their first test row (`new`), or `all`.
     """
 
-    k: tuple[Annotated[int, Field(ge=1)], ...] = (10, 20)
+    k: tuple[Annotated[int, Field(ge=1)], ...] = Field(default=(10, 20), min_length=1)
     batch_users: int = Field(default=1024, ge=1)
     catalogue: Catalogue = "all"
     include_users: IncludeUsers = "all"
@@ -88,7 +88,7 @@ class Config(Section):
             validation found.
     """
 
-    seed: int = 0
+    seed: int = Field(default=0, ge=0, lt=2**63)
     refit: bool = False
     log: LogConfig = LogConfig()
     split: SplitConfig = SplitConfig()

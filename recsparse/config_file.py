@@ -5,12 +5,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from recsparse.config import Config
-from recsparse.errors import ConfigError, MissingFileError, nearest
+from recsparse.config_errors import explained
+from recsparse.errors import ConfigError, MissingFileError
 from recsparse.filesystems import fetched
-from recsparse.model_config import MODEL_CONFIGS, BlendConfig
+from recsparse.model_config import BlendConfig
+
+# Bytes that are no text, syntax, numbers of thousands of digits, thousands of nested brackets.
+_NO_TOML = (ValueError, RecursionError)
 
 
 def load_config(path: str | Path | None = None, overrides: Sequence[str] = ()) -> Config:
@@ -32,9 +36,9 @@ def load_config(path: str | Path | None = None, overrides: Sequence[str] = ()) -
         20
     """
     values = _read_toml(fetched(path), path) if path is not None else {}
-    for override in overrides:
-        _assign(values, override)
-    return parse_config(values, source=str(path) if path is not None else "--set")
+    overridden = [_assign(values, override) for override in overrides]
+    source = str(path) if path is not None else "--set"
+    return _checked(values, source, overridden if path is not None else ())
 
 
 def parse_space(tries: Sequence[str]) -> dict[str, list[Any]]:
@@ -57,7 +61,7 @@ def parse_space(tries: Sequence[str]) -> dict[str, list[Any]]:
     for text in tries:
         key, _, value = text.partition("=")
         values = _toml_value(value.strip())
-        if not key.strip() or not isinstance(values, list):
+        if not _parts(key) or not isinstance(values, list):
             raise ConfigError(f"--try must look like factors=[32, 64], but got {text!r}")
         space[key.strip()] = values
     return space
@@ -76,11 +80,15 @@ def parse_config(values: dict[str, Any], source: str = "configuration") -> Confi
     Raises:
         ConfigError: If a key is unknown or a value is out of range.
     """
+    return _checked(values, source, ())
+
+
+def _checked(values: dict[str, Any], source: str, overridden: Sequence[str]) -> Config:
     values = {**values, "model": _with_default_kind(values.get("model"))}
     try:
         return Config.model_validate(values)
     except ValidationError as error:
-        raise ConfigError("; ".join(_explain(item, source) for item in error.errors())) from None
+        raise ConfigError(explained(error, source, overridden)) from None
 
 
 def _with_default_kind(model: Any) -> Any:
@@ -94,57 +102,49 @@ def _read_toml(path: Path, name: str | Path) -> dict[str, Any]:
         raise MissingFileError(f"the configuration must be a TOML file, but {name} is not a file")
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except _NO_TOML as error:
         raise ConfigError(f"{name} must be valid TOML, but {error}") from error
+    except OSError as error:
+        raise MissingFileError(f"{name} must be readable, but {error}") from error
 
 
-def _assign(values: dict[str, Any], override: str) -> None:
+def _assign(values: dict[str, Any], override: str) -> str:
+    # Returns the dotted key.
     key, equals, text = override.partition("=")
-    if not equals or not key.strip():
+    parts = _parts(key)
+    if not equals or not parts:
         raise ConfigError(f"--set must look like training.epochs=20, but got {override!r}")
-    *sections, name = key.strip().split(".")
+    *sections, name = parts
     for section in sections:
         values = values.setdefault(section, {})
         if not isinstance(values, dict):
-            raise ConfigError(f"--set {override}: {section!r} is a value, not a section")
+            raise ConfigError(
+                f"--set {override}: {section!r} is a value, not a section; set it as a whole, as "
+                f"in --set {section}=…"
+            )
     values[name] = _toml_value(text.strip())
+    return ".".join(parts)
+
+
+def _parts(key: str) -> list[str]:
+    """Return the parts of a dotted key, which TOML lets one quote; none where one is empty."""
+    try:
+        found: Any = tomllib.loads(f"{key.strip()} = 0")
+    except _NO_TOML:
+        parts = [part.strip() for part in key.split(".")]
+        return parts if all(parts) else []
+    if len(found) != 1:  # of several lines
+        return []
+    parts = []
+    while isinstance(found, dict):
+        ((part, found),) = found.items()
+        parts.append(part)
+    return parts if all(parts) else []
 
 
 def _toml_value(text: str) -> Any:
     try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+        found = tomllib.loads(f"value = {text}")
+    except _NO_TOML:
         return text
-
-
-def _explain(item: Any, source: str) -> str:
-    kinds = set(_kinds())
-    path = [str(part) for part in item["loc"] if str(part) not in kinds]
-    where = ".".join(path)
-    if item["type"] == "extra_forbidden":
-        return f"{source} has the unknown key {where!r}; {nearest(path[-1], _known_keys(item))}"
-    if item["type"] == "union_tag_invalid":
-        found = item["ctx"]["tag"]
-        return f"{source}: model.kind must be known, but got {found!r}; {nearest(found, _kinds())}"
-    return f"{source}: {where} is wrong: {item['msg']}, but got {item['input']!r}"
-
-
-def _kinds() -> list[str]:
-    return [section.model_fields["kind"].default for section in MODEL_CONFIGS]
-
-
-def _known_keys(item: Any) -> list[str]:
-    section: type[BaseModel] = Config
-    for part in item["loc"][:-1]:
-        if part == "model":
-            continue
-        section = _section_named(section, str(part))
-    return list(section.model_fields)
-
-
-def _section_named(section: type[BaseModel], part: str) -> type[BaseModel]:
-    for config in MODEL_CONFIGS:
-        if config.model_fields["kind"].default == part:
-            return config
-    annotation = section.model_fields[part].annotation
-    return annotation if isinstance(annotation, type) else section
+    return found["value"] if len(found) == 1 else text

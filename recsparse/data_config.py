@@ -36,7 +36,7 @@ class Section(BaseModel):
     A setting that can be None, and is no text, may be called `none`.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     @model_validator(mode="before")
     @classmethod

@@ -60,6 +60,25 @@ class MissingPackageError(RecsparseError, ImportError):
     """An optional package is needed for this and is not installed."""
 
 
+def reason(error: Exception) -> str:
+    """Return what an error says, in words that need no Python.
+
+    Args:
+        error: Any error.
+
+    Returns:
+        Its message; of a missing key, that it is missing.
+
+    Example:
+        >>> reason(KeyError("counts")), reason(ValueError("no number"))
+        ("it has no 'counts'", 'no number')
+    """
+    text = " ".join(str(error).split())
+    if type(error) is KeyError:
+        return f"it has no {text}"
+    return text or type(error).__name__
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """Return a hint that names the known name closest to `name`, or lists all when none is close.
 

@@ -1,4 +1,8 @@
+from contextlib import suppress
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from recsparse.config import Config
 from recsparse.config_file import load_config, parse_config, parse_space
@@ -48,13 +52,133 @@ def test_values_follow_toml_and_bare_words_are_strings():
             "model.kind must be known, but got 'eaze'; the nearest known is 'ease'",
         ),
         ("training.epochs=0", "training.epochs is wrong: .*greater than or equal to 1, but got 0"),
-        ("seed.deep=1.5.2=3", "seed.deep is a value|seed is wrong"),
+        ("seed.deep=1.5.2=3", "seed is wrong: it must be a valid integer, but got {'deep'"),
+        ("seed=-1", "seed is wrong: it must be greater than or equal to 0, but got -1"),
+        ("training.learning_rate=inf", "learning_rate is wrong: it must be a finite number"),
+        ("evaluation.k=[]", r"evaluation.k is wrong: it must have at least 1 item"),
+        ("evaluation.k=[0]", r"evaluation.k\[0\] is wrong: it must be greater than or equal to 1"),
+        ("evaluation.k=ten", r"evaluation.k is wrong: it must be a list, as in \[1, 2\], but got"),
+        ("text.ngrams=[1, 2, 3]", "text.ngrams is wrong: it must have at most 2 items"),
+        ("text.ngrams=[1]", r"text.ngrams must have at least 2 values, but got \[1\]"),
+        (
+            "tracking.experiment=2026",
+            "tracking.experiment is wrong: it must be text; put it in quotes, as in",
+        ),
+        ("training=3", "training must be a section, with keys of epochs, .*, but got 3"),
+        ("log.event_weights=3", r"event_weights must be a section, as in {view = 1.0}, but got 3"),
+        ("log.event_weights={ease=-1}", "log.event_weights.ease is wrong: .* but got -1"),
+        ("model=ease", r'model must be a section, as in {kind = "ease"}, but got \'ease\''),
+        ("model.kind=3", "model.kind must be known, but got '3'; known are 'popularity'"),
+        (
+            "model.parts=[{kind='eas'}]",
+            r"model.parts\[0\].kind must be known, but got 'eas'; .*'ease'",
+        ),
+        ("model.parts=[{l2=1}]", r"model.parts\[0\] must name its kind, as in .*; known are popul"),
+        ("model.parts=[3]", r"^--set: model.parts\[0\] must be a section, as in .*, but got 3$"),
+        ("model.parts=ease", "model.parts is wrong: it must be a list"),
+        (
+            "model.parts=[{kind='ease'}, {kind='timeline', training={epoch=3}}]",
+            r"unknown key 'model.parts\[1\].training.epoch'; the nearest known is 'epochs'",
+        ),
+        (
+            "model.parts=[{kind='text_ridge', ials={factor=3}}]",
+            r"unknown key 'model.parts\[0\].ials.factor'; the nearest known is 'factors'",
+        ),
+        (f"seed={'1' * 5000}", "seed is wrong: it must be a smaller number"),
+        (f"model.parts={'[' * 5000}", "model.parts is wrong: it must be a list"),
+        (
+            "training..epochs=3",
+            "--set must look like training.epochs=20, but got 'training..epochs",
+        ),
+        ("=3", "--set must look like training.epochs=20, but got '=3'"),
+        ("seed=1\nrefit = true", "seed is wrong"),
+        ("a\nb=1", "unknown key|must look like"),
         ("training", "must look like training.epochs=20, but got 'training'"),
     ],
 )
 def test_a_wrong_setting_is_named(override, message):
     with pytest.raises(ConfigError, match=message):
         load_config(overrides=[override])
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("epochs=3", "unknown key 'epochs'; it is a key of training: set training.epochs"),
+        ("training.ngrams=[1, 1]", "it is a key of text: set text.ngrams"),
+        ("model.channels=128", "blend has no such key, but .*timeline, .* have it; name one of"),
+        ("model.channels=128", "--set model.kind=timeline, .* --set 'model.parts="),
+        ("channels=128", "unknown key 'channels'; it is a key of model, where .*timeline"),
+    ],
+)
+def test_a_key_of_another_section_or_kind_is_shown_its_place(override, message):
+    with pytest.raises(ConfigError, match=message):
+        load_config(overrides=[override])
+
+
+def test_a_key_of_another_kind_is_shown_its_kinds_inside_a_list():
+    parts = "model.parts=[{kind='popularity', regularisation=3.0}]"
+    message = r"'model.parts\[0\].regularisation'; popularity has no such key, but ease, "
+    with pytest.raises(ConfigError, match=message):
+        load_config(overrides=[parts])
+
+
+def test_what_is_wrong_is_said_of_where_it_was_set(tmp_path):
+    path = tmp_path / "config.toml"
+    path.write_text('[model]\nkind = "blend"\n[[model.parts]]\nkind = "ease"\nridge = 5.0\n')
+    with pytest.raises(ConfigError, match=r"^/.*config.toml has the unknown key 'model.parts\[0\]"):
+        load_config(path, ["seed=1"])
+    path.write_text("seed = 1\n")
+    with pytest.raises(ConfigError, match=r"^--set has the unknown key 'training.epoch'"):
+        load_config(path, ["training.epoch=3"])
+
+
+@pytest.mark.parametrize(
+    "content", ["seed = 1\nseed = 2", "[" * 5000, f"seed = {'1' * 5000}", "seed = 2026-13-13"]
+)
+def test_a_file_that_toml_cannot_read_is_named(tmp_path, content):
+    path = tmp_path / "config.toml"
+    path.write_text(content)
+    with pytest.raises(ConfigError, match=r"config.toml must be valid TOML, but"):
+        load_config(path)
+
+
+def test_many_errors_are_told_by_the_first_ones():
+    with pytest.raises(ConfigError, match=r"evaluation.k\[4\] .*; and 3 more$"):
+        load_config(overrides=["evaluation.k=[0, 0, 0, 0, 0, 0, 0, 0]"])
+
+
+KEYS = st.sampled_from(
+    [
+        "seed", "refit", "log", "split", "text", "features", "order", "model", "training", "kind",
+        "evaluation", "tracking", "parts", "weights", "ease", "timeline", "channels", "linear",
+        "event_weights", "ngrams", "k", "columns", "folds", "validation_from", "bag_columns",
+        "decays", "ials", "bias", "bayes", "regularisation", "epochs", "0", "",
+    ]
+) | st.text(max_size=3)  # fmt: skip
+LEAVES = (
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=4) | KEYS
+    | st.datetimes() | st.dates() | st.times()
+)  # fmt: skip
+VALUES = st.recursive(
+    LEAVES,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@settings(max_examples=100)
+@given(st.dictionaries(KEYS, VALUES, max_size=3))
+def test_any_values_anywhere_are_a_configuration_or_an_error_of_it(values):
+    with suppress(ConfigError):
+        parse_config(values)
+
+
+@settings(max_examples=100)
+@given(st.lists(KEYS, min_size=1, max_size=4), VALUES | st.text(max_size=9))
+def test_any_override_is_a_setting_or_an_error_of_it(keys, value):
+    with suppress(ConfigError):
+        load_config(overrides=[f"{'.'.join(keys)}={value!r}", f"{'.'.join(keys)}={value}"])
 
 
 def test_an_override_below_a_value_is_refused():

@@ -75,7 +75,7 @@ def prepare(
 
     settings = [*(overrides or []), *(["log.strict=true"] if strict else [])]
     if where is not None:
-        settings.append(f"log.where={json.dumps(where)}")
+        settings.append(f"log.where={json.dumps(where, ensure_ascii=False)}")
     if again and only_new:
         raise typer.BadParameter("--again and --only-new exclude each other")
     sources = Sources(

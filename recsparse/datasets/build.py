@@ -154,7 +154,7 @@ class _Build:
         append_to, ids_from = self.sources.append_to, self.sources.ids_from
         if append_to and ids_from:
             raise InputError(
-                "append_to and ids_from must not be given both, since an appended dataset keeps "
+                "--append and --ids-from must not be given both, since an appended dataset keeps "
                 f"its own ids; but got {append_to} and {ids_from}"
             )
         named = append_to or ids_from

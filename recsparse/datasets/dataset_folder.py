@@ -15,7 +15,7 @@ from recsparse.datasets.rows import open_indexed
 from recsparse.datasets.side_folder import load_side
 from recsparse.datasets.split import PART_NAMES
 from recsparse.datasets.vocabulary import Vocabulary
-from recsparse.errors import InputError, MissingFileError
+from recsparse.errors import InputError, MissingFileError, reason
 from recsparse.filesystems import fetched
 from recsparse.toml_file import write_toml
 
@@ -128,8 +128,8 @@ def read_description(folder: Path) -> dict[str, Any]:
         found, _, _ = (described[key] for key in ("format_version", "counts", "config"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, KeyError) as error:
         raise InputError(
-            f"{folder} must be a dataset folder with a readable {DESCRIPTION}, but {error!r}; make "
-            "it with `recsparse prepare`"
+            f"{folder} must be a dataset folder with a readable {DESCRIPTION}, but "
+            f"{reason(error)}; make it with `recsparse prepare`"
         ) from error
     if found != FORMAT_VERSION:
         raise InputError(

@@ -140,7 +140,7 @@ def fetch(
         return target
     if out is not None and out.exists() and not _is_empty_folder(out):
         raise InputError(
-            f"out must be a new or empty folder, or hold {name} whole, but {out} does not; "
+            f"--out must be a new or empty folder, or hold {name} whole, but {out} does not; "
             "name another folder"
         )
     with atomic_folder(target) as aside:

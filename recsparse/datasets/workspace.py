@@ -137,7 +137,7 @@ def _database_errors(resources: Resources, folder: Path) -> Iterator[None]:
             ) from error
         if what.startswith("Out of Memory Error"):
             raise InputError(
-                f"memory = {resources.memory} must be enough for a block of rows, but {what}; give "
-                "more by --memory, or fewer --threads"
+                f"{resources.memory or 'half'} of memory must be enough for a block of rows, but "
+                f"{what}; give more by --memory, or fewer --threads"
             ) from error
         raise

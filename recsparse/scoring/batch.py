@@ -112,7 +112,7 @@ def recommend_users(
         raise InputError(f"k must be at least 1, but got {k}")
     wanted = trained.users.ids if users is None else users
     if len(wanted) == 0:
-        raise InputError("recommend needs at least one user, but got none; pass users with ids")
+        raise InputError("recommend needs at least one user, but got none; name some by --users")
     settings = (k, options.rows_per_part, options.on_unknown, _known(trained))
     output = PartedOutput(out, _job("recommend", digest_of_ids(wanted), *settings))
     users_per_part = max(1, options.rows_per_part // k)

@@ -145,8 +145,8 @@ def refuse_unknown(name: str, ids: pa.Array, index: NDArray[np.int64]) -> None:
         first = unknown[0]
         raise UnknownIdError(
             f"every {name} must be known to the model, but {len(unknown)} of {len(index)} are not; "
-            f"the first is row {first}: {ids[int(first)].as_py()!r}; pass on_unknown='null' or "
-            "'popularity', or the users' rows as history"
+            f"the first is row {first}: {ids[int(first)].as_py()!r}; say what they get by "
+            "--on-unknown null or popularity, or give the users' rows by --history"
         )
 
 

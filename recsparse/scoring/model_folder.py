@@ -11,7 +11,7 @@ from safetensors.torch import save as tensor_bytes
 
 from recsparse.atomic import atomic_folder
 from recsparse.datasets.vocabulary import Vocabulary
-from recsparse.errors import MissingFileError, ModelFolderError
+from recsparse.errors import MissingFileError, ModelFolderError, reason
 from recsparse.scoring.model_content import (
     DESCRIPTION,
     HISTORY,
@@ -136,7 +136,7 @@ def read_description(folder: str | Path) -> dict[str, Any]:
         found, checksums = description["format_version"], dict(description["sha256"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ModelFolderError(
-            f"{folder} must be a model folder with a readable {DESCRIPTION}, but {error!r}; "
+            f"{folder} must be a model folder with a readable {DESCRIPTION}, but {reason(error)}; "
             "write one with `recsparse train`"
         ) from error
     if found != FORMAT_VERSION:

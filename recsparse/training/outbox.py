@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from recsparse.atomic import atomic_file, make_folder
-from recsparse.errors import InputError
+from recsparse.errors import InputError, reason
 from recsparse.training.store import without_password
 
 logger = logging.getLogger(__name__)
@@ -166,8 +166,8 @@ def read_records(folder: Path) -> list[Record]:
         return [_from_line(folder, line) for line in lines]
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(
-            f"{folder / RECORDS} must hold a record a line, but {error!r}; remove the folder if "
-            "nothing of it is needed"
+            f"{folder / RECORDS} must hold a record a line, but {reason(error)}; remove the folder "
+            "if nothing of it is needed"
         ) from error
 
 

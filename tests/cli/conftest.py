@@ -1,7 +1,13 @@
+import re
 from collections import namedtuple
 
 import pytest
 
+# What an error must not say to somebody who typed a command: arguments, calls, errors of Python.
+PYTHON = re.compile(
+    r"\b(on_unknown|append_to|ids_from|go_on_from|history_parts|with_history|rows_per_part)\b"
+    r"|\b[a-z_]+='|[a-z_]\(\)|\w+\.\w+\(|\w(Error|Exception)\(|\bclass '"
+)
 Outcome = namedtuple("Outcome", ["status", "out", "err"])
 
 
@@ -15,7 +21,9 @@ def recsparse(workplace, capfd):
         capfd.readouterr()
         with pytest.raises(SystemExit) as ended:
             exit_on_error(lambda: app([str(word) for word in words], prog_name="recsparse"))
-        return Outcome(ended.value.code or 0, *capfd.readouterr())
+        outcome = Outcome(ended.value.code or 0, *capfd.readouterr())
+        assert not PYTHON.search(outcome.err), outcome.err
+        return outcome
 
     return run
 

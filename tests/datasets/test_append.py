@@ -196,7 +196,7 @@ def test_ids_of_another_type_are_refused(tmp_path, old, how):
 
 
 def test_a_dataset_is_not_both_appended_to_and_named_for_its_ids(tmp_path, old):
-    message = r"append_to and ids_from must not be given both, since .* but got .* and "
+    message = r"--append and --ids-from must not be given both, since .* but got .* and "
     with pytest.raises(InputError, match=message):
         prepared_files(tmp_path / "log.parquet", tmp_path / "all", append_to=old, ids_from=old)
 

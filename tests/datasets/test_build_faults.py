@@ -173,7 +173,7 @@ def test_too_little_memory_leaves_the_old_dataset(tmp_path):
     write_log_of_many_users(tmp_path / "log.parquet")
     before = contents(tmp_path)
     with pytest.raises(
-        InputError, match="memory = 2MB must be enough for a block of rows, but Out"
+        InputError, match="2MB of memory must be enough for a block of rows, but Out"
     ):
         prepared_files(tmp_path / "log.parquet", tmp_path / "dataset", (), Resources("2MB", 1))
     assert contents(tmp_path) == before

@@ -122,7 +122,7 @@ def test_no_room_to_spill_is_told_as_such(tmp_path, read):
 
 def test_too_little_memory_is_told_in_one_line(tmp_path):
     message = (
-        r"^memory = 1MB must be enough for a block of rows, but Out of Memory Error: [^\n]*; give "
+        r"^1MB of memory must be enough for a block of rows, but Out of Memory Error: [^\n]*; give "
         r"more by --memory, or fewer --threads$"
     )
     with (

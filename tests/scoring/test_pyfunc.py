@@ -1,7 +1,10 @@
+import json
+
 import mlflow.pyfunc
 import numpy as np
 import pandas as pd
 import pytest
+from mlflow.pyfunc import scoring_server
 
 from recsparse.scoring import pyfunc
 from recsparse.scoring.model_folder import load_model
@@ -26,4 +29,50 @@ def test_mlflow_loads_and_uses_the_model_without_recsparse(trained_folder, workp
 def test_unknown_ids_have_no_score(trained_folder):
     model = pyfunc._load_pyfunc(str(trained_folder / "popularity"))
     scores = model.predict(pd.DataFrame({"user_id": [0, 999], "item_id": [999, 0]}))["score"]
-    assert np.isnan(scores).all()
+    assert scores.tolist() == [None, None]
+
+
+def parsed_strictly(text):
+    def refuse(constant):
+        raise AssertionError(f"{constant} is no JSON")
+
+    return json.loads(text, parse_constant=refuse)
+
+
+@pytest.fixture
+def served(trained_folder):
+    """What `mlflow models serve` does with a request."""
+    mlflow.set_tracking_uri(f"sqlite:///{trained_folder / 'mlflow.db'}")
+    model = mlflow.pyfunc.load_model("models:/shelf/1")
+
+    def answer(content):
+        schema = model.metadata.get_input_schema()
+        found = scoring_server.invocations(json.dumps(content), "application/json", model, schema)
+        assert (found.status, found.mimetype) == (200, "application/json")
+        return parsed_strictly(found.response)
+
+    try:
+        yield answer
+    finally:
+        mlflow.set_tracking_uri(None)
+
+
+@pytest.mark.parametrize("pairs", [[[3, 1], [999, 1], [0, 999], [0, 2]], [[999, 999]], [[3, 1]]])
+@pytest.mark.parametrize("form", ["dataframe_split", "dataframe_records", "inputs"])
+def test_a_served_model_answers_null_for_what_it_does_not_know(served, trained_folder, pairs, form):
+    frame = pd.DataFrame(pairs, columns=["user_id", "item_id"])
+    content = {
+        "dataframe_split": frame.to_dict("split"),
+        "dataframe_records": frame.to_dict("records"),
+        "inputs": frame.to_dict("list"),
+    }[form]
+    scores = [row["score"] for row in served({form: content})["predictions"]]
+    expected = load_model(trained_folder / "sparse_grid").score(frame, on_unknown="null")
+    assert scores == [None if np.isnan(score) else pytest.approx(score) for score in expected]
+
+
+def test_scores_of_known_ids_stay_numbers(trained_folder):
+    model = pyfunc._load_pyfunc(str(trained_folder / "popularity"))
+    scores = model.predict(pd.DataFrame({"user_id": [0, 1], "item_id": [1, 0]}))["score"]
+    assert scores.dtype == np.float32
+    assert len(model.predict(pd.DataFrame({"user_id": [], "item_id": []}, dtype="int64"))) == 0

@@ -9,6 +9,7 @@ from recsparse.config_file import load_config
 from recsparse.datasets.dataset_folder import load_dataset
 from recsparse.errors import InputError, MissingFileError
 from recsparse.scoring.model_folder import load_model, read_description
+from recsparse.stages import evaluate as module
 from recsparse.stages.evaluate import evaluate
 from recsparse.stages.prepare import prepare
 
@@ -106,3 +107,27 @@ def test_a_model_of_other_items_alone_is_refused(models, small_log, tmp_path, sh
 def test_a_model_that_is_not_there_is_told(small_dataset, tmp_path):
     with pytest.raises(MissingFileError, match="the model must be a folder"):
         evaluate([tmp_path / "nowhere"], small_dataset)
+
+
+@pytest.mark.parametrize(
+    ("error", "status"), [(RuntimeError("half-way"), "FAILED"), (KeyboardInterrupt(), "KILLED")]
+)
+def test_an_evaluation_is_seen_while_it_runs_and_how_it_died(
+    models, small_dataset, workplace, monkeypatch, error, status
+):
+    store, seen = MlflowClient(f"sqlite:///{workplace / 'mlflow.db'}"), []
+
+    def runs():
+        experiment = store.get_experiment_by_name("recsparse").experiment_id
+        return store.search_runs([experiment])
+
+    def dying(*args):
+        seen.extend(run.info.status for run in runs())
+        raise error
+
+    monkeypatch.setattr(module, "rank_part", dying)
+    with pytest.raises(type(error)):
+        evaluate(models[:1], small_dataset, workplace / "report")
+    (run,) = runs()
+    assert (seen, run.info.status) == (["RUNNING"], status)
+    assert run.inputs.dataset_inputs[0].tags[0].value == "testing"

@@ -1,17 +1,22 @@
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from mlflow.tracking import MlflowClient
 
 from recsparse.config_file import load_config
 from recsparse.datasets.dataset_folder import load_dataset
+from recsparse.datasets.synthetic import synthetic_log
 from recsparse.errors import MissingFileError
 from recsparse.scoring.model_folder import load_model, read_description
 from recsparse.stages import train as module
 from recsparse.stages.fit import validate
+from recsparse.stages.prepare import prepare
 from recsparse.stages.train import train
 from tests.conftest import SMALL_NETWORK
 
@@ -149,3 +154,48 @@ def test_no_dataset_makes_no_run(workplace):
         train("nowhere", "model")
     assert len(client(workplace).search_experiments()) == len(before)
     assert [path.name for path in workplace.iterdir()] == ["mlflow.db"]
+
+
+def logged_digest(folder, log, items=None):
+    pq.write_table(log, folder / "log.parquet")
+    prepare(folder / "log.parquet", folder / "dataset", items)
+    train(folder / "dataset", folder / "model", load_config(None, ["model.kind=popularity"]))
+    experiment = client(folder).get_experiment_by_name("recsparse").experiment_id
+    runs = client(folder).search_runs([experiment])
+    return runs[0].inputs.dataset_inputs[0].dataset.digest
+
+
+def changed(table, column, row, value):
+    values = table[column].to_pylist()
+    values[row] = value
+    place = table.schema.get_field_index(column)
+    return table.set_column(place, column, pa.array(values, table[column].type))
+
+
+def test_logged_datasets_are_told_apart_by_any_time_list_or_row(
+    workplace, tmp_path_factory, empty_store
+):
+    log = synthetic_log(200, 120, 12_000, seed=0)
+    users = log.table["user_id"].to_pylist()
+    # The last row of the last user, who lies beyond the 10,000 first rows.
+    late = max(range(len(users)), key=lambda row: (users[row], row))
+    shifted = pa.compute.add(log.table["timestamp"], 3600)
+    place = log.table.schema.get_field_index("timestamp")
+    logs = {
+        "itself": log.table,
+        "every time": log.table.set_column(place, "timestamp", shifted),
+        "one time": changed(log.table, "timestamp", 0, log.table["timestamp"][0].as_py() + 1),
+        "a late row": changed(
+            log.table, "item_id", late, (log.table["item_id"][late].as_py() + 1) % 120
+        ),
+    }
+    digests = {}
+    for name, table in logs.items():
+        folder = tmp_path_factory.mktemp("each")
+        shutil.copy(empty_store, folder / "mlflow.db")
+        digests[name] = logged_digest(folder, table)
+    assert len(set(digests.values())) == len(digests)
+    train(folder / "dataset", folder / "other", load_config(None, ["model.kind=popularity"]))
+    experiment = client(folder).get_experiment_by_name("recsparse").experiment_id
+    runs = client(folder).search_runs([experiment])
+    assert {run.inputs.dataset_inputs[0].dataset.digest for run in runs} == {digests["a late row"]}

@@ -91,3 +91,27 @@ def test_every_kind_of_model_has_a_search_space_of_settings_it_knows():
     for section in MODEL_CONFIGS:
         for name, values in SEARCH_SPACES[section.model_fields["kind"].default].items():
             assert [getattr(section(**{name: value}), name) for value in values] == [*values]
+
+
+@pytest.mark.parametrize(
+    ("error", "status"), [(RuntimeError("half-way"), "FAILED"), (KeyboardInterrupt(), "KILLED")]
+)
+def test_a_search_is_seen_while_it_runs_and_how_it_died(
+    small_dataset, workplace, monkeypatch, error, status
+):
+    store, seen = MlflowClient(f"sqlite:///{workplace}/mlflow.db"), []
+
+    def dying(model, part, config):
+        experiment = store.get_experiment_by_name("recsparse").experiment_id
+        seen.extend(run.info.status for run in store.search_runs([experiment]))
+        raise error
+
+    monkeypatch.setattr(module, "validate", dying)
+    with pytest.raises(type(error)):
+        tune(small_dataset, KNN, "best.toml", {"neighbours": [3]})
+    experiment = store.get_experiment_by_name("recsparse").experiment_id
+    (run,) = store.search_runs([experiment])
+    assert (seen, run.info.status) == (["RUNNING"], status)
+    assert run.info.end_time >= run.info.start_time
+    assert run.inputs.dataset_inputs[0].tags[0].value == "validation"
+    assert not (workplace / "best.toml").exists()

@@ -1,3 +1,5 @@
+import pytest
+
 from recsparse.training.learning_curve import plot_learning_curve
 
 
@@ -47,3 +49,20 @@ def test_each_of_several_networks_has_a_panel():
     assert points(second) == [[0, 5.0]]
     assert first.get_title() == "0_a, best epoch 0: validation nDCG 0.4000"
     assert second.get_title() == "1_b"
+
+
+@pytest.mark.parametrize(("first", "count"), [(0, 1), (0, 2), (0, 3), (7, 2), (0, 40), (3, 1000)])
+def test_the_axis_counts_whole_epochs_however_many_there_are(first, count):
+    epochs = {
+        first + epoch: {"train_loss": 1.0, "validation_ndcg": 0.1, "b/train_loss": 2.0}
+        for epoch in range(count)
+    }
+    figure = plot_learning_curve(epochs)
+    figure.draw_without_rendering()
+    for axes in figure.axes:
+        low, high = axes.get_xlim()
+        shown = [tick for tick in axes.get_xticks() if low <= tick <= high]
+        labels = [label.get_text() for label in axes.get_xticklabels()]
+        assert shown
+        assert all(float(tick).is_integer() for tick in shown)
+        assert not any("." in label for label in labels)
