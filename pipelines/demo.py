@@ -3,6 +3,7 @@
 `python -m pipelines.demo --out demo [--log LOG --items ITEMS]`
 """
 
+import shutil
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,6 +27,7 @@ from recsparse.stages.prepare import prepare
 from recsparse.stages.score import RecommendOptions, recommend, score
 from recsparse.stages.train import train
 from recsparse.stages.tune import SEARCH_SPACES, tune
+from recsparse.toml_file import write_toml
 
 OURS = "blend"
 BASELINES = ("popularity", "item_knn", "ease", "ials")
@@ -119,18 +121,33 @@ def _prepare(job: Job, log: Path, items: Path | None, reporter: TerminalReporter
 def _train(job: Job, kind: str, reporter: TerminalReporter) -> None:
     """Tune a model on the validation part and fit it with the best settings."""
     config = _config_of(job.config, kind)
-    tuned = job.out / f"{kind}.toml"
+    tuned, model = job.out / f"{kind}.toml", job.model(kind)
     data = job.steps.fingerprint(job.dataset)
     job.steps.run(
         tuned,
         (data, config, SEARCH_SPACES[kind]),
-        lambda: tune(job.dataset, config, tuned, reporter=reporter),
+        lambda: _tune(job, config, tuned, reporter),
     )
+    depends_on = data, tuned.read_text(encoding="utf-8")
+    # A killed training goes on where it stopped; one of other rows or settings does not count.
+    checkpoints = model.with_name(f"{kind}.checkpoints")
+    resume = checkpoints.is_dir() and job.steps.was_begun(model, depends_on)
+    if checkpoints.is_dir() and not resume:
+        shutil.rmtree(checkpoints)
     job.steps.run(
-        job.model(kind),
-        (data, tuned.read_text(encoding="utf-8")),
-        lambda: train(job.dataset, job.model(kind), load_config(tuned), reporter=reporter),
+        model,
+        depends_on,
+        lambda: train(job.dataset, model, load_config(tuned), resume, reporter),
     )
+
+
+def _tune(job: Job, config: Config, out: Path, reporter: TerminalReporter) -> None:
+    if SEARCH_SPACES[config.model.kind]:
+        tune(job.dataset, config, out, reporter=reporter)
+        return
+    # With nothing to choose from, a trial would be a whole fit for nothing.
+    with atomic_file(out) as aside:
+        write_toml(aside, config.model_dump(mode="json", exclude_none=True))
 
 
 def _evaluate(job: Job, reporter: TerminalReporter) -> None:

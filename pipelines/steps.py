@@ -9,6 +9,8 @@ from typing import Any
 from recsparse.atomic import atomic_file
 from recsparse.toml_file import write_toml
 
+_BEGUN = " was begun"
+
 
 class Steps:
     """Remembers, beside the outputs, what each of them was made from.
@@ -30,16 +32,26 @@ class Steps:
             depends_on: Anything whose `repr` changes when the output must be made anew.
             make: Makes it.
         """
-        name = str(output.relative_to(self.folder))
-        fingerprint = hashlib.sha256(repr(depends_on).encode()).hexdigest()
-        made = self._read()
-        if output.exists() and made.get(name) == fingerprint:
+        name, fingerprint = self._name(output), _fingerprint(depends_on)
+        if output.exists() and self._read().get(name) == fingerprint:
             self.say(f"{name} is up to date")
             return
         self.say(f"making {name}")
+        self._write(name + _BEGUN, fingerprint)
         make()
-        with atomic_file(self._record) as aside:
-            write_toml(aside, {**self._read(), name: fingerprint})
+        self._write(name, fingerprint)
+
+    def was_begun(self, output: Path, depends_on: Any) -> bool:
+        """Say whether an output was begun from the same, so that its maker may go on.
+
+        Args:
+            output: The file or folder.
+            depends_on: The same as for `run`.
+
+        Returns:
+            True where the last that was made, or begun, was made from the same.
+        """
+        return self._read().get(self._name(output) + _BEGUN) == _fingerprint(depends_on)
 
     def fingerprint(self, output: Path) -> str:
         """Return what identifies an output, for steps that depend on it.
@@ -50,7 +62,14 @@ class Steps:
         Returns:
             Its fingerprint.
         """
-        return str(self._read()[str(output.relative_to(self.folder))])
+        return str(self._read()[self._name(output)])
+
+    def _name(self, output: Path) -> str:
+        return str(output.relative_to(self.folder))
+
+    def _write(self, name: str, fingerprint: str) -> None:
+        with atomic_file(self._record) as aside:
+            write_toml(aside, {**self._read(), name: fingerprint})
 
     def _read(self) -> dict[str, Any]:
         if not self._record.is_file():
@@ -71,3 +90,7 @@ def file_state(paths: list[Path]) -> list[tuple[str, int, int]]:
         file for path in paths for file in (sorted(path.rglob("*")) if path.is_dir() else [path])
     ]
     return [(str(f), f.stat().st_size, f.stat().st_mtime_ns) for f in files if f.is_file()]
+
+
+def _fingerprint(depends_on: Any) -> str:
+    return hashlib.sha256(repr(depends_on).encode()).hexdigest()

@@ -7,9 +7,13 @@ import pytest
 from pipelines import demo
 from pipelines.demo import app
 from recsparse.cli.exit import exit_on_error
+from recsparse.config_file import load_config
+from recsparse.model_config import BlendConfig
 from recsparse.scoring.model_folder import load_model
+from recsparse.stages import train as training
 from recsparse.stages import tune as tuning
 from recsparse.toml_file import write_toml
+from recsparse.training.run import Run
 
 GRID = {"kind": "sparse_grid", "factors": 4, "hidden": 8, "item_iterations": 1}
 KINDS = ["blend", "popularity", "item_knn", "ease", "ials"]
@@ -45,6 +49,84 @@ def run_demo(capfd):
         return ended.value.code or 0, *capfd.readouterr()
 
     return run
+
+
+@pytest.fixture
+def fits(monkeypatch):
+    """The kind of each model that is fitted by a search or a training."""
+    seen = []
+    for module in (training, tuning):
+
+        def counting(data, config, plan, fit_on=module.fit_on):
+            seen.append(config.model.kind)
+            return fit_on(data, config, plan)
+
+        monkeypatch.setattr(module, "fit_on", counting)
+    return seen
+
+
+def demo_words(small_log):
+    items = small_log / "items.parquet"
+    return ["--out", "out", "--log", small_log / "log.parquet", "--items", items]
+
+
+def test_a_model_without_settings_to_search_is_fitted_once(small_search, run_demo, small_log, fits):
+    small_search["blend"] = {}
+    status, _, said = run_demo(*demo_words(small_log))
+    assert status == 0, said
+    assert [fits.count(kind) for kind in ("blend", "popularity")] == [1, 1]
+    assert fits.count("item_knn") >= 2
+    assert load_config("out/blend.toml").model == BlendConfig()
+
+
+def test_a_killed_demo_goes_on_where_its_training_stopped(
+    small_search, run_demo, small_log, fits, monkeypatch
+):
+    # One network alone, so that its epochs can be counted.
+    small_search["blend"] = {}
+    blend = {"kind": "blend", "parts": [GRID, {"kind": "ease"}]}
+    write_toml("demo.toml", {"training": {"epochs": 4}, "model": blend})
+    epochs, log_metrics = [], Run.log_metrics
+
+    def killed(run, metrics, step=None):
+        if step is not None:
+            epochs.append(step)
+            if epochs == [0, 1]:
+                raise KeyboardInterrupt
+        log_metrics(run, metrics, step)
+
+    monkeypatch.setattr(Run, "log_metrics", killed)
+    status, _, _ = run_demo(*demo_words(small_log))
+    assert status != 0
+    assert Path("out/blend.checkpoints").is_dir()
+    monkeypatch.setattr(
+        Run,
+        "log_metrics",
+        lambda run, metrics, step=None: epochs.append(step) if step is not None else None,
+    )
+    status, _, said = run_demo(*demo_words(small_log))
+    assert status == 0, said
+    assert said.splitlines()[:3] == [
+        "dataset is up to date", "blend.toml is up to date", "making blend",
+    ]  # fmt: skip
+    assert epochs == [0, 1, 2, 3]
+    assert not Path("out/blend.checkpoints").exists()
+
+
+def test_a_checkpoint_of_other_settings_does_not_count(
+    small_search, run_demo, small_log, monkeypatch
+):
+    words, asked = demo_words(small_log), []
+
+    def killed(dataset, out, config, resume, reporter):
+        asked.append(resume)
+        out.with_name(f"{out.name}.checkpoints").mkdir()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(demo, "train", killed)
+    run_demo(*words)
+    run_demo(*words, "--seed", "1")
+    assert asked == [False, False]
 
 
 def times(folder):

@@ -97,3 +97,19 @@ def test_the_state_of_files_and_folders_changes_with_any_of_them(tmp_path):
     assert before == [(str(file), number, 1000 + number) for number, file in enumerate(files)]
     os.utime(files[2], ns=(0, 7))
     assert file_state(paths) != before
+
+
+def test_a_step_that_was_killed_is_known_to_have_begun_from_the_same(steps, tmp_path):
+    output = tmp_path / "output"
+    assert not steps.was_begun(output, 1)
+
+    def killed():
+        assert steps.was_begun(output, 1)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        steps.run(output, 1, killed)
+    later = Steps(tmp_path, steps.say)
+    assert later.was_begun(output, 1)
+    assert not later.was_begun(output, 2)
+    assert not later.was_begun(tmp_path / "other", 1)
