@@ -11,6 +11,7 @@ from scipy.sparse import csr_matrix
 from torch import Tensor
 
 from recsparse.models.base import FitExtras, NetworkRecommender, check_interactions
+from recsparse.models.column_sums import column_sums
 from recsparse.models.event_network import EventNetwork
 from recsparse.models.item_words import checked_words, stored_words
 from recsparse.models.next_event import NextEvent
@@ -134,7 +135,7 @@ class EventRecommender(NetworkRecommender):
 
     def _start_bias(self, cells: csr_matrix) -> None:
         # Popularity is known before anything is learned.
-        count = np.asarray(cells.sum(axis=0)).ravel()
+        count = column_sums(cells).astype(np.float32)
         share = (count + 1) / (count + 1).sum()
         with torch.no_grad():
             self.network.item_bias.copy_(torch.from_numpy(np.log(share * len(share))).float())

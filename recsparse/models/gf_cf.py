@@ -12,6 +12,7 @@ from torch import Tensor
 
 from recsparse.linear_config import GFCFConfig
 from recsparse.models.base import FitExtras, Recommender, check_interactions
+from recsparse.models.column_sums import column_sums
 from recsparse.models.stored import stored_csr, stored_tensor
 
 # Power iterations of the randomised SVD; with fewer, the last singular vectors are not those of
@@ -48,9 +49,8 @@ class GFCF(Recommender):
             The model itself.
         """
         interactions = check_interactions(interactions)
-        by_user, by_item = (
-            np.maximum(np.asarray(interactions.sum(axis=axis)).ravel(), 1e-12) for axis in (1, 0)
-        )
+        by_user = np.maximum(np.asarray(interactions.sum(axis=1)).ravel(), 1e-12)
+        by_item = np.maximum(column_sums(interactions).astype(np.float32), 1e-12)
         normalised = diags_array(by_user**-0.5) @ interactions @ diags_array(by_item**-0.5)
         self.normalised = csr_matrix(normalised, dtype=np.float32)
         rank = min(self.config.rank, *interactions.shape)

@@ -9,6 +9,7 @@ from scipy.sparse import csr_matrix, diags_array
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+from recsparse.models.column_sums import column_sums
 from recsparse.models.pairwise import PairwiseNetwork, PairwiseRecommender, Tables
 from recsparse.network_config import LightGCNConfig
 
@@ -41,9 +42,8 @@ class LightGCNNetwork(PairwiseNetwork):
         self.layers = config.layers
         self.users = nn.Parameter(torch.randn(num_users, config.channels) * 0.1)
         self.items = nn.Parameter(torch.randn(num_items, config.channels) * 0.1)
-        by_user, by_item = (
-            np.maximum(np.asarray(interactions.sum(axis=axis)).ravel(), 1e-12) for axis in (1, 0)
-        )
+        by_user = np.maximum(np.asarray(interactions.sum(axis=1)).ravel(), 1e-12)
+        by_item = np.maximum(column_sums(interactions).astype(np.float32), 1e-12)
         edges = csr_matrix(diags_array(by_user**-0.5) @ interactions @ diags_array(by_item**-0.5))
         self.to_users, self.to_items = Edges(edges), Edges(edges.T.tocsr())
 

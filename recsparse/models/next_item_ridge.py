@@ -13,6 +13,7 @@ from torch import Tensor
 from recsparse.errors import InputError
 from recsparse.linear_config import NextItemRidgeConfig
 from recsparse.models.base import FitExtras, Recommender, check_interactions
+from recsparse.models.column_sums import column_sums
 from recsparse.models.ease import ease_diagonal
 from recsparse.models.event_pairs import event_pairs
 from recsparse.models.recency import recency_weighted
@@ -172,7 +173,7 @@ def decayed_moments(
     gram, cross = np.zeros((features, features)), np.zeros((num_items, features))
     # On one axis numpy adds fast.
     met, followed = gram.reshape(-1), cross.reshape(-1)
-    own = np.asarray(history.power(2).sum(axis=0), dtype=np.float64).ravel()
+    own = column_sums(history.power(2))
     farthest = int(np.ceil(np.log(_NEGLIGIBLE) / np.log(max(decays))))
     for earlier, later, weight, apart in event_pairs(history, times, farthest):
         for a, decay in enumerate(decays):

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import ClassVar
 
-import numpy as np
 import torch
 from jaxtyping import Float
 from scipy.sparse import csr_matrix
@@ -12,6 +11,7 @@ from torch import Tensor
 from recsparse.errors import InputError
 from recsparse.linear_config import PopularityConfig
 from recsparse.models.base import FitExtras, Recommender, check_interactions
+from recsparse.models.column_sums import column_sums
 from recsparse.models.sequences import times_of_cells
 from recsparse.models.stored import stored_tensor
 
@@ -41,7 +41,7 @@ class Popularity(Recommender):
         if self.config.recent_days is not None:
             times = None if extras is None else extras.times
             interactions = _recent(interactions, times, self.config.recent_days)
-        totals = np.asarray(interactions.sum(axis=0), dtype=np.float64).ravel()
+        totals = column_sums(interactions)
         self.shares = torch.from_numpy(totals / totals.sum()).float()
         self.num_items = len(self.shares)
         return self

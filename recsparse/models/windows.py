@@ -3,6 +3,7 @@
 import numpy as np
 from scipy.sparse import csr_matrix
 
+from recsparse.models.column_sums import column_sums
 from recsparse.models.event_pairs import event_pairs
 
 
@@ -27,7 +28,7 @@ def window_gram(history: csr_matrix, times: csr_matrix | None, events: int) -> n
         InputError: If there are no times, or not one for each cell.
     """
     num_items = history.shape[1]
-    gram = np.diag(np.asarray(history.power(2).sum(axis=0), dtype=np.float64).ravel())
+    gram = np.diag(column_sums(history.power(2)))
     for earlier, later, weight, apart in event_pairs(history, times, events - 1):
         share = (1.0 - apart / events) * weight
         # On one axis numpy adds fast.

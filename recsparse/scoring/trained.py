@@ -19,6 +19,7 @@ from recsparse.datasets.vocabulary import Vocabulary
 from recsparse.errors import InputError
 from recsparse.evaluation.ranking import mask_seen, top_k
 from recsparse.models.base import Recommender
+from recsparse.models.column_sums import column_sums
 from recsparse.scoring.histories import rows_of_users
 from recsparse.scoring.ids import (
     Rows,
@@ -223,7 +224,7 @@ class TrainedModel:
         Returns:
             One share an item, in catalogue order; they sum to 1.
         """
-        totals = np.asarray(self.history.sum(axis=0), dtype=np.float64).ravel()
+        totals = column_sums(self.history)
         return (totals / max(totals.sum(), 1e-12)).astype(np.float32)
 
     def _users_at_once(self) -> int:

@@ -77,6 +77,7 @@ def evaluate(
 
     Args:
         models: Model folders or MLflow addresses; the first is the reference for significance.
+            They go by the names of their folders, those of one name by their paths.
         dataset: The dataset folder whose test part is to be predicted.
         out: Folder for the report; None writes none.
         config: Sections `evaluation` and `tracking`.
@@ -93,13 +94,12 @@ def evaluate(
     config, data = config or Config(), load_dataset(dataset)
     out = None if out is None else local_path(out)
     beside = folder_of(dataset) if out is None else out.parent
-    folders = {_name(model): locate(model, beside) for model in models}
-    if len(folders) != len(models):
-        raise InputError(f"models must have different names, but got {[*map(str, models)]}")
+    names = _names(models)
+    folders = {name: locate(model, beside) for name, model in zip(names, models, strict=True)}
     items = {name: load_items(folder) for name, folder in folders.items()}
     for name in items:
         _check_items(items[name], data, name)
-    homes = {_name(model): _home(model, beside) for model in models}
+    homes = {name: _home(model, beside) for name, model in zip(names, models, strict=True)}
     for home in set(homes.values()):
         check_store(config.tracking, home)
     if out is None:
@@ -165,8 +165,16 @@ def rank_part(
     return evaluate_part(model, part, options.k, options.batch_users, advance, candidates)
 
 
-def _name(model: str | Path) -> str:
-    return str(model) if is_model_uri(str(model)) else last_name(model)
+def _names(models: Sequence[str | Path]) -> list[str]:
+    # By their folders or, where several have one name, by where these are.
+    short = [str(model) if is_model_uri(str(model)) else last_name(model) for model in models]
+    names = [
+        str(model) if short.count(name) > 1 else name
+        for name, model in zip(short, models, strict=True)
+    ]
+    if len({*names}) != len(models):
+        raise InputError(f"models must have different names, but got {[*map(str, models)]}")
+    return names
 
 
 def _home(model: str | Path, beside: Path) -> Path:

@@ -52,8 +52,8 @@ def evaluate_file(
     """
     config, data = config or Config(), load_dataset(dataset)
     table, options = _read(scored), config.evaluation
-    place = _places(table["score"])
-    in_file = Vocabulary.fit(table["item_id"].filter(pa.array(place > -np.inf)).drop_null())
+    score = _comparable(table["score"])
+    in_file = Vocabulary.fit(table["item_id"].filter(pa.array(score > -np.inf)).drop_null())
     compared = ComparedItems(options.catalogue, data.items, [in_file])
     part, counts = part_to_compare(data, "test", compared, options.include_users)
     items = _columns(part.items, part.num_known, in_file)
@@ -67,7 +67,7 @@ def evaluate_file(
         )
     order = np.flatnonzero(usable)[np.lexsort((item[usable], row[usable]))]
     aligned = part.by_catalogue(items)
-    given = _Scores(row[order], item[order], place[order], aligned.history.shape)
+    given = _Scores(row[order], item[order], score[order], aligned.history.shape)
     ranked = evaluate_ranking(
         given.next_batch,
         aligned.history,
@@ -110,22 +110,20 @@ class _Scores:
         return torch.from_numpy(scores)
 
 
-def _places(scores: pa.ChunkedArray) -> NDArray[np.float64]:
-    """Return the place of each score among the distinct ones, −inf where there is none.
+def _comparable(scores: pa.ChunkedArray) -> NDArray[np.float64]:
+    """Return numbers in the order of the scores, −inf where there is none.
 
-    Places are whole numbers up to the number of rows, which float64 holds; scores of 64 bits and
-    decimals fit into no type that they could be laid out in together.
+    What float64 holds stays as it is. Integers of 64 bits and decimals become their place among the
+    distinct scores, a whole number up to the number of rows.
     """
-    if pa.types.is_floating(scores.type):
-        # Arrow ranks no half precision; wider ones hold the same numbers.
-        scores = scores.cast(pa.float64())
-        missing = pc.fill_null(pc.or_(pc.is_nan(scores), pc.equal(scores, -np.inf)), True)
-    else:
-        missing = pc.is_null(scores)
-    if pa.types.is_decimal(scores.type) and scores.type.bit_width < 128:
-        scores = scores.cast(pa.decimal128(scores.type.precision, scores.type.scale))
+    kind = scores.type
+    if pa.types.is_floating(kind) or (pa.types.is_integer(kind) and kind.bit_width < 64):
+        values: NDArray[np.float64] = scores.cast(pa.float64()).to_numpy()
+        return np.where(np.isnan(values), -np.inf, values)
+    if pa.types.is_decimal(kind) and kind.bit_width < 128:
+        scores = scores.cast(pa.decimal128(kind.precision, kind.scale))  # Arrow ranks no smaller
     place = pc.rank(scores, sort_keys="ascending", tiebreaker="dense").to_numpy()
-    return np.where(missing.to_numpy(), -np.inf, place)
+    return np.where(scores.is_null().to_numpy(), -np.inf, place)
 
 
 def _read(scored: str | Path) -> pa.Table:

@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -7,12 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import ttest_rel
 
+from recsparse.datasets.whole_part import PartCounts
 from recsparse.errors import InputError
 from recsparse.evaluation.evaluate import RankingResult
 from recsparse.evaluation.report import (
     comparison_table,
+    counts_table,
+    group_tables,
     holm,
     plot_comparison,
+    run_figures,
     significance_table,
     write_report,
 )
@@ -126,6 +131,62 @@ def test_results_on_other_users_are_refused(other):
     results = {"a": result([0.5, 0.1]), "b": result(other)}
     with pytest.raises(InputError, match="same users, but b and a are not"):
         significance_table(results, "a", METRIC)
+
+
+def test_errors_of_ratings_are_compared_over_the_users_of_whom_both_models_predict_some():
+    values = {"a": [0.5, 1.0, np.nan, 2.0], "b": [0.25, np.nan, 3.0, 1.5]}
+    results = {
+        model: RankingResult({"user_rmse": np.array(errors)}, {}, 4)
+        for model, errors in values.items()
+    }
+    table = significance_table(results, "a", "user_rmse")
+    assert table.loc["b", "difference"] == (0.25 + 0.5) / 2
+
+
+PART = PartCounts(
+    users=5, rows=9, unseen_users=2, rows_of_unseen_users=3, unseen_items=1,
+    users_of_unseen_items=2, rows_of_unseen_items=4, evaluated_users=3, evaluated_rows=5,
+    users_without_history=1, rows_of_users_without_history=2,
+)  # fmt: skip
+
+
+def counted(values, is_new):
+    """A result that says what it is of."""
+    return replace(
+        result(values), part=PART, is_new=np.array(is_new), unknown_items=1, rows_of_unknown_items=4
+    )
+
+
+def test_what_is_counted_stands_behind_the_figures_of_each_model():
+    table = comparison_table({"a": counted([0.5, 0.0, 1.0], [False, True, True])})
+    assert table.columns.tolist()[-2:] == ["unknown items", "rows of unknown items"]
+    assert table.loc["a"].tolist()[-2:] == [1, 4]
+    assert counts_table(PART).to_dict("index") == {
+        "test part": {"users": 5, "rows": 9},
+        "users without training rows": {"users": 2, "rows": 3},
+        "1 items without training rows": {"users": 2, "rows": 4},
+        "evaluated": {"users": 3, "rows": 5},
+        "evaluated without a history": {"users": 1, "rows": 2},
+    }
+
+
+def test_figures_of_a_run_have_names_of_their_own():
+    figures = run_figures(counted([0.5, 0.0, 1.0], [False, True, True]))
+    assert figures[METRIC] == 0.5
+    assert figures[f"known_users_{METRIC}"] == figures[f"new_users_{METRIC}"] == 0.5
+    assert figures["coverage@10"] == 0.5
+    assert figures["rows_of_unseen_items"] == figures["rows_of_unknown_items"] == 4
+    assert run_figures(result([0.5])) == {METRIC: 0.5, "mrr@10": 0.25, "coverage@10": 0.5}
+
+
+def test_groups_are_tables_of_their_own_where_there_are_two():
+    some = {"a": counted([0.5, 0.0, 1.0], [False, True, True])}
+    tables = group_tables(some)
+    assert {name: table.loc["a", "users"] for name, table in tables.items()} == {
+        "known users": 1,
+        "new users": 2,
+    }
+    assert group_tables({"a": counted([0.5], [True])}) == group_tables({}) == {}
 
 
 def test_holm_by_hand():

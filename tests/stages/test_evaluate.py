@@ -81,6 +81,14 @@ def test_a_model_of_mlflow_goes_under_its_address(models, small_dataset, workpla
     assert same.iloc[0].equals(same.iloc[1])
 
 
+def test_models_in_folders_of_one_name_go_by_their_paths(models, small_dataset, workplace):
+    (workplace / "old").symlink_to(models[0].parent)
+    (workplace / "new").symlink_to(models[0].parent)
+    paths = ["old/popularity", "new/popularity"]
+    compared = evaluate([*paths, models[1]], small_dataset)
+    assert list(compared.results) == list(compared.table.index) == [*paths, "sparse_grid"]
+
+
 def test_models_of_the_same_name_are_refused(models, small_dataset):
     with pytest.raises(InputError, match="models must have different names"):
         evaluate([models[0], models[0]], small_dataset)

@@ -1,10 +1,15 @@
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from scipy.sparse import csr_matrix
 
 from recsparse.config_file import load_config
+from recsparse.datasets.dataset import EvaluationPart
 from recsparse.errors import InputError
-from recsparse.stages.part import part_to_rank
+from recsparse.model_config import RatingBiasConfig
+from recsparse.models.registry import build_model
+from recsparse.stages.part import evaluate_part, part_to_rank
 from recsparse.stages.prepare import prepare
 
 
@@ -34,3 +39,16 @@ def test_a_part_of_new_users_alone_is_refused(data):
     message = "the test part must have users and items that training knows, but of its 2 rows none"
     with pytest.raises(InputError, match=message):
         part_to_rank(data, "test")
+
+
+def test_of_items_that_a_model_does_not_know_no_rating_is_predicted():
+    """The model knows items 1 and 2; user 8 rated 3 alone, of which there is no prediction."""
+    model = build_model(RatingBiasConfig()).fit(csr_matrix([[4.0, 2.0], [3.0, 1.0]]))
+    part = EvaluationPart(
+        pa.array([7, 8]), csr_matrix([[4.0, 0], [0, 0]]), csr_matrix([[0, 3.0, 5.0], [0, 0, 4.0]])
+    )
+    found = evaluate_part(model, part, [1], 10, candidates=np.ones(2, dtype=bool))
+    predicted = model.score_batch(csr_matrix([[4.0, 0]]))[0, 1].item()
+    assert found.overall["rmse"] == pytest.approx(abs(predicted - 3))
+    assert found.per_user["user_rmse"] == pytest.approx([abs(predicted - 3), np.nan], nan_ok=True)
+    assert found.per_user["recall@1"].tolist() == [1 / 2, 0]
