@@ -13,7 +13,9 @@ from torch.nn import functional
 
 from recsparse import layers
 from recsparse.sparse.concatenate import cat
+from recsparse.sparse.coords import ravel_coords
 from recsparse.sparse.grid import Grid
+from recsparse.sparse.sets import grid_of
 from recsparse.sparse.tensor import SparseTensor, sparse_tensor
 from tests.grids import random_tensor
 
@@ -41,16 +43,22 @@ def layer_of(module, prefix, num_axes):
     return getattr(module, f"{prefix}{num_axes}d")
 
 
-def copy_weights(theirs, ours, transposed=False):
-    """Give our layer the weights of theirs, (c_out, *kernel, c_in)."""
-    weight = theirs.weight.detach().movedim(-1, 1)
-    ours.weight.data = (weight.transpose(0, 1) if transposed else weight).contiguous()
+def copy_weights(theirs, ours):
+    """Give our layer the weights of theirs, as docs/guide/layers.md has it."""
+    weight = theirs.weight.detach()
+    c_in, c_out = ours.in_channels, ours.out_channels
+    if ours.kernel.num_taps == 1 and set(ours.stride) == {1}:
+        weight = weight.reshape(c_in, c_out)
+        weight = (weight if ours.transposed else weight.T).reshape(ours.weight.shape)
+    else:
+        weight = weight.movedim(-1, 0 if ours.transposed else 1)
+    ours.weight.data = weight.contiguous()
     ours.bias.data = theirs.bias.detach().clone()
 
 
 def sorted_rows(theirs, x):
     """Return features of theirs in the order of our cells."""
-    key = Grid(theirs.indices.long(), x.spatial_shape, x.batch_size).keys
+    key = ravel_coords(theirs.indices, x.spatial_shape)
     order = key.argsort()
     assert torch.equal(key[order], x.grid.keys)
     return theirs.features[order]
@@ -84,11 +92,78 @@ def test_strided_and_inverse_convolutions_equal_those_of_spconv(spconv, num_axes
     our_down = layer_of(layers, "SparseConv", num_axes)(3, 4, **WINDOW)
     our_up = layer_of(layers, "SparseInverseConv", num_axes)(4, 2, **WINDOW)
     copy_weights(down, our_down)
-    copy_weights(up, our_up, transposed=True)
+    copy_weights(up, our_up)
     theirs = spconv.SparseConvTensor(x.feats, x.coords.int(), list(x.spatial_shape), x.batch_size)
     coarse, our_coarse = down(theirs), our_down(x)
     torch.testing.assert_close(our_coarse.feats, sorted_rows(coarse, our_coarse))
     torch.testing.assert_close(our_up(our_coarse, x).feats, sorted_rows(up(coarse), x))
+
+
+SETTINGS = {"one tap": (1, 1, 0), "one tap, strided": (1, 2, 0), "three taps": (3, 2, 1)}
+
+
+@pytest.mark.parametrize("out_channels", [3, 4], ids=["as many channels", "other channels"])
+@pytest.mark.parametrize("window", SETTINGS)
+@pytest.mark.parametrize("kind", ["SubMConv", "SparseConv", "SparseConvTranspose"])
+def test_weights_of_every_layer_of_spconv_are_converted_as_the_guide_says(
+    spconv, kind, window, out_channels
+):
+    size, stride, padding = SETTINGS[window]
+    x = random_tensor(SHAPES[3], 2, 3, 0.4, dtype=torch.float32)
+    theirs = layer_of(spconv, kind, 3)
+    if kind == "SubMConv":
+        theirs = theirs(3, out_channels, size, algo=spconv.ConvAlgo.Native)
+        ours = layers.SubmanifoldConv3d(3, out_channels, size)
+    else:
+        theirs = theirs(3, out_channels, size, stride, padding, algo=spconv.ConvAlgo.Native)
+        ours = layer_of(layers, kind, 3)(3, out_channels, size, stride, padding)
+    copy_weights(theirs, ours)
+    cells = x.coords.int(), list(x.spatial_shape), x.batch_size
+    out, expected = ours(x), theirs(spconv.SparseConvTensor(x.feats, *cells))
+    torch.testing.assert_close(out.feats, sorted_rows(expected, out))
+
+
+@pytest.mark.parametrize("size", [1, 3])
+@pytest.mark.parametrize("out_channels", [3, 4], ids=["as many channels", "other channels"])
+def test_weights_of_inverse_convolutions_of_spconv_are_converted_as_the_guide_says(
+    spconv, size, out_channels
+):
+    x = random_tensor(SHAPES[3], 2, 3, 0.4, dtype=torch.float32)
+    setting, native = (size, 1, size // 2), spconv.ConvAlgo.Native
+    down = spconv.SparseConv3d(3, 3, *setting, indice_key="k", algo=native)
+    up = spconv.SparseInverseConv3d(3, out_channels, size, indice_key="k", algo=native)
+    our_down = layers.SparseConv3d(3, 3, *setting)
+    our_up = layers.SparseInverseConv3d(3, out_channels, *setting)
+    copy_weights(down, our_down)
+    copy_weights(up, our_up)
+    theirs = spconv.SparseConvTensor(x.feats, x.coords.int(), list(x.spatial_shape), x.batch_size)
+    torch.testing.assert_close(our_up(our_down(x), x).feats, sorted_rows(up(down(theirs)), x))
+
+
+@pytest.mark.parametrize("num_axes", [1, 2, 3])
+@pytest.mark.parametrize("stride", [2, 3])
+def test_the_cells_of_a_strided_minkowski_convolution_are_had_by_cells(num_axes, stride):
+    x = random_tensor((9, 8, 7)[:num_axes], 2, 2, 0.15)
+    layer = layer_of(layers, "SparseConv", num_axes)(2, 3, 3, stride, padding=1).double()
+    coarse = torch.cat([x.coords[:, :1], x.coords[:, 1:] // stride], dim=1)
+    out = layer(x, cells=grid_of(coarse, layer.kernel.out_shape(x.spatial_shape), x.batch_size))
+    # Choy et al. 2019: an output cell lies at each multiple of the stride that an input cell is
+    # rounded down to, and reads the input cells at most one place away from it on every axis.
+    expected = {}
+    for sample, *place in x.coords.tolist():
+        corner = tuple(stride * (axis // stride) for axis in place)
+        expected[sample, *corner] = layer.bias.clone()
+    for cell in expected:
+        for row, (sample, *place) in enumerate(x.coords.tolist()):
+            offset = [there - here for there, here in zip(place, cell[1:], strict=True)]
+            if sample == cell[0] and max(map(abs, offset)) <= 1:
+                tap = layer.weight[:, :, *(step + 1 for step in offset)]
+                expected[cell] = expected[cell] + tap @ x.feats[row]
+    found = [(sample, *(stride * axis for axis in place)) for sample, *place in out.coords.tolist()]
+    assert found == sorted(expected)
+    torch.testing.assert_close(
+        out.feats, torch.stack([expected[cell] for cell in sorted(expected)])
+    )
 
 
 def ones_of(layer):
