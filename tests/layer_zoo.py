@@ -86,6 +86,7 @@ ZOO = {
     "SparseGELU": lambda shape: layers.SparseGELU(),
     "ResidualBlock": lambda shape: layers.ResidualBlock(layers.SparseGELU()),
     "SparseSequential": lambda shape: layers.SparseSequential(layers.SparseReLU()),
+    "OnFeats": lambda shape: layers.OnFeats(nn.Linear(CHANNELS, 3)),
     "CellDropout": lambda shape: layers.CellDropout(0.3, torch.Generator().manual_seed(0)),
     "SparseBasicBlock": lambda shape: layers.SparseBasicBlock(2, CHANNELS, 3, stride=2),
     "SparseBottleneck": lambda shape: layers.SparseBottleneck(2, CHANNELS, 2),

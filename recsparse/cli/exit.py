@@ -1,11 +1,11 @@
 """How a command ends: its exit status, and one line for whoever reads it."""
 
-import os
 import sys
 from collections.abc import Callable
 
 import typer
 
+from recsparse.environment import is_on
 from recsparse.errors import RecsparseError
 
 FAILED, BAD_INPUT = 1, 2
@@ -26,7 +26,7 @@ def exit_on_error(command: Callable[[], object]) -> None:
         typer.secho(f"error: {_on_one_line(error)}", err=True, fg="red")
         sys.exit(BAD_INPUT)
     except Exception as error:
-        if os.environ.get("RECSPARSE_TRACEBACK"):
+        if is_on("RECSPARSE_TRACEBACK"):
             raise
         what = f"{type(error).__name__}: {_on_one_line(error)}"
         message = f"{what}; RECSPARSE_TRACEBACK=1 shows where"

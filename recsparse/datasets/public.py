@@ -159,7 +159,7 @@ def cache_folder() -> Path:
         A folder that need not exist yet.
     """
     given = os.environ.get("RECSPARSE_CACHE")
-    return Path(given) if given else platformdirs.user_cache_path("recsparse")
+    return Path(given).expanduser() if given else platformdirs.user_cache_path("recsparse")
 
 
 def table_sha256(table: pa.Table) -> str:

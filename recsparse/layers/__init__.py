@@ -24,6 +24,7 @@ from recsparse.layers.norm import (
     SparseLayerNorm,
     SparseSyncBatchNorm,
 )
+from recsparse.layers.plain import OnFeats
 from recsparse.layers.pool import AxisPool, GlobalPool, RidgePool
 from recsparse.layers.residual import SparseBasicBlock, SparseBottleneck
 from recsparse.layers.resnet import SparseResNet
@@ -82,6 +83,7 @@ __all__ = [
     "CellDropout",
     "GlobalPool",
     "GraphTapConv",
+    "OnFeats",
     "ResidualBlock",
     "RidgePool",
     "SparseAvgPool1d",

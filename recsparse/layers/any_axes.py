@@ -1,7 +1,7 @@
 """Layers made for a number of axes that is a setting, as networks of any number of axes need."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, SupportsIndex
 
 from torch import nn
 
@@ -25,6 +25,7 @@ from recsparse.layers.window_pool import (
     SparseMaxPool3d,
     SparseMaxPool4d,
 )
+from recsparse.sparse.kernel import whole_number
 
 _SUBMANIFOLD = {
     1: SubmanifoldConv1d,
@@ -42,7 +43,7 @@ _INVERSE = {
 _MAX_POOL = {1: SparseMaxPool1d, 2: SparseMaxPool2d, 3: SparseMaxPool3d, 4: SparseMaxPool4d}
 
 
-def submanifold_conv(num_axes: int, *arguments: Any, **options: Any) -> nn.Module:
+def submanifold_conv(num_axes: SupportsIndex, *arguments: Any, **options: Any) -> nn.Module:
     """Return a `SubmanifoldConv1d`, … or `SubmanifoldConv4d`.
 
     Args:
@@ -56,7 +57,7 @@ def submanifold_conv(num_axes: int, *arguments: Any, **options: Any) -> nn.Modul
     return _chosen(_SUBMANIFOLD, num_axes)(*arguments, **options)
 
 
-def strided_conv(num_axes: int, *arguments: Any, **options: Any) -> nn.Module:
+def strided_conv(num_axes: SupportsIndex, *arguments: Any, **options: Any) -> nn.Module:
     """Return a `SparseConv1d`, … or `SparseConv4d`.
 
     Args:
@@ -70,7 +71,7 @@ def strided_conv(num_axes: int, *arguments: Any, **options: Any) -> nn.Module:
     return _chosen(_STRIDED, num_axes)(*arguments, **options)
 
 
-def inverse_conv(num_axes: int, *arguments: Any, **options: Any) -> nn.Module:
+def inverse_conv(num_axes: SupportsIndex, *arguments: Any, **options: Any) -> nn.Module:
     """Return a `SparseInverseConv1d`, … or `SparseInverseConv4d`.
 
     Args:
@@ -84,7 +85,7 @@ def inverse_conv(num_axes: int, *arguments: Any, **options: Any) -> nn.Module:
     return _chosen(_INVERSE, num_axes)(*arguments, **options)
 
 
-def max_pool(num_axes: int, *arguments: Any, **options: Any) -> nn.Module:
+def max_pool(num_axes: SupportsIndex, *arguments: Any, **options: Any) -> nn.Module:
     """Return a `SparseMaxPool1d`, … or `SparseMaxPool4d`.
 
     Args:
@@ -98,7 +99,8 @@ def max_pool(num_axes: int, *arguments: Any, **options: Any) -> nn.Module:
     return _chosen(_MAX_POOL, num_axes)(*arguments, **options)
 
 
-def _chosen(layers: Mapping[int, type[nn.Module]], num_axes: int) -> type[nn.Module]:
+def _chosen(layers: Mapping[int, type[nn.Module]], num_axes: SupportsIndex) -> type[nn.Module]:
+    num_axes = whole_number("num_axes", num_axes)
     if num_axes not in layers:
         raise InputError(f"num_axes must be from 1 to {max(layers)}, but got {num_axes}")
     return layers[num_axes]

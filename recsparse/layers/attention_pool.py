@@ -1,12 +1,13 @@
 """AttentionPool: a learned weighted mean of the active cells of a line or sample."""
 
-from collections.abc import Sequence
+from typing import SupportsIndex
 
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from recsparse.errors import InputError
 from recsparse.layers.pool import LinePool
+from recsparse.sparse.kernel import OneOrMany, whole_number
 from recsparse.sparse.precision import in_wide_type, widened
 from recsparse.sparse.scatter import scatter_softmax, scatter_sum
 from recsparse.sparse.tensor import SparseTensor
@@ -38,16 +39,17 @@ class AttentionPool(LinePool):
 
     def __init__(
         self,
-        channels: int,
-        axis: int | Sequence[int] | None = None,
-        hidden: int | None = None,
+        channels: SupportsIndex,
+        axis: OneOrMany | None = None,
+        hidden: SupportsIndex | None = None,
         sparse: bool = False,
     ) -> None:
         super().__init__(axis, sparse)
-        self.channels = channels
+        self.channels = channels = whole_number("channels", channels)
         # A number added to all scores would change no weight: the last product has no bias.
         self.score: nn.Module = nn.Linear(channels, 1, bias=False)
         if hidden is not None:
+            hidden = whole_number("hidden", hidden)
             self.score = nn.Sequential(
                 nn.Linear(channels, hidden), nn.Tanh(), nn.Linear(hidden, 1, bias=False)
             )

@@ -2,13 +2,14 @@
 
 import itertools
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import Literal, SupportsIndex
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from recsparse.errors import InputError
+from recsparse.sparse.kernel import whole_number
 from recsparse.sparse.pooling import reduce_lines
 from recsparse.sparse.precision import in_wide_type, widened
 from recsparse.sparse.tensor import SparseTensor
@@ -21,14 +22,16 @@ class _AxisConv(nn.Module):
 
     def __init__(
         self,
-        num_axes: int,
-        in_channels: int,
-        out_channels: int,
+        num_axes: SupportsIndex,
+        in_channels: SupportsIndex,
+        out_channels: SupportsIndex,
         bias: bool,
         lines: Mapping[str, tuple[int, ...]],
     ) -> None:
         super().__init__()
-        self.num_axes = num_axes
+        self.num_axes = whole_number("num_axes", num_axes)
+        in_channels = whole_number("in_channels", in_channels)
+        out_channels = whole_number("out_channels", out_channels)
         self.lines = dict(lines)
         self.cell = nn.Linear(in_channels, out_channels, bias=bias)
         self.mixed = nn.ModuleDict(
@@ -97,15 +100,16 @@ class AxisConv(_AxisConv):
 
     def __init__(
         self,
-        num_axes: int,
-        in_channels: int,
-        out_channels: int,
+        num_axes: SupportsIndex,
+        in_channels: SupportsIndex,
+        out_channels: SupportsIndex,
         bias: bool = True,
-        kept_axes: Sequence[Sequence[int]] | None = None,
+        kept_axes: Sequence[Sequence[SupportsIndex]] | None = None,
     ) -> None:
+        num_axes = whole_number("num_axes", num_axes)
         axes = range(num_axes)
         possible = [kept for size in axes for kept in itertools.combinations(axes, size)]
-        wanted = possible if kept_axes is None else [tuple(sorted(kept)) for kept in kept_axes]
+        wanted = possible if kept_axes is None else [_sorted(kept) for kept in kept_axes]
         wrong = [kept for kept in wanted if kept not in possible or wanted.count(kept) > 1]
         if num_axes < 1 or wrong:
             raise InputError(
@@ -132,7 +136,7 @@ class AxisConv2d(_AxisConv):
         in_channels: Channels of the input.
         out_channels: Channels of the output.
         bias: Add a learned number to each output channel of the active cells.
-        axes: Which of the three means are mixed in.
+        axes: Which of the three means are mixed in; one name, or several.
 
     Raises:
         InputError: If an axis is unknown.
@@ -148,17 +152,22 @@ class AxisConv2d(_AxisConv):
 
     def __init__(
         self,
-        in_channels: int,
-        out_channels: int,
+        in_channels: SupportsIndex,
+        out_channels: SupportsIndex,
         bias: bool = True,
-        axes: Sequence[Kernel] = ("row", "column", "all"),
+        axes: Kernel | Sequence[Kernel] = ("row", "column", "all"),
     ) -> None:
+        axes = (axes,) if isinstance(axes, str) else axes
         unknown = set(axes) - _KEPT_AXES.keys()
         if unknown:
             raise InputError(f"axes must be of 'row', 'column', 'all', but got {sorted(unknown)}")
         lines = {str(axis): _KEPT_AXES[axis] for axis in axes}
         super().__init__(2, in_channels, out_channels, bias, lines)
         self.axes = tuple(axes)
+
+
+def _sorted(kept: Sequence[SupportsIndex]) -> tuple[int, ...]:
+    return tuple(sorted(whole_number("kept_axes", axis) for axis in kept))
 
 
 # A row's mean keeps the row axis (0), a column's the column axis (1), the sample's neither.

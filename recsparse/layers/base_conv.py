@@ -1,13 +1,13 @@
 """What all convolution layers share: weights in torch's layout, settings, and their checks."""
 
 import math
-from typing import ClassVar
+from typing import ClassVar, SupportsIndex
 
 import torch
 from torch import nn
 
 from recsparse.errors import InputError
-from recsparse.sparse.kernel import Kernel
+from recsparse.sparse.kernel import Kernel, whole_number
 from recsparse.sparse.tensor import SparseTensor
 
 
@@ -22,6 +22,7 @@ class BaseConv(nn.Module):
         bias: Have a learned number for each output channel.
 
     Raises:
+        InputTypeError: If one of them is no integer.
         InputError: If the channels are not positive multiples of the groups.
     """
 
@@ -29,9 +30,17 @@ class BaseConv(nn.Module):
     pads: ClassVar[bool] = False  # whether padding is a setting of the layer, and shown
 
     def __init__(
-        self, in_channels: int, out_channels: int, kernel: Kernel, groups: int, bias: bool
+        self,
+        in_channels: SupportsIndex,
+        out_channels: SupportsIndex,
+        kernel: Kernel,
+        groups: SupportsIndex,
+        bias: bool,
     ) -> None:
         super().__init__()
+        in_channels = whole_number("in_channels", in_channels)
+        out_channels = whole_number("out_channels", out_channels)
+        groups = whole_number("groups", groups)
         least = min(in_channels, out_channels, groups)
         if least < 1 or in_channels % groups or out_channels % groups:
             raise InputError(

@@ -1,9 +1,12 @@
 """Activations, dropout of cells, and blocks of layers."""
 
+from typing import Any
+
 import torch
 from torch import nn
 
 from recsparse.errors import InputError
+from recsparse.layers.plain import apply_layer
 from recsparse.sparse.tensor import SparseTensor
 
 
@@ -120,18 +123,23 @@ class CellDropout(nn.Module):
 class SparseSequential(nn.Sequential):
     """What the last of some layers returns, applied in order; without layers, the input.
 
-    `torch.nn.Sequential` for layers that take and return sparse tensors.
+    `torch.nn.Sequential` for layers that take and return sparse tensors. torch's own layers of rows
+    (activations, norms, `Linear`, `Dropout`) act on the features of the active cells, as does any
+    module in `OnFeats`; behind a pooling that returns a dense tensor all layers take that one.
 
     Shapes:
         Input (n, c), output that of the last layer.
 
+    Raises:
+        InputTypeError: If one of torch's layers is of dense axes, as `torch.nn.Conv2d`.
+
     Example:
         >>> x = SparseTensor.from_dense(torch.tensor([[[-1.0, 0.0, 2.0]]]))
-        >>> SparseSequential(SparseReLU(), SparseReLU())(x).feats.flatten().tolist()
-        [0.0, 2.0]
+        >>> SparseSequential(nn.ReLU(), nn.Linear(1, 8), nn.BatchNorm1d(8))(x)
+        SparseTensor(Grid(2 cells, spatial_shape=(3,), batch_size=1), 8 channels)
     """
 
-    def forward(self, input: SparseTensor) -> SparseTensor:
+    def forward(self, input: Any) -> Any:
         """Apply the layers in order.
 
         Args:
@@ -141,7 +149,7 @@ class SparseSequential(nn.Sequential):
             What the last layer returns.
         """
         for layer in self:
-            input = layer(input)
+            input = apply_layer(layer, input)
         return input
 
 
@@ -177,7 +185,11 @@ class ResidualBlock(nn.Module):
             InputError: If the layers changed the grid or the number of channels.
         """
         change = self.layers(x)
-        if change.grid is not x.grid or change.feats.shape != x.feats.shape:
+        if (
+            not isinstance(change, SparseTensor)
+            or change.grid is not x.grid
+            or change.feats.shape != x.feats.shape
+        ):
             raise InputError(
                 "the layers of a ResidualBlock must keep grid and channels, but turned "
                 f"{x!r} into {change!r}"

@@ -1,10 +1,12 @@
 """CausalConv1d: convolution along time that sees the past and the present alone."""
 
+from typing import SupportsIndex
+
 from torch import Tensor
 
 from recsparse.layers.base_conv import BaseConv
 from recsparse.sparse.functional import sparse_conv
-from recsparse.sparse.kernel import Kernel
+from recsparse.sparse.kernel import Kernel, whole_number
 from recsparse.sparse.tensor import SparseTensor
 
 
@@ -51,13 +53,15 @@ class CausalConv1d(BaseConv):
 
     def __init__(
         self,
-        in_channels: int,
-        out_channels: int,
-        kernel_size: int,
-        dilation: int = 1,
-        groups: int = 1,
+        in_channels: SupportsIndex,
+        out_channels: SupportsIndex,
+        kernel_size: SupportsIndex,
+        dilation: SupportsIndex = 1,
+        groups: SupportsIndex = 1,
         bias: bool = True,
     ) -> None:
+        kernel_size = whole_number("kernel_size", kernel_size)
+        dilation = whole_number("dilation", dilation)
         # A wrong size must not turn up as a wrong padding.
         reach = max(dilation, 0) * max(kernel_size - 1, 0)
         kernel = Kernel.of(1, kernel_size, padding=reach, dilation=dilation)

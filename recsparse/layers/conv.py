@@ -1,6 +1,6 @@
 """Submanifold convolution layers: outputs on the input's own cells, nothing fills in."""
 
-from typing import ClassVar
+from typing import ClassVar, SupportsIndex
 
 from torch import Tensor
 
@@ -17,11 +17,11 @@ class _SubmanifoldConv(BaseConv):
 
     def __init__(
         self,
-        in_channels: int,
-        out_channels: int,
+        in_channels: SupportsIndex,
+        out_channels: SupportsIndex,
         kernel_size: OneOrMany,
         dilation: OneOrMany = 1,
-        groups: int = 1,
+        groups: SupportsIndex = 1,
         bias: bool = True,
     ) -> None:
         size = one_an_axis("kernel_size", kernel_size, self.num_axes)

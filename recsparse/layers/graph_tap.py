@@ -1,12 +1,14 @@
 """GraphTapConv: convolution whose taps are the neighbours in a table, not neighbouring numbers."""
 
+from typing import SupportsIndex
+
 from jaxtyping import Int
 from torch import Tensor
 
 from recsparse.errors import InputError
 from recsparse.layers.base_conv import BaseConv
 from recsparse.sparse.functional import sparse_conv
-from recsparse.sparse.kernel import Kernel
+from recsparse.sparse.kernel import Kernel, whole_number
 from recsparse.sparse.tensor import SparseTensor
 
 
@@ -55,16 +57,16 @@ class GraphTapConv(BaseConv):
 
     def __init__(
         self,
-        in_channels: int,
-        out_channels: int,
+        in_channels: SupportsIndex,
+        out_channels: SupportsIndex,
         table: Int[Tensor, "items r"],
-        axis: int = -1,
-        groups: int = 1,
+        axis: SupportsIndex = -1,
+        groups: SupportsIndex = 1,
         bias: bool = True,
     ) -> None:
         _check_table(table)
         super().__init__(in_channels, out_channels, Kernel.of(1, table.shape[1]), groups, bias)
-        self.axis = axis
+        self.axis = whole_number("axis", axis)
         table = table.long()
         # Writes to tensors of the inference mode cannot be noticed, so those are copied out of it.
         self.register_buffer("table", table.clone() if table.is_inference() else table)

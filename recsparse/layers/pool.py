@@ -1,12 +1,11 @@
 """Pooling of active cells: along an axis, over a sample, and by least squares over a row."""
 
-from collections.abc import Sequence
-
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from recsparse.errors import InputError
+from recsparse.errors import InputError, InputTypeError
+from recsparse.sparse.kernel import OneOrMany, whole_number
 from recsparse.sparse.pooling import (
     Reduce,
     axis_pool,
@@ -28,14 +27,15 @@ class LinePool(nn.Module):
         sparse: Return the lines with active cells alone, as a sparse tensor on the other axes.
 
     Raises:
+        InputTypeError: If an axis is no integer.
         InputError: If nothing is left for a sparse tensor.
     """
 
-    def __init__(self, axis: int | Sequence[int] | None, sparse: bool) -> None:
+    def __init__(self, axis: OneOrMany | None, sparse: bool) -> None:
         super().__init__()
         if sparse and axis is None:
             raise InputError("a sparse result needs an axis that stays, but got axis=None")
-        self.axis = axis
+        self.axis = None if axis is None else _whole(axis)
         self.sparse = sparse
 
     def pool(
@@ -86,7 +86,7 @@ class LinePool(nn.Module):
         """
         if self.axis is None:
             return ()
-        gone = (self.axis,) if isinstance(self.axis, int) else tuple(self.axis)
+        gone = (self.axis,) if isinstance(self.axis, int) else self.axis
         if not all(0 <= axis < num_axes for axis in gone):
             raise InputError(f"axis must be from 0 to {num_axes - 1}, but got {self.axis}")
         kept = tuple(axis for axis in range(num_axes) if axis not in gone)
@@ -124,7 +124,7 @@ class AxisPool(LinePool):
 
     def __init__(
         self,
-        axis: int | Sequence[int],
+        axis: OneOrMany,
         reduce: Reduce = "mean",
         norm_type: float = 2.0,
         sparse: bool = False,
@@ -267,6 +267,15 @@ class RidgePool(nn.Module):
             prior_gram = unobserved * (vectors.T @ vectors)
         pooled = ridge_pool(x.feats, weights, row_ptr, prior_gram, ridge)
         return pooled.to(x.feats.dtype)
+
+
+def _whole(axis: OneOrMany) -> int | tuple[int, ...]:
+    try:
+        return tuple(whole_number("axis", one) for one in axis)  # type: ignore[union-attr]
+    except TypeError as error:
+        if isinstance(error, InputTypeError):
+            raise
+        return whole_number("axis", axis)  # type: ignore[arg-type]
 
 
 def _row_ptr(rows: Int[Tensor, " n"], num_rows: int) -> Int[Tensor, " rows_1"]:

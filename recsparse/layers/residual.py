@@ -1,13 +1,15 @@
 """Residual blocks of convolutions: basic and bottleneck, on one grid or onto a coarser one."""
 
 from collections.abc import Callable
-from typing import ClassVar
+from typing import ClassVar, SupportsIndex
 
 from torch import nn
 
 from recsparse.layers.any_axes import strided_conv, submanifold_conv
 from recsparse.layers.blocks import SparseReLU, SparseSequential
 from recsparse.layers.norm import SparseBatchNorm
+from recsparse.layers.plain import apply_layer
+from recsparse.sparse.kernel import whole_number
 from recsparse.sparse.tensor import SparseTensor
 
 Norm = Callable[[int], nn.Module]
@@ -20,13 +22,16 @@ class _ConvBlock(nn.Module):
 
     def __init__(
         self,
-        num_axes: int,
-        in_channels: int,
-        width: int,
-        stride: int = 1,
+        num_axes: SupportsIndex,
+        in_channels: SupportsIndex,
+        width: SupportsIndex,
+        stride: SupportsIndex = 1,
         norm: Norm = SparseBatchNorm,
     ) -> None:
         super().__init__()
+        num_axes = whole_number("num_axes", num_axes)
+        in_channels = whole_number("in_channels", in_channels)
+        width, stride = whole_number("width", width), whole_number("stride", stride)
         self.out_channels = width * self.expansion
         self.layers = self.main_path(num_axes, in_channels, width, stride, norm)
         self.stride = stride
@@ -68,7 +73,7 @@ class _ConvBlock(nn.Module):
         if self.shortcut is not None:
             # The single tap of a stride would not reach all cells to which three taps lead.
             cells = {} if self.stride == 1 else {"cells": out.grid}
-            kept = self.shortcut_norm(self.shortcut(x, **cells))
+            kept = apply_layer(self.shortcut_norm, self.shortcut(x, **cells))
         return self.relu(out.with_feats(out.feats + kept.feats))
 
 
@@ -185,7 +190,9 @@ class SparseBottleneck(_ConvBlock):
         )
 
 
-def three_taps(num_axes: int, in_channels: int, out_channels: int, stride: int = 1) -> nn.Module:
+def three_taps(
+    num_axes: int, in_channels: SupportsIndex, out_channels: int, stride: int = 1
+) -> nn.Module:
     """Return a convolution of three taps an axis that keeps, or divides, the size of each axis.
 
     Args:

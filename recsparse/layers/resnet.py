@@ -1,6 +1,7 @@
 """SparseResNet: residual networks over sparse grids, of any depth and one to four axes."""
 
 from collections.abc import Sequence
+from typing import SupportsIndex
 
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -10,6 +11,7 @@ from recsparse.layers.blocks import SparseReLU, SparseSequential
 from recsparse.layers.norm import SparseBatchNorm
 from recsparse.layers.pool import GlobalPool
 from recsparse.layers.residual import Norm, SparseBasicBlock, SparseBottleneck, three_taps
+from recsparse.sparse.kernel import whole_number
 from recsparse.sparse.tensor import SparseTensor
 
 Block = type[SparseBasicBlock] | type[SparseBottleneck]
@@ -56,22 +58,26 @@ class SparseResNet(nn.Module):
 
     def __init__(
         self,
-        num_axes: int,
-        in_channels: int,
-        num_classes: int,
-        blocks: Sequence[int] = (2, 2, 2, 2),
+        num_axes: SupportsIndex,
+        in_channels: SupportsIndex,
+        num_classes: SupportsIndex,
+        blocks: Sequence[SupportsIndex] = (2, 2, 2, 2),
         block: Block = SparseBasicBlock,
-        width: int = 64,
+        width: SupportsIndex = 64,
         norm: Norm = SparseBatchNorm,
     ) -> None:
         super().__init__()
-        if not blocks or min(blocks) < 1:
+        num_axes = whole_number("num_axes", num_axes)
+        num_classes = whole_number("num_classes", num_classes)
+        counts = [whole_number("blocks", count) for count in blocks]
+        width = whole_number("width", width)
+        if not counts or min(counts) < 1:
             raise InputError(f"blocks must name at least one block a stage, but got {blocks}")
         self.stem = SparseSequential(
             three_taps(num_axes, in_channels, width), norm(width), SparseReLU()
         )
         stages, channels = [], width
-        for number, count in enumerate(blocks):
+        for number, count in enumerate(counts):
             layers = []
             for place in range(count):
                 stride = 2 if number > 0 and place == 0 else 1

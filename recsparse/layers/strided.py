@@ -1,6 +1,6 @@
 """Convolutions onto other cells: those that see an active cell, or given ones."""
 
-from typing import ClassVar
+from typing import ClassVar, SupportsIndex
 
 from torch import Tensor
 
@@ -19,13 +19,13 @@ class _SparseConv(BaseConv):
 
     def __init__(  # noqa: PLR0913 (torch's own signature)
         self,
-        in_channels: int,
-        out_channels: int,
+        in_channels: SupportsIndex,
+        out_channels: SupportsIndex,
         kernel_size: OneOrMany,
         stride: OneOrMany = 1,
         padding: OneOrMany = 0,
         dilation: OneOrMany = 1,
-        groups: int = 1,
+        groups: SupportsIndex = 1,
         bias: bool = True,
     ) -> None:
         kernel = Kernel.of(self.num_axes, kernel_size, stride, padding, dilation)

@@ -1,6 +1,7 @@
 """Encoders of bags of words."""
 
 import math
+from typing import SupportsIndex
 
 import torch
 from jaxtyping import Float
@@ -8,6 +9,7 @@ from torch import Tensor, nn
 
 from recsparse.errors import InputError
 from recsparse.sparse.bags import bag_sum
+from recsparse.sparse.kernel import whole_number
 from recsparse.sparse.tensor import SparseTensor
 
 
@@ -34,8 +36,12 @@ class BagOfWordsEncoder(nn.Module):
         [[2.0, 0.0]]
     """
 
-    def __init__(self, num_words: int, out_channels: int, bias: bool = True) -> None:
+    def __init__(
+        self, num_words: SupportsIndex, out_channels: SupportsIndex, bias: bool = True
+    ) -> None:
         super().__init__()
+        num_words = whole_number("num_words", num_words)
+        out_channels = whole_number("out_channels", out_channels)
         self.weight = nn.Parameter(torch.empty(num_words, out_channels))
         self.bias = nn.Parameter(torch.zeros(out_channels)) if bias else None
         self.reset_parameters()

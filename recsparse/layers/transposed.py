@@ -1,6 +1,6 @@
 """Transposed convolutions: onto all cells that they reach, or back onto a remembered grid."""
 
-from typing import ClassVar
+from typing import ClassVar, SupportsIndex
 
 from jaxtyping import Float
 from torch import Tensor
@@ -40,13 +40,13 @@ class _SparseConvTranspose(_Transposed):
 
     def __init__(  # noqa: PLR0913 (torch's own signature)
         self,
-        in_channels: int,
-        out_channels: int,
+        in_channels: SupportsIndex,
+        out_channels: SupportsIndex,
         kernel_size: OneOrMany,
         stride: OneOrMany = 1,
         padding: OneOrMany = 0,
         output_padding: OneOrMany = 0,
-        groups: int = 1,
+        groups: SupportsIndex = 1,
         bias: bool = True,
         dilation: OneOrMany = 1,
     ) -> None:
@@ -161,13 +161,13 @@ class _SparseInverseConv(_Transposed):
 
     def __init__(  # noqa: PLR0913 (the settings of the convolution that it undoes)
         self,
-        in_channels: int,
-        out_channels: int,
+        in_channels: SupportsIndex,
+        out_channels: SupportsIndex,
         kernel_size: OneOrMany,
         stride: OneOrMany = 1,
         padding: OneOrMany = 0,
         dilation: OneOrMany = 1,
-        groups: int = 1,
+        groups: SupportsIndex = 1,
         bias: bool = True,
     ) -> None:
         kernel = Kernel.of(self.num_axes, kernel_size, stride, padding, dilation)

@@ -1,6 +1,7 @@
 """SparseUNet: down to coarser grids and back up onto the input's own cells."""
 
 from collections.abc import Sequence
+from typing import SupportsIndex
 
 import torch
 from torch import nn
@@ -10,6 +11,7 @@ from recsparse.layers.any_axes import inverse_conv, strided_conv, submanifold_co
 from recsparse.layers.blocks import SparseReLU, SparseSequential
 from recsparse.layers.norm import SparseBatchNorm
 from recsparse.layers.residual import Norm, SparseBasicBlock, three_taps
+from recsparse.sparse.kernel import whole_number
 from recsparse.sparse.tensor import SparseTensor
 
 
@@ -47,25 +49,28 @@ class SparseUNet(nn.Module):
 
     def __init__(
         self,
-        num_axes: int,
-        in_channels: int,
-        out_channels: int,
-        widths: Sequence[int] = (32, 64, 128, 256),
-        blocks: int = 1,
+        num_axes: SupportsIndex,
+        in_channels: SupportsIndex,
+        out_channels: SupportsIndex,
+        widths: Sequence[SupportsIndex] = (32, 64, 128, 256),
+        blocks: SupportsIndex = 1,
         norm: Norm = SparseBatchNorm,
     ) -> None:
         super().__init__()
-        if not widths or blocks < 1:
+        num_axes = whole_number("num_axes", num_axes)
+        levels = [whole_number("widths", width) for width in widths]
+        blocks = whole_number("blocks", blocks)
+        if not levels or blocks < 1:
             raise InputError(
                 f"widths and blocks must name at least one level and block, but got {widths} and "
                 f"{blocks}"
             )
-        self.num_halvings = len(widths) - 1
+        self.num_halvings = len(levels) - 1
         self.stem = SparseSequential(
-            three_taps(num_axes, in_channels, widths[0]), norm(widths[0]), SparseReLU()
+            three_taps(num_axes, in_channels, levels[0]), norm(levels[0]), SparseReLU()
         )
-        self.level = _Level(num_axes, widths, blocks, norm)
-        self.head = submanifold_conv(num_axes, widths[0], out_channels, 1)
+        self.level = _Level(num_axes, levels, blocks, norm)
+        self.head = submanifold_conv(num_axes, levels[0], out_channels, 1)
 
     def forward(self, x: SparseTensor) -> SparseTensor:
         """Return features for each active cell.

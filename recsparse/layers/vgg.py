@@ -1,6 +1,7 @@
 """SparseVGG: plain stacks of convolutions and pooling over sparse grids, of one to four axes."""
 
 from collections.abc import Sequence
+from typing import SupportsIndex
 
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -11,6 +12,7 @@ from recsparse.layers.blocks import SparseReLU, SparseSequential
 from recsparse.layers.norm import SparseBatchNorm
 from recsparse.layers.pool import GlobalPool
 from recsparse.layers.residual import Norm
+from recsparse.sparse.kernel import whole_number
 from recsparse.sparse.tensor import SparseTensor
 
 _DEPTHS = {
@@ -55,26 +57,30 @@ class SparseVGG(nn.Module):
 
     def __init__(
         self,
-        num_axes: int,
-        in_channels: int,
-        num_classes: int,
-        convolutions: Sequence[int] = _DEPTHS[16],
-        width: int = 64,
+        num_axes: SupportsIndex,
+        in_channels: SupportsIndex,
+        num_classes: SupportsIndex,
+        convolutions: Sequence[SupportsIndex] = _DEPTHS[16],
+        width: SupportsIndex = 64,
         norm: Norm = SparseBatchNorm,
     ) -> None:
         super().__init__()
-        if not convolutions or min(convolutions) < 1:
+        num_axes = whole_number("num_axes", num_axes)
+        num_classes = whole_number("num_classes", num_classes)
+        counts = [whole_number("convolutions", count) for count in convolutions]
+        width = whole_number("width", width)
+        if not counts or min(counts) < 1:
             raise InputError(f"convolutions must name at least one a stage, but got {convolutions}")
         layers: list[nn.Module] = []
-        channels = in_channels
-        for number, count in enumerate(convolutions):
+        channels = whole_number("in_channels", in_channels)
+        for number, count in enumerate(counts):
             for _ in range(count):
                 wider = width * min(1 << number, _WIDEST)
                 layers.append(submanifold_conv(num_axes, channels, wider, 3, bias=False))
                 layers += [norm(wider), SparseReLU()]
                 channels = wider
             layers.append(max_pool(num_axes, 2, 2))
-        self.num_stages = len(convolutions)
+        self.num_stages = len(counts)
         self.layers = SparseSequential(*layers)
         self.pool = GlobalPool("mean")
         self.head = nn.Linear(channels, num_classes)

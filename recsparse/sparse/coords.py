@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from math import prod
 from operator import index
+from typing import SupportsIndex
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -167,7 +168,9 @@ def check_feats(feats: Float[Tensor, "n c"], coords: Int[Tensor, "n d_1"]) -> No
         )
 
 
-def whole_sizes(spatial_shape: Sequence[int], batch_size: int) -> tuple[tuple[int, ...], int]:
+def whole_sizes(
+    spatial_shape: Sequence[SupportsIndex], batch_size: SupportsIndex
+) -> tuple[tuple[int, ...], int]:
     """Return sizes as Python's integers; numpy's would overflow unseen where they are multiplied.
 
     Args:

@@ -4,10 +4,37 @@ import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import prod
+from operator import index
+from typing import SupportsIndex
 
-from recsparse.errors import InputError
+from recsparse.errors import InputError, InputTypeError
 
-OneOrMany = int | Sequence[int]
+# Integers of numpy and torch are taken wherever Python's are; floats, also whole ones, nowhere.
+OneOrMany = SupportsIndex | Sequence[SupportsIndex]
+
+
+def whole_number(name: str, value: SupportsIndex) -> int:
+    """Return a setting as Python's integer.
+
+    Args:
+        name: What the value is, for the message.
+        value: Any integer: Python's, numpy's, or a tensor of one.
+
+    Returns:
+        The number.
+
+    Raises:
+        InputTypeError: If it is no integer.
+
+    Example:
+        >>> import numpy as np
+        >>> whole_number("groups", np.int64(2))
+        2
+    """
+    try:
+        return index(value)
+    except TypeError as error:
+        raise InputTypeError(f"{name} must be an integer, but got {_shown(value)}") from error
 
 
 def one_an_axis(name: str, value: OneOrMany, num_axes: int) -> tuple[int, ...]:
@@ -22,16 +49,32 @@ def one_an_axis(name: str, value: OneOrMany, num_axes: int) -> tuple[int, ...]:
         The numbers.
 
     Raises:
+        InputTypeError: If one of them is no integer.
         InputError: If there are more or fewer than axes.
 
     Example:
         >>> one_an_axis("stride", 2, 3)
         (2, 2, 2)
     """
-    values = (value,) * num_axes if isinstance(value, int) else tuple(value)
+    try:
+        given = tuple(value)  # type: ignore[arg-type]
+    except TypeError:  # one number; a tensor of one has a length as well
+        given = (value,) * num_axes  # type: ignore[assignment]
+    try:
+        values = tuple(map(index, given))
+    except TypeError as error:
+        raise InputTypeError(
+            f"{name} must be one integer, or one for each of {num_axes} axes, but got "
+            f"{_shown(value)}"
+        ) from error
     if len(values) != num_axes:
         raise InputError(f"{name} must have one entry for each of {num_axes} axes, but got {value}")
     return values
+
+
+def _shown(value: object) -> str:
+    cure = f"; mend it by int({value})" if isinstance(value, float) and value.is_integer() else ""
+    return f"{value!r}{cure}"
 
 
 @dataclass(frozen=True)
@@ -101,7 +144,7 @@ class Kernel:
         )
 
     @classmethod
-    def centred(cls, size: Sequence[int], dilation: Sequence[int]) -> "Kernel":
+    def centred(cls, size: Sequence[SupportsIndex], dilation: Sequence[SupportsIndex]) -> "Kernel":
         """Make the kernel of a submanifold convolution, whose middle tap is the cell itself.
 
         Args:
@@ -114,7 +157,10 @@ class Kernel:
         Raises:
             InputError: If a size is even or not positive, or a dilation is not positive.
         """
-        size = tuple(size)
+        size, dilation = (
+            one_an_axis(name, setting, len(size))
+            for name, setting in (("kernel_size", size), ("dilation", dilation))
+        )
         if any(number < 1 or number % 2 == 0 for number in size):
             raise InputError(
                 "a submanifold kernel must be odd on each axis, so that it has a centre, but got "
@@ -122,9 +168,9 @@ class Kernel:
             )
         # A wrong dilation must not turn up as a wrong padding.
         padding = (
-            max(step, 0) * (number // 2) for step, number in zip(dilation, size, strict=False)
+            max(step, 0) * (number // 2) for step, number in zip(dilation, size, strict=True)
         )
-        return cls(size, (1,) * len(size), tuple(padding), tuple(dilation))
+        return cls(size, (1,) * len(size), tuple(padding), dilation)
 
     def along_last(self, num_axes: int) -> "Kernel":
         """Return the kernel of one axis laid along the last of several, a single tap on the others.

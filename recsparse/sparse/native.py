@@ -2,10 +2,10 @@
 
 The environment variable `RECSPARSE_KERNELS` picks among the instruction sets that the processor
 has: `auto` (the best), `avx512bf16`, `avx512`, `avx2`, `base`, or `off` for torch operations alone.
+Anything else is an error.
 """
 
 import ctypes
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -16,6 +16,9 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 from torch.utils.dlpack import from_dlpack
+
+from recsparse.environment import INSTRUCTION_SETS, wanted_kernels
+from recsparse.errors import InputError
 
 _LIBRARY = Path(__file__).parent / "kernels" / "kernels.so"
 _CHUNK = 4096  # output cells a unit of work of the merge, as in pairs.cpp
@@ -69,11 +72,15 @@ def kernels() -> Kernels:
     Returns:
         The kernels.
 
+    Raises:
+        InputError: If RECSPARSE_KERNELS is none of its values, or an instruction set that this
+            processor lacks.
+
     Example:
         >>> kernels().variant in ("avx512bf16", "avx512", "avx2", "base", "none")
         True
     """
-    wanted = os.environ.get("RECSPARSE_KERNELS", "auto")
+    wanted = wanted_kernels()
     if wanted == "off":
         return Kernels(None, "none", "switched off by RECSPARSE_KERNELS=off")
     if not _LIBRARY.exists():
@@ -83,7 +90,12 @@ def kernels() -> Kernels:
     except OSError as error:
         return Kernels(None, "none", f"cannot be loaded: {error}")
     possible = variants(library)
-    return Kernels(library, wanted if wanted in possible else possible[0], "")
+    if wanted not in ("auto", *possible):
+        raise InputError(
+            "the environment variable RECSPARSE_KERNELS must name an instruction set that this "
+            f"processor has ({', '.join(possible)}), auto or off, but is {wanted!r}"
+        )
+    return Kernels(library, possible[0] if wanted == "auto" else wanted, "")
 
 
 def variants(library: ctypes.CDLL) -> list[str]:
@@ -97,8 +109,8 @@ def variants(library: ctypes.CDLL) -> list[str]:
     """
     library.rs_features.restype = ctypes.c_int64
     features = library.rs_features()
-    known = {"avx512bf16": features & 4, "avx512": features & 2, "avx2": features & 1, "base": 1}
-    return [name for name, has in known.items() if has]
+    bits = (features & 4, features & 2, features & 1, 1)
+    return [name for name, has in zip(INSTRUCTION_SETS, bits, strict=True) if has]
 
 
 def can_run(feats: Tensor, in_channels: int, out_channels: int) -> bool:

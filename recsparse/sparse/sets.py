@@ -1,6 +1,7 @@
 """Grids as sets of cells: union, intersection, difference, and where cells are found."""
 
 from collections.abc import Sequence
+from typing import SupportsIndex
 
 import torch
 from jaxtyping import Int
@@ -18,7 +19,11 @@ from recsparse.sparse.coords import (
 from recsparse.sparse.grid import Grid
 
 
-def grid_of(coords: Int[Tensor, "n d_1"], spatial_shape: Sequence[int], batch_size: int) -> Grid:
+def grid_of(
+    coords: Int[Tensor, "n d_1"],
+    spatial_shape: Sequence[SupportsIndex],
+    batch_size: SupportsIndex,
+) -> Grid:
     """Return the grid of cells in any order; a cell that is named more than once is one cell.
 
     Args:
@@ -36,10 +41,10 @@ def grid_of(coords: Int[Tensor, "n d_1"], spatial_shape: Sequence[int], batch_si
         >>> grid_of(torch.tensor([[0, 2], [0, 1], [0, 2]]), (4,), 1).coords.tolist()
         [[0, 1], [0, 2]]
     """
-    shape, batch_size = whole_sizes(spatial_shape, batch_size)
-    check_coords(coords, shape, batch_size)
+    shape, samples = whole_sizes(spatial_shape, batch_size)
+    check_coords(coords, shape, samples)
     order, starts = sort_cells(coords, shape)
-    return Grid(coords[order[starts]].long(), shape, batch_size, trusted=True)
+    return Grid(coords[order[starts]].long(), shape, samples, trusted=True)
 
 
 def union(first: Grid, second: Grid) -> Grid:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, SupportsIndex, get_args
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -237,8 +237,8 @@ class SparseTensor(Convertible):
 def sparse_tensor(
     coords: Int[Tensor, "n d_1"],
     feats: Float[Tensor, "n c"],
-    spatial_shape: Sequence[int],
-    batch_size: int,
+    spatial_shape: Sequence[SupportsIndex],
+    batch_size: SupportsIndex,
     on_duplicates: DuplicateRule | Literal["error"] = "error",
 ) -> SparseTensor:
     """Make a sparse tensor of cells in any order.
@@ -257,16 +257,21 @@ def sparse_tensor(
     Raises:
         InputTypeError: If `coords` is not of an integer type, or `feats` not of a floating type.
         InputError: If a size, a length or a device does not fit, a coordinate is outside the grid,
-            or a cell occurs twice.
+            a cell occurs twice, or `on_duplicates` is unknown.
 
     Example:
         >>> coords = torch.tensor([[0, 2, 1], [0, 0, 0]])
         >>> sparse_tensor(coords, torch.ones(2, 1), (3, 3), 1).coords.tolist()
         [[0, 0, 0], [0, 2, 1]]
     """
-    shape, batch_size = whole_sizes(spatial_shape, batch_size)
-    check_coords(coords, shape, batch_size)
+    shape, samples = whole_sizes(spatial_shape, batch_size)
+    check_coords(coords, shape, samples)
     check_feats(feats, coords)
+    if on_duplicates not in ("error", *get_args(DuplicateRule)):
+        raise InputError(
+            f"on_duplicates must be one of error, {', '.join(get_args(DuplicateRule))}, but got "
+            f"{on_duplicates!r}"
+        )
     if on_duplicates == "error":
         order, starts = sort_cells(coords, shape)
         _refuse_repeats(coords, order, starts)
@@ -274,7 +279,7 @@ def sparse_tensor(
         cells, rows = coords.index_select(0, order).long(), feats.index_select(0, order)
     else:
         cells, rows = coalesce(coords, feats, shape, on_duplicates)
-    return SparseTensor(Grid(cells, shape, batch_size, trusted=True), rows)
+    return SparseTensor(Grid(cells, shape, samples, trusted=True), rows)
 
 
 def _refuse_repeats(coords: Tensor, order: Tensor, starts: Tensor) -> None:

@@ -12,6 +12,7 @@ import torch
 
 from recsparse.config import TrackingConfig
 from recsparse.datasets.building.id_table import is_compiled
+from recsparse.environment import wanted_kernels
 from recsparse.sparse.native import kernels
 from recsparse.sparse.scatter import backend
 from recsparse.stages.machine import file_system, free_memory, usable_cores
@@ -73,7 +74,7 @@ def _on_speed() -> Iterator[str]:
     compiled = kernels()
     if compiled.library is None:
         cure = "install a C++ compiler, then this package again"
-        if os.environ.get("RECSPARSE_KERNELS") == "off":
+        if wanted_kernels() == "off":
             cure = "unset RECSPARSE_KERNELS"
         yield f"convolutions are several times as slow without compiled kernels; {cure}"
     threads, cores = torch.get_num_threads(), usable_cores()

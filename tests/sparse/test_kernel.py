@@ -1,13 +1,16 @@
 import itertools
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from torch import nn
 
-from recsparse.errors import InputError
-from recsparse.sparse.kernel import Kernel, one_an_axis
+from recsparse import layers
+from recsparse.errors import InputError, InputTypeError
+from recsparse.sparse.kernel import Kernel, one_an_axis, whole_number
+from recsparse.sparse.tensor import sparse_tensor
 
 CONV = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
 CONV_TRANSPOSE = {1: nn.ConvTranspose1d, 2: nn.ConvTranspose2d, 3: nn.ConvTranspose3d}
@@ -151,3 +154,67 @@ def test_a_kernel_of_one_axis_is_laid_along_the_last_of_several():
     expected = Kernel((1, 1, 3), (1, 1, 2), (0, 0, 4), (1, 1, 5))
     assert kernel.along_last(3) == expected
     assert kernel.along_last(1) == kernel
+
+
+INTEGERS = {"numpy": np.int64, "numpy, 8 bits": np.uint8, "torch": torch.tensor}
+
+
+@pytest.mark.parametrize("kind", INTEGERS)
+def test_integers_of_every_kind_are_settings_as_those_of_python(kind):
+    of = INTEGERS[kind]
+    assert one_an_axis("stride", of(2), 3) == one_an_axis("stride", [of(2)] * 3, 3) == (2, 2, 2)
+    assert whole_number("groups", of(2)) == 2
+    made = [
+        layers.SubmanifoldConv2d(of(2), of(4), of(3), of(1), of(2)),
+        layers.SparseConv2d(of(2), of(4), (of(3), 3), of(2), of(1), of(1), of(1)),
+        layers.SparseConvTranspose2d(of(2), of(4), of(3), of(2), of(1), of(1)),
+        layers.SparseInverseConv2d(of(2), of(4), of(3), of(2), of(1)),
+        layers.CausalConv1d(of(2), of(4), of(3), of(2)),
+        layers.SparseMaxPool2d(of(3), of(2), of(1)),
+        layers.SparseUnpool2d(of(2)),
+        layers.AxisPool(of(1)),
+        layers.AxisConv(of(2), of(2), of(4)),
+        layers.AttentionPool(of(2), of(1), of(3)),
+        layers.BagOfWordsEncoder(of(5), of(2)),
+        layers.SparseBasicBlock(of(2), of(2), of(4), of(2)),
+        layers.SparseUNet(of(2), of(2), of(3), (of(4), of(6)), of(1)),
+        layers.SparseResNet(of(2), of(2), of(3), (of(1),), width=of(4)),
+        layers.SparseVGG(of(2), of(2), of(3), (of(1),), width=of(4)),
+    ]
+    kernels = [part.kernel for layer in made for part in layer.modules() if hasattr(part, "kernel")]
+    settings = [value for kernel in kernels for value in itertools.chain(*kernel.as_lists())]
+    assert {type(value) for value in settings} == {int}
+    x = sparse_tensor(torch.tensor([[0, 1, 1], [0, 1, 2]]), torch.ones(2, 2), (of(4), 6), of(1))
+    for layer in made[:2]:
+        assert layer(x).num_channels == 4
+
+
+@pytest.mark.usefixtures("unchecked_types")
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: layers.SubmanifoldConv2d(1, 1, 3.0), r"kernel_size must be .* 3\.0; .* int\(3"),
+        (lambda: layers.SparseConv2d(1, 1, 3, stride=2.0), r"stride must be .* 2\.0; mend it by"),
+        (lambda: layers.SparseConv2d(1, 1, (3, 2.5)), r"kernel_size must be .* got \(3, 2\.5\)"),
+        (lambda: layers.SparseConv2d(1, 1, "3"), "kernel_size must be one integer, .* got '3'"),
+        (lambda: layers.SparseConv2d(1, 1, None), "kernel_size must be one integer, .* got None"),
+        (
+            lambda: layers.SubmanifoldConv2d(1.0, 1, 3),
+            r"in_channels must be an integer, .* 1\.0",
+        ),
+        (lambda: layers.SubmanifoldConv2d(1, 1, 3, groups=1.0), "groups must be an integer"),
+        (lambda: layers.CausalConv1d(1, 1, 3.0), r"kernel_size must be an integer, but got 3\.0"),
+        (lambda: layers.SparseMaxPool2d(2.0), "kernel_size must be one integer"),
+        (lambda: layers.SparseUnpool2d(2, padding=0.0), "padding must be one integer"),
+        (lambda: layers.AxisPool(1.0), r"axis must be an integer, but got 1\.0; mend it by int"),
+        (lambda: layers.AxisPool(["user"]), "axis must be an integer, but got 'user'"),
+        (lambda: layers.AxisConv(2.0, 1, 1), "num_axes must be an integer"),
+        (lambda: layers.SparseUNet(2.0, 1, 1), "num_axes must be an integer"),
+        (lambda: layers.SparseBasicBlock(2, 1, 1, stride=2.0), "stride must be an integer"),
+        (lambda: layers.AttentionPool(4.0), "channels must be an integer"),
+        (lambda: layers.BagOfWordsEncoder(5.0, 2), "num_words must be an integer"),
+    ],
+)
+def test_what_is_no_integer_is_refused_by_the_name_of_the_setting(make, message):
+    with pytest.raises(InputTypeError, match=message):
+        make()

@@ -5,6 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from recsparse.errors import InputError
 from recsparse.sparse import native, native_conv
 from recsparse.sparse.kernel_map import KernelMap
 from recsparse.sparse.native import Kernels
@@ -140,7 +141,12 @@ def test_pairs_of_rising_keys_are_those_that_sets_find():
 
 @pytest.mark.parametrize(
     ("wanted", "variant", "reason"),
-    [("off", "none", "switched off by RECSPARSE_KERNELS=off"), ("base", "base", "")],
+    [
+        ("off", "none", "switched off by RECSPARSE_KERNELS=off"),
+        ("OFF", "none", "switched off by RECSPARSE_KERNELS=off"),
+        ("base", "base", ""),
+        ("Base", "base", ""),
+    ],
 )
 def test_the_variable_picks_an_instruction_set_or_none(wanted, variant, reason, monkeypatch):
     if native.kernels().library is None:
@@ -167,6 +173,18 @@ def test_without_a_library_the_reason_is_said_and_torch_operations_run(
     assert not native.can_run(torch.ones(1, 2), 2, 2)
     with pytest.raises(RuntimeError, match="there are no compiled kernels: "):
         native.merged_pairs(torch.arange(3), torch.arange(3), [0])
+
+
+def test_an_instruction_set_that_is_misspelt_or_lacking_is_refused(monkeypatch):
+    if not native._LIBRARY.exists():
+        pytest.skip("no compiled kernels")
+    monkeypatch.setenv("RECSPARSE_KERNELS", "avx51")
+    with pytest.raises(InputError, match="must be one of auto, avx512bf16, "):
+        native.kernels.__wrapped__()
+    monkeypatch.setenv("RECSPARSE_KERNELS", "avx512bf16")
+    monkeypatch.setattr(native, "variants", lambda library: ["avx2", "base"])
+    with pytest.raises(InputError, match=r"this processor has \(avx2, base\), auto or off, but is"):
+        native.kernels.__wrapped__()
 
 
 def test_types_devices_and_channels_that_the_kernels_do_not_take_are_left_to_torch(monkeypatch):

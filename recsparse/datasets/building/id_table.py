@@ -6,7 +6,6 @@ Python dictionary serves.
 """
 
 import ctypes
-import os
 import weakref
 from abc import ABC, abstractmethod
 from functools import cache
@@ -15,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from recsparse.environment import wanted_kernels
 from recsparse.errors import InputError
 
 _LIBRARY = Path(__file__).parent / "kernels" / "ids.so"
@@ -73,7 +73,7 @@ def is_compiled() -> bool:
     Returns:
         False where the package was built without a compiler, or they are switched off.
     """
-    return os.environ.get("RECSPARSE_KERNELS") != "off" and _library() is not None
+    return wanted_kernels() != "off" and _library() is not None
 
 
 @cache
