@@ -8,6 +8,7 @@
 - `recsparse.stages`: the steps of a job; the `recsparse` command and `pipelines` call them.
 """
 
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -69,3 +70,8 @@ def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+
+
+if "torch" in sys.modules:
+    # Who has torch may read a file of sparse tensors by `torch.load`, which must know their class.
+    import_module(f"{__name__}.sparse.tensor")

@@ -230,6 +230,10 @@ class SparseTensor(Convertible):
             )
         return other
 
+    def __reduce__(self) -> tuple[type["SparseTensor"], tuple[Grid, Tensor]]:
+        # The constructor checks what a file says.
+        return SparseTensor, (self.grid, self.feats)
+
     def __repr__(self) -> str:
         return f"SparseTensor({self.grid!r}, {self.num_channels} channels)"
 
@@ -267,11 +271,9 @@ def sparse_tensor(
     shape, samples = whole_sizes(spatial_shape, batch_size)
     check_coords(coords, shape, samples)
     check_feats(feats, coords)
-    if on_duplicates not in ("error", *get_args(DuplicateRule)):
-        raise InputError(
-            f"on_duplicates must be one of error, {', '.join(get_args(DuplicateRule))}, but got "
-            f"{on_duplicates!r}"
-        )
+    rules = ("error", *get_args(DuplicateRule))
+    if on_duplicates not in rules:
+        raise InputError(f"on_duplicates must be one of {rules}, but got {on_duplicates!r}")
     if on_duplicates == "error":
         order, starts = sort_cells(coords, shape)
         _refuse_repeats(coords, order, starts)
@@ -292,3 +294,6 @@ def _refuse_repeats(coords: Tensor, order: Tensor, starts: Tensor) -> None:
         f"coords[{first}] and coords[{second}] = {coords[first].tolist()}; say what they become "
         "by on_duplicates='sum', 'mean', 'max' or 'first'"
     )
+
+
+torch.serialization.add_safe_globals([Grid, SparseTensor])  # for `weights_only=True`
