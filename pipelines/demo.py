@@ -114,7 +114,7 @@ def _prepare(job: Job, log: Path, items: Path | None, reporter: TerminalReporter
     job.steps.run(
         job.dataset,
         (file_state(inputs), sections),
-        lambda: prepare(log, job.dataset, items, job.config, reporter),
+        lambda: prepare(log, job.dataset, items, job.config, reporter, overwrite=True),
     )
 
 
@@ -137,13 +137,13 @@ def _train(job: Job, kind: str, reporter: TerminalReporter) -> None:
     job.steps.run(
         model,
         depends_on,
-        lambda: train(job.dataset, model, load_config(tuned), resume, reporter),
+        lambda: train(job.dataset, model, load_config(tuned), resume, reporter, overwrite=True),
     )
 
 
 def _tune(job: Job, config: Config, out: Path, reporter: TerminalReporter) -> None:
     if SEARCH_SPACES[config.model.kind]:
-        tune(job.dataset, config, out, reporter=reporter)
+        tune(job.dataset, config, out, reporter=reporter, overwrite=True)
         return
     # With nothing to choose from, a trial would be a whole fit for nothing.
     with atomic_file(out) as aside:
@@ -155,7 +155,7 @@ def _evaluate(job: Job, reporter: TerminalReporter) -> None:
     job.steps.run(
         job.report,
         [job.steps.fingerprint(model) for model in models],
-        lambda: evaluate(models, job.dataset, job.report, job.config, reporter),
+        lambda: evaluate(models, job.dataset, job.report, job.config, reporter, overwrite=True),
     )
 
 
@@ -174,15 +174,21 @@ def _score(job: Job, reporter: TerminalReporter) -> None:
     job.steps.run(
         scores,
         (knn, ours),
-        lambda: score(job.model(OURS), candidates, scores, job.dataset, reporter=reporter),
+        lambda: score(
+            job.model(OURS), candidates, scores, job.dataset, reporter=reporter, overwrite=True
+        ),
     )
     lists = job.out / "recommendations.parquet"
     options = replace(options, k=20)
-    job.steps.run(lists, ours, lambda: recommend(job.model(OURS), lists, options, reporter))
+    job.steps.run(
+        lists,
+        ours,
+        lambda: recommend(job.model(OURS), lists, options, reporter, overwrite=True),
+    )
 
 
 def _candidates(job: Job, out: Path, options: RecommendOptions, reporter: TerminalReporter) -> None:
-    recommend(job.model("item_knn"), out, options, reporter)
+    recommend(job.model("item_knn"), out, options, reporter, overwrite=True)
     pairs = pq.read_table(out, columns=["user_id", "item_id"])
     with atomic_file(out) as aside:
         pq.write_table(pairs, aside, compression="zstd")

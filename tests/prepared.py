@@ -10,6 +10,7 @@ from recsparse.datasets.build import Sources
 from recsparse.datasets.building.taken import TAKEN
 from recsparse.datasets.dataset import Dataset
 from recsparse.datasets.workspace import Resources
+from recsparse.manifest import MANIFEST
 from recsparse.stages.prepare import prepare
 
 
@@ -48,16 +49,16 @@ def prepared_files(logs, out, overrides=(), resources=None, **others) -> Dataset
     """Prepare logs that are there; files that are alike by chance all count."""
     config = load_config(overrides=list(overrides)) if overrides else None
     sources = Sources(**{"logs": logs, "repeats": "take", **others})
-    return prepare(sources, out, config=config, resources=resources)
+    return prepare(sources, out, config=config, resources=resources, overwrite=True)
 
 
 def contents(folder) -> dict[str, bytes]:
-    """Return every file of a folder, byte for byte, but the record of where the rows came from."""
+    """Return every file of a folder, byte for byte, but the records of where the rows came from."""
     folder = Path(folder)
     return {
         str(path.relative_to(folder)): path.read_bytes()
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name != TAKEN
+        if path.is_file() and path.name not in (TAKEN, MANIFEST)
     }
 
 

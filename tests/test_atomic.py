@@ -1,4 +1,5 @@
 import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -7,8 +8,12 @@ from recsparse import atomic
 from recsparse.atomic import (
     atomic_file,
     atomic_folder,
+    clear_left_behind,
+    follow_links,
     make_folder,
     publish_folder,
+    remove,
+    require_writable,
     restore_folder,
 )
 from recsparse.errors import OutputError
@@ -146,6 +151,7 @@ def test_a_kill_after_the_two_moves_leaves_the_new_folder(tmp_path):
     target = folder_of(tmp_path / "out", "new")
     folder_of(tmp_path / ".out.old", "old")
     restore_folder(target)
+    clear_left_behind(target)
     assert (target / "a").read_text() == "new"
     assert list(tmp_path.iterdir()) == [target]
 
@@ -170,3 +176,118 @@ def test_a_folder_and_those_above_it_are_made_unless_a_file_is_in_the_way(tmp_pa
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match="file must be a folder, but"):
         make_folder(tmp_path / "file")
+
+
+def test_what_killed_writers_left_is_cleared_and_nothing_else(tmp_path):
+    left = [".dataset.12.0123abcd", ".dataset.99999.ffffffff", ".dataset.old"]
+    others = [
+        "dataset", ".dataset.12.0123abc", ".dataset.x.0123abcd", ".dataset.12.0123abcd.mine",
+        ".other.12.0123abcd", "dataset.12.0123abcd", ".datasets.12.0123abcd", ".a+.1.0123abcd",
+    ]  # fmt: skip
+    for name in [*left, *others]:
+        folder_of(tmp_path / name, name)
+    (tmp_path / ".dataset.7.0123abcd").write_text("a file")
+    clear_left_behind(tmp_path / "dataset")
+    assert {path.name for path in tmp_path.iterdir()} == set(others)
+    clear_left_behind(tmp_path / "a+")
+    assert not (tmp_path / ".a+.1.0123abcd").exists()
+
+
+def test_a_link_to_a_folder_is_followed_and_stays(tmp_path):
+    folder_of(tmp_path / "old", "old")
+    (tmp_path / "link").symlink_to("old")
+    with atomic_folder(tmp_path / "link") as aside:
+        (aside / "a").write_text("new")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "old" / "a").read_text() == "new"
+    assert {path.name for path in tmp_path.iterdir()} == {"link", "old"}
+
+
+def test_a_link_to_a_file_is_followed_and_stays(tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "elsewhere" / "out.txt")
+    for text in ("first", "second"):
+        with atomic_file(tmp_path / "link") as aside:
+            aside.write_text(text)
+        assert (tmp_path / "elsewhere" / "out.txt").read_text() == text
+    assert (tmp_path / "link").is_symlink()
+
+
+def test_a_link_that_leads_nowhere_gets_its_target(tmp_path):
+    (tmp_path / "link").symlink_to(tmp_path / "new" / "target")
+    with atomic_folder(tmp_path / "link") as aside:
+        (aside / "a").write_text("new")
+    assert (tmp_path / "link" / "a").read_text() == "new"
+    assert (tmp_path / "new" / "target").is_dir()
+
+
+def test_links_in_a_circle_are_refused(tmp_path):
+    (tmp_path / "a").symlink_to("b")
+    (tmp_path / "b").symlink_to("a")
+    with pytest.raises(OutputError, match="a must lead to a file or folder, but its links lead in"):
+        follow_links(tmp_path / "a")
+
+
+def test_names_of_any_length_that_the_system_takes_are_written(tmp_path):
+    for length in (230, 255):
+        with atomic_file(tmp_path / ("x" * length)) as aside:
+            aside.write_text("some")
+    with pytest.raises(OutputError, match="must have a shorter name"), atomic_file("x" * 256):
+        pass
+
+
+def test_a_full_or_locked_disk_is_told_for_what_it_is(tmp_path):
+    for code, cure in [
+        (errno.EROFS, "write to a disk that is not read-only"),
+        (errno.ENOSPC, "free some space"),
+    ]:
+        with pytest.raises(OutputError, match=cure), atomic_file(tmp_path / "out"):
+            raise OSError(code, "no")
+    for code in (errno.EACCES, errno.EPERM):
+        message = r"out must be writable, but it is not \(no\); .*; make its folder writable"
+        with pytest.raises(OutputError, match=message), atomic_file(tmp_path / "out") as aside:
+            raise OSError(code, "no", str(aside))
+    with pytest.raises(OutputError, match="must be writable"), atomic_file(tmp_path / "out"):
+        raise OSError(f"Failed to open local file '{tmp_path / 'out'}'. Detail: [errno 40]")
+    with pytest.raises(OSError, match="csv"), atomic_file(tmp_path / "out"):
+        raise OSError(errno.EACCES, "no", str(tmp_path / "out.csv"))
+
+
+def test_what_cannot_be_removed_is_named(tmp_path, monkeypatch):
+    folder_of(tmp_path / "a", "some")
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "rmdir", refused)
+        with pytest.raises(OutputError, match=r"a must be removed, but it cannot be: .*not yours"):
+            remove(tmp_path / "a")
+    remove(tmp_path / "a")
+    remove(tmp_path / "a")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_link_is_removed_and_not_what_it_leads_to(tmp_path):
+    folder_of(tmp_path / "a", "some")
+    (tmp_path / "link").symlink_to("a")
+    remove(tmp_path / "link")
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+    assert (tmp_path / "a" / "a").read_text() == "some"
+
+
+def test_an_old_folder_that_stays_is_warned_of(tmp_path, monkeypatch, caplog):
+    target = folder_of(tmp_path / "out", "old")
+    with monkeypatch.context() as patch, atomic_folder(target) as aside:
+        (aside / "a").write_text("new")
+        patch.setattr(os, "rmdir", refused)
+    assert (target / "a").read_text() == "new"
+    assert "must be removed, but it cannot be" in caplog.text
+
+
+def test_a_place_that_cannot_be_written_is_found_out_before_the_work(tmp_path, monkeypatch):
+    require_writable(tmp_path / "new" / "out")
+    assert list((tmp_path / "new").iterdir()) == []
+    monkeypatch.setattr(Path, "mkdir", lambda path, **_: refused(path))
+    with pytest.raises(OutputError, match=r"new must be a folder, but .* not yours"):
+        require_writable(tmp_path / "new" / "out")
+
+
+def refused(path, **_):
+    raise PermissionError(errno.EACCES, "not yours", str(path))

@@ -18,6 +18,7 @@ from recsparse.cli.options import (
     OnlyNew,
     OutPath,
     Overrides,
+    Overwrite,
     SpillFolder,
     Strict,
     TestLogs,
@@ -64,6 +65,7 @@ def prepare(
     memory: Memory = None,
     threads: Threads = None,
     spill: SpillFolder = None,
+    overwrite: Overwrite = False,
     config: ConfigPath = None,
     overrides: Overrides = None,
     as_json: AsJson = False,
@@ -94,6 +96,7 @@ def prepare(
         config=load_config(config, settings),
         reporter=TerminalReporter(),
         resources=Resources.named(memory, threads, spill),
+        overwrite=overwrite,
     )
     show_pairs(f"dataset {out}", {"dataset": str(out), **dataset.counts}, as_json)
 
@@ -105,6 +108,7 @@ def describe(
     memory: Memory = None,
     threads: Threads = None,
     spill: SpillFolder = None,
+    overwrite: Overwrite = False,
     config: ConfigPath = None,
     overrides: Overrides = None,
     as_json: AsJson = False,
@@ -116,7 +120,7 @@ def describe(
 
     log = load_config(config, overrides or []).log
     resources = Resources.named(memory, threads, spill)
-    groups = stage(paths, log, html, resources, TerminalReporter())
+    groups = stage(paths, log, html, resources, TerminalReporter(), overwrite)
     if as_json:
         show_json(groups)
     else:

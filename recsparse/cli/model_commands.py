@@ -13,6 +13,7 @@ from recsparse.cli.options import (
     GoOnFrom,
     OutPath,
     Overrides,
+    Overwrite,
     TestItems,
     TestUsers,
     Tries,
@@ -26,6 +27,7 @@ from recsparse.cli.terminal import (
     show_pairs,
 )
 from recsparse.config_file import load_config, parse_space
+from recsparse.outputs import require_apart
 
 if TYPE_CHECKING:  # which takes a second to import
     from recsparse.evaluation.evaluate import RankingResult
@@ -37,6 +39,7 @@ def train(
     out: OutPath,
     resume: Annotated[bool, typer.Option(help="Go on from the last checkpoint.")] = False,
     go_on_from: GoOnFrom = None,
+    overwrite: Overwrite = False,
     config: ConfigPath = None,
     overrides: Overrides = None,
     as_json: AsJson = False,
@@ -45,7 +48,7 @@ def train(
     from recsparse.stages.train import train as stage
 
     settings = load_config(config, overrides or [])
-    result = stage(dataset, out, settings, resume, TerminalReporter(), go_on_from)
+    result = stage(dataset, out, settings, resume, TerminalReporter(), go_on_from, overwrite)
     shown = {
         "model": str(out),
         "mlflow model": result.model_uri or "not sent",
@@ -60,6 +63,7 @@ def tune(
     dataset: DatasetPath,
     out: OutPath,
     tries: Tries = None,
+    overwrite: Overwrite = False,
     config: ConfigPath = None,
     overrides: Overrides = None,
     as_json: AsJson = False,
@@ -69,7 +73,8 @@ def tune(
 
     settings = load_config(config, overrides or [])
     space = parse_space(tries) if tries else None
-    result = stage(dataset, settings, out, space, TerminalReporter())
+    require_apart(out, [config])
+    result = stage(dataset, settings, out, space, TerminalReporter(), overwrite)
     if as_json:
         show_json(result.trials.to_dict("records"))
     else:
@@ -82,6 +87,7 @@ def evaluate(
     out: Annotated[str | None, typer.Option(help="Folder for the report.")] = None,
     catalogue: TestItems = None,
     include_users: TestUsers = None,
+    overwrite: Overwrite = False,
     config: ConfigPath = None,
     overrides: Overrides = None,
     as_json: AsJson = False,
@@ -93,7 +99,7 @@ def evaluate(
         raise typer.BadParameter("name at least one model and then the dataset")
     *folders, dataset = models
     settings = load_config(config, _test_options(overrides, catalogue, include_users))
-    result = stage(folders, dataset, out, settings, TerminalReporter())
+    result = stage(folders, dataset, out, settings, TerminalReporter(), overwrite)
     if as_json:
         show_json({name: _figures(each) for name, each in result.results.items()})
         return

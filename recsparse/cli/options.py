@@ -17,6 +17,9 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")
 DatasetPath = Annotated[str, typer.Argument(help="Dataset folder.")]
 ModelAddress = Annotated[str, typer.Argument(help="Model folder or MLflow address.")]
 OutPath = Annotated[str, typer.Option(help="Where to write.")]
+Overwrite = Annotated[
+    bool, typer.Option("--overwrite", help="Replace what recsparse wrote there in another job.")
+]
 HistoryOf = Annotated[
     str | None, typer.Option("--dataset", help="Start from the rows of this dataset.")
 ]

@@ -14,6 +14,7 @@ from recsparse.cli.options import (
     ModelAddress,
     OutPath,
     Overrides,
+    Overwrite,
     UnknownIds,
 )
 from recsparse.cli.terminal import (
@@ -32,6 +33,7 @@ def score(
     history_parts: HistoryParts = None,
     history: HistoryLog = None,
     on_unknown: UnknownIds = "error",
+    overwrite: Overwrite = False,
     config: ConfigPath = None,
     overrides: Overrides = None,
     as_json: AsJson = False,
@@ -42,7 +44,7 @@ def score(
 
     log = load_config(config, overrides or []).log
     start = HistoryOptions(dataset, parts_named(history_parts), history, log)
-    rows = stage(model, candidates, out, None, on_unknown, TerminalReporter(), start)
+    rows = stage(model, candidates, out, None, on_unknown, TerminalReporter(), start, overwrite)
     show_pairs("scored", {"scores": str(out), "rows": rows}, as_json)
 
 
@@ -56,6 +58,7 @@ def recommend(
     history_parts: HistoryParts = None,
     history: HistoryLog = None,
     on_unknown: UnknownIds = "error",
+    overwrite: Overwrite = False,
     config: ConfigPath = None,
     overrides: Overrides = None,
     as_json: AsJson = False,
@@ -67,5 +70,5 @@ def recommend(
     log = load_config(config, overrides or []).log
     parts = parts_named(history_parts)
     options = RecommendOptions(k, users, dataset, history, on_unknown, log, parts)
-    count = stage(model, out, options, TerminalReporter())
+    count = stage(model, out, options, TerminalReporter(), overwrite)
     show_pairs("recommended", {"recommendations": str(out), "users": count}, as_json)

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from recsparse.atomic import atomic_folder
 from recsparse.config import Config
 from recsparse.data_config import SplitConfig
 from recsparse.datasets.building.bucket_sort import sorted_rows
@@ -20,7 +19,6 @@ from recsparse.datasets.building.fitting import (
 )
 from recsparse.datasets.building.free_memory import release_unused
 from recsparse.datasets.building.intake import Intake
-from recsparse.datasets.building.lock import sole_writer
 from recsparse.datasets.building.log_store import FOLDER as LOG
 from recsparse.datasets.building.log_store import LogStore, save_log, stored
 from recsparse.datasets.building.parts import PartedRows, WrittenParts, part_rows, write_parts
@@ -30,16 +28,19 @@ from recsparse.datasets.building.shuffle import Keys
 from recsparse.datasets.building.side_source import SideSource
 from recsparse.datasets.building.taken import Repeats
 from recsparse.datasets.dataset_folder import (
+    DATASET,
     REJECTED,
     load_vocabularies,
     write_description,
 )
-from recsparse.datasets.files import Paths
+from recsparse.datasets.files import Paths, find_files
 from recsparse.datasets.rows import Rows
 from recsparse.datasets.split import PART_NAMES, TEST, VALIDATION, least_rows, plan_split
 from recsparse.datasets.vocabulary import Vocabulary
 from recsparse.datasets.workspace import Resources, Workspace, workspace
 from recsparse.errors import InputError
+from recsparse.job import Job, local_paths
+from recsparse.outputs import claim
 from recsparse.reporting import SILENT, Reporter
 
 DATA_SECTIONS = {"seed", "log", "split", "text", "features", "order"}
@@ -77,6 +78,34 @@ class Sources:
         given = {0: self.logs, VALIDATION: self.validation, TEST: self.test}
         return {part: paths for part, paths in given.items() if paths}
 
+    def tables(self) -> list[str | Path]:
+        """Return the logs of all parts and the tables beside them."""
+        given = self.logs, self.validation, self.test, self.items or (), self.users or ()
+        return [
+            path
+            for paths in given
+            for path in ([paths] if isinstance(paths, (str, Path)) else paths)
+        ]
+
+    def job(self, config: Config) -> Job:
+        """Return what a dataset of these sources is made from; its successor may take its place.
+
+        Args:
+            config: Sections `log`, `split`, `text`, `features` and `order`, and the seed.
+
+        Returns:
+            The job.
+        """
+        logs = [
+            paths if isinstance(paths, (str, Path)) else sorted(map(str, paths))
+            for paths in (self.logs, self.validation, self.test)
+        ]
+        others = self.items, self.users, self.append_to, self.ids_from
+        roles = [len(local_paths(each)) for each in (*logs, *others)]
+        settings = config.model_dump(mode="json", include=DATA_SECTIONS), roles, self.repeats
+        base = self.append_to or self.ids_from
+        return Job.of("prepare", [*logs, *others], settings, base)
+
 
 def build_dataset(
     sources: Sources,
@@ -84,6 +113,7 @@ def build_dataset(
     config: Config,
     resources: Resources | None = None,
     reporter: Reporter = SILENT,
+    overwrite: bool = False,
 ) -> None:
     """Check logs, split them, fit everything on the training part, and write a dataset folder.
 
@@ -95,15 +125,18 @@ def build_dataset(
         config: Sections `log`, `split`, `text`, `features` and `order`, and the seed.
         resources: What may be used.
         reporter: Shows the progress.
+        overwrite: Replace a dataset that was made from other sources or settings.
 
     Raises:
         InputError: If the log breaks a rule; nothing is written then.
+        OutputError: If the output is refused; nothing is touched then.
     """
-    out = Path(out)
+    for path in sources.tables():
+        find_files(path)  # which says what is missing, before anything else is asked
     with (
-        sole_writer(out),
-        atomic_folder(out) as aside,
-        workspace(resources or Resources(), out) as work,
+        claim(out, DATASET, sources.job(config), overwrite) as output,
+        output.folder() as aside,
+        workspace(resources or Resources(), output.target) as work,
     ):
         _Build(sources, aside, config, work, reporter).run()
 

@@ -17,10 +17,33 @@ from recsparse.datasets.split import PART_NAMES
 from recsparse.datasets.vocabulary import Vocabulary
 from recsparse.errors import InputError, MissingFileError, reason
 from recsparse.filesystems import fetched
+from recsparse.output_kinds import FolderKind
 from recsparse.toml_file import write_toml
 
 FORMAT_VERSION = 2
 DESCRIPTION, REJECTED = "dataset.toml", "rejected.parquet"
+_OLDER_NAMES = (
+    *(DESCRIPTION, REJECTED, "*_order.parquet", "log/*.arrow", "log/*.parquet"),
+    *(f"{name}.arrow" for name in PART_NAMES),
+    *(f"{kind}{axis}.parquet" for kind in ("", "unseen_") for axis in ("users", "items")),
+    *(
+        f"{axis}{kind}_{what}.parquet"
+        for axis in ("user", "item")
+        for kind in ("", "_reviews")
+        for what in ("words", "bags", "categories", "category_cells", "numbers", "number_scales")
+    ),
+)
+
+
+def _is_of_older_build(folder: Path) -> bool:
+    try:
+        described = tomllib.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
+        return False
+    return "format_version" in described
+
+
+DATASET = FolderKind("dataset", "a dataset folder", _is_of_older_build, _OLDER_NAMES)
 
 
 def load_dataset(folder: str | Path) -> Dataset:

@@ -1,7 +1,6 @@
 """Workspace: a folder to spill to and a DuckDB with a memory limit, both gone afterwards."""
 
 import platform
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ import duckdb
 import pyarrow as pa
 
 from recsparse.addresses import local_path
-from recsparse.atomic import make_folder
+from recsparse.atomic import make_folder, remove, remove_or_warn
 from recsparse.errors import InputError, OutputError
 
 
@@ -82,14 +81,14 @@ def workspace(resources: Resources, target: Path) -> Iterator[Workspace]:
         OutputError: If there is no room left to spill.
     """
     folder = _spill_folder(resources.spill or target.parent, target)
-    shutil.rmtree(folder, ignore_errors=True)
+    remove(folder)
     make_folder(folder)
     try:
         with _database_errors(resources, folder), duckdb.connect() as database:
             _configure(database, resources, folder)
             yield Workspace(folder, database)
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        remove_or_warn(folder)
 
 
 def _spill_folder(parent: Path, target: Path) -> Path:

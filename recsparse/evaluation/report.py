@@ -9,14 +9,26 @@ import pandas as pd
 from matplotlib.figure import Figure
 from scipy.stats import t as student_t
 
-from recsparse.atomic import atomic_folder
 from recsparse.config import EvaluationConfig
 from recsparse.datasets.whole_part import PartCounts
 from recsparse.errors import InputError
 from recsparse.evaluation.evaluate import RankingResult
 from recsparse.evaluation.ratings import RATING_FORMULAS
+from recsparse.output_kinds import FolderKind
+from recsparse.outputs import Output, filled_folder
 
 COMPARISON = "comparison.parquet"
+_TEXT = "report.md"
+_NAMES = (COMPARISON, "metrics.parquet", "comparison.png", _TEXT)
+_GROUPS = "groups.parquet"
+
+# A folder of these names is known as ours without a manifest, too.
+REPORT = FolderKind(
+    "report",
+    "a report",
+    lambda folder: all((folder / name).is_file() for name in _NAMES),
+    (*_NAMES, _GROUPS),
+)
 
 
 def comparison_table(results: Mapping[str, RankingResult]) -> pd.DataFrame:
@@ -194,7 +206,7 @@ def counts_table(part: PartCounts) -> pd.DataFrame:
 
 
 def write_report(
-    folder: str | Path,
+    folder: str | Path | Output,
     results: Mapping[str, RankingResult],
     table: pd.DataFrame,
     reference: str,
@@ -208,7 +220,8 @@ def write_report(
     the reference's first metric that all models have.
 
     Args:
-        folder: Where to write; an older report is replaced in one step.
+        folder: Where to write: a path, or a claimed output, whose older report is replaced in one
+            step.
         results: One result a model, all on the same users.
         table: What `comparison_table` made of them, and any further columns.
         reference: The model that the others are tested against.
@@ -228,13 +241,13 @@ def write_report(
     tested = significance_table(results, reference, metric)
     per_user = {model: pd.DataFrame(result.per_user) for model, result in results.items()}
     groups = group_tables(results)
-    with atomic_folder(folder) as aside:
+    with filled_folder(folder, REPORT) as aside:
         stacked = pd.concat(per_user, names=["model", "user_index"]).reset_index()
         stacked.to_parquet(aside / "metrics.parquet", index=False)
         table.reset_index().to_parquet(aside / COMPARISON, index=False)
         if groups:
             apart = pd.concat(groups, names=["group"]).reset_index()
-            apart.to_parquet(aside / "groups.parquet", index=False)
+            apart.to_parquet(aside / _GROUPS, index=False)
         plot_comparison(results, metric).savefig(aside / "comparison.png", dpi=120)
         text = (
             f"{_heading(results[reference], options)}{_markdown(table)}\n\n"
@@ -243,7 +256,7 @@ def write_report(
             "Paired t-test over users, p-values adjusted by Holm.\n\n"
             f"{_markdown(tested)}\n\n![{metric}](comparison.png)\n"
         )
-        (aside / "report.md").write_text(text, encoding="utf-8")
+        (aside / _TEXT).write_text(text, encoding="utf-8")
 
 
 def _heading(result: RankingResult, options: EvaluationConfig | None) -> str:

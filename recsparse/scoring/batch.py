@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.dataset as ds
 
+from recsparse.atomic import follow_links
 from recsparse.config import OnUnknown
 from recsparse.datasets.files import Paths, named
 from recsparse.datasets.id_digest import digest_of_ids
@@ -18,8 +19,11 @@ from recsparse.datasets.ids import ids_of
 from recsparse.datasets.parquet import open_dataset, read_batches, read_columns, require_columns
 from recsparse.digest import digest
 from recsparse.errors import InputError, SchemaError
+from recsparse.job import Job, local_paths
+from recsparse.outputs import claim
 from recsparse.scoring.ids import slices
-from recsparse.scoring.parts import PartedOutput, rechunk
+from recsparse.scoring.parts import ENDING, PartedOutput, rechunk
+from recsparse.scoring.stamp import ScoresKind
 from recsparse.scoring.trained import TrainedModel
 
 OnPart = Callable[[int], None]
@@ -34,11 +38,16 @@ class BatchOptions:
         rows_per_part: Rows of each part that is written, at most.
         on_unknown: What to do with ids never seen; see `TrainedModel.score`.
         on_part: Called with the rows done, after each part.
+        overwrite: Replace an output, or unfinished parts, of another job.
+        inputs: Files and folders that the job reads, besides the candidates; the output must lie
+            apart from them.
     """
 
     rows_per_part: int = 500_000
     on_unknown: OnUnknown = "error"
     on_part: OnPart | None = None
+    overwrite: bool = False
+    inputs: tuple[str | Path, ...] = ()
 
 
 def score_candidates(
@@ -69,18 +78,18 @@ def score_candidates(
     where = named(candidates)
     _check_candidates(source, where)
     settings = (options.rows_per_part, options.on_unknown, _known(trained))
-    output = PartedOutput(out, _job("score", _files(source), *settings))
+    job = _job("score", (*local_paths(candidates), *options.inputs), _files(source), *settings)
     total = 0
-    with _no_parts_of_bad_input(output):
+    with _parted_output(out, job, options) as output:
         for part, table in enumerate(rechunk(_batches(source), options.rows_per_part)):
-            if not output.is_done(part):
+            if not output.is_done(part, table.num_rows):
                 scores = pa.array(trained.score(table, options.on_unknown), from_pandas=True)
                 output.write(part, table.append_column("score", scores))
             total += table.num_rows
             _report(options.on_part, total)
         if total == 0:
             raise InputError(f"the candidates must have rows, but {where} has none")
-    output.publish()
+        output.publish(total)
     return total
 
 
@@ -114,14 +123,14 @@ def recommend_users(
     if len(wanted) == 0:
         raise InputError("recommend needs at least one user, but got none; name some by --users")
     settings = (k, options.rows_per_part, options.on_unknown, _known(trained))
-    output = PartedOutput(out, _job("recommend", digest_of_ids(wanted), *settings))
+    job = _job("recommend", options.inputs, digest_of_ids(wanted), *settings)
     users_per_part = max(1, options.rows_per_part // k)
-    with _no_parts_of_bad_input(output):
+    with _parted_output(out, job, options) as output:
         for part, rows in enumerate(slices(len(wanted), users_per_part)):
             if not output.is_done(part):
                 output.write(part, _recommendations(trained, wanted[rows], k, options.on_unknown))
             _report(options.on_part, rows.stop)
-    output.publish()
+        output.publish()
     return len(wanted)
 
 
@@ -164,23 +173,28 @@ def _batches(source: ds.Dataset) -> Iterator[pa.RecordBatch]:
 
 
 @contextmanager
-def _no_parts_of_bad_input(output: PartedOutput) -> Iterator[None]:
-    """Keep the parts of a job that was killed, but not of one that can never be finished.
+def _parted_output(out: str | Path, job: Job, options: BatchOptions) -> Iterator[PartedOutput]:
+    """Claim an output; keep the parts of a job that was killed, but not of one that cannot end.
 
     Args:
-        output: The job's output.
+        out: Where to write.
+        job: What it is made from.
+        options: How the job runs.
 
     Yields:
-        Nothing.
+        The output.
 
     Raises:
         InputError: The one from within.
     """
-    try:
-        yield
-    except InputError:
-        output.discard()
-        raise
+    kind = ScoresKind.named(Path(out), follow_links(out))
+    with claim(out, kind, job, options.overwrite, working=(ENDING,)) as claimed:
+        output = PartedOutput(claimed)
+        try:
+            yield output
+        except InputError:
+            output.discard()
+            raise
 
 
 def _files(source: ds.Dataset) -> list[tuple[str, str]]:
@@ -198,9 +212,10 @@ def _known(trained: TrainedModel) -> str:
     return digest(*ids, trained.history, trained.times, trained.model.digest())
 
 
-def _job(kind: str, *settings: Any) -> dict[str, str]:
+def _job(command: str, inputs: Paths, *settings: Any) -> Job:
     # Another version may score otherwise.
-    return {"kind": kind, "sha256": digest(version("recsparse"), repr(settings))}
+    digest_of_all = digest(command, version("recsparse"), repr(settings))
+    return Job(command, digest_of_all, tuple(local_paths(inputs)))
 
 
 def _report(on_part: OnPart | None, rows: int) -> None:

@@ -9,9 +9,10 @@ from typing import Any
 from safetensors.numpy import save as array_bytes
 from safetensors.torch import save as tensor_bytes
 
-from recsparse.atomic import atomic_folder
 from recsparse.datasets.vocabulary import Vocabulary
 from recsparse.errors import MissingFileError, ModelFolderError, reason
+from recsparse.output_kinds import FolderKind
+from recsparse.outputs import Output, filled_folder
 from recsparse.scoring.model_content import (
     DESCRIPTION,
     HISTORY,
@@ -29,26 +30,39 @@ SETTLED = "settled.toml"
 FILES = (WEIGHTS, HISTORY, USERS, ITEMS)
 
 
+def _is_of_older_build(folder: Path) -> bool:
+    try:
+        description = tomllib.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
+        return False
+    return {"format_version", "recsparse_version", "model"} <= description.keys()
+
+
+MODEL = FolderKind("model", "a model folder", _is_of_older_build, (*FILES, DESCRIPTION, SETTLED))
+
+
 def save_model(
     trained: TrainedModel,
-    folder: str | Path,
+    folder: str | Path | Output,
     training: dict[str, Any] | None = None,
     settled: dict[str, Any] | None = None,
+    overwrite: bool = False,
 ) -> None:
     """Write a model folder, in one step: an older one stays until the new one is complete.
 
     Args:
         trained: The model with its ids and histories.
-        folder: Where to write.
+        folder: Where to write: a path, or a claimed output.
         training: What to remember about the training, such as its configuration and data.
         settled: A configuration that trains such a model without a validation, for those who want
             to; nothing here reads it.
+        overwrite: Replace a model that is at the path.
 
     Raises:
-        OutputError: If the disk is full.
+        OutputError: If the folder cannot be written, or must not be replaced.
         InputError: If a cell of the histories is there twice.
     """
-    with atomic_folder(folder) as aside:
+    with filled_folder(folder, MODEL, overwrite) as aside:
         # safetensors' own save_file makes files that only their owner may read, and hides a full
         # disk in an error of its own.
         state = {name: value.contiguous() for name, value in trained.model.state().items()}

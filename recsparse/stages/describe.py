@@ -1,19 +1,21 @@
 """What is in a log or a dataset: counts, sparsity, time range, long tail, cold shares."""
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
-from recsparse.addresses import local_path
 from recsparse.data_config import LogConfig
 from recsparse.datasets.dataset_folder import DESCRIPTION
 from recsparse.datasets.files import Paths, named
 from recsparse.datasets.profiling.profile_figures import Groups
 from recsparse.datasets.workspace import Resources
 from recsparse.filesystems import fetched, holds
+from recsparse.job import Job
+from recsparse.outputs import Output, claim
 from recsparse.reporting import SILENT, Reporter
 from recsparse.stages.describe_dataset import describe_dataset
 from recsparse.stages.describe_log import describe_log
-from recsparse.stages.page import write_page
+from recsparse.stages.page import PAGE, write_page
 
 
 def describe(
@@ -22,6 +24,7 @@ def describe(
     html: str | Path | None = None,
     resources: Resources | None = None,
     reporter: Reporter = SILENT,
+    overwrite: bool = False,
 ) -> Groups:
     """Return figures that tell what a log or a dataset holds; its rows are never all in memory.
 
@@ -31,6 +34,7 @@ def describe(
         html: A file to write the figures to, with pictures.
         resources: What may be used; temporary files go to the system's folder unless it names one.
         reporter: Shows the progress.
+        overwrite: Replace a page on something else, or one of an older state of it.
 
     Returns:
         Names and values by group, ready for JSON.
@@ -39,19 +43,30 @@ def describe(
         MissingFileError: If there is nothing at a path.
         SchemaError: If a log lacks a column.
         InputError: If a file is damaged, or a log has no rows; rows that are all bad are described.
-        OutputError: If the disk is full.
+        OutputError: If the disk is full, or the page must not be written at its place.
     """
+    config = config or LogConfig()
+    job = Job.of("describe", [paths], config.model_dump())
+    with nullcontext() if html is None else claim(html, PAGE, job, overwrite) as output:
+        return _describe(paths, config, output, resources or Resources(), reporter)
+
+
+def _describe(
+    paths: Paths,
+    config: LogConfig,
+    output: Output | None,
+    resources: Resources,
+    reporter: Reporter,
+) -> Groups:
     folder = _dataset_folder(paths)
     if folder is None:
-        found, figures = describe_log(
-            paths, config or LogConfig(), resources or Resources(), reporter
-        )
+        found, figures = describe_log(paths, config, resources, reporter)
     else:
         found, figures = describe_dataset(folder, reporter)
     source = {"kind": "log" if folder is None else "dataset", "path": named(paths)}
     groups = {"source": source, **found}
-    if html is not None:
-        write_page(local_path(html), f"What is in {source['path']}", groups, figures())
+    if output is not None:
+        write_page(output, f"What is in {source['path']}", groups, figures())
     return groups
 
 

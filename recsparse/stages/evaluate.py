@@ -17,13 +17,16 @@ from recsparse.datasets.whole_part import PartCounts
 from recsparse.errors import InputError
 from recsparse.evaluation.evaluate import RankingResult
 from recsparse.evaluation.report import (
+    REPORT,
     comparison_table,
     group_tables,
     run_figures,
     write_report,
 )
 from recsparse.filesystems import fetched
+from recsparse.job import Job
 from recsparse.models.base import Recommender
+from recsparse.outputs import claim
 from recsparse.reporting import SILENT, Advance, Reporter
 from recsparse.scoring.model_folder import load_items, load_model, read_description
 from recsparse.stages.compared_items import ComparedItems
@@ -63,6 +66,7 @@ def evaluate(
     out: str | Path | None = None,
     config: Config | None = None,
     reporter: Reporter = SILENT,
+    overwrite: bool = False,
 ) -> Comparison:
     """Rank the full catalogue for every test user with each model.
 
@@ -82,11 +86,13 @@ def evaluate(
         out: Folder for the report; None writes none.
         config: Sections `evaluation` and `tracking`.
         reporter: Shows the progress.
+        overwrite: Replace a report on other models, data or settings.
 
     Returns:
         The comparison.
 
     Raises:
+        OutputError: If the output is an input, or not ours to replace; nothing is touched then.
         InputError: If a model knows none of the dataset's items, two have the same name, or nothing
             of the test part is left.
         StoreError: If an MLflow store cannot be reached or written; nothing is ranked then.
@@ -106,12 +112,16 @@ def evaluate(
         compared = _compare(folders, items, data, config, reporter)
     else:
         tags = {"models": ", ".join(folders)}
-        with start_run(config.tracking, beside, "evaluate", tags) as run:
+        job = Job.of("evaluate", [*folders.values(), dataset], config.evaluation.model_dump())
+        with (
+            claim(out, REPORT, job, overwrite) as output,
+            start_run(config.tracking, beside, "evaluate", tags) as run,
+        ):
             rows = data.split.test.num_rows
             run.log_dataset(fetched(dataset), data.train_frame(SCHEMA_ROWS), rows, "testing")
             compared = _compare(folders, items, data, config, reporter)
             write_report(
-                out, compared.results, compared.table, next(iter(folders)), config.evaluation
+                output, compared.results, compared.table, next(iter(folders)), config.evaluation
             )
             for file in sorted(out.iterdir()):
                 run.log_file(file)

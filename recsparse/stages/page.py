@@ -4,12 +4,12 @@ from base64 import b64encode
 from collections.abc import Mapping
 from html import escape
 from io import BytesIO
-from pathlib import Path
 from typing import Any
 
 from matplotlib.figure import Figure
 
-from recsparse.atomic import atomic_file
+from recsparse.output_kinds import TextKind
+from recsparse.outputs import Output
 from recsparse.stages.value_text import value_text
 
 _STYLE = """
@@ -26,8 +26,16 @@ img { max-width: 100%; height: auto; }
 """
 
 
+PAGE = TextKind(
+    "page",
+    "a page of figures",
+    ("<!-- ", " -->"),
+    lambda text: text.startswith("<!DOCTYPE html>") and f"<style>{_STYLE}</style>" in text,
+)
+
+
 def write_page(
-    target: str | Path,
+    output: Output,
     title: str,
     groups: Mapping[str, Mapping[str, Any]],
     figures: Mapping[str, Figure],
@@ -35,13 +43,13 @@ def write_page(
     """Write figures and pictures as one HTML file, whole or not at all.
 
     Args:
-        target: The file.
+        output: The claimed file.
         title: Above everything.
         groups: Names and values by the heading of their table.
         figures: Pictures by their heading.
 
     Raises:
-        OutputError: If the disk is full.
+        OutputError: If the file cannot be written.
     """
     tables = [_table(name, group) for name, group in groups.items()]
     pictures = [_picture(name, figure) for name, figure in figures.items()]
@@ -51,9 +59,10 @@ def write_page(
         f"<title>{escape(title)}</title>\n<style>{_STYLE}</style>\n<h1>{escape(title)}</h1>\n"
         f"<main>\n{''.join(tables + pictures)}</main>\n</html>\n"
     )
-    with atomic_file(target) as aside:
+    with output.file() as aside:
         # The name of a file may hold bytes that are no UTF-8.
-        aside.write_text(text, encoding="utf-8", errors="replace")
+        signed = PAGE.signed(text, output.job.digest)
+        aside.write_text(signed, encoding="utf-8", errors="replace")
 
 
 def _table(heading: str, group: Mapping[str, Any]) -> str:

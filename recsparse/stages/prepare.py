@@ -27,6 +27,7 @@ def prepare(
     config: Config | None = None,
     reporter: Reporter = SILENT,
     resources: Resources | None = None,
+    overwrite: bool = False,
 ) -> Dataset:
     """Check a log, split it, fit vocabularies, orders and bags of words, and write a dataset.
 
@@ -41,12 +42,14 @@ def prepare(
             of columns, condition, strictness, and weights of further events.
         reporter: Shows the progress.
         resources: What may be used; no result depends on it.
+        overwrite: Replace a dataset that was made from other sources or settings.
 
     Returns:
         The dataset as written.
 
     Raises:
         InputError: If a log breaks a rule; nothing is written then.
+        OutputError: If the output is an input, or not ours to replace; nothing is touched then.
     """
     sources = logs if isinstance(logs, Sources) else Sources(logs=logs, items=items)
     if not isinstance(sources.logs, (str, Path)) and not sources.logs:
@@ -57,7 +60,7 @@ def prepare(
         config = config.model_copy(
             update={"split": config.split.model_copy(update={"kind": "given"})}
         )
-    build_dataset(sources, out, config, resources, reporter)
+    build_dataset(sources, out, config, resources, reporter, overwrite)
     return load_dataset(out)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from recsparse.addresses import local_path
+from recsparse.atomic import follow_links
 from recsparse.config import OnUnknown
 from recsparse.data_config import LogConfig
 from recsparse.datasets.dataset_folder import load_dataset
@@ -13,9 +14,12 @@ from recsparse.datasets.files import Paths
 from recsparse.datasets.history import read_history
 from recsparse.datasets.rows_of_parts import PARTS, rows_of_parts
 from recsparse.errors import InputError
+from recsparse.job import local_paths
+from recsparse.outputs import require_replaceable
 from recsparse.reporting import SILENT, Reporter
 from recsparse.scoring.batch import BatchOptions, read_ids, recommend_users, score_candidates
 from recsparse.scoring.model_folder import load_model
+from recsparse.scoring.stamp import ScoresKind
 from recsparse.scoring.trained import TrainedModel
 from recsparse.stages.load import locate
 
@@ -68,7 +72,7 @@ def parts_named(text: str | None) -> tuple[str, ...]:
     return tuple(filter(None, (name.strip() for name in text.split(","))))
 
 
-def score(
+def score(  # noqa: PLR0913  (dataset is short for the usual start)
     model: str | Path,
     candidates: Paths,
     out: str | Path,
@@ -76,6 +80,7 @@ def score(
     on_unknown: OnUnknown = "error",
     reporter: Reporter = SILENT,
     start: HistoryOptions | None = None,
+    overwrite: bool = False,
 ) -> int:
     """Write candidate pairs with a `score` column; a killed job goes on where it stopped.
 
@@ -89,13 +94,21 @@ def score(
         on_unknown: What to do with ids never seen.
         reporter: Shows the progress.
         start: All that scores start from; it takes the place of `dataset`.
+        overwrite: Replace scores of other candidates, another model or other options.
 
     Returns:
         The number of rows.
+
+    Raises:
+        OutputError: If the output is an input, or not ours to replace; nothing is touched then.
     """
-    trained, _ = _load(model, out, start or HistoryOptions(dataset))
+    start = start or HistoryOptions(dataset)
+    inputs = _early_checked(out, model, start, candidates)
+    trained, _ = _load(inputs[0], start)
     with reporter.task("scoring") as advance:
-        options = BatchOptions(on_unknown=on_unknown, on_part=advance)
+        options = BatchOptions(
+            on_unknown=on_unknown, on_part=advance, overwrite=overwrite, inputs=inputs
+        )
         return score_candidates(trained, candidates, out, options)
 
 
@@ -128,6 +141,7 @@ def recommend(
     out: str | Path,
     options: RecommendOptions | None = None,
     reporter: Reporter = SILENT,
+    overwrite: bool = False,
 ) -> int:
     """Write the k best unseen items of each user; a killed job goes on where it stopped.
 
@@ -136,25 +150,42 @@ def recommend(
         out: A Parquet file or a folder of parts.
         options: Whom to recommend to, and from what.
         reporter: Shows the progress.
+        overwrite: Replace lists of other users, another model or other options.
 
     Returns:
         The number of users.
+
+    Raises:
+        OutputError: If the output is an input, or not ours to replace; nothing is touched then.
     """
     options = options or RecommendOptions()
     start = HistoryOptions(options.dataset, options.parts, options.history, options.log)
-    trained, wanted = _load(model, out, start)
+    inputs = _early_checked(out, model, start, options.users)
+    trained, wanted = _load(inputs[0], start)
     if options.users is not None:
         wanted = read_ids(options.users, "user_id")
     with reporter.task("recommending") as advance:
-        batch = BatchOptions(on_unknown=options.on_unknown, on_part=advance)
+        batch = BatchOptions(
+            on_unknown=options.on_unknown, on_part=advance, overwrite=overwrite, inputs=inputs
+        )
         return recommend_users(trained, out, options.k, wanted, batch)
 
 
-def _load(
-    model: str | Path, out: str | Path, start: HistoryOptions
-) -> tuple[TrainedModel, pa.Array | None]:
+def _early_checked(
+    out: str | Path, model: str | Path, start: HistoryOptions, table: Paths | None
+) -> tuple[Path, ...]:
+    """Return what the job reads, the model's folder first, once the output may be written."""
+    target = follow_links(out)
+    others = [path for each in (table, start.dataset, start.history) for path in local_paths(each)]
+    inputs = (locate(model, local_path(out).parent), *others)
+    # Which job wrote it is known later, when the model is loaded.
+    require_replaceable(out, ScoresKind.named(Path(out), target), inputs)
+    return inputs
+
+
+def _load(folder: Path, start: HistoryOptions) -> tuple[TrainedModel, pa.Array | None]:
     """Load a model with what it starts from, and the users of the history."""
-    trained = load_model(locate(model, local_path(out).parent))
+    trained = load_model(folder)
     if start.dataset is not None:
         trained = trained.with_history(rows_of_parts(load_dataset(start.dataset), start.parts))
     if start.history is None:

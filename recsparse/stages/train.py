@@ -1,6 +1,6 @@
 """The second stage: a dataset becomes a model folder and an MLflow run."""
 
-import shutil
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from recsparse.addresses import absolute, local_path
+from recsparse.atomic import remove_or_warn
 from recsparse.config import Config
 from recsparse.datasets.data_settings import SECTIONS, DataSettings
 from recsparse.datasets.dataset import Dataset, EvaluationPart
@@ -17,10 +18,12 @@ from recsparse.datasets.dataset_folder import load_dataset
 from recsparse.datasets.fit_rows import rows_to_fit
 from recsparse.errors import InputError
 from recsparse.filesystems import fetched
+from recsparse.job import Job
 from recsparse.model_config import BlendConfig
 from recsparse.models.base import WarmStart
+from recsparse.outputs import Output, claim, require_own_files
 from recsparse.reporting import SILENT, Reporter
-from recsparse.scoring.model_folder import save_model
+from recsparse.scoring.model_folder import MODEL, save_model
 from recsparse.scoring.trained import TrainedModel
 from recsparse.stages.fit import fit_on, refit_on, validate
 from recsparse.stages.load import load
@@ -29,6 +32,10 @@ from recsparse.training.learning_curve import plot_learning_curve
 from recsparse.training.plan import FitPlan
 from recsparse.training.run import SCHEMA_ROWS, Run
 from recsparse.training.tracking import start_run
+
+# Ending of the folder of the training's state, and the files in it, of older builds too.
+CHECKPOINTS = ".checkpoints"
+_CHECKPOINT = re.compile(r"(.*/)?\.?(last|best|complete)\.(ckpt|pt|safetensors|toml)(\..*)?")
 
 
 @dataclass(frozen=True)
@@ -59,6 +66,7 @@ def train(
     resume: bool = False,
     reporter: Reporter = SILENT,
     go_on_from: str | Path | None = None,
+    overwrite: bool = False,
 ) -> TrainResult:
     """Fit the configured model on the training part, save it, and record it.
 
@@ -73,6 +81,7 @@ def train(
         reporter: Shows the progress.
         go_on_from: A model to go on from where rows, users or items have come since: a folder or an
             MLflow address. Its section `model` is used where the configuration has the default.
+        overwrite: Replace a model that was trained from other data or settings.
 
     Returns:
         The model and its validation metrics.
@@ -81,6 +90,7 @@ def train(
         InputError: If the dataset or the configuration breaks a rule, or the model to go on from is
             of another kind or size than the configured one, or shall be fitted again.
         StoreError: If the MLflow store cannot be reached or written; nothing is fitted then.
+        OutputError: If the output is an input, or not ours to replace; nothing is touched then.
     """
     config, out = config or Config(), local_path(out)
     data, known = load_dataset(dataset), None
@@ -94,7 +104,13 @@ def train(
         config = _with_model_of(known, config)
     validation_part = part_to_rank(data, "validation")
     epochs: dict[int, dict[str, float]] = {}
-    with start_run(config.tracking, out.parent, config.model.kind) as run:
+    job = Job.of("train", [dataset, go_on_from], config.model_dump(exclude={"tracking"}))
+    with (
+        claim(out, MODEL, job, overwrite, working=(CHECKPOINTS,)) as output,
+        start_run(config.tracking, out.parent, config.model.kind) as run,
+    ):
+        checkpoints = output.beside(CHECKPOINTS)
+        require_own_files(checkpoints, _CHECKPOINT.fullmatch)
         _log_inputs(run, data, fetched(dataset), config)
 
         def on_epoch(epoch: int, metrics: Mapping[str, float]) -> None:
@@ -104,7 +120,7 @@ def train(
         plan = FitPlan(
             training=config.training,
             seed=config.seed,
-            checkpoints=out.with_name(out.name + ".checkpoints"),
+            checkpoints=checkpoints,
             resume=resume,
             progress=reporter.shows_progress,
             on_epoch=on_epoch,
@@ -112,7 +128,8 @@ def train(
         )
         fitted = _fit(data, config, plan, validation_part)
         # The model comes first: whatever happens to the store, it is on the disk.
-        _save(fitted, out, _about(run, fitted, dataset, config))
+        _save(fitted, output, _about(run, fitted, dataset, config))
+        remove_or_warn(checkpoints)
         _log_outputs(run, fitted, epochs)
         model_uri = run.log_model(out, _example(fitted.trained), config.tracking.register_as)
     return TrainResult(
@@ -172,10 +189,9 @@ def _about(run: Run, fitted: _Fitted, dataset: str | Path, config: Config) -> di
     }
 
 
-def _save(fitted: _Fitted, out: Path, about: dict[str, Any]) -> None:
+def _save(fitted: _Fitted, out: Output, about: dict[str, Any]) -> None:
     settled = _as_used(fitted.settled, fitted.trained.data)
     save_model(fitted.trained, out, about, settled)
-    shutil.rmtree(out.with_name(out.name + ".checkpoints"), ignore_errors=True)
 
 
 def _log_inputs(run: Run, data: Dataset, source: str | Path, config: Config) -> None:

@@ -1,6 +1,7 @@
 """Search for a model's settings on the validation part; the test part is never read."""
 
 import itertools
+import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,19 +10,21 @@ from typing import Any
 import pandas as pd
 
 from recsparse.addresses import local_path
-from recsparse.atomic import atomic_file
 from recsparse.config import Config
 from recsparse.config_file import parse_config
 from recsparse.datasets.dataset import Dataset
 from recsparse.datasets.dataset_folder import load_dataset
 from recsparse.errors import InputError
 from recsparse.filesystems import fetched
+from recsparse.job import Job
 from recsparse.models.base import Recommender
 from recsparse.models.registry import MODEL_CLASSES
+from recsparse.output_kinds import TextKind
+from recsparse.outputs import Output, claim
 from recsparse.reporting import SILENT, Reporter
 from recsparse.stages.fit import fit_on, validate
 from recsparse.stages.part import part_to_rank
-from recsparse.toml_file import write_toml
+from recsparse.toml_file import to_toml
 from recsparse.training.plan import FitPlan
 from recsparse.training.run import SCHEMA_ROWS, Run
 from recsparse.training.tracking import start_run
@@ -68,6 +71,19 @@ SEARCH_SPACES: Mapping[str, Mapping[str, Sequence[Any]]] = {
 }
 
 
+def _is_of_older_build(text: str) -> bool:
+    try:
+        values = tomllib.loads(text)
+        parse_config(values)
+    except (InputError, tomllib.TOMLDecodeError):
+        return False
+    # Those that are written by hand seldom name every section.
+    return values.keys() >= {"seed", "model", "training", "evaluation"}
+
+
+CONFIGURATION = TextKind("configuration", "a configuration", ("# ", ""), _is_of_older_build)
+
+
 @dataclass(frozen=True)
 class TuneResult:
     """The outcome of a search.
@@ -90,6 +106,7 @@ def tune(
     out: str | Path | None = None,
     space: Mapping[str, Sequence[Any]] | None = None,
     reporter: Reporter = SILENT,
+    overwrite: bool = False,
 ) -> TuneResult:
     """Try every combination of some settings of the configured model.
 
@@ -99,12 +116,14 @@ def tune(
         out: TOML file for the best configuration; None writes none and tracks nothing.
         space: Values to try for each key of the model section; None means the model's own.
         reporter: Shows the progress.
+        overwrite: Replace a configuration that another search found, or that was edited since.
 
     Returns:
         The best configuration and all trials.
 
     Raises:
         InputError: If the space names a key without values.
+        OutputError: If the output is an input, or not ours to replace; nothing is touched then.
         StoreError: If the MLflow store cannot be reached or written; nothing is fitted then.
     """
     config, data = config or Config(), load_dataset(dataset)
@@ -114,11 +133,15 @@ def tune(
     if out is None:
         return _search(data, config, space, reporter)
     out = local_path(out)
-    with start_run(config.tracking, out.parent, f"tune {config.model.kind}") as run:
+    job = Job.of("tune", [dataset], (config.model_dump(exclude={"tracking"}), space))
+    with (
+        claim(out, CONFIGURATION, job, overwrite) as output,
+        start_run(config.tracking, out.parent, f"tune {config.model.kind}") as run,
+    ):
         rows = data.split.validation.num_rows
         run.log_dataset(fetched(dataset), data.train_frame(SCHEMA_ROWS), rows, "validation")
         result = _search(data, config, space, reporter)
-        _write(result, out)
+        _write(result, output)
         _record(run, result, out)
     return result
 
@@ -158,9 +181,10 @@ def _with_settings(config: Config, settings: Mapping[str, Any]) -> Config:
     return parse_config(values, source="the search space")
 
 
-def _write(result: TuneResult, out: Path) -> None:
-    with atomic_file(out) as aside:
-        write_toml(aside, result.config.model_dump(mode="json", exclude_none=True))
+def _write(result: TuneResult, output: Output) -> None:
+    text = to_toml(result.config.model_dump(mode="json", exclude_none=True))
+    with output.file() as aside:
+        aside.write_text(CONFIGURATION.signed(text, output.job.digest), encoding="utf-8")
 
 
 def _record(run: Run, result: TuneResult, out: Path) -> None:

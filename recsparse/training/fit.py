@@ -1,11 +1,11 @@
 """Fitting any model: linear ones by themselves, networks with `optimise_network`."""
 
-import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from scipy.sparse import csr_matrix
 
+from recsparse.atomic import remove
 from recsparse.errors import InputError
 from recsparse.models.base import FitExtras, Recommender, Validation
 from recsparse.models.objective import Objective
@@ -59,7 +59,7 @@ def fit_model(
 
     if plan.checkpoints is not None:
         if not plan.resume:
-            shutil.rmtree(plan.checkpoints, ignore_errors=True)
+            remove(plan.checkpoints)
         job = job_of(model.config, plan, interactions, times, item_words, validation)
         plan = replace(plan, job=job)
     extras = FitExtras(

@@ -2,7 +2,6 @@
 
 import copy
 import logging
-import shutil
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -16,6 +15,7 @@ from pytorch_lightning.callbacks import Callback, RichProgressBar
 from pytorch_lightning.loggers.logger import Logger
 from torch import Tensor
 
+from recsparse.atomic import remove
 from recsparse.models.objective import Objective
 from recsparse.training.checkpoint import COMPLETE, LAST, Checkpoint, Facts
 from recsparse.training.module import ObjectiveModule, row_batches
@@ -113,7 +113,7 @@ def _checkpoint_folder(plan: FitPlan) -> Iterator[Path]:
             yield Path(folder)
         return
     if not plan.resume:
-        shutil.rmtree(plan.checkpoints, ignore_errors=True)
+        remove(plan.checkpoints)
     plan.checkpoints.mkdir(parents=True, exist_ok=True)
     yield plan.checkpoints
 

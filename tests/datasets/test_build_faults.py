@@ -27,7 +27,7 @@ print("ready", flush=True)
 for line in sys.stdin:
     child = os.fork()
     if child == 0:
-        prepare(*sys.argv[1:])
+        prepare(*sys.argv[1:], overwrite=True)
         os._exit(0)
     if line.strip():
         time.sleep(float(line))
@@ -104,7 +104,7 @@ class Waiting(SilentReporter):
         with super().task(*arguments) as advance:
             yield advance
 
-prepare(*sys.argv[1:], reporter=Waiting())
+prepare(*sys.argv[1:], reporter=Waiting(), overwrite=True)
 """
 
 
@@ -116,7 +116,7 @@ def test_of_two_runs_at_once_the_second_is_refused_and_the_first_finishes(tmp_pa
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout.readline() == b"at work\n"
         with pytest.raises(
-            InputError, match="by one process at a time, but another one is writing"
+            OutputError, match=r"by one job at a time, but `recsparse prepare` \(process \d+ on"
         ):
             prepared_files(log, out)
         assert contents(out) == old
@@ -144,6 +144,7 @@ def test_no_room_is_told_wherever_it_runs_out_and_the_old_dataset_stands(tmp_pat
     write_log(tmp_path / "log.parquet", 100_000)
     before, out = contents(tmp_path), tmp_path / "dataset"
     arguments = ["prepare", tmp_path / "log.parquet", "--out", out, "--memory", "20MB"]
+    arguments.append("--overwrite")
     command = [sys.executable, "-c", FULL, *map(str, arguments), "--threads", "1"]
     found = subprocess.run(command, capture_output=True, text=True, check=True)
     assert found.stdout.split() == ["1000", "2", "30000", "2", "1000000", "2"]

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from scipy.stats import ttest_rel
 
 from recsparse.datasets.whole_part import PartCounts
-from recsparse.errors import InputError
+from recsparse.errors import InputError, OutputError
 from recsparse.evaluation.evaluate import RankingResult
 from recsparse.evaluation.report import (
+    REPORT,
     comparison_table,
     counts_table,
     group_tables,
@@ -21,6 +22,8 @@ from recsparse.evaluation.report import (
     significance_table,
     write_report,
 )
+from recsparse.job import Job
+from recsparse.outputs import claim
 
 METRIC = "ndcg@10"
 
@@ -225,7 +228,8 @@ def test_a_report_has_its_text_tables_and_picture(tmp_path):
     table = comparison_table(results).assign(**{"fit seconds": [1.5, np.nan, 20.0]})
     write_report(tmp_path / "report", results, table, reference="best")
     files = {path.name for path in (tmp_path / "report").iterdir()}
-    assert files == {"report.md", "comparison.parquet", "metrics.parquet", "comparison.png"}
+    written = {"report.md", "comparison.parquet", "metrics.parquet", "comparison.png"}
+    assert files == written | {"manifest.toml"}
     stored = pd.read_parquet(tmp_path / "report" / "comparison.parquet")
     pd.testing.assert_frame_equal(stored.set_index("model"), table)
     per_user = pd.read_parquet(tmp_path / "report" / "metrics.parquet")
@@ -248,12 +252,33 @@ def test_the_text_of_a_report_has_a_row_a_model_and_full_numbers_of_users(tmp_pa
     assert "| b | 0.25 |" in text
 
 
-def test_an_older_report_is_replaced_as_a_whole(tmp_path):
+def test_an_older_report_is_replaced_where_that_is_asked_for(tmp_path):
+    results = {"a": result([0.5, 0.1])}
+    arguments = results, comparison_table(results), "a"
+    write_report(tmp_path / "report", *arguments)
+    with pytest.raises(OutputError, match="holds a report of another job"):
+        write_report(tmp_path / "report", *arguments)
+    (tmp_path / "report" / "manifest.toml").unlink()
+    job = Job("evaluate", "b")
+    with (
+        pytest.raises(OutputError, match="of an older build"),
+        claim(tmp_path / "report", REPORT, job),
+    ):
+        pass
+    with claim(tmp_path / "report", REPORT, job, overwrite=True) as output:
+        write_report(output, *arguments)
+    with claim(tmp_path / "report", REPORT, job) as output:
+        write_report(output, *arguments)
+    assert len(list((tmp_path / "report").iterdir())) == 5
+
+
+def test_a_report_takes_no_foreign_file_away(tmp_path):
+    results = {"a": result([0.5, 0.1])}
     (tmp_path / "report").mkdir()
     (tmp_path / "report" / "old.txt").write_text("old")
-    results = {"a": result([0.5, 0.1])}
-    write_report(tmp_path / "report", results, comparison_table(results), reference="a")
-    assert not (tmp_path / "report" / "old.txt").exists()
+    with pytest.raises(OutputError, match=r"it is none: it holds old\.txt; nothing was touched"):
+        write_report(tmp_path / "report", results, comparison_table(results), "a")
+    assert (tmp_path / "report" / "old.txt").read_text() == "old"
 
 
 def test_a_report_of_an_unknown_reference_is_refused_and_nothing_written(tmp_path):

@@ -118,7 +118,7 @@ def test_a_checkpoint_of_other_settings_does_not_count(
 ):
     words, asked = demo_words(small_log), []
 
-    def killed(dataset, out, config, resume, reporter):
+    def killed(dataset, out, config, resume, reporter, overwrite):
         asked.append(resume)
         out.with_name(f"{out.name}.checkpoints").mkdir()
         raise KeyboardInterrupt
@@ -186,7 +186,7 @@ def test_without_a_log_the_public_set_is_fetched(small_search, run_demo, small_l
         asked.append(name)
         return Path(folder)
 
-    def prepare(log, out, items, config, reporter):
+    def prepare(log, out, items, config, reporter, overwrite):
         asked.extend([log.name, items.name])
         raise KeyboardInterrupt
 

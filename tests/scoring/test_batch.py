@@ -246,6 +246,7 @@ def test_no_candidates_at_all_are_told(tmp_path):
 @pytest.mark.parametrize("out", ["out.parquet", "out"])
 def test_a_disk_that_fills_up_leaves_the_old_output(tmp_path, monkeypatch, out):
     score_candidates(MODEL, written(tmp_path), tmp_path / out)
+    again = BatchOptions(4, overwrite=True)
     source, original, calls = written(tmp_path, candidates(seed=1)), pq.write_table, []
 
     def full_at_the_second_part(*args, **kwargs):
@@ -257,10 +258,10 @@ def test_a_disk_that_fills_up_leaves_the_old_output(tmp_path, monkeypatch, out):
     with monkeypatch.context() as patch:
         patch.setattr(pq, "write_table", full_at_the_second_part)
         with pytest.raises(OutputError, match="more room than the disk has"):
-            score_candidates(MODEL, source, tmp_path / out, BatchOptions(4))
+            score_candidates(MODEL, source, tmp_path / out, again)
     assert pq.read_table(tmp_path / out).to_pydict() == with_scores(candidates()).to_pydict()
     made = killed_after(monkeypatch, None)
-    score_candidates(MODEL, source, tmp_path / out, BatchOptions(4))
+    score_candidates(MODEL, source, tmp_path / out, again)
     assert sum(table.num_rows for table in made) == 10 - 4
     expected = with_scores(candidates(seed=1))
     assert pq.read_table(tmp_path / out).to_pydict() == expected.to_pydict()

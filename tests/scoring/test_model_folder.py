@@ -60,6 +60,7 @@ FILES = [
     "users.parquet",
     "weights.safetensors",
 ]
+WRITTEN = sorted([*FILES, "manifest.toml"])
 
 
 def train(config):
@@ -101,7 +102,7 @@ def test_a_saved_model_gives_the_same_scores_and_holds_no_pickle(config, tmp_pat
     assert loaded.score(pairs).tolist() == trained.score(pairs).tolist()
     pd.testing.assert_frame_equal(loaded.recommend(k=4), trained.recommend(k=4))
     assert loaded.model.config == config
-    assert sorted(path.name for path in (tmp_path / "model").iterdir()) == FILES
+    assert sorted(path.name for path in (tmp_path / "model").iterdir()) == WRITTEN
     for name, read in ((".safetensors", load_file), (".parquet", pq.read_table)):
         assert all(len(read(path)) for path in (tmp_path / "model").glob(f"*{name}"))
 
@@ -125,9 +126,31 @@ def test_whoever_may_read_the_folder_may_read_its_files(folder):
 
 
 def test_a_model_replaces_an_older_one_as_a_whole(folder, popularity):
-    (folder / "stray").write_text("")
-    save_model(popularity, folder)
-    assert sorted(path.name for path in folder.iterdir()) == FILES
+    save_model(popularity, folder, settled={"seed": 1}, overwrite=True)
+    assert (folder / "settled.toml").is_file()
+    save_model(popularity, folder, overwrite=True)
+    assert sorted(path.name for path in folder.iterdir()) == WRITTEN
+
+
+def test_a_model_takes_no_foreign_file_away_whatever_is_passed(folder, popularity):
+    (folder / "thesis.txt").write_text("mine")
+    for overwrite in (False, True):
+        with pytest.raises(OutputError, match=r"holds thesis\.txt, which recsparse did not write"):
+            save_model(popularity, folder, overwrite=overwrite)
+    assert (folder / "thesis.txt").read_text() == "mine"
+
+
+def test_a_model_of_an_older_build_is_loaded_and_known_by_its_toml(folder, popularity):
+    (folder / "manifest.toml").unlink()
+    assert load_model(folder).recommend(k=2).equals(popularity.recommend(k=2))
+    with pytest.raises(OutputError, match="a model folder of an older build, or changed since"):
+        save_model(popularity, folder)
+    (folder / "thesis.txt").write_text("mine")
+    with pytest.raises(OutputError, match=r"holds thesis\.txt, which recsparse did not write"):
+        save_model(popularity, folder, overwrite=True)
+    (folder / "thesis.txt").unlink()
+    save_model(popularity, folder, overwrite=True)
+    assert sorted(path.name for path in folder.iterdir()) == WRITTEN
 
 
 def test_a_full_disk_leaves_the_old_model_and_nothing_else(folder, popularity, monkeypatch):
@@ -139,7 +162,7 @@ def test_a_full_disk_leaves_the_old_model_and_nothing_else(folder, popularity, m
     with monkeypatch.context() as patch:
         patch.setattr(Path, "write_bytes", full)
         with pytest.raises(OutputError, match="more room than the disk has"):
-            save_model(popularity, folder)
+            save_model(popularity, folder, overwrite=True)
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
     assert [path.name for path in folder.parent.iterdir()] == ["model"]
 

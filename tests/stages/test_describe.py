@@ -284,10 +284,11 @@ def test_text_of_the_user_is_escaped_on_the_page(tmp_path):
 
 def test_an_old_page_stands_where_the_description_fails(tmp_path):
     page = tmp_path / "page.html"
-    page.write_text("old")
+    describe(write(tmp_path, user_id=[1], item_id=[1]), html=page)
+    old = page.read_bytes()
     with pytest.raises(SchemaError, match="user_id"):
-        describe(write(tmp_path, item_id=[1]), html=page)
-    assert page.read_text() == "old"
+        describe(write(tmp_path, item_id=[1]), html=page, overwrite=True)
+    assert page.read_bytes() == old
 
 
 def test_a_path_without_anything_is_refused(tmp_path):
