@@ -72,7 +72,11 @@ class LogConfig(Section):
     Attributes:
         user_column: Name of the user id column (integers or strings).
         item_column: Name of the item id column (integers or strings).
-        timestamp_column: Name of the optional time column (Arrow timestamp, or seconds UTC).
+        id_type: `string` or `integer`, to read ids so; `auto` takes them as Parquet has them, those
+            of partition keys for text, and those of text files for integers if all are written so.
+        timestamp_column: Name of the optional time column (Arrow timestamp, or numbers, UTC).
+        timestamp_unit: What numbers in the time column count since 1970; with `auto` seconds, which
+            must lie in the years 1970 to 2099, or they are dates such as 20260125.
         weight_column: Name of the optional weight column; without it every row weighs 1.
         rating_column: Name of the optional rating column.
         event_column: Name of the column of event types; read where `event_weights` names some.
@@ -93,7 +97,9 @@ class LogConfig(Section):
 
     user_column: str = "user_id"
     item_column: str = "item_id"
+    id_type: Literal["auto", "string", "integer"] = "auto"
     timestamp_column: str = "timestamp"
+    timestamp_unit: Literal["auto", "s", "ms", "us", "ns"] = "auto"
     weight_column: str = "weight"
     rating_column: str = "rating"
     event_column: str = "event"

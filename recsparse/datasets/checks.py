@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 import numpy as np
@@ -11,13 +11,14 @@ import pyarrow.compute as pc
 
 from recsparse.data_config import LogConfig
 from recsparse.datasets.schema import (
+    ID_KINDS,
     REASON,
     id_type,
     interactions_schema,
     is_blank,
     to_ids,
 )
-from recsparse.datasets.timestamps import to_seconds
+from recsparse.datasets.timestamps import NumberUnit, TimeCounts, read_times
 from recsparse.errors import SchemaError
 
 # By number, from 1; of several the first one counts.
@@ -29,6 +30,7 @@ REASONS = (
     "weight is not finite",
     "weight is negative",
     "timestamp cannot be read",
+    "timestamp is before 1970 or after 2099",
     "rating is infinite",
 )
 
@@ -45,6 +47,7 @@ class CheckedBatch:
         below_min_rating: Rows left out for their rating.
         other_events: Rows left out since their type of event has no weight.
         rows_read: Rows that passed the filter of the log.
+        times: How many of the times cannot be seconds.
     """
 
     good: pa.Table
@@ -53,15 +56,22 @@ class CheckedBatch:
     below_min_rating: int
     other_events: int
     rows_read: int
+    times: TimeCounts = field(default_factory=TimeCounts)
 
 
-def check_rows(raw: pa.Table, config: LogConfig, extra: Sequence[str] = ()) -> CheckedBatch:
+def check_rows(
+    raw: pa.Table,
+    config: LogConfig,
+    extra: Sequence[str] = (),
+    unit: NumberUnit | None = None,
+) -> CheckedBatch:
     """Check rows and give them the canonical columns.
 
     Args:
         raw: Rows of a log.
         config: Names of the columns, weights of events and the lowest rating.
         extra: Further columns to keep, as strings.
+        unit: What numbers in the time column count; None for what the configuration says.
 
     Returns:
         The rows, by what became of them.
@@ -69,11 +79,13 @@ def check_rows(raw: pa.Table, config: LogConfig, extra: Sequence[str] = ()) -> C
     Raises:
         SchemaError: If a column is of a type that cannot be read.
     """
-    user = to_ids(raw[config.user_column], f"the column {config.user_column!r}")
-    item = to_ids(raw[config.item_column], f"the column {config.item_column!r}")
+    user, item = (
+        to_ids(raw[name], f"the column {name!r}", ID_KINDS[config.id_type])
+        for name in (config.user_column, config.item_column)
+    )
     weight = _numbers(raw, config.weight_column, unknown=1.0)
     rating = _numbers(raw, config.rating_column, unknown=np.nan)
-    seconds, unreadable = to_seconds(raw, config.timestamp_column)
+    times = read_times(raw, config.timestamp_column, unit or config.timestamp_unit)
     negative = weight < 0
     if config.event_weights:
         event_weight, is_other = _event_weights(raw, config)
@@ -81,7 +93,7 @@ def check_rows(raw: pa.Table, config: LogConfig, extra: Sequence[str] = ()) -> C
             weight = weight * event_weight
     faults = (
         _is_null(user), _is_null(item), is_blank(user), is_blank(item), ~np.isfinite(weight),
-        negative, unreadable, np.isinf(rating),
+        negative, times.unreadable, times.implausible, np.isinf(rating),
     )  # fmt: skip
     reason = np.zeros(raw.num_rows, dtype=np.uint8)
     for number, fault in reversed(list(enumerate(faults, start=1))):
@@ -92,7 +104,7 @@ def check_rows(raw: pa.Table, config: LogConfig, extra: Sequence[str] = ()) -> C
     if config.min_rating is not None:
         below = _leave_out(kept, ~_reaches(raw[config.rating_column], config.min_rating))
     schema = interactions_schema(user.type, item.type)
-    columns = [user, item, pa.array(weight), seconds, pa.array(rating, from_pandas=True)]
+    columns = [user, item, pa.array(weight), times.seconds, pa.array(rating, from_pandas=True)]
     table = pa.table(columns, schema=schema)
     for name in extra:
         table = table.append_column(name, _texts(raw, name))
@@ -106,6 +118,7 @@ def check_rows(raw: pa.Table, config: LogConfig, extra: Sequence[str] = ()) -> C
         below_min_rating=below,
         other_events=other_events,
         rows_read=raw.num_rows,
+        times=TimeCounts.of(times),
     )
 
 

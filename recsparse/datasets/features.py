@@ -48,7 +48,8 @@ def category_tokens(table: pa.Table, columns: Sequence[str]) -> list[list[str]]:
 
     Args:
         table: Rows.
-        columns: Columns of strings, integers or booleans, or of lists of them; null is no category.
+        columns: Columns of strings, integers or booleans, or of lists of them; null and blank text
+            are no category.
 
     Returns:
         A list a row.
@@ -71,7 +72,7 @@ def category_tokens(table: pa.Table, columns: Sequence[str]) -> list[list[str]]:
                 f"of them), but holds {table[name].type}; name it among the numbers, or cast it"
             )
         for place, value in zip(row.tolist(), column.cast(pa.string()).to_pylist(), strict=True):
-            if value is not None:
+            if value is not None and value.strip():
                 rows[place].append(f"{name}={value}")
     return rows
 

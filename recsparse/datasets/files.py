@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 
 import pyarrow.dataset as ds
 import pyarrow.fs as pafs
-from pyarrow.csv import ParseOptions
+from pyarrow.csv import ConvertOptions, ParseOptions
 
 from recsparse.addresses import plain
 from recsparse.errors import InputError, MissingFileError
@@ -22,7 +22,17 @@ _LOCAL_PARQUET = ds.ParquetFileFormat(
         pre_buffer=False, use_buffered_stream=True, buffer_size=2**20
     )
 )
-_CSV, _TSV = (ds.CsvFileFormat(ParseOptions(delimiter=sign)) for sign in (",", "\t"))
+# What stands for null in a column of numbers of a file of text; in text it stands for itself.
+NULL_TEXTS = (*ConvertOptions().null_values, " ")
+_CSV, _TSV = (
+    ds.CsvFileFormat(
+        ParseOptions(delimiter=sign),
+        default_fragment_scan_options=ds.CsvFragmentScanOptions(
+            convert_options=ConvertOptions(null_values=list(NULL_TEXTS))
+        ),
+    )
+    for sign in (",", "\t")
+)
 _FORMATS = {".csv": _CSV, ".csv.gz": _CSV, ".tsv": _TSV, ".tsv.gz": _TSV, ".parquet": _PARQUET}
 _ENDINGS = tuple(_FORMATS)
 _WILD = ("*", "?", "[")

@@ -9,6 +9,7 @@ from recsparse.datasets.ageing import aged_weights
 from recsparse.datasets.data_settings import DataSettings
 from recsparse.datasets.files import Paths
 from recsparse.datasets.log import InteractionLog
+from recsparse.datasets.log_files import NO_OTHERS, OtherIds
 from recsparse.datasets.parquet import open_dataset
 from recsparse.datasets.schema import TIMESTAMP, WEIGHT
 from recsparse.errors import InputError
@@ -17,7 +18,11 @@ logger = logging.getLogger(__name__)
 
 
 def read_history(
-    paths: Paths, settings: DataSettings, given: LogConfig | None = None, in_order: bool = False
+    paths: Paths,
+    settings: DataSettings,
+    given: LogConfig | None = None,
+    in_order: bool = False,
+    ids: OtherIds = NO_OTHERS,
 ) -> pa.Table:
     """Read a log by the settings of a dataset, but for those that are given.
 
@@ -31,6 +36,7 @@ def read_history(
         given: Settings that were set in it win, key by key.
         in_order: The model uses times: where no row has one, rows later in the files are later,
             with a warning.
+        ids: The types of the model's ids.
 
     Returns:
         Columns `user_id`, `item_id`, `weight`, `timestamp`, `rating`, one row a user and item
@@ -43,7 +49,7 @@ def read_history(
     given = given or LogConfig()
     config = settings.log_with(given)
     try:
-        log = InteractionLog.read(paths, config, in_order)
+        log = InteractionLog.read(paths, config, in_order, ids)
     except InputError as error:
         inherited = _inherited(config, given)
         if not inherited:

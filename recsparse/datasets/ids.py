@@ -6,6 +6,7 @@ from typing import Any, Protocol, TypeAlias, runtime_checkable
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from recsparse.datasets.schema import id_type, is_blank, to_ids
@@ -76,6 +77,30 @@ def is_nobody(ids: pa.Array) -> NDArray[np.bool_]:
     """
     null: NDArray[np.bool_] = ids.is_null().to_numpy(zero_copy_only=False)
     return null | is_blank(ids)
+
+
+def require_distinct(ids: pa.Array, where: str) -> None:
+    """Refuse ids of a table unless each names somebody, and nobody else in it does.
+
+    Args:
+        ids: As `ids_of` returns them.
+        where: What to call the table.
+
+    Raises:
+        InputError: If an id is null, blank or occurs twice.
+    """
+    if nobody := int(is_nobody(ids).sum()):
+        raise InputError(
+            f"every row of {where} must have an id, but {nobody} of {len(ids)} have none; "
+            "fill or drop them"
+        )
+    counts = ids.value_counts()
+    twice = counts.filter(pc.greater(counts.field("counts"), 1))
+    if len(twice):
+        raise InputError(
+            f"every id of {where} must occur once, but {len(twice)} repeat; the first is "
+            f"{twice[0]['values'].as_py()!r}; drop the extra rows"
+        )
 
 
 def _as_arrow(values: Ids, name: str) -> pa.Array:

@@ -2,8 +2,8 @@
 
 import logging
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 
 import pyarrow as pa
 import pyarrow.dataset as ds
@@ -12,17 +12,29 @@ from recsparse.data_config import LogConfig
 from recsparse.datasets.building.duplicates import table_without_duplicates
 from recsparse.datasets.checks import CheckedBatch, check_rows
 from recsparse.datasets.files import Paths, named
-from recsparse.datasets.parquet import open_dataset, read_batches, require_columns
-from recsparse.datasets.schema import TIMESTAMP, id_type
-from recsparse.datasets.timestamps import unit_warning
-from recsparse.datasets.where import check_condition, filtered_batches
-from recsparse.errors import InputError, SchemaError
+from recsparse.datasets.log_files import (
+    NO_OTHERS,
+    OtherIds,
+    columns_to_read,
+    has_text_files,
+    nulls_of_text,
+    open_log,
+)
+from recsparse.datasets.merged import merged
+from recsparse.datasets.parquet import read_batches
+from recsparse.datasets.schema import ID_KINDS, TIMESTAMP, id_type
+from recsparse.datasets.time_units import number_unit
+from recsparse.datasets.timestamps import NumberUnit, TimeCounts, unit_problem
+from recsparse.datasets.where import Condition, check_condition, filtered_batches
+from recsparse.errors import InputError
 
 logger = logging.getLogger(__name__)
 
 # Rows that are read at once; of ids of 10 KB they stay below the 2 GB that Arrow's strings hold.
 _READ_ROWS = 131_072
 _MOST_BYTES = 2**28
+# The share of times that may be odd; more of them are of another unit than seconds.
+_MOST_ODD_TIMES = 0.01
 
 
 @dataclass(frozen=True)
@@ -55,6 +67,7 @@ class LogSource:
         dataset: The rows.
         columns: Those that are read.
         extra: Those of them that are kept beside the canonical ones.
+        unit: What numbers in the time column count.
     """
 
     where: str
@@ -62,15 +75,23 @@ class LogSource:
     dataset: ds.Dataset
     columns: tuple[str, ...]
     extra: tuple[str, ...]
+    unit: NumberUnit = "auto"
 
     @classmethod
-    def open(cls, paths: Paths, config: LogConfig, extra: Sequence[str] = ()) -> "LogSource":
+    def open(
+        cls,
+        paths: Paths,
+        config: LogConfig,
+        extra: Sequence[str] = (),
+        others: OtherIds = NO_OTHERS,
+    ) -> "LogSource":
         """Open a log and check that it has the columns that are needed.
 
         Args:
             paths: One or several files or folders.
             config: Names of the columns, and what to do with doubtful rows.
             extra: Further columns to keep, as strings.
+            others: Ids that those of the log are to fit.
 
         Returns:
             The log.
@@ -80,37 +101,44 @@ class LogSource:
             SchemaError: If a column is missing or of a wrong type, or users and items are one.
             InputError: If a file cannot be read, or the condition `where` is none.
         """
-        dataset = open_dataset(paths, ids=(config.user_column, config.item_column))
+        dataset = open_log(paths, config, extra, others)
         where = named(paths)
-        if config.user_column == config.item_column:
-            raise SchemaError(
-                f"users and items must be two columns, but both are {config.user_column!r}; set "
-                "log.user_column and log.item_column"
-            )
-        required = [config.user_column, config.item_column, *extra]
-        if config.min_rating is not None:
-            required.append(config.rating_column)
-        if config.event_weights:
-            required.append(config.event_column)
-        require_columns(dataset, where, required)
-        optional = [config.weight_column, config.timestamp_column, config.rating_column]
-        there = [name for name in optional if name in dataset.schema.names]
-        columns = tuple(dict.fromkeys([*required, *there]))
-        source = cls(where, config, dataset, columns, tuple(extra))
-        check_rows(dataset.schema.empty_table(), config, source.extra)  # refuses wrong types
-        if config.where is not None:
-            check_condition(dataset.schema, columns, config.where, config.timestamp_column)
+        columns = columns_to_read(dataset, where, config, extra)
+        check_rows(dataset.schema.empty_table(), config, extra)  # refuses wrong types
+        unit = number_unit(dataset, config.timestamp_column, config.timestamp_unit)
+        source = cls(where, config, dataset, columns, tuple(extra), unit)
+        if source.condition is None:
+            return source
+        try:
+            check_condition(dataset.schema, columns, source.condition)
+        except InputError:
+            # Text can be compared with numbers for being equal alone; digits may be meant as both.
+            numbers = _with_numbers_as_keys(source, paths, others)
+            if numbers is None:
+                raise
+            return numbers
         return source
+
+    @property
+    def condition(self) -> Condition | None:
+        """What must hold for a row to be read."""
+        where = self.config.where
+        if where is None:
+            return None
+        return Condition(where, self.config.timestamp_column, self.unit)
 
     @property
     def user_type(self) -> pa.DataType:
         """Type of the user ids, int64 or string."""
-        return id_type(self.dataset.schema.field(self.config.user_column).type)
+        return self._id_type(self.config.user_column)
 
     @property
     def item_type(self) -> pa.DataType:
         """Type of the item ids, int64 or string."""
-        return id_type(self.dataset.schema.field(self.config.item_column).type)
+        return self._id_type(self.config.item_column)
+
+    def _id_type(self, name: str) -> pa.DataType:
+        return ID_KINDS[self.config.id_type] or id_type(self.dataset.schema.field(name).type)
 
     @property
     def num_rows(self) -> int | None:
@@ -123,36 +151,39 @@ class LogSource:
         Args:
             batch_rows: Rows of a batch, at most.
 
-        Times that can only be seconds by mistake are warned of, once.
-
         Yields:
             Checked rows; files in their order unless rows are filtered.
 
         Raises:
-            InputError: If a file is damaged, or rows are bad and `strict` is set.
+            InputError: If a file is damaged, rows are bad and `strict` is set, or more than a few
+                of the times can be seconds by mistake only, which takes all rows to know.
         """
-        warned = False
-        for rows in _merged(self._raw_batches(), batch_rows):
-            checked = check_rows(rows, self.config, self.extra)
+        times, time_column = TimeCounts(), self.config.timestamp_column
+        has_text = has_text_files(self.dataset)
+        for rows in merged(self._raw_batches(), batch_rows, _MOST_BYTES):
+            read = nulls_of_text(rows, time_column) if has_text else rows
+            checked = check_rows(read, self.config, self.extra, self.unit)
+            times = times.plus(checked.times)
             if self.config.strict and checked.rejected.num_rows:
                 raise self._not_strict(checked)
-            if not warned and (warning := self._warning(checked)):
-                logger.warning(warning)
-                warned = True
             yield checked
+        if times.implausible:
+            self._judge(times)
 
     def _raw_batches(self) -> Iterator[pa.RecordBatch]:
-        where, time_column = self.config.where, self.config.timestamp_column
-        if where is None:
+        if self.condition is None:
             return read_batches(self.dataset, self.columns, _READ_ROWS)
-        return filtered_batches(self.dataset, self.columns, where, time_column, _READ_ROWS)
+        return filtered_batches(self.dataset, self.columns, self.condition, _READ_ROWS)
 
-    def _warning(self, checked: CheckedBatch) -> str | None:
-        name = self.config.timestamp_column
-        if name not in self.columns:
-            return None
-        kind = self.dataset.schema.field(name).type
-        return unit_warning(checked.good[TIMESTAMP], kind, f"the column {name!r} of {self.where}")
+    def _judge(self, times: TimeCounts) -> None:
+        # A wrong unit is refused; a few odd times, which are set aside, are warned of.
+        name = f"the column {self.config.timestamp_column!r} of {self.where}"
+        problem = unit_problem(times.farthest, name)
+        share = f"{times.implausible} of {times.known} times are before 1970 or after 2099"
+        few = max(1, int(_MOST_ODD_TIMES * times.known))
+        if times.implausible > few or times.implausible == times.known:
+            raise InputError(f"{problem}; {share}")
+        logger.warning("%s; %s and set aside", problem, share)
 
     def _not_strict(self, checked: CheckedBatch) -> InputError:
         return InputError(
@@ -163,24 +194,17 @@ class LogSource:
         )
 
 
-def _merged(batches: Iterable[pa.RecordBatch], most_rows: int) -> Iterator[pa.Table]:
-    """Yield many small batches as few large ones, since each costs its own look-ups of ids."""
-    parts: list[pa.RecordBatch] = []
-    rows = size = 0
-    for batch in batches:
-        for part in _slices(batch, most_rows):
-            if parts and (rows + part.num_rows > most_rows or size + part.nbytes > _MOST_BYTES):
-                yield pa.Table.from_batches(parts)
-                parts, rows, size = [], 0, 0
-            parts.append(part)
-            rows, size = rows + part.num_rows, size + part.nbytes
-    if parts:
-        yield pa.Table.from_batches(parts)
-
-
-def _slices(batch: pa.RecordBatch, most_rows: int) -> Iterator[pa.RecordBatch]:
-    for start in range(0, batch.num_rows, most_rows):
-        yield batch.slice(start, most_rows)
+def _with_numbers_as_keys(source: LogSource, paths: Paths, others: OtherIds) -> LogSource | None:
+    """Return a log whose partition keys are integers, if its condition can be evaluated so."""
+    try:
+        dataset = open_log(paths, source.config, source.extra, others, keys_are_numbers=True)
+        found = replace(source, dataset=dataset)
+        if dataset.schema == source.dataset.schema or found.condition is None:
+            return None
+        check_condition(dataset.schema, source.columns, found.condition)
+    except InputError:
+        return None
+    return found
 
 
 @dataclass(frozen=True)
@@ -201,7 +225,13 @@ class InteractionLog:
     is_timed: bool
 
     @classmethod
-    def read(cls, paths: Paths, config: LogConfig, in_order: bool = False) -> "InteractionLog":
+    def read(
+        cls,
+        paths: Paths,
+        config: LogConfig,
+        in_order: bool = False,
+        others: OtherIds = NO_OTHERS,
+    ) -> "InteractionLog":
         """Read, check and clean a log.
 
         Args:
@@ -209,6 +239,7 @@ class InteractionLog:
             config: Names of the columns, and what to do with doubtful rows.
             in_order: Where no row has a time, its place in the log stands for it, so that later
                 rows are later; such times have no age.
+            others: Ids that those of the log are to fit.
 
         Returns:
             The log, its rows in the order of the files unless they are filtered.
@@ -216,7 +247,7 @@ class InteractionLog:
         Raises:
             InputError: If no row is left.
         """
-        source = LogSource.open(paths, config)
+        source = LogSource.open(paths, config, others=others)
         batches = list(source.batches())
         read = sum(batch.rows_read for batch in batches)
         if read == 0:

@@ -7,21 +7,29 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
+from recsparse.datasets.column_types import Layout, settled_types
 from recsparse.datasets.files import Files, Paths, find_files
+from recsparse.datasets.partitions import columns_of_keys, keys_of
 from recsparse.datasets.pieces import READ_ERRORS, damage, pieces, unreadable
+from recsparse.datasets.roles import NO_ROLES, Roles
 from recsparse.errors import InputError, SchemaError, nearest
 
 _PIECE_ROWS = 2**20
 
 
-def open_dataset(paths: Paths, ids: Sequence[str] = ()) -> ds.Dataset:
-    """Open one or several files or folders as one dataset; nothing is read yet.
+def open_dataset(paths: Paths, ids: Sequence[str] = (), roles: Roles = NO_ROLES) -> ds.Dataset:
+    """Open one or several files or folders as one dataset; no rows are read but of files of text.
+
+    Of those, columns of ids and times are looked through, since they are of a type only once every
+    value is known; other columns without a role are of the type that their first rows have.
 
     Args:
         paths: Parquet or CSV files, folders, hive-partitioned folders (`date=2026-01-01/…`), whose
             partition keys become columns, globs, or addresses on filesystems that Arrow or fsspec
             open, such as `s3://bucket/folder`.
-        ids: Columns of which whole numbers beside fractions are not widened.
+        ids: Columns of which whole numbers beside fractions are not widened; those that are ids by
+            their role are such, too.
+        roles: What columns are for, by which files of text and partition keys are read.
 
     Returns:
         An Arrow dataset; its files are in the order given, those of a folder sorted by path. It
@@ -37,13 +45,16 @@ def open_dataset(paths: Paths, ids: Sequence[str] = ()) -> ds.Dataset:
         raise InputError("there must be a file or folder to read, but none was given")
     found = [files for path in given for files in find_files(path)]
     schemas = {name: _schema(files, name) for files in found for name in files.names}
-    mixed = _check_types(schemas, ids)
-    factories = [_factory(files) for files in found]
+    keys = {file: own for files in found for file, own in keys_of(files).items()}
+    layout = Layout(found, schemas, columns_of_keys(keys, schemas))
+    settled = settled_types(layout, roles)
+    known = {file: _without(schemas[file], settled) for file in layout.text_files}
+    mixed = _check_types(schemas | known, [*ids, *roles.ids])
+    partitioning = pa.schema([(name, settled[name]) for name in layout.keys])
+    factories = [_factory(files, partitioning) for files in found]
     factory = factories[0] if len(factories) == 1 else ds.UnionDatasetFactory(factories)
     try:
-        # What a factory sees in its first file, besides that file's columns, is partition keys.
-        found_schemas = [*schemas.values(), *(each.inspect(fragments=1) for each in factories)]
-        plain = [_plain(schema, mixed) for schema in found_schemas]
+        plain = [_plain(schema, mixed, settled) for schema in (*schemas.values(), partitioning)]
         return factory.finish(pa.unify_schemas(plain, promote_options="permissive"))
     except pa.ArrowException as error:
         raise SchemaError(
@@ -147,11 +158,16 @@ def read_table(path: str | Path, columns: Iterable[str] = ()) -> pa.Table:
     return table
 
 
-def _factory(files: Files) -> ds.FileSystemDatasetFactory:
+def _without(schema: pa.Schema, names: Iterable[str]) -> pa.Schema:
+    left_out = set(names)
+    return pa.schema([field for field in schema if field.name not in left_out])
+
+
+def _factory(files: Files, keys: pa.Schema) -> ds.FileSystemDatasetFactory:
     options = ds.FileSystemFactoryOptions(
         # The folders above what was named are no partition keys.
         partition_base_dir=files.base,
-        partitioning=ds.HivePartitioning.discover(),
+        partitioning=ds.HivePartitioning(keys),
     )
     names = list(files.names)
     return ds.FileSystemDatasetFactory(files.filesystem, names, files.format, options)
@@ -201,16 +217,15 @@ def _is_number(found: pa.DataType) -> bool:
     return bool(pa.types.is_integer(found) or pa.types.is_floating(found))
 
 
-def _plain(schema: pa.Schema, mixed: set[str]) -> pa.Schema:
+def _plain(schema: pa.Schema, mixed: set[str], settled: Mapping[str, pa.DataType]) -> pa.Schema:
     """Return a schema without views, which Arrow cannot filter, nor dictionaries beside others."""
-    return pa.schema(
-        [
-            field.with_type(
-                _without_view(_common(field.type) if field.name in mixed else field.type)
-            )
-            for field in schema
-        ]
-    )
+    return pa.schema([field.with_type(_type(field, mixed, settled)) for field in schema])
+
+
+def _type(field: pa.Field, mixed: set[str], settled: Mapping[str, pa.DataType]) -> pa.DataType:
+    if field.name in settled:
+        return settled[field.name]
+    return _without_view(_common(field.type) if field.name in mixed else field.type)
 
 
 def _values(found: pa.DataType) -> pa.DataType:

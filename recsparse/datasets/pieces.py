@@ -89,6 +89,11 @@ def unreadable(path: str, form: ds.FileFormat | None, error: Exception) -> Input
     else:
         kind = "Parquet" if isinstance(form, ds.ParquetFileFormat) else "CSV"
     cause = " ".join(str(error).split())
+    if "CSV conversion error" in cause:
+        return InputError(
+            f"{path} must hold values of one type in each column, but {cause}; mend those rows, "
+            "or, where these are ids, set log.id_type = 'string'"
+        )
     return InputError(
         f"{path} must be a complete {kind} file, but reading it failed: {cause}; copy or write it "
         "again"
@@ -131,9 +136,9 @@ def _slices(
 
 
 def _column(batch: pa.RecordBatch, field: pa.Field, keys: Mapping[str, Any]) -> pa.Array:
-    if field.name in batch.schema.names:
+    if field.name in batch.schema.names and field.name not in keys:
         return batch.column(field.name)
-    # A key of the partition, or what this file lacks.
+    # A key of the partition, which Arrow too prefers to a column, or what this file lacks.
     return pa.repeat(pa.scalar(keys.get(field.name), field.type), batch.num_rows)
 
 

@@ -17,6 +17,8 @@ RANK = "rank"
 
 # Ids keep one of these two types through every file.
 ID_TYPES = (pa.int64(), pa.string())
+# By the setting `log.id_type`.
+ID_KINDS = {"auto": None, "integer": pa.int64(), "string": pa.string()}
 
 
 def interactions_schema(user_type: pa.DataType, item_type: pa.DataType) -> pa.Schema:

@@ -6,6 +6,7 @@ from typing import Literal
 
 import pyarrow as pa
 
+from recsparse.datasets.roles import Roles
 from recsparse.datasets.schema import id_type, is_list
 from recsparse.errors import SchemaError, nearest
 
@@ -20,6 +21,7 @@ class SideColumns:
         categories: Columns of categories.
         numbers: Columns of numbers.
         axis: Whose table it is.
+        cast_ids: Ids become those of the log's type, whatever type a Parquet file gives them.
     """
 
     ids: str
@@ -27,6 +29,20 @@ class SideColumns:
     categories: Sequence[str] = ()
     numbers: Sequence[str] = ()
     axis: Literal["item", "user"] = "item"
+    cast_ids: bool = False
+
+    def roles(self, id_type: pa.DataType) -> Roles:
+        """Return what the columns are for, to open the table.
+
+        Args:
+            id_type: Type of the ids of the log.
+
+        Returns:
+            The roles.
+        """
+        texts = [*self.text, *self.categories]
+        numbers = [name for name in self.numbers if name not in texts]
+        return Roles(ids={self.ids: id_type}, numbers=numbers, texts=texts)
 
     def all(self, bags: tuple[str, str] | None) -> list[str]:
         """Return the columns but that of ids, each once.

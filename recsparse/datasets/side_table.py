@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.dataset as ds
 from scipy.sparse import coo_matrix, csr_matrix
 
@@ -17,7 +16,7 @@ from recsparse.datasets.features import (
     category_tokens,
     numbers_of,
 )
-from recsparse.datasets.ids import is_nobody
+from recsparse.datasets.ids import require_distinct
 from recsparse.datasets.parquet import (
     open_dataset,
     read_batches,
@@ -81,7 +80,8 @@ def fit_side_features(
         InputError: If an id is null, blank or occurs twice, ids are of another type than the
             log's, none of them is in the log, or no training id has a word.
     """
-    dataset, ids = open_dataset(path), (train, unseen)
+    dataset = open_dataset(path, roles=columns.roles(train.ids.type))
+    ids = train, unseen
     return _SideTable.of(dataset, str(where or path), columns, ids, text).fit()
 
 
@@ -100,7 +100,8 @@ def require_side_table(
         SchemaError: If a column is missing or of a wrong type, or there is nothing to read.
         InputError: If ids are of another type than the log's, or there is no such table.
     """
-    require_side_schema(open_dataset(path).schema, columns, id_type, text, str(path))
+    schema = open_dataset(path, roles=columns.roles(id_type)).schema
+    require_side_schema(schema, columns, id_type, text, str(path))
 
 
 def require_side_schema(
@@ -166,7 +167,7 @@ class _SideTable:
         if self.text.bag_columns is not None:
             require_bags(self.dataset.schema, self.text.bag_columns, self.where)
         kind = self.dataset.schema.field(self.columns.ids).type
-        if id_type(kind) not in (self.ids.ids.type, None):
+        if not self.columns.cast_ids and id_type(kind) not in (self.ids.ids.type, None):
             raise InputError(
                 f"ids must be of the type {self.ids.ids.type}, as in the log, but the column "
                 f"{self.columns.ids!r} of {self.where} holds {kind}; cast one of them"
@@ -197,7 +198,8 @@ class _SideTable:
         # Of each row's id, after checking that no id is null or repeats.
         name = self.columns.ids
         column = read_columns(self.dataset, [name])[name]
-        ids = to_ids(column, f"the column {name!r} of {self.where}")
+        wanted = self.ids.ids.type if self.columns.cast_ids else None
+        ids = to_ids(column, f"the column {name!r} of {self.where}", wanted)
         require_distinct(ids, self.where)
         index = self.ids.index_of(ids)
         if not (index >= 0).any():
@@ -275,27 +277,3 @@ def texts_of(column: pa.ChunkedArray, name: str) -> list[str | None]:
         " ".join(f"{prefix}{each}" for each in row if each is not None) if row else None
         for row in column.to_pylist()
     ]
-
-
-def require_distinct(ids: pa.Array, where: str) -> None:
-    """Raise an error unless every row has an id of its own.
-
-    Args:
-        ids: One a row.
-        where: What to call the table in the error.
-
-    Raises:
-        InputError: If an id is null or blank, or occurs twice.
-    """
-    if nobody := int(is_nobody(ids).sum()):
-        raise InputError(
-            f"every row of {where} must have an id, but {nobody} of {len(ids)} have none; "
-            "fill or drop them"
-        )
-    counts = ids.value_counts()
-    twice = counts.filter(pc.greater(counts.field("counts"), 1))
-    if len(twice):
-        raise InputError(
-            f"every id of {where} must occur once, but {len(twice)} repeat; the first is "
-            f"{twice[0]['values'].as_py()!r}; drop the extra rows"
-        )

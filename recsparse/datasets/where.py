@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import duckdb
 import pyarrow as pa
@@ -9,7 +10,7 @@ import pyarrow.dataset as ds
 from duckdb.func import FunctionNullHandling, PythonUDFType
 
 from recsparse.datasets.pieces import READ_ERRORS, damage, pieces
-from recsparse.datasets.timestamps import to_seconds
+from recsparse.datasets.timestamps import PER_UNIT, NumberUnit, to_seconds
 from recsparse.errors import InputError, SchemaError, nearest
 
 _KEPT = "__kept"
@@ -21,16 +22,29 @@ _FAILURES_ON_A_ROW = ("Conversion Error", "Out of Range Error")
 _MOST_SECONDS = 2**63 // 10**6 - 1
 
 
-def check_condition(
-    schema: pa.Schema, columns: Sequence[str], where: str, time_column: str
-) -> None:
+@dataclass(frozen=True)
+class Condition:
+    """An SQL condition on the rows of a log.
+
+    Attributes:
+        sql: The condition. Whatever its type, the time column is a timestamp without a zone, UTC,
+            in it, and null where it cannot be read.
+        time_column: Name of the time column, which need not be there.
+        unit: What numbers in the time column count.
+    """
+
+    sql: str
+    time_column: str
+    unit: NumberUnit = "auto"
+
+
+def check_condition(schema: pa.Schema, columns: Sequence[str], condition: Condition) -> None:
     """Raise an error unless a condition can be evaluated on some columns; nothing is read.
 
     Args:
         schema: All columns.
         columns: Those to return.
-        where: An SQL condition, as in `filtered_batches`.
-        time_column: Name of the time column, which need not be there.
+        condition: The condition.
 
     Raises:
         SchemaError: If names of columns differ in upper and lower case alone, or DuckDB cannot read
@@ -51,28 +65,25 @@ def check_condition(
                 f"with log.where, the column {name!r} must be of a type that DuckDB reads, but "
                 f"holds {schema.field(name).type}; cast it"
             )
-    with _connected() as database:
+    with _connected(condition.unit) as database:
         database.register(_ROWS, readable.empty_table())
         try:
             # Refuses what ends the condition and goes on as another statement.
-            duckdb.SQLExpression(where)
-            database.sql(_query(readable, columns, where, time_column)).fetchall()
+            duckdb.SQLExpression(condition.sql)
+            database.sql(_query(readable, columns, condition)).fetchall()
         except duckdb.Error as error:
-            raise InputError(_problem(where, error, readable.names, time_column)) from error
+            raise InputError(_problem(condition, error, readable.names)) from error
 
 
 def filtered_batches(
-    source: ds.Dataset, columns: Sequence[str], where: str, time_column: str, batch_rows: int
+    source: ds.Dataset, columns: Sequence[str], condition: Condition, batch_rows: int
 ) -> Iterator[pa.RecordBatch]:
     """Yield the rows of a dataset for which a condition holds.
 
     Args:
         source: The dataset.
         columns: Those to return; the condition may use all.
-        where: An SQL condition that `check_condition` has passed. Whatever its type, the time
-            column is a timestamp without a zone, UTC, in the condition (whole numbers are seconds
-            since 1970), and null where it cannot be read.
-        time_column: Name of the time column, which need not be there.
+        condition: One that `check_condition` has passed.
         batch_rows: Rows of a batch, at most.
 
     Yields:
@@ -82,8 +93,8 @@ def filtered_batches(
         InputError: If the condition fails on a row, or a file is damaged.
     """
     schema = _readable(source.schema)
-    query = _query(schema, columns, where, time_column)
-    with _connected() as database:
+    query = _query(schema, columns, condition)
+    with _connected(condition.unit) as database:
         for piece in pieces(source.replace_schema(schema), _PIECE_ROWS):
             database.register(_ROWS, piece)
             try:
@@ -92,27 +103,27 @@ def filtered_batches(
             except (duckdb.Error, *READ_ERRORS) as error:
                 fails_on_a_row = str(error).startswith(_FAILURES_ON_A_ROW)
                 damaged = None if fails_on_a_row else damage(piece, schema.names)
-                raise damaged or InputError(
-                    _problem(where, error, schema.names, time_column)
-                ) from error
+                raise damaged or InputError(_problem(condition, error, schema.names)) from error
 
 
-def _connected() -> duckdb.DuckDBPyConnection:
+def _connected(unit: NumberUnit) -> duckdb.DuckDBPyConnection:
     database = duckdb.connect(config={"enable_external_access": "false"})
+
+    def seconds(texts: pa.ChunkedArray) -> pa.Array:
+        return to_seconds(pa.table({"texts": texts}), "texts", "auto" if unit == "date" else unit)[
+            0
+        ]
+
     # DuckDB itself drops the offset of a text, or reads one without it in the zone of the machine.
     database.create_function(
-        "iso_seconds",
-        _iso_seconds,
+        "text_seconds",
+        seconds,
         ["VARCHAR"],
         "BIGINT",
         type=PythonUDFType.ARROW,
         null_handling=FunctionNullHandling.SPECIAL,
     )
     return database
-
-
-def _iso_seconds(texts: pa.ChunkedArray) -> pa.Array:
-    return to_seconds(pa.table({"texts": texts}), "texts")[0]
 
 
 def _readable(schema: pa.Schema) -> pa.Schema:
@@ -128,12 +139,13 @@ def _readable(schema: pa.Schema) -> pa.Schema:
     return pa.schema(found)
 
 
-def _query(schema: pa.Schema, columns: Sequence[str], where: str, time_column: str) -> str:
+def _query(schema: pa.Schema, columns: Sequence[str], condition: Condition) -> str:
+    time_column = condition.time_column
     rows, there = _ROWS, time_column in schema.names
     if there:
         quoted = _quoted(time_column)
         kind = schema.field(time_column).type
-        time = _timestamp(kind, quoted)
+        time = _timestamp(kind, quoted, condition.unit)
         # Not with its zone, which DuckDB would replace by that of the machine.
         kept = time if pa.types.is_timestamp(kind) else quoted
         rows = f"(SELECT * REPLACE ({time} AS {quoted}), {kept} AS {_KEPT} FROM {_ROWS})"
@@ -142,26 +154,37 @@ def _query(schema: pa.Schema, columns: Sequence[str], where: str, time_column: s
         for name in columns
     )
     # On a line of its own, so that a comment in it ends there.
-    return f"SELECT {selected} FROM {rows} AS log WHERE (\n{where}\n)"
+    return f"SELECT {selected} FROM {rows} AS log WHERE (\n{condition.sql}\n)"
 
 
-def _timestamp(kind: pa.DataType, column: str) -> str:
+def _timestamp(kind: pa.DataType, column: str, unit: NumberUnit) -> str:
     if pa.types.is_dictionary(kind):
         kind = kind.value_type
     if pa.types.is_integer(kind) or pa.types.is_floating(kind):
-        seconds = (
-            f"CASE WHEN {column} BETWEEN -{_MOST_SECONDS} AND {_MOST_SECONDS} THEN {column} END"
-        )
-        return f"make_timestamp(floor({seconds})::BIGINT * 1000000)"
+        return _timestamp_of_number(column, pa.types.is_floating(kind), unit)
     if pa.types.is_timestamp(kind):
         # Without a zone untouched: Arrow then skips row groups by their statistics.
         return f"timezone('UTC', {column})" if kind.tz else column
     if pa.types.is_date(kind):
         return f"TRY_CAST({column} AS TIMESTAMP)"
-    return f"make_timestamp(iso_seconds({column}::VARCHAR) * 1000000)"
+    return f"make_timestamp(text_seconds({column}::VARCHAR) * 1000000)"
 
 
-def _problem(where: str, error: Exception, columns: Sequence[str], time_column: str) -> str:
+def _timestamp_of_number(column: str, has_fractions: bool, unit: NumberUnit) -> str:
+    per = 1 if unit == "date" else PER_UNIT[unit]
+    most = 10**14 if unit == "date" else _MOST_SECONDS * per
+    kept = f"CASE WHEN {column} BETWEEN -{most} AND {most} THEN {column} END"
+    # Not of integers, of which it makes floating-point numbers, which lose nanoseconds.
+    ticks = f"{f'floor({kept})' if has_fractions else kept}::HUGEINT"
+    if unit == "date":
+        return f"make_timestamp(text_seconds({ticks}::VARCHAR) * 1000000)"
+    # Rounded down, also before 1970, where DuckDB divides towards zero.
+    seconds = f"({ticks} - ({ticks} % {per} + {per}) % {per}) // {per}" if per > 1 else ticks
+    return f"make_timestamp(({seconds})::BIGINT * 1000000)"
+
+
+def _problem(condition: Condition, error: Exception, columns: Sequence[str]) -> str:
+    where, time_column = condition.sql, condition.time_column
     problem = str(error).split("\n", maxsplit=1)[0]
     hint = "see the guide to logs for examples"
     if unknown := re.search(r'Referenced column "(.+)" not found', problem):

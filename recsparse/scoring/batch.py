@@ -17,6 +17,7 @@ from recsparse.datasets.files import Paths, named
 from recsparse.datasets.id_digest import digest_of_ids
 from recsparse.datasets.ids import ids_of
 from recsparse.datasets.parquet import open_dataset, read_batches, read_columns, require_columns
+from recsparse.datasets.roles import Roles
 from recsparse.digest import digest
 from recsparse.errors import InputError, SchemaError
 from recsparse.job import Job, local_paths
@@ -74,7 +75,8 @@ def score_candidates(
             `error`; no part is left behind then.
     """
     options = options or BatchOptions()
-    source = open_dataset(candidates)
+    ids = {"user_id": trained.users.ids.type, "item_id": trained.items.ids.type}
+    source = open_dataset(candidates, roles=Roles(ids))
     where = named(candidates)
     _check_candidates(source, where)
     settings = (options.rows_per_part, options.on_unknown, _known(trained))
@@ -134,12 +136,14 @@ def recommend_users(
     return len(wanted)
 
 
-def read_ids(path: Paths, column: str) -> pa.Array:
+def read_ids(path: Paths, column: str, kind: pa.DataType | None = None) -> pa.Array:
     """Return the distinct ids of a table, in the order of first appearance.
 
     Args:
         path: Files, folders, globs or addresses.
         column: The id column.
+        kind: The type of a model's ids, int64 or string, in which files of text and partition keys
+            are read; None finds one out.
 
     Returns:
         The ids.
@@ -148,7 +152,7 @@ def read_ids(path: Paths, column: str) -> pa.Array:
         SchemaError: If there is no such column.
         InputError: If a file is damaged.
     """
-    source = open_dataset(path)
+    source = open_dataset(path, roles=Roles({column: kind}))
     require_columns(source, named(path), [column])
     return ids_of(read_columns(source, [column])[column], f"the column {column!r}").unique()
 

@@ -111,12 +111,10 @@ def _events(source: LogSource, work: Workspace) -> dict[str, int]:
     if name not in source.dataset.schema.names:
         return {}
     columns = [name]
-    if config.where is None:
+    if source.condition is None:
         batches = read_batches(source.dataset, columns, _BATCH_ROWS)
     else:
-        batches = filtered_batches(
-            source.dataset, columns, config.where, config.timestamp_column, _BATCH_ROWS
-        )
+        batches = filtered_batches(source.dataset, columns, source.condition, _BATCH_ROWS)
     texts = (pa.record_batch([each.column(0).cast(pa.string())], ["event"]) for each in batches)
     schema = pa.schema([pa.field("event", pa.string())])
     work.database.register("events", pa.RecordBatchReader.from_batches(schema, texts))

@@ -12,6 +12,7 @@ from scipy.sparse import csr_matrix
 from recsparse.config import Config
 from recsparse.datasets.dataset_folder import load_dataset
 from recsparse.datasets.parquet import open_dataset, read_columns, require_columns
+from recsparse.datasets.roles import Roles
 from recsparse.datasets.vocabulary import Vocabulary
 from recsparse.errors import InputError, SchemaError
 from recsparse.evaluation.evaluate import RankingResult, evaluate_ranking
@@ -51,7 +52,8 @@ def evaluate_file(
             test part is left.
     """
     config, data = config or Config(), load_dataset(dataset)
-    table, options = _read(scored), config.evaluation
+    kinds = {"user_id": data.users.ids.type, "item_id": data.items.ids.type}
+    table, options = _read(scored, Roles(kinds)), config.evaluation
     score = _comparable(table["score"])
     in_file = Vocabulary.fit(table["item_id"].filter(pa.array(score > -np.inf)).drop_null())
     compared = ComparedItems(options.catalogue, data.items, [in_file])
@@ -126,8 +128,8 @@ def _comparable(scores: pa.ChunkedArray) -> NDArray[np.float64]:
     return np.where(scores.is_null().to_numpy(), -np.inf, place)
 
 
-def _read(scored: str | Path) -> pa.Table:
-    source = open_dataset(scored)
+def _read(scored: str | Path, roles: Roles) -> pa.Table:
+    source = open_dataset(scored, roles=roles)
     require_columns(source, scored, COLUMNS)
     table = read_columns(source, COLUMNS)
     place = table.schema.get_field_index("score")

@@ -12,6 +12,7 @@ from recsparse.data_config import LogConfig
 from recsparse.datasets.dataset_folder import load_dataset
 from recsparse.datasets.files import Paths
 from recsparse.datasets.history import read_history
+from recsparse.datasets.log_files import OtherIds
 from recsparse.datasets.rows_of_parts import PARTS, rows_of_parts
 from recsparse.errors import InputError
 from recsparse.job import local_paths
@@ -163,7 +164,7 @@ def recommend(
     inputs = _early_checked(out, model, start, options.users)
     trained, wanted = _load(inputs[0], start)
     if options.users is not None:
-        wanted = read_ids(options.users, "user_id")
+        wanted = read_ids(options.users, "user_id", trained.users.ids.type)
     with reporter.task("recommending") as advance:
         batch = BatchOptions(
             on_unknown=options.on_unknown, on_part=advance, overwrite=overwrite, inputs=inputs
@@ -190,5 +191,7 @@ def _load(folder: Path, start: HistoryOptions) -> tuple[TrainedModel, pa.Array |
         trained = trained.with_history(rows_of_parts(load_dataset(start.dataset), start.parts))
     if start.history is None:
         return trained, None
-    rows = read_history(start.history, trained.data, start.log, trained.times is not None)
+    ids = OtherIds(trained.users.ids.type, trained.items.ids.type, decide=True)
+    in_order = trained.times is not None
+    rows = read_history(start.history, trained.data, start.log, in_order, ids)
     return trained.with_history(rows), rows["user_id"].unique()

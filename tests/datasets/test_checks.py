@@ -222,11 +222,11 @@ def test_further_columns_that_are_no_text_are_refused(column):
 def test_all_faults_have_a_reason_of_their_own():
     found = check(
         LogConfig(),
-        user_id=[None, "a", " ", "a", "a", "a", "a", "a"],
-        item_id=["a", None, "a", "", "a", "a", "a", "a"],
-        weight=[1, 1, 1, 1, np.nan, -1, 1, 1],
-        timestamp=["2020", "2020", "2020", "2020", "2020", "2020", "x", "2020"],
-        rating=[1, 1, 1, 1, 1, 1, 1, np.inf],
+        user_id=[None, "a", " ", "a", "a", "a", "a", "a", "a"],
+        item_id=["a", None, "a", "", "a", "a", "a", "a", "a"],
+        weight=[1, 1, 1, 1, np.nan, -1, 1, 1, 1],
+        timestamp=["2020", "2020", "2020", "2020", "2020", "2020", "x", "-5", "2020"],
+        rating=[1, 1, 1, 1, 1, 1, 1, 1, np.inf],
     )
     assert found.rejected["reason"].to_pylist() == list(REASONS)
     assert found.reasons == dict.fromkeys(REASONS, 1)

@@ -7,7 +7,9 @@ import pyarrow.fs as pafs
 import pyarrow.parquet as pq
 import pytest
 
+from recsparse.data_config import LogConfig
 from recsparse.datasets.files import find_files
+from recsparse.datasets.log import InteractionLog
 from recsparse.datasets.parquet import open_dataset
 from recsparse.errors import InputError, MissingFileError
 from recsparse.stages.prepare import prepare
@@ -93,13 +95,27 @@ def test_parquet_and_text_come_through_the_same_door(tmp_path):
     assert table["item_id"].to_pylist()[-1] == "z"
 
 
-def test_a_text_value_of_another_type_far_below_is_an_error_that_names_the_file(tmp_path):
+def test_ids_of_text_files_are_of_the_type_of_all_their_values_not_of_the_first(tmp_path):
     path = tmp_path / "log.csv"
-    rows = "".join(f"{n},1\n" for n in range(400_000))
-    path.write_text(f"user_id,item_id\n{rows}none,1\n")
-    with pytest.raises(InputError, match=r"log\.csv must be a complete CSV file, but .*none"):
-        prepare(path, tmp_path / "dataset")
-    assert not (tmp_path / "dataset").exists()
+    rows = "".join(f"{n},{n % 7}\n" for n in range(200_000))
+    for last in ("A7", "07", "+7", "7.0", "99999999999999999999"):
+        path.write_text(f"user_id,item_id\n{rows}{last},1\n")
+        users = InteractionLog.read(path, LogConfig()).table["user_id"]
+        assert (users.type, users[-1].as_py()) == (pa.string(), last)
+    for last in ("", "NA"):
+        path.write_text(f"user_id,item_id\n{rows}{last},1\n")
+        log = InteractionLog.read(path, LogConfig())
+        assert log.table["user_id"].type == pa.int64()
+        assert log.counts.rejected == {"user id is null": 1}
+
+
+def test_a_value_that_is_no_number_far_below_is_an_error_that_names_the_file(tmp_path):
+    path = tmp_path / "log.csv"
+    rows = "".join(f"{n},1,1\n" for n in range(200_000))
+    path.write_text(f"user_id,item_id,weight\n{rows}7,1,heavy\n")
+    message = r"log\.csv must hold values of one type in each column, but .*'heavy'"
+    with pytest.raises(InputError, match=message):
+        InteractionLog.read(path, LogConfig())
 
 
 def test_any_filesystem_of_fsspec_is_read():
@@ -107,7 +123,7 @@ def test_any_filesystem_of_fsspec_is_read():
     with memory.open("/logs/day=3/a.parquet", "wb") as file:
         FRAME.to_parquet(file, index=False)
     try:
-        assert open_dataset("memory://logs").to_table()["day"].to_pylist() == [3] * 4
+        assert open_dataset("memory://logs").to_table()["day"].to_pylist() == ["3"] * 4
         assert open_dataset("memory://logs/day=*/a.parquet").count_rows() == 4
         with pytest.raises(MissingFileError, match="memory://none must be a Parquet or CSV file"):
             open_dataset("memory://none")

@@ -73,7 +73,7 @@ def test_a_column_that_only_a_later_file_has_is_not_lost(tmp_path):
     assert table["rating"].to_pylist() == [None, 4.0]
 
 
-STRINGS = ["b", "", "日本", "e\u0301", "é"]
+STRINGS = ["b", " b", "日本", "e\u0301", "é"]
 
 
 @pytest.mark.parametrize(

@@ -27,11 +27,11 @@ def with_column(folder, name, column, **settings):
     [
         ("user_id", pa.array([1, None, 2]), "user id is null", [1]),
         ("user_id", pa.array(["a", None, "b"]).dictionary_encode(), "user id is null", [1]),
-        ("item_id", pa.array([None, "", "b"], pa.string_view()), "item id is null", [0]),
+        ("item_id", pa.array([None, "a", "b"], pa.string_view()), "item id is null", [0]),
+        ("item_id", pa.array(["a", "", " "], pa.string_view()), "item id is blank", [1, 2]),
         ("weight", pa.array([1.0, -1.0, 0.0]), "weight is negative", [1]),
         ("weight", pa.array([-math.inf, 1.0]), "weight is not finite", [0]),
-        ("weight", pa.array([1.0, math.nan, math.inf, None]), "weight is not finite", [1, 2, 3]),
-        ("weight", pa.array([1, None]), "weight is not finite", [1]),
+        ("weight", pa.array([1.0, math.nan, math.inf, None]), "weight is not finite", [1, 2]),
         ("weight", pa.array([1e300, 1.0]), "weight is not finite", [0]),
         ("timestamp", pa.array(["yesterday", "2020-01-01", None]), "timestamp cannot be read", [0]),
         ("timestamp", pa.array([math.inf, 7.5, None]), "timestamp cannot be read", [0]),
@@ -97,9 +97,18 @@ def test_a_log_without_good_rows_is_refused_and_the_reasons_are_listed(tmp_path)
         read(tmp_path, LogConfig(min_rating=4), **columns)
 
 
-def test_a_weight_column_of_nulls_leaves_no_good_row(tmp_path):
-    with pytest.raises(InputError, match="of 2 none is left: weight is not finite: 2"):
-        with_column(tmp_path, "weight", pa.nulls(2))
+def test_a_weight_column_of_nulls_weighs_one(tmp_path):
+    log = with_column(tmp_path, "weight", pa.nulls(2))
+    assert log.table["weight"].to_pylist() == [1.0, 1.0]
+
+
+def test_a_weight_that_only_newer_files_have_is_one_in_the_older(tmp_path):
+    ids = {"user_id": [1, 2], "item_id": [3, 4]}
+    pq.write_table(pa.table(ids), tmp_path / "january.parquet")
+    pq.write_table(pa.table({**ids, "weight": [2.0, None]}), tmp_path / "february.parquet")
+    log = InteractionLog.read(tmp_path, LogConfig(duplicates="keep"))
+    assert log.table["weight"].to_pylist() == [2.0, 1.0, 1.0, 1.0]
+    assert log.counts.rejected == {}
 
 
 ODD = {

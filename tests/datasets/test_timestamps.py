@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recsparse.datasets.timestamps import to_seconds, unit_warning
+from recsparse.datasets.timestamps import TimeCounts, read_times, to_seconds, unit_problem
 from recsparse.errors import SchemaError
 
 UNITS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
@@ -96,8 +96,8 @@ def test_iso_strings_are_parsed_as_utc_without_an_offset(kind):
 @pytest.mark.parametrize(
     "text",
     [
-        "yesterday", "", "now", "today", "2020-13-01", "2020-02-30", "01.02.2020", "881250949",
-        "1510122312", "NaT", "null", "2020-01-01T25:00:00", "12:00", "2020-01-01 nonsense",
+        "yesterday", "", "now", "today", "2020-13-01", "2020-02-30", "01.02.2020", "NaT", "null",
+        "2020-01-01T25:00:00", "12:00", "2020-01-01 nonsense",
     ],
 )  # fmt: skip
 def test_other_strings_cannot_be_read(text):
@@ -140,44 +140,77 @@ def test_other_types_are_refused(kind):
         to_seconds(pa.table({"t": pa.nulls(1, kind)}), "t")
 
 
-def warning_of(latest, kind=None):
-    seconds = pa.chunked_array([[0, None, latest], [5]], pa.int64())
-    return unit_warning(seconds, kind or pa.int64(), "the column 't'")
-
-
 @pytest.mark.parametrize(
-    ("unit", "per_second"),
-    [("milliseconds", 10**3), ("microseconds", 10**6), ("nanoseconds", 10**9)],
+    ("unit", "name", "per_second"),
+    [("ms", "milliseconds", 10**3), ("us", "microseconds", 10**6), ("ns", "nanoseconds", 10**9)],
 )
-@pytest.mark.parametrize("kind", [pa.int64(), pa.uint64(), pa.float64()], ids=str)
-def test_another_unit_than_seconds_is_warned_of_with_the_year_and_the_cure(unit, per_second, kind):
+def test_another_unit_than_seconds_is_named_with_the_year_and_the_setting(unit, name, per_second):
     latest = 1_767_225_600 * per_second
     year = np.datetime64(latest, "s").astype("datetime64[Y]")
-    message = warning_of(latest, kind)
-    assert (
-        f"the column 't' is read as seconds, which puts {latest} into the year {year};" in message
+    message = unit_problem(latest, "the column 't'")
+    assert message.startswith(
+        f"the column 't' is read as seconds, which puts {latest} into the year {year};"
     )
-    assert message.endswith(
-        f"if these are {unit}, divide them by {per_second} or cast them to an Arrow timestamp"
-    )
+    assert message.endswith(f"if these are {name}, set log.timestamp_unit = '{unit}'")
 
 
 def test_the_year_is_that_of_the_calendar():
     end = dt.datetime(9998, 7, 1, tzinfo=dt.UTC)
-    assert "into the year 9998;" in warning_of(int(end.timestamp()))
+    assert "into the year 9998;" in unit_problem(int(end.timestamp()), "t")
 
 
-def test_the_first_second_of_2100_is_warned_of_and_no_earlier_one():
-    start = int(dt.datetime(2100, 1, 1, tzinfo=dt.UTC).timestamp())
-    assert warning_of(start - 1) is None
-    assert "the year 2100" in warning_of(start)
+def test_numbers_of_no_stated_unit_that_cannot_be_seconds_are_marked():
+    late = int(dt.datetime(2100, 1, 1, tzinfo=dt.UTC).timestamp())
+    for kind in (pa.int64(), pa.float64(), pa.string()):
+        column = pa.array([-1, 0, late - 1, late, None, 10**15]).cast(kind)
+        times = read_times(pa.table({"t": column}), "t")
+        assert times.implausible.tolist() == [True, False, False, True, False, True]
+        counts = TimeCounts.of(times)
+        assert counts == TimeCounts(known=5, implausible=3, farthest=10**15)
+        assert counts.plus(TimeCounts(1, 1, -(10**16))) == TimeCounts(6, 4, -(10**16))
+        assert not read_times(pa.table({"t": column}), "t", "s").implausible.any()
 
 
-@pytest.mark.parametrize("kind", [pa.timestamp("ms"), pa.date32(), pa.string(), pa.null()], ids=str)
-def test_a_column_with_its_own_unit_is_not_warned_of(kind):
-    assert warning_of(10**12, kind) is None
+@pytest.mark.parametrize("kind", [pa.timestamp("s"), pa.date32(), pa.string()], ids=str)
+def test_times_with_a_unit_of_their_own_are_not_marked(kind):
+    column = pa.array(["1950-01-01", "9999-12-31"])
+    column = column if kind == pa.string() else column.cast(pa.date32()).cast(kind)
+    assert not read_times(pa.table({"t": column}), "t").implausible.any()
 
 
-@pytest.mark.parametrize("times", [[], [None], [-(10**15)]])
-def test_unknown_and_early_times_are_not_warned_of(times):
-    assert unit_warning(pa.chunked_array([times], pa.int64()), pa.int64(), "t") is None
+@given(st.lists(st.none() | st.integers(-(2**40), 2**40), max_size=5), st.sampled_from([*UNITS]))
+def test_numbers_count_what_the_unit_says(ticks, unit):
+    expected = [None if tick is None else tick // UNITS[unit] for tick in ticks]
+    for kind in (pa.int64(), pa.float64(), pa.string()):
+        column = pa.array(ticks, pa.int64()).cast(kind)
+        found = to_seconds(pa.table({"t": column}), "t", unit)[0]
+        assert found.to_pylist() == expected
+
+
+SPELLED = {
+    "202601": "2026-01-01T00:00", "20260125": "2026-01-25T00:00", "2026012513": "2026-01-25T13:00",
+    "202601251359": "2026-01-25T13:59", "20260125135958": "2026-01-25T13:59:58",
+    "2026-01": "2026-01-01T00:00", "2026-01-25 00:00:00": "2026-01-25T00:00",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("text", SPELLED)
+def test_digits_are_the_date_that_they_spell(text):
+    expected = int(dt.datetime.fromisoformat(SPELLED[text] + "+00:00").timestamp())
+    assert read(pa.array([text, None])) == ([expected, None], [False, False])
+
+
+@pytest.mark.parametrize("text", ["202613", "20260230", "20261301"])
+def test_digits_of_a_date_that_there_is_not_are_no_seconds(text):
+    assert read(pa.array([text])) == ([None], [True])
+
+
+SECONDS_AS_TEXT = {
+    "0": 0, "5": 5, "881250949": 881250949, "1510122312": 1510122312, "+7": 7,
+    "1767225600.9": 1767225600, "1.7672256e9": 1767225600, "1970019999": 1970019999,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("text", SECONDS_AS_TEXT)
+def test_other_digits_are_seconds(text):
+    assert read(pa.array([text])) == ([SECONDS_AS_TEXT[text]], [False])

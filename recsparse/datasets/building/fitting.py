@@ -60,9 +60,10 @@ def side_sources(
 def _wanted(config: Config) -> list[tuple[SideColumns, TextConfig]]:
     # What is read of the table of users and of that of items. Ready-made bags are those of items.
     log, text, features = config.log, config.text, config.features
-    of_users = features.user_categories, features.user_numbers
-    users = SideColumns(log.user_column, text.user_columns, *of_users, axis="user")
-    items = SideColumns(log.item_column, text.columns, features.categories, features.numbers)
+    of_users, cast = (features.user_categories, features.user_numbers), log.id_type != "auto"
+    of_items = features.categories, features.numbers
+    users = SideColumns(log.user_column, text.user_columns, *of_users, "user", cast)
+    items = SideColumns(log.item_column, text.columns, *of_items, "item", cast)
     return [(users, text.model_copy(update={"bag_columns": None})), (items, text)]
 
 

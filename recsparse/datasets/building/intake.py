@@ -2,7 +2,7 @@
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from recsparse.config import Config
+from recsparse.data_config import LogConfig
 from recsparse.datasets.building.encode import LogEncoder
 from recsparse.datasets.building.log_store import LogStore
 from recsparse.datasets.building.prefetch import prefetched
@@ -19,6 +20,7 @@ from recsparse.datasets.building.taken import Repeats, TakenFiles
 from recsparse.datasets.checks import CheckedBatch
 from recsparse.datasets.files import Paths
 from recsparse.datasets.log import LogSource, listed
+from recsparse.datasets.log_files import OtherIds
 from recsparse.datasets.split import PART_NAMES, TEST
 from recsparse.datasets.workspace import Workspace
 from recsparse.errors import InputError, SchemaError
@@ -92,6 +94,22 @@ class IntakeCounts:
         return {name: getattr(self, field) for name, field in _NAMES.items()}
 
 
+def _opened(
+    logs: Iterable[Paths],
+    config: LogConfig,
+    extra: Sequence[str],
+    kept: tuple[str, pa.DataType, pa.DataType] | None,
+) -> list[LogSource]:
+    """Open logs whose ids are to be of one type, whichever of them says that they are text."""
+    others = OtherIds(*kept[1:]) if kept else OtherIds()
+    sources = [LogSource.open(paths, config, extra, others) for paths in logs]
+    users, items = ({source.user_type for source in sources}, {each.item_type for each in sources})
+    if kept is not None or max(len(users), len(items)) == 1:
+        return sources
+    user, item = (pa.string() if len(types) > 1 else None for types in (users, items))
+    return [LogSource.open(paths, config, extra, OtherIds(user, item)) for paths in logs]
+
+
 class Intake:
     """Reads logs batch by batch.
 
@@ -120,7 +138,7 @@ class Intake:
         by_column = config.split.kind == "given" and set(logs) <= {None}
         self._part_column = config.split.column if by_column else None
         extra = [*config.text.log_columns, *([self._part_column] if self._part_column else [])]
-        opened = [LogSource.open(paths, config.log, extra) for paths in logs.values()]
+        opened = _opened(logs.values(), config.log, extra, kept)
         self.taken = _taken(opened, store)
         self._sources = [*zip(self.taken.kept(repeats), logs, strict=True)]
         self.counts = IntakeCounts.of_dataset(store.counts) if store else IntakeCounts()

@@ -16,11 +16,11 @@ from recsparse.datasets.building.side_store import (
     merged_schema,
     save_tables,
 )
+from recsparse.datasets.ids import require_distinct
 from recsparse.datasets.side_columns import SideColumns
 from recsparse.datasets.side_table import (
     SideFeatures,
     fit_side_features,
-    require_distinct,
     require_side_schema,
     require_side_table,
 )

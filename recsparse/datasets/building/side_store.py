@@ -90,8 +90,8 @@ class KeptTable:
             yield pa.RecordBatch.from_arrays([ids, *columns], schema=schema)
 
     def _as_ids(self, column: pa.Array | pa.ChunkedArray) -> pa.Array:
-        ids = to_ids(column, f"the column {self._ids!r} of {self.where}")
-        return ids.cast(self.schema.field(0).type)
+        kind = self.schema.field(0).type
+        return to_ids(column, f"the column {self._ids!r} of {self.where}", kind)
 
 
 def merged_schema(old: KeptTable, new: KeptTable, columns: SideColumns) -> pa.Schema:
@@ -202,7 +202,7 @@ def kept_table(
     Raises:
         SchemaError: If the column of ids is missing, or there is nothing to read.
     """
-    dataset = open_dataset(path)
+    dataset = open_dataset(path, roles=columns.roles(id_type))
     named = columns.those_of(dataset.schema, bags, where)
     return KeptTable(dataset, named, bags, id_type, where)
 
