@@ -16,11 +16,13 @@ import typer
 from pipelines.steps import Steps, file_state
 from recsparse.atomic import atomic_file, make_folder
 from recsparse.cli.exit import exit_on_error
-from recsparse.cli.terminal import TerminalReporter, show_frame
+from recsparse.cli.progress import speaker
+from recsparse.cli.terminal import show_frame
 from recsparse.config import Config
 from recsparse.config_file import load_config, parse_config
 from recsparse.errors import MissingFileError
 from recsparse.evaluation.report import COMPARISON
+from recsparse.reporting import Reporter
 from recsparse.stages.evaluate import evaluate
 from recsparse.stages.fetch import fetch
 from recsparse.stages.prepare import prepare
@@ -91,7 +93,7 @@ def main(
 ) -> None:
     """Fetch, prepare, train, evaluate, score and recommend; then show what came out."""
     started = time.perf_counter()
-    reporter = TerminalReporter()
+    reporter = speaker()
     if log is None:
         folder = fetch("movielens-100k", reporter=reporter)
         log, items = folder / "interactions.parquet", folder / "items.parquet"
@@ -108,7 +110,7 @@ def main(
     reporter.say(f"done in {time.perf_counter() - started:.0f} s")
 
 
-def _prepare(job: Job, log: Path, items: Path | None, reporter: TerminalReporter) -> None:
+def _prepare(job: Job, log: Path, items: Path | None, reporter: Reporter) -> None:
     inputs = [path for path in (log, items) if path is not None]
     sections = job.config.model_dump(include={"seed", "log", "split", "text", "order"})
     job.steps.run(
@@ -118,7 +120,7 @@ def _prepare(job: Job, log: Path, items: Path | None, reporter: TerminalReporter
     )
 
 
-def _train(job: Job, kind: str, reporter: TerminalReporter) -> None:
+def _train(job: Job, kind: str, reporter: Reporter) -> None:
     """Tune a model on the validation part and fit it with the best settings."""
     config = _config_of(job.config, kind)
     tuned, model = job.out / f"{kind}.toml", job.model(kind)
@@ -141,7 +143,7 @@ def _train(job: Job, kind: str, reporter: TerminalReporter) -> None:
     )
 
 
-def _tune(job: Job, config: Config, out: Path, reporter: TerminalReporter) -> None:
+def _tune(job: Job, config: Config, out: Path, reporter: Reporter) -> None:
     if SEARCH_SPACES[config.model.kind]:
         tune(job.dataset, config, out, reporter=reporter, overwrite=True)
         return
@@ -150,7 +152,7 @@ def _tune(job: Job, config: Config, out: Path, reporter: TerminalReporter) -> No
         write_toml(aside, config.model_dump(mode="json", exclude_none=True))
 
 
-def _evaluate(job: Job, reporter: TerminalReporter) -> None:
+def _evaluate(job: Job, reporter: Reporter) -> None:
     models = [job.model(kind) for kind in (OURS, *BASELINES)]
     job.steps.run(
         job.report,
@@ -165,7 +167,7 @@ def _config_of(config: Config, kind: str) -> Config:
     return parse_config({**config.model_dump(mode="json"), "model": {"kind": kind}})
 
 
-def _score(job: Job, reporter: TerminalReporter) -> None:
+def _score(job: Job, reporter: Reporter) -> None:
     """Let ItemKNN choose candidates, our model score them, and recommend from the catalogue."""
     candidates, scores = job.out / "candidates.parquet", job.out / "scores.parquet"
     options = RecommendOptions(k=CANDIDATES_PER_USER, dataset=job.dataset)
@@ -187,7 +189,7 @@ def _score(job: Job, reporter: TerminalReporter) -> None:
     )
 
 
-def _candidates(job: Job, out: Path, options: RecommendOptions, reporter: TerminalReporter) -> None:
+def _candidates(job: Job, out: Path, options: RecommendOptions, reporter: Reporter) -> None:
     recommend(job.model("item_knn"), out, options, reporter, overwrite=True)
     pairs = pq.read_table(out, columns=["user_id", "item_id"])
     with atomic_file(out) as aside:

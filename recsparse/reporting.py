@@ -1,20 +1,30 @@
 """How a long job tells what it is doing, without knowing who listens."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol, runtime_checkable
 
-Advance = Callable[[int], None]
+
+@runtime_checkable
+class Advance(Protocol):
+    """Tells how far a piece of work is."""
+
+    def __call__(self, done: int, note: str = "") -> None:
+        """Tell how far it is.
+
+        Args:
+            done: Number of steps done in all.
+            note: What has been reached, such as an epoch and its metric; worth a line in a log.
+        """
+        ...
 
 
 @runtime_checkable
 class Reporter(Protocol):
     """Whoever shows the progress of a job."""
 
-    shows_progress: bool
-
     def task(self, description: str, total: int | None = None) -> AbstractContextManager[Advance]:
-        """Open a piece of work.
+        """Open a piece of work; those opened within are parts of it.
 
         Args:
             description: What is done.
@@ -29,8 +39,6 @@ class Reporter(Protocol):
 class SilentReporter:
     """Shows nothing."""
 
-    shows_progress = False
-
     @contextmanager
     def task(self, description: str, total: int | None = None) -> Iterator[Advance]:
         """Open a piece of work that nobody watches.
@@ -42,7 +50,11 @@ class SilentReporter:
         Yields:
             A function without effect.
         """
-        yield lambda done: None
+        yield _unheard
+
+
+def _unheard(done: int, note: str = "") -> None:
+    """Nobody listens."""
 
 
 SILENT = SilentReporter()

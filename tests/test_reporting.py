@@ -4,5 +4,5 @@ from recsparse.reporting import SILENT
 def test_nobody_hears_of_a_silent_task(capfd):
     with SILENT.task("work", 3) as advance:
         advance(1)
-    assert not SILENT.shows_progress
+        advance(2, "a note")
     assert capfd.readouterr() == ("", "")

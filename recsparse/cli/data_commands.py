@@ -19,6 +19,7 @@ from recsparse.cli.options import (
     OutPath,
     Overrides,
     Overwrite,
+    Quiet,
     SpillFolder,
     Strict,
     TestLogs,
@@ -27,8 +28,8 @@ from recsparse.cli.options import (
     ValidationLogs,
     Where,
 )
+from recsparse.cli.progress import progress
 from recsparse.cli.terminal import (
-    TerminalReporter,
     show_groups,
     show_json,
     show_pairs,
@@ -40,12 +41,13 @@ from recsparse.config_file import load_config
 def fetch(
     name: Annotated[str, typer.Argument(help="Name of the data set, such as movielens-100k.")],
     out: Annotated[str | None, typer.Option(help="Folder; the user's cache by default.")] = None,
+    quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
     """Download a public data set and check it."""
     from recsparse.stages.fetch import fetch as stage
 
-    show_pairs(name, {"folder": str(stage(name, out, TerminalReporter()))}, as_json)
+    show_pairs(name, {"folder": str(stage(name, out, progress(quiet)))}, as_json)
 
 
 @app.command()
@@ -68,6 +70,7 @@ def prepare(
     overwrite: Overwrite = False,
     config: ConfigPath = None,
     overrides: Overrides = None,
+    quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
     """Turn logs into a dataset folder: checked, split, indexed; the log may exceed the memory."""
@@ -94,7 +97,7 @@ def prepare(
         sources,
         out,
         config=load_config(config, settings),
-        reporter=TerminalReporter(),
+        reporter=progress(quiet),
         resources=Resources.named(memory, threads, spill),
         overwrite=overwrite,
     )
@@ -111,6 +114,7 @@ def describe(
     overwrite: Overwrite = False,
     config: ConfigPath = None,
     overrides: Overrides = None,
+    quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
     """Tell what is in a log or a dataset; the log may exceed the memory."""
@@ -120,7 +124,7 @@ def describe(
 
     log = load_config(config, overrides or []).log
     resources = Resources.named(memory, threads, spill)
-    groups = stage(paths, log, html, resources, TerminalReporter(), overwrite)
+    groups = stage(paths, log, html, resources, progress(quiet), overwrite)
     if as_json:
         show_json(groups)
     else:

@@ -14,12 +14,13 @@ from recsparse.cli.options import (
     OutPath,
     Overrides,
     Overwrite,
+    Quiet,
     TestItems,
     TestUsers,
     Tries,
 )
+from recsparse.cli.progress import progress
 from recsparse.cli.terminal import (
-    TerminalReporter,
     show_comparison,
     show_frame,
     show_groups,
@@ -42,13 +43,14 @@ def train(
     overwrite: Overwrite = False,
     config: ConfigPath = None,
     overrides: Overrides = None,
+    quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
     """Fit a model, record it in MLflow, write a model folder."""
     from recsparse.stages.train import train as stage
 
     settings = load_config(config, overrides or [])
-    result = stage(dataset, out, settings, resume, TerminalReporter(), go_on_from, overwrite)
+    result = stage(dataset, out, settings, resume, progress(quiet), go_on_from, overwrite)
     shown = {
         "model": str(out),
         "mlflow model": result.model_uri or "not sent",
@@ -66,6 +68,7 @@ def tune(
     overwrite: Overwrite = False,
     config: ConfigPath = None,
     overrides: Overrides = None,
+    quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
     """Search a model's settings on the validation part; --out is the TOML of the best."""
@@ -74,7 +77,7 @@ def tune(
     settings = load_config(config, overrides or [])
     space = parse_space(tries) if tries else None
     require_apart(out, [config])
-    result = stage(dataset, settings, out, space, TerminalReporter(), overwrite)
+    result = stage(dataset, settings, out, space, progress(quiet), overwrite)
     if as_json:
         show_json(result.trials.to_dict("records"))
     else:
@@ -90,6 +93,7 @@ def evaluate(
     overwrite: Overwrite = False,
     config: ConfigPath = None,
     overrides: Overrides = None,
+    quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
     """Rank the test part with one or several models, side by side."""
@@ -99,7 +103,7 @@ def evaluate(
         raise typer.BadParameter("name at least one model and then the dataset")
     *folders, dataset = models
     settings = load_config(config, _test_options(overrides, catalogue, include_users))
-    result = stage(folders, dataset, out, settings, TerminalReporter(), overwrite)
+    result = stage(folders, dataset, out, settings, progress(quiet), overwrite)
     if as_json:
         show_json({name: _figures(each) for name, each in result.results.items()})
         return

@@ -13,6 +13,7 @@ ConfigPath = Annotated[str | None, typer.Option("--config", help="TOML configura
 Overrides = Annotated[
     list[str] | None, typer.Option("--set", help="One setting, as in training.epochs=20.")
 ]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Say nothing of the progress.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 DatasetPath = Annotated[str, typer.Argument(help="Dataset folder.")]
 ModelAddress = Annotated[str, typer.Argument(help="Model folder or MLflow address.")]

@@ -15,10 +15,11 @@ from recsparse.cli.options import (
     OutPath,
     Overrides,
     Overwrite,
+    Quiet,
     UnknownIds,
 )
+from recsparse.cli.progress import progress
 from recsparse.cli.terminal import (
-    TerminalReporter,
     show_pairs,
 )
 from recsparse.config_file import load_config
@@ -36,6 +37,7 @@ def score(
     overwrite: Overwrite = False,
     config: ConfigPath = None,
     overrides: Overrides = None,
+    quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
     """Add a score to every candidate pair, part by part."""
@@ -44,7 +46,7 @@ def score(
 
     log = load_config(config, overrides or []).log
     start = HistoryOptions(dataset, parts_named(history_parts), history, log)
-    rows = stage(model, candidates, out, None, on_unknown, TerminalReporter(), start, overwrite)
+    rows = stage(model, candidates, out, None, on_unknown, progress(quiet), start, overwrite)
     show_pairs("scored", {"scores": str(out), "rows": rows}, as_json)
 
 
@@ -61,6 +63,7 @@ def recommend(
     overwrite: Overwrite = False,
     config: ConfigPath = None,
     overrides: Overrides = None,
+    quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
     """Write the k best unseen items of each user."""
@@ -70,5 +73,5 @@ def recommend(
     log = load_config(config, overrides or []).log
     parts = parts_named(history_parts)
     options = RecommendOptions(k, users, dataset, history, on_unknown, log, parts)
-    count = stage(model, out, options, TerminalReporter(), overwrite)
+    count = stage(model, out, options, progress(quiet), overwrite)
     show_pairs("recommended", {"recommendations": str(out), "users": count}, as_json)

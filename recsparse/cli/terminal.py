@@ -1,55 +1,17 @@
-"""Progress bars and tables on the terminal, JSON for machines."""
+"""Tables on the terminal, JSON for machines."""
 
 import json
 import math
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
 import typer
 from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
-from recsparse.reporting import Advance
 from recsparse.stages.value_text import value_text
-
-
-class TerminalReporter:
-    """Shows a bar for each piece of work on standard error, so that output can be piped."""
-
-    def __init__(self) -> None:
-        self.console = Console(stderr=True)
-        self.shows_progress = self.console.is_terminal
-
-    def say(self, line: str) -> None:
-        """Print a line beside the bars.
-
-        Args:
-            line: What to say.
-        """
-        self.console.print(line, highlight=False, markup=False)
-
-    @contextmanager
-    def task(self, description: str, total: int | None = None) -> Iterator[Advance]:
-        """Show a bar until the work is done.
-
-        Args:
-            description: What is done.
-            total: Number of steps; None shows a spinner.
-
-        Yields:
-            A function that takes the number of steps done in all.
-        """
-        columns = (SpinnerColumn(), *Progress.get_default_columns(), TimeElapsedColumn())
-        # Without a terminal a bar would still print an empty line.
-        with Progress(
-            *columns, console=self.console, transient=True, disable=not self.shows_progress
-        ) as progress:
-            task = progress.add_task(description, total=total)
-            yield lambda done: progress.update(task, completed=done)
 
 
 def show_json(value: Any) -> None:

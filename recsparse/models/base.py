@@ -15,6 +15,7 @@ from recsparse.digest import digest
 from recsparse.errors import InputError
 from recsparse.models.objective import Objective
 from recsparse.network_config import TrainingConfig
+from recsparse.reporting import SILENT, Reporter
 from recsparse.sparse.tensor import SparseTensor
 
 Validate = Callable[["Recommender"], float]
@@ -70,6 +71,7 @@ class FitExtras:
             `stop_after`; the second argument returns the network's validation quality.
         warm_start: A fitted model that networks and factors go on from; models in closed form, and
             those of text, whose words may be others, are fitted anew all the same.
+        reporter: Hears of the parts of a model that has some.
     """
 
     seed: int = 0
@@ -79,6 +81,7 @@ class FitExtras:
     item_words: SparseTensor | None = None
     optimise: Optimise | None = None
     warm_start: WarmStart | None = None
+    reporter: Reporter = SILENT
 
 
 class Recommender(ABC):

@@ -74,12 +74,14 @@ class BlendRecommender(Recommender, ColdScorer):
         for number, config in enumerate(configs):
             known = _to_go_on_from(fitted, config, configs)
             own = replace(_extras_of_part(extras, number, config.kind), warm_start=known)
-            part = _twin(parts, config) or _class_of(config.kind)(config).fit(interactions, own)
+            with extras.reporter.task(f"part {number + 1} of {len(configs)}, {config.kind}"):
+                part = _twin(parts, config) or _class_of(config.kind)(config).fit(interactions, own)
             parts.append(part)
             trim_heap()
         weights = [*(self.config.weights or [1.0] * len(parts))]
         if self.config.weights is None and validation is not None and len(parts) > 1:
-            weights = best_weights(parts, sampled_users(validation, extras.seed))
+            with extras.reporter.task("weighing the parts"):
+                weights = best_weights(parts, sampled_users(validation, extras.seed))
         names = [part.kind for part in parts]
         logger.info("weights of the parts: %s", [*zip(names, weights, strict=True)])
         kept = [number for number, weight in enumerate(weights) if weight > 0]

@@ -122,7 +122,7 @@ def train(
             seed=config.seed,
             checkpoints=checkpoints,
             resume=resume,
-            progress=reporter.shows_progress,
+            reporter=reporter,
             on_epoch=on_epoch,
             warm_start=_warm_start(known, data),
         )

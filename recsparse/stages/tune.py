@@ -157,10 +157,12 @@ def _search(
     with reporter.task(f"tuning {config.model.kind}", len(trials)) as advance:
         for number, settings in enumerate(trials):
             tried = _with_settings(config, settings)
-            plan = FitPlan(config.training, config.seed)
+            plan = FitPlan(config.training, config.seed, reporter=reporter)
+            trial = f"trial {number + 1} of {len(trials)}, {_listed(settings)}"
+            advance(number, trial)
             model = (model and model.with_settings(tried.model)) or fit_on(data, tried, plan)
             rows.append({**settings, metric: validate(model, part, tried).mean()[metric]})
-            advance(number + 1)
+            advance(number + 1, f"{trial}: {metric} {rows[-1][metric]:.4f}")
     table = pd.DataFrame(rows).sort_values(metric, ascending=is_rating, kind="stable")
     best = _with_settings(config, trials[int(table.index[0])])
     return TuneResult(best, table.reset_index(drop=True), metric)
@@ -173,6 +175,10 @@ def _combinations(space: Mapping[str, Sequence[Any]]) -> list[dict[str, Any]]:
             f"every key of the search space must have values, but {empty[0]!r} has none"
         )
     return [dict(zip(space, values, strict=True)) for values in itertools.product(*space.values())]
+
+
+def _listed(settings: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in settings.items()) or "as configured"
 
 
 def _with_settings(config: Config, settings: Mapping[str, Any]) -> Config:

@@ -70,8 +70,10 @@ def fit_model(
         item_words=item_words,
         optimise=optimise,
         warm_start=known,
+        reporter=plan.reporter,
     )
-    model.fit(interactions, extras)
+    with plan.reporter.task(f"fitting {model.kind}"):
+        model.fit(interactions, extras)
     return model
 
 

@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
-from pytorch_lightning.callbacks import Callback, RichProgressBar
+from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.loggers.logger import Logger
 from torch import Tensor
 
 from recsparse.atomic import remove
 from recsparse.models.objective import Objective
 from recsparse.training.checkpoint import COMPLETE, LAST, Checkpoint, Facts
+from recsparse.training.epoch_report import EpochReport
 from recsparse.training.module import ObjectiveModule, row_batches
 from recsparse.training.plan import FitPlan, OnEpoch
 from recsparse.training.precision import uses_bfloat16
@@ -61,8 +62,10 @@ def optimise_network(
         progress = Progress(folder, module, facts, _kept(folder / LAST, facts, module))
         loader = row_batches(objective, plan.training.batch_users, plan.seed)
         start = None if plan.warm_start is None else _Start.of(module)
-        trainer = _trainer(plan, progress)
-        trainer.fit(module, loader)
+        most = plan.training.stop_after or plan.training.epochs
+        with plan.reporter.task("training", most * len(loader)) as advance:
+            trainer = _trainer(plan, [progress, EpochReport(advance, progress, most)])
+            trainer.fit(module, loader)
         epochs = trainer.current_epoch
         module.cpu()
         if progress.best_epoch:
@@ -126,10 +129,7 @@ def _quiet_lightning() -> Iterator[None]:
         yield
 
 
-def _trainer(plan: FitPlan, progress: Progress) -> pl.Trainer:
-    callbacks: list[Callback] = [progress]
-    if plan.progress:
-        callbacks.append(RichProgressBar())
+def _trainer(plan: FitPlan, callbacks: list[Callback]) -> pl.Trainer:
     return pl.Trainer(
         max_epochs=plan.training.epochs,
         accelerator=plan.training.device,
@@ -137,7 +137,7 @@ def _trainer(plan: FitPlan, progress: Progress) -> pl.Trainer:
         precision="bf16-mixed" if uses_bfloat16(plan.training) else "32-true",
         logger=_EpochLogger(plan.on_epoch),
         callbacks=callbacks,
-        enable_progress_bar=plan.progress,
+        enable_progress_bar=False,
         enable_model_summary=False,
         log_every_n_steps=1,
     )

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from recsparse.models.base import WarmStart
 from recsparse.network_config import TrainingConfig
+from recsparse.reporting import SILENT, Reporter
 
 OnEpoch = Callable[[int, Mapping[str, float]], None]
 
@@ -20,7 +21,7 @@ class FitPlan:
         checkpoints: Folder for the training's state, for the caller to remove when the model is
             saved; None keeps it in a temporary one.
         resume: Go on from the last checkpoint in that folder.
-        progress: Show a progress bar.
+        reporter: Hears of the fit, and of each step and epoch of a network.
         on_epoch: Called with the epoch's number (from 0) and its metrics; their names start with
             that of the network and a slash where a model has several.
         warm_start: A fitted model of the same kind to go on from.
@@ -32,7 +33,7 @@ class FitPlan:
     seed: int = 0
     checkpoints: Path | None = None
     resume: bool = False
-    progress: bool = False
+    reporter: Reporter = SILENT
     on_epoch: OnEpoch | None = None
     warm_start: WarmStart | None = None
     job: Mapping[str, str] = field(default_factory=dict)

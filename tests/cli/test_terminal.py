@@ -5,7 +5,6 @@ import pandas as pd
 import pytest
 
 from recsparse.cli.terminal import (
-    TerminalReporter,
     show_comparison,
     show_frame,
     show_groups,
@@ -116,31 +115,3 @@ def test_no_runs_are_a_table_without_rows(capfd):
     runs = pd.DataFrame({name: [] for name in ("run_id", "name", "status", "started")})
     show_runs("title", runs)
     assert cells(capfd.readouterr().out) == [["name", "status", "started"]]
-
-
-def test_where_nobody_watches_no_bar_is_drawn(capfd):
-    reporter = TerminalReporter()
-    with reporter.task("work", 2) as advance:
-        advance(1)
-    with reporter.task("work of unknown length") as advance:
-        pass
-    assert not reporter.shows_progress
-    assert capfd.readouterr() == ("", "")
-
-
-def test_a_terminal_shows_the_work_and_how_far_it_is(capfd, monkeypatch):
-    monkeypatch.setenv("FORCE_COLOR", "1")
-    monkeypatch.setenv("TTY_COMPATIBLE", "1")
-    reporter = TerminalReporter()
-    assert reporter.shows_progress
-    with reporter.task("counting", 4) as advance:
-        advance(2)
-    shown = capfd.readouterr()
-    assert shown.out == ""
-    assert "counting" in shown.err
-    assert "50%" in shown.err
-
-
-def test_lines_go_to_standard_error_as_they_are(capfd):
-    TerminalReporter().say("[dataset] is up to date: 3")
-    assert capfd.readouterr() == ("", "[dataset] is up to date: 3\n")

@@ -2,6 +2,7 @@ import json
 import logging
 import math
 import os
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -245,9 +246,42 @@ def test_lightning_says_nothing_and_has_its_voice_back_afterwards(
     assert lightning.level == level
 
 
-def test_a_progress_bar_is_shown_where_it_is_wanted(capfd):
-    fitted(FitPlan(settings(1), progress=True))
-    assert "Epoch 0/0" in capfd.readouterr().out
+class Listener:
+    """Keeps what is told of a training."""
+
+    def __init__(self):
+        self.works, self.told = [], []
+
+    @contextmanager
+    def task(self, description, total=None):
+        self.works.append((description, total))
+        yield lambda done, note="": self.told.append((done, note))
+
+
+def test_each_step_is_told_and_each_epoch_with_its_quality(capfd):
+    listener = Listener()
+    fitted(FitPlan(settings(3), reporter=listener), by_epoch([0.1, 0.3, 0.2]))
+    (_, total), *_ = [work for work in listener.works if work[0] == "training"]
+    steps = total // 3
+    assert [done for done, note in listener.told if not note] == [*range(total + 1)]
+    assert [told for told in listener.told if told[1]] == [
+        (steps, "epoch 1 of at most 3, validation ndcg 0.1000"),
+        (2 * steps, "epoch 2 of at most 3, validation ndcg 0.3000"),
+        (
+            3 * steps,
+            "epoch 3 of at most 3, validation ndcg 0.2000 (best 0.3000 after epoch 2)",
+        ),
+    ]
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_training_that_goes_on_tells_what_was_done_before(tmp_path):
+    listener, folder = Listener(), tmp_path / "a"
+    with pytest.raises(PowerCutError):
+        fitted(FitPlan(settings(2), checkpoints=folder, on_epoch=interrupt_after(0)))
+    fitted(FitPlan(settings(2), checkpoints=folder, resume=True, reporter=listener))
+    (_, total), *_ = [work for work in listener.works if work[0] == "training"]
+    assert [done for done, note in listener.told if not note] == [*range(total // 2, total + 1)]
 
 
 class Breaks(Table):
