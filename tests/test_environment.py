@@ -1,3 +1,7 @@
+import os
+import subprocess
+import sys
+
 import pytest
 
 from recsparse.environment import is_on, wanted_kernels
@@ -32,3 +36,13 @@ def test_a_switch_is_off_where_it_says_so(monkeypatch, given, expected):
     if given is not None:
         monkeypatch.setenv("RECSPARSE_TRACEBACK", given)
     assert is_on("RECSPARSE_TRACEBACK") is expected
+
+
+def test_a_command_with_a_misspelt_variable_is_bad_input(tmp_path):
+    environment = {**os.environ, "RECSPARSE_KERNELS": "avx51"}
+    command = [sys.executable, "-m", "recsparse", "doctor"]
+    done = subprocess.run(
+        command, capture_output=True, text=True, env=environment, cwd=tmp_path, check=False
+    )
+    assert done.returncode == 2
+    assert "RECSPARSE_KERNELS must be one of" in done.stderr

@@ -11,6 +11,7 @@ from torch import Tensor
 from recsparse.errors import InputError
 from recsparse.sparse.coords import check_feats
 from recsparse.sparse.grid import Grid
+from recsparse.sparse.precision import widened
 from recsparse.sparse.real_numbers import as_float
 from recsparse.sparse.scipy_sparse import from_scipy_sparse
 from recsparse.sparse.tensorflow import from_tf_sparse, to_tf_sparse
@@ -154,7 +155,7 @@ class Convertible:
         """Return a SciPy matrix of one sample, two axes and one channel.
 
         Returns:
-            A CSR matrix of shape `spatial_shape`.
+            A CSR matrix of shape `spatial_shape`; float16 and bfloat16 become float32.
 
         Raises:
             InputError: If there are more samples, axes or channels.
@@ -170,7 +171,7 @@ class Convertible:
                 f"{self.batch_size}, {len(self.spatial_shape)} and {self.num_channels}"
             )
         _, row, column = self.coords.T.cpu().numpy()
-        values = self.feats[:, 0].detach().cpu().numpy()
+        values = widened(self.feats[:, 0]).detach().cpu().numpy()  # SciPy has no 16 bits
         return coo_matrix((values, (row, column)), shape=self.spatial_shape).tocsr()
 
     @classmethod

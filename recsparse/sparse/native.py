@@ -21,6 +21,7 @@ from recsparse.environment import INSTRUCTION_SETS, wanted_kernels
 from recsparse.errors import InputError
 
 _LIBRARY = Path(__file__).parent / "kernels" / "kernels.so"
+_VERSION = 2  # of the library's functions, as in kernels.h
 _CHUNK = 4096  # output cells a unit of work of the merge, as in pairs.cpp
 _LARGE = 4 << 20  # bytes from which it pays to keep memory
 # DLPack's codes of types, and the capsule in which torch expects its tensors.
@@ -89,6 +90,9 @@ def kernels() -> Kernels:
         library = ctypes.CDLL(str(_LIBRARY))
     except OSError as error:
         return Kernels(None, "none", f"cannot be loaded: {error}")
+    if _version(library) != _VERSION:
+        reason = "compiled from another version of the sources; install the package again"
+        return Kernels(None, "none", reason)
     possible = variants(library)
     if wanted not in ("auto", *possible):
         raise InputError(
@@ -96,6 +100,14 @@ def kernels() -> Kernels:
             f"processor has ({', '.join(possible)}), auto or off, but is {wanted!r}"
         )
     return Kernels(library, possible[0] if wanted == "auto" else wanted, "")
+
+
+def _version(library: ctypes.CDLL) -> int:
+    if not hasattr(library, "rs_version"):
+        return 0
+    library.rs_version.restype = ctypes.c_int64
+    found: int = library.rs_version()
+    return found
 
 
 def variants(library: ctypes.CDLL) -> list[str]:

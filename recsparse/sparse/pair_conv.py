@@ -15,7 +15,7 @@ from torch.utils.flop_counter import register_flop_formula
 
 from recsparse.sparse import native, native_conv
 from recsparse.sparse.kernel_map import KernelMap
-from recsparse.sparse.precision import is_low, widened
+from recsparse.sparse.precision import is_low, widened, without_autocast
 from recsparse.sparse.tiled import tiled_conv, tiled_conv_weight
 
 
@@ -53,7 +53,7 @@ def pair_conv(
         feats, taps, bias = widened(feats), widened(taps), bias if bias is None else widened(bias)
     convolve = native_conv.conv if native.can_run(feats, *ends) else tiled_conv
     # Autocast would round the products of torch operations.
-    with torch.autocast(feats.device.type, enabled=False):
+    with without_autocast(feats.device):
         return convolve(feats, taps, bias, pairs).to(dtype)
 
 
@@ -88,7 +88,7 @@ def pair_conv_weight(
     if _goes_by_float32(feats, *ends):
         feats, grad_out = widened(feats), widened(grad_out)
     multiply = native_conv.conv_weight if native.can_run(feats, *ends) else tiled_conv_weight
-    with torch.autocast(feats.device.type, enabled=False):
+    with without_autocast(feats.device):
         return multiply(feats, grad_out, pairs, groups).to(dtype)
 
 

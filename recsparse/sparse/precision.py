@@ -4,6 +4,7 @@ float16 overflows beyond 65,504, and bfloat16 stays at 256 where 1 is added to i
 """
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
@@ -59,6 +60,25 @@ def widened(feats: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
         (torch.float32, torch.float32)
     """
     return feats.to(wide_type(feats.dtype))
+
+
+def without_autocast(device: torch.device) -> AbstractContextManager[None]:
+    """Return a context in which products have the type of their factors, at no cost if they do.
+
+    Args:
+        device: Where they are computed.
+
+    Returns:
+        The context.
+
+    Example:
+        >>> with torch.autocast("cpu", torch.bfloat16), without_autocast(torch.device("cpu")):
+        ...     (torch.ones(1, 1) @ torch.ones(1, 1)).dtype
+        torch.float32
+    """
+    if not torch.is_autocast_enabled(device.type):
+        return nullcontext()
+    return torch.autocast(device.type, enabled=False)
 
 
 def rows_at(feats: Float[Tensor, "n c"], index: Int[Tensor, " m"]) -> Float[Tensor, "m c"]:

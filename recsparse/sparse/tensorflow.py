@@ -55,7 +55,7 @@ def to_tf_sparse(
         shape: (batch, *spatial_shape, channels).
 
     Returns:
-        The tensor, in row-major order.
+        The tensor, in row-major order; bfloat16 becomes float32.
 
     Raises:
         MissingPackageError: If tensorflow is not installed.
@@ -67,6 +67,7 @@ def to_tf_sparse(
             "to_tensorflow needs tensorflow, which is not installed; pip install tensorflow"
         ) from error
     num_cells, channels = feats.shape
+    feats = feats.float() if feats.dtype == torch.bfloat16 else feats  # numpy has none
     channel = torch.arange(channels, device=coords.device).repeat(num_cells)
     indices = torch.cat([coords.repeat_interleave(channels, dim=0), channel.unsqueeze(1)], dim=1)
     return tf.sparse.SparseTensor(

@@ -419,6 +419,14 @@ def test_what_is_no_matrix_cannot_become_a_scipy_matrix(batch_size, shape, chann
         x.to_scipy()
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_low_precision_becomes_a_scipy_matrix_of_float32(dtype):
+    x = random_tensor((3, 4), dtype=dtype)
+    matrix = x.to_scipy()
+    assert matrix.dtype == np.float32
+    np.testing.assert_array_equal(matrix.toarray(), x.to_dense()[0, 0].float())
+
+
 def test_ratings_survive_the_way_through_every_form_and_convolve_as_dense_ones(real_data):
     path = real_data / "movielens-100k" / "interactions.parquet"
     if not path.is_file():

@@ -62,6 +62,11 @@ def test_the_features_leave_the_graph():
     assert stored.values.tolist() == x.feats.flatten().tolist()
 
 
+def test_bfloat16_becomes_float32():
+    stored = random_tensor((2, 2), dtype=torch.bfloat16).to_tensorflow()
+    assert stored.values.dtype == np.float32
+
+
 def test_unsorted_entries_are_sorted_and_repeated_ones_are_summed():
     entries = [[0, 1, 1], [0, 0, 0], [0, 1, 1]]
     x = SparseTensor.from_tensorflow(tf_sparse(entries, [1.0, 5.0, 2.0], (1, 3, 2)))

@@ -3,6 +3,9 @@
 #pragma once
 #include <cstdint>
 
+// Grows with every change of what the functions take or do; native.py must say the same.
+constexpr int64_t kVersion = 2;
+
 struct ConvArgs {
   const void* x;          // (n_in, groups * c_in) features of the input cells
   const void* other;      // taps (taps, groups, c_in, c_out), or gradient (n_out, groups * c_out)

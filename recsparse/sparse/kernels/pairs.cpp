@@ -81,6 +81,8 @@ EXPORT void rs_merge_write(const MergeArgs* args) {
   }
 }
 
+EXPORT int64_t rs_version() { return kVersion; }
+
 // The instruction sets of this processor: 1 AVX2 with FMA, 2 AVX-512, 4 AVX-512 bfloat16.
 EXPORT int64_t rs_features() {
 #if defined(__x86_64__)
