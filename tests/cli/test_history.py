@@ -145,18 +145,65 @@ def test_an_older_model_folder_reads_a_history_by_the_defaults(run, shop):
     )
 
 
-def test_an_offline_list_of_the_test_part_has_the_metrics_of_evaluate(run, recsparse, shop):
+def flat(figures, prefix=""):
+    """Return figures and those of groups by one name each."""
+    pairs = [
+        flat(value, f"{prefix}{name} ")
+        if isinstance(value, dict)
+        else {f"{prefix}{name}": np.nan if value is None else value}
+        for name, value in figures.items()
+    ]
+    return {name: value for each in pairs for name, value in each.items()}
+
+
+@pytest.fixture
+def assert_same_metrics(recsparse):
+    """Compare the metrics of lists in a file with those of the model that they are of."""
+
+    def compare(file, dataset, *options):
+        by_file = recsparse("evaluate-file", file, dataset, *options, "--json")
+        by_model = recsparse("evaluate", "model", dataset, *options, "--json")
+        assert (by_file.status, by_model.status) == (0, 0), by_file.err + by_model.err
+        of_file, (of_model,) = flat(json.loads(by_file.out)), json.loads(by_model.out).values()
+        expected = flat(of_model)
+        found = {name: of_file[name] for name in expected}
+        assert found == pytest.approx(expected, nan_ok=True)
+        assert found["ndcg@10"] > 0
+
+    return compare
+
+
+def test_an_offline_list_of_the_test_part_has_the_metrics_of_evaluate(
+    run, recsparse, shop, assert_same_metrics
+):
     trained(shop, "item_knn")
     words = ["--dataset", shop / "dataset", "--history-parts", "train,validation"]
     run("recommend", "model", "--out", "lists.parquet", "-k", 20, *words)
-    by_file = recsparse("evaluate-file", "lists.parquet", shop / "dataset", "--json")
-    by_model = recsparse("evaluate", "model", shop / "dataset", "--json")
-    file, (model,) = json.loads(by_file.out), json.loads(by_model.out).values()
-    assert {name: file[name] for name in model} == pytest.approx(model)
+    assert_same_metrics("lists.parquet", shop / "dataset")
     # From all rows, nothing of the test is left to recommend.
     run("recommend", "model", "--out", "all.parquet", "-k", 20, "--dataset", shop / "dataset")
     nothing = json.loads(recsparse("evaluate-file", "all.parquet", shop / "dataset", "--json").out)
-    assert nothing["ndcg@10"] == 0 < file["ndcg@10"]
+    assert nothing["ndcg@10"] == 0
+
+
+@pytest.mark.parametrize(
+    ("split", "options"),
+    [
+        (["split.kind=held_out_users"], []),
+        (["split.kind=random"], []),
+        (["split.kind=global_time"], ["--include-users", "known"]),
+    ],
+)
+def test_offline_lists_of_every_split_have_the_metrics_of_evaluate(
+    run, workplace, assert_same_metrics, split, options
+):
+    shop_log().to_parquet("log.parquet")
+    settings = [*split, "split.test=0.3", "split.validation=0.3"]
+    prepare("log.parquet", "dataset", config=load_config(None, settings))
+    train("dataset", "model", load_config(None, ["model.kind=item_knn"]))
+    words = ["--dataset", "dataset", "--history-parts", "train,validation"]
+    run("recommend", "model", "--out", "lists.parquet", "-k", 20, *words)
+    assert_same_metrics("lists.parquet", "dataset", *options)
 
 
 @pytest.mark.parametrize(
@@ -169,18 +216,6 @@ def test_parts_that_are_none_or_of_no_dataset_end_with_status_two(recsparse, sho
     assert outcome.status == 2
     assert "parts" in outcome.err
     assert not Path("lists.parquet").exists()
-
-
-def test_parts_of_held_out_users_are_what_evaluate_shows(run, recsparse, workplace):
-    shop_log().to_parquet("log.parquet")
-    settings = ["split.kind=held_out_users", "split.test=0.3", "split.validation=0.3"]
-    prepare("log.parquet", "dataset", config=load_config(None, settings))
-    train("dataset", "model", load_config(None, ["model.kind=item_knn"]))
-    words = ["--dataset", "dataset", "--history-parts", "train,validation"]
-    run("recommend", "model", "--out", "lists.parquet", "-k", 20, *words)
-    file = json.loads(recsparse("evaluate-file", "lists.parquet", "dataset", "--json").out)
-    (model,) = json.loads(recsparse("evaluate", "model", "dataset", "--json").out).values()
-    assert {name: file[name] for name in model} == pytest.approx(model)
 
 
 def test_a_logged_model_knows_the_settings_of_its_dataset(shop, workplace):
