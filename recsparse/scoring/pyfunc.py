@@ -1,10 +1,21 @@
 """What MLflow calls to load and use a logged model; it needs no pickle and no import of mlflow."""
 
+import json
+import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from scipy.sparse import csr_matrix
 
+from recsparse.datasets.history import read_history
+from recsparse.datasets.vocabulary import Vocabulary
+from recsparse.errors import InputError
+from recsparse.scoring.ids import id_column
 from recsparse.scoring.model_folder import load_model
 from recsparse.scoring.trained import TrainedModel
 
@@ -26,16 +37,54 @@ class PyFuncModel:
 
         Args:
             model_input: Columns `user_id` and `item_id`.
-            params: Unused; MLflow passes it.
+            params: `history`: rows of a log as a JSON list of objects, whose users may be new; they
+                replace what is known of these users, and are read by the settings of the model's
+                dataset.
 
         Returns:
             One column, `score`, in the order of the rows; None where an id is unknown.
+
+        Raises:
+            InputError: If the history is no such list, or breaks a rule of logs.
         """
-        scores = pd.Series(self.trained.score(model_input, on_unknown="null"))
+        values = self.trained.score(model_input, on_unknown="null")
+        if history := (params or {}).get("history"):
+            known = self._knowing(_rows(history))
+            is_there = known.users.index_of(id_column(model_input, "user_id")) >= 0
+            values = np.where(is_there, known.score(model_input, on_unknown="null"), values)
+        scores = pd.Series(values)
         # A server of MLflow writes NaN as it is, which no reader of JSON takes.
         if scores.isna().any():
             scores = scores.astype(object).where(scores.notna(), None)
         return pd.DataFrame({"score": scores})
+
+    def _knowing(self, rows: pa.Table) -> TrainedModel:
+        """Return a model that knows the users of a history alone, which takes no time."""
+        trained = self.trained
+        nobody = csr_matrix((0, len(trained.items)), dtype=np.float32)
+        empty = replace(
+            trained,
+            users=Vocabulary(trained.users.ids[:0]),
+            history=nobody,
+            times=None if trained.times is None else nobody.astype(np.int64),
+        )
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "history.parquet"
+            pq.write_table(rows, path)
+            return empty.with_history(
+                read_history(path, trained.data, in_order=trained.times is not None)
+            )
+
+
+def _rows(history: str) -> pa.Table:
+    try:
+        rows = [dict(row.items()) for row in json.loads(history)]
+        names = dict.fromkeys(name for row in rows for name in row)
+        return pa.table({name: [row.get(name) for row in rows] for name in names})
+    except (ValueError, TypeError, AttributeError, pa.ArrowException) as error:
+        raise InputError(
+            f"the history must be a JSON list of objects, one a row of the log, but {error}"
+        ) from error
 
 
 def _load_pyfunc(data_path: str) -> PyFuncModel:

@@ -108,7 +108,8 @@ def _send_model(record: Record) -> str:
         model_id=model.model_id,
         loader_module="recsparse.scoring.pyfunc",
         data_path=str(folder),
-        signature=infer_signature(pairs, scores),
+        # Of a request; the model itself says what they mean.
+        signature=infer_signature(pairs, scores, params={"history": ""}),
         input_example=pairs,
         pip_requirements=["recsparse"],
     )

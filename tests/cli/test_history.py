@@ -11,6 +11,7 @@ import pytest
 from recsparse.config_file import load_config
 from recsparse.datasets.dataset_folder import load_dataset, read_description
 from recsparse.scoring.model_folder import load_model
+from recsparse.stages.load import load
 from recsparse.stages.prepare import prepare
 from recsparse.stages.train import train
 from recsparse.toml_file import to_toml
@@ -220,8 +221,29 @@ def test_parts_that_are_none_or_of_no_dataset_end_with_status_two(recsparse, sho
 
 def test_a_logged_model_knows_the_settings_of_its_dataset(shop, workplace):
     result = trained(shop, "ease")
-    served = mlflow.pyfunc.load_model(result.model_uri)._model_impl.trained.data
+    served = load(result.model_uri).data
     assert served == load_model("model").data
     assert served.config().log.user_column == "customer"
     last = load_dataset(shop / "dataset").counts["last_training_second"]
     assert served.last_training_second == last
+
+
+@pytest.mark.parametrize("kind", ["item_knn", "next_item_ridge"])
+def test_a_served_model_reads_a_history_as_the_commands_do(run, shop, kind):
+    result = trained(shop, kind)
+    rows = pd.read_parquet(shop / "log.parquet").query("customer < 5")
+    rows = rows.assign(customer=rows["customer"] + 900)
+    rows.to_parquet("history.parquet")
+    users = [*range(900, 905), 3, 7777]
+    pairs = pd.DataFrame({"user_id": users, "item_id": [100 + each % 15 for each in users]})
+    pairs.to_parquet("pairs.parquet")
+    words = ["--candidates", "pairs.parquet", "--out", "scores.parquet", "--on-unknown", "null"]
+    run("score", "model", *words, "--history", "history.parquet")
+    served = mlflow.pyfunc.load_model(result.model_uri)
+    history = json.dumps(rows.to_dict("records"))
+    scores = served.predict(pairs, params={"history": history})["score"]
+    expected = pd.read_parquet("scores.parquet")["score"]
+    assert expected.notna().tolist() == [True] * 6 + [False]
+    np.testing.assert_allclose(scores.astype(float), expected, rtol=1e-5)
+    # Without a history, those users are not known.
+    assert served.predict(pairs)["score"].notna().tolist() == [False] * 5 + [True, False]

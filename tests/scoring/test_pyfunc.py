@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 from mlflow.pyfunc import scoring_server
 
+from recsparse.errors import InputError
 from recsparse.scoring import pyfunc
 from recsparse.scoring.model_folder import load_model
 
@@ -76,3 +77,34 @@ def test_scores_of_known_ids_stay_numbers(trained_folder):
     scores = model.predict(pd.DataFrame({"user_id": [0, 1], "item_id": [1, 0]}))["score"]
     assert scores.dtype == np.float32
     assert len(model.predict(pd.DataFrame({"user_id": [], "item_id": []}, dtype="int64"))) == 0
+
+
+@pytest.mark.parametrize(
+    "history", ["no JSON", "3", "[3]", '{"user_id": 3}', '[{"user_id": 3}, 4]']
+)
+def test_a_history_that_is_no_list_of_rows_is_refused(trained_folder, history):
+    model = pyfunc._load_pyfunc(str(trained_folder / "popularity"))
+    pairs = pd.DataFrame({"user_id": [0], "item_id": [0]})
+    with pytest.raises(InputError, match="must be a JSON list of objects"):
+        model.predict(pairs, {"history": history})
+    with pytest.raises(InputError, match="must have the column 'item_id'"):
+        model.predict(pairs, {"history": '[{"user_id": 3}]'})
+
+
+def test_rows_of_a_history_may_lack_what_is_optional(trained_folder):
+    model = pyfunc._load_pyfunc(str(trained_folder / "sparse_grid"))
+    pairs = pd.DataFrame({"user_id": [901, 902, 3], "item_id": [1, 2, 3]})
+    rows = [{"user_id": 901, "item_id": 4}, {"item_id": 5, "user_id": 902, "weight": 2.0}]
+    found = model.predict(pairs, {"history": json.dumps(rows)})["score"]
+    history = pd.DataFrame({"user_id": [901, 902], "item_id": [4, 5], "weight": [1.0, 2.0]})
+    expected = load_model(trained_folder / "sparse_grid").with_history(history).score(pairs)
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+
+
+def test_a_request_may_send_a_history_to_a_server(served, trained_folder):
+    rows = [{"user_id": 901, "item_id": 4}]
+    frame = pd.DataFrame({"user_id": [901], "item_id": [1]})
+    content = {"dataframe_split": frame.to_dict("split"), "params": {"history": json.dumps(rows)}}
+    (answer,) = served(content)["predictions"]
+    model = load_model(trained_folder / "sparse_grid").with_history(pd.DataFrame(rows))
+    assert answer["score"] == pytest.approx(model.score(frame)[0])

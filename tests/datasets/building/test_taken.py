@@ -126,7 +126,7 @@ def test_partitions_of_equal_files_are_different_days(tmp_path):
     assert data.counts["log_rows"] == 2 * table.num_rows
     # A key that is not read does not tell rows apart.
     with pytest.raises(InputError, match="1 of 2 were taken before"):
-        prepare(tmp_path / "logs", tmp_path / "dataset", config=SUM)
+        prepare(tmp_path / "logs", tmp_path / "other", config=SUM)
 
 
 def test_one_file_may_be_taken_by_conditions_that_differ(logs, tmp_path):
