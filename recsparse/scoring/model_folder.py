@@ -110,7 +110,7 @@ def load_model(folder: str | Path) -> TrainedModel:
 
 
 def load_items(folder: str | Path) -> Vocabulary:
-    """Read which items the model of a folder knows, and nothing else.
+    """Read which items the model of a folder knows; all of its files are checked for damage.
 
     Args:
         folder: What `save_model` wrote.
@@ -120,11 +120,13 @@ def load_items(folder: str | Path) -> Vocabulary:
 
     Raises:
         MissingFileError: If there is no such folder.
-        ModelFolderError: If it is no model folder, of another version, or the ids are damaged.
+        ModelFolderError: If it is no model folder, of another version, or a file is damaged.
     """
-    path = Path(folder) / ITEMS
-    _check_file(path, read_description(folder)["sha256"][ITEMS])
-    return Vocabulary.load(path)
+    folder = Path(folder)
+    description = read_description(folder)
+    for name in FILES:
+        _check_file(folder / name, description["sha256"][name])
+    return Vocabulary.load(folder / ITEMS)
 
 
 def read_description(folder: str | Path) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from recsparse.evaluation.report import (
     REPORT,
     comparison_table,
     group_tables,
+    part_figures,
     run_figures,
     write_report,
 )
@@ -123,6 +124,7 @@ def evaluate(
             write_report(
                 output, compared.results, compared.table, next(iter(folders)), config.evaluation
             )
+            run.log_metrics(part_figures(compared.part))
             for file in sorted(out.iterdir()):
                 run.log_file(file)
     for name, result in compared.results.items():
@@ -207,6 +209,6 @@ def _check_items(items: Vocabulary, data: Dataset, name: str) -> None:
 
 def _track_model(result: RankingResult, folder: Path, config: Config, home: Path) -> None:
     """Put the test metrics into the run that trained the model."""
-    metrics = {f"test_{name}": value for name, value in run_figures(result).items()}
+    metrics = run_figures(result)
     run_id = str(read_description(folder)["training"].get("run_id"))
     log_to_run(config.tracking, home, run_id, metrics)

@@ -190,6 +190,8 @@ def test_the_help_names_every_command(recsparse):
         ["recommend", "model", "--out", "lists", "-k", "0"],
         ["score", "model", "--candidates", "c", "--out", "o", "--on-unknown", "maybe"],
         ["evaluate", "model"],
+        ["evaluate", "model", "data", "--catalogue", "some"],
+        ["evaluate-file", "scores", "data", "--include-users", "some"],
         ["no-such-command"],
         ["describe", "log", "--no-such-option"],
     ],

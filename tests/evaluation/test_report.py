@@ -17,6 +17,7 @@ from recsparse.evaluation.report import (
     counts_table,
     group_tables,
     holm,
+    part_figures,
     plot_comparison,
     run_figures,
     significance_table,
@@ -175,11 +176,17 @@ def test_what_is_counted_stands_behind_the_figures_of_each_model():
 
 def test_figures_of_a_run_have_names_of_their_own():
     figures = run_figures(counted([0.5, 0.0, 1.0], [False, True, True]))
-    assert figures[METRIC] == 0.5
-    assert figures[f"known_users_{METRIC}"] == figures[f"new_users_{METRIC}"] == 0.5
-    assert figures["coverage@10"] == 0.5
-    assert figures["rows_of_unseen_items"] == figures["rows_of_unknown_items"] == 4
-    assert run_figures(result([0.5])) == {METRIC: 0.5, "mrr@10": 0.25, "coverage@10": 0.5}
+    names = (METRIC, f"known_users_{METRIC}", f"new_users_{METRIC}", "coverage@10")
+    assert [figures[f"test_{name}"] for name in names] == [0.5] * 4
+    assert figures["test_rows_of_unknown_items"] == 4
+    assert part_figures(PART).items() <= figures.items()
+    assert part_figures(PART)["test_rows_of_unseen_users"] == 3
+    assert part_figures(None) == {}
+    assert run_figures(result([0.5])) == {
+        f"test_{METRIC}": 0.5,
+        "test_mrr@10": 0.25,
+        "test_coverage@10": 0.5,
+    }
 
 
 def test_groups_are_tables_of_their_own_where_there_are_two():

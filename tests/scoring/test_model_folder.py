@@ -20,7 +20,7 @@ from recsparse.errors import MissingFileError, ModelFolderError, OutputError
 from recsparse.model_config import MODEL_CONFIGS
 from recsparse.models.registry import MODEL_CLASSES, build_model
 from recsparse.network_config import SparseGridConfig, TimelineConfig, TrainingConfig
-from recsparse.scoring.model_folder import load_model, read_description, save_model
+from recsparse.scoring.model_folder import load_items, load_model, read_description, save_model
 from recsparse.scoring.trained import TrainedModel
 from recsparse.toml_file import to_toml
 from recsparse.training.fit import fit_model
@@ -189,6 +189,13 @@ def test_a_truncated_or_missing_file_is_named(folder, name):
     path.unlink()
     with pytest.raises(ModelFolderError, match=f"{name}.*(is missing|No such file)"):
         load_model(folder)
+
+
+def test_the_items_alone_are_those_of_the_model_and_damage_is_found_all_the_same(folder):
+    assert load_items(folder).ids.equals(load_model(folder).items.ids)
+    (folder / "weights.safetensors").write_bytes(b"")
+    with pytest.raises(ModelFolderError, match=r"weights\.safetensors must be as it was written"):
+        load_items(folder)
 
 
 def test_another_format_version_is_told_with_who_wrote_it(folder):

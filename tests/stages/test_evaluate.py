@@ -57,6 +57,8 @@ def test_test_figures_go_into_the_run_of_each_model_and_the_report_into_its_own(
     experiment = here.get_experiment_by_name("recsparse").experiment_id
     (run,) = here.search_runs([experiment])
     assert run.data.tags["models"] == "popularity, sparse_grid"
+    assert run.data.metrics["test_users"] == compared.part.users
+    assert run.data.metrics["test_evaluated_rows"] == compared.part.evaluated_rows
     files = sorted(path.name for path in (workplace / "report").iterdir())
     assert sorted(file.path for file in here.list_artifacts(run.info.run_id)) == files
     pd.testing.assert_frame_equal(
