@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import typer
 
+from recsparse.cli.interrupt import is_interrupted
 from recsparse.environment import is_on
 from recsparse.errors import RecsparseError
 
@@ -18,15 +19,18 @@ def exit_on_error(command: Callable[[], object]) -> None:
         command: What to run.
 
     Raises:
-        Exception: What went wrong, where RECSPARSE_TRACEBACK is set and it is a failed job.
+        Exception: What went wrong, where RECSPARSE_TRACEBACK is set and it is a failed job, or a
+            signal has come.
     """
     try:
         command()
     except RecsparseError as error:
+        if is_interrupted():
+            raise
         typer.secho(f"error: {_on_one_line(error)}", err=True, fg="red")
         sys.exit(BAD_INPUT)
     except Exception as error:
-        if is_on("RECSPARSE_TRACEBACK"):
+        if is_interrupted() or is_on("RECSPARSE_TRACEBACK"):
             raise
         what = f"{type(error).__name__}: {_on_one_line(error)}"
         message = f"{what}; RECSPARSE_TRACEBACK=1 shows where"

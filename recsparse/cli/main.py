@@ -1,17 +1,27 @@
-"""The `recsparse` command: one thin function a stage.
+"""The `recsparse` command.
 
-Stages are imported inside their commands, against the house rule: MLflow and Lightning take seconds
-to import, and `recsparse --help` should not.
+What it is made of is imported once signals are looked after: on a busy machine that takes seconds.
 """
 
-# The order here is that of `recsparse --help`.
-from recsparse.cli import data_commands, machine_commands, model_commands, scoring_commands
-from recsparse.cli.app import app
-from recsparse.cli.exit import exit_on_error
+import os
+from importlib import import_module
+from typing import Any
 
-__all__ = ["app", "data_commands", "machine_commands", "model_commands", "run", "scoring_commands"]
+from recsparse.cli.interrupt import ending_on_signals
 
 
 def run() -> None:
     """Run the command line."""
-    exit_on_error(app)
+    # Read where torch is loaded. Threads that spin while they wait take the cores from those that
+    # are waited for, wherever other jobs share the machine.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    with ending_on_signals():
+        from recsparse.cli.exit import exit_on_error
+
+        exit_on_error(lambda: import_module("recsparse.cli.commands").app())
+
+
+def __getattr__(name: str) -> Any:
+    if name == "app":
+        return import_module("recsparse.cli.commands").app
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,11 +1,13 @@
 """Models: fitted, tuned, and ranked by the test part."""
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from recsparse.cli.app import app
+from recsparse.cli.interrupt import training_kept, when_interrupted
 from recsparse.cli.options import (
     AsJson,
     ConfigPath,
@@ -39,6 +41,7 @@ def train(
     dataset: DatasetPath,
     out: OutPath,
     resume: Annotated[bool, typer.Option(help="Go on from the last checkpoint.")] = False,
+    fresh: Annotated[bool, typer.Option(help="Remove the last checkpoint, start anew.")] = False,
     go_on_from: GoOnFrom = None,
     overwrite: Overwrite = False,
     config: ConfigPath = None,
@@ -49,8 +52,9 @@ def train(
     """Fit a model, record it in MLflow, write a model folder."""
     from recsparse.stages.train import train as stage
 
+    when_interrupted(lambda: training_kept(Path(out)))
     settings = load_config(config, overrides or [])
-    result = stage(dataset, out, settings, resume, progress(quiet), go_on_from, overwrite)
+    result = stage(dataset, out, settings, resume, progress(quiet), go_on_from, overwrite, fresh)
     shown = {
         "model": str(out),
         "mlflow model": result.model_uri or "not sent",

@@ -1,10 +1,12 @@
 """Batch scores and lists."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from recsparse.cli.app import app
+from recsparse.cli.interrupt import parts_kept, when_interrupted
 from recsparse.cli.options import (
     AsJson,
     ConfigPath,
@@ -44,6 +46,7 @@ def score(
     from recsparse.stages.score import HistoryOptions, parts_named
     from recsparse.stages.score import score as stage
 
+    when_interrupted(lambda: parts_kept(Path(out)))
     log = load_config(config, overrides or []).log
     start = HistoryOptions(dataset, parts_named(history_parts), history, log)
     rows = stage(model, candidates, out, None, on_unknown, progress(quiet), start, overwrite)
@@ -70,6 +73,7 @@ def recommend(
     from recsparse.stages.score import RecommendOptions, parts_named
     from recsparse.stages.score import recommend as stage
 
+    when_interrupted(lambda: parts_kept(Path(out)))
     log = load_config(config, overrides or []).log
     parts = parts_named(history_parts)
     options = RecommendOptions(k, users, dataset, history, on_unknown, log, parts)

@@ -3,6 +3,7 @@
 import re
 import time
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,6 +17,7 @@ from recsparse.datasets.data_settings import SECTIONS, DataSettings
 from recsparse.datasets.dataset import Dataset, EvaluationPart
 from recsparse.datasets.dataset_folder import load_dataset
 from recsparse.datasets.fit_rows import rows_to_fit
+from recsparse.digest import digest
 from recsparse.errors import InputError
 from recsparse.filesystems import fetched
 from recsparse.job import Job
@@ -30,12 +32,14 @@ from recsparse.stages.load import load
 from recsparse.stages.part import part_to_rank
 from recsparse.training.learning_curve import plot_learning_curve
 from recsparse.training.plan import FitPlan
+from recsparse.training.resumption import keep_run, kept_run, start_checkpoints
 from recsparse.training.run import SCHEMA_ROWS, Run
+from recsparse.training.store import tracking_uri
 from recsparse.training.tracking import start_run
 
 # Ending of the folder of the training's state, and the files in it, of older builds too.
 CHECKPOINTS = ".checkpoints"
-_CHECKPOINT = re.compile(r"(.*/)?\.?(last|best|complete)\.(ckpt|pt|safetensors|toml)(\..*)?")
+_CHECKPOINT = re.compile(r"(.*/)?\.?(last|best|complete|run)\.(ckpt|pt|safetensors|toml)(\..*)?")
 
 
 @dataclass(frozen=True)
@@ -59,7 +63,7 @@ class TrainResult:
     model_uri: str | None
 
 
-def train(
+def train(  # noqa: PLR0913
     dataset: str | Path,
     out: str | Path,
     config: Config | None = None,
@@ -67,6 +71,7 @@ def train(
     reporter: Reporter = SILENT,
     go_on_from: str | Path | None = None,
     overwrite: bool = False,
+    fresh: bool = False,
 ) -> TrainResult:
     """Fit the configured model on the training part, save it, and record it.
 
@@ -77,11 +82,13 @@ def train(
         dataset: A dataset folder.
         out: The model folder to write.
         config: Sections `model`, `training`, `evaluation`, `tracking`, and the seed.
-        resume: Go on from the checkpoint of an interrupted training.
+        resume: Go on from the checkpoint of an interrupted training, where there is one, and in
+            its MLflow run.
         reporter: Shows the progress.
         go_on_from: A model to go on from where rows, users or items have come since: a folder or an
             MLflow address. Its section `model` is used where the configuration has the default.
         overwrite: Replace a model that was trained from other data or settings.
+        fresh: Remove the checkpoint of an interrupted training and start anew.
 
     Returns:
         The model and its validation metrics.
@@ -89,6 +96,8 @@ def train(
     Raises:
         InputError: If the dataset or the configuration breaks a rule, or the model to go on from is
             of another kind or size than the configured one, or shall be fitted again.
+        CheckpointError: If there is a checkpoint and neither `resume` nor `fresh` is asked for, or
+            it is of another training.
         StoreError: If the MLflow store cannot be reached or written; nothing is fitted then.
         OutputError: If the output is an input, or not ours to replace; nothing is touched then.
     """
@@ -105,13 +114,18 @@ def train(
     validation_part = part_to_rank(data, "validation")
     epochs: dict[int, dict[str, float]] = {}
     job = Job.of("train", [dataset, go_on_from], config.model_dump(exclude={"tracking"}))
-    with (
-        claim(out, MODEL, job, overwrite, working=(CHECKPOINTS,)) as output,
-        start_run(config.tracking, out.parent, config.model.kind) as run,
-    ):
+    settings = digest(config.model_dump_json())
+    with claim(out, MODEL, job, overwrite, working=(CHECKPOINTS,)) as output, ExitStack() as opened:
         checkpoints = output.beside(CHECKPOINTS)
         require_own_files(checkpoints, _CHECKPOINT.fullmatch)
-        _log_inputs(run, data, fetched(dataset), config)
+        start_checkpoints(checkpoints, resume, fresh)
+        kept = kept_run(checkpoints, tracking_uri(config.tracking, out.parent), settings)
+        run = opened.enter_context(
+            start_run(config.tracking, out.parent, config.model.kind, go_on_in=kept)
+        )
+        if run.run_id != kept:
+            _log_inputs(run, data, fetched(dataset), config)
+            keep_run(checkpoints, run.run_id, run.uri, settings)
 
         def on_epoch(epoch: int, metrics: Mapping[str, float]) -> None:
             epochs.setdefault(epoch, {}).update(metrics)
@@ -121,7 +135,7 @@ def train(
             training=config.training,
             seed=config.seed,
             checkpoints=checkpoints,
-            resume=resume,
+            resume=True,  # what is not to be resumed is removed
             reporter=reporter,
             on_epoch=on_epoch,
             warm_start=_warm_start(known, data),

@@ -2,7 +2,9 @@
 
 import copy
 import logging
+import signal
 import tempfile
+import threading
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -63,7 +65,7 @@ def optimise_network(
         loader = row_batches(objective, plan.training.batch_users, plan.seed)
         start = None if plan.warm_start is None else _Start.of(module)
         most = plan.training.stop_after or plan.training.epochs
-        with plan.reporter.task("training", most * len(loader)) as advance:
+        with plan.reporter.task("training", most * len(loader)) as advance, _plain_interrupts():
             trainer = _trainer(plan, [progress, EpochReport(advance, progress, most)])
             trainer.fit(module, loader)
         epochs = trainer.current_epoch
@@ -119,6 +121,27 @@ def _checkpoint_folder(plan: FitPlan) -> Iterator[Path]:
         remove(plan.checkpoints)
     plan.checkpoints.mkdir(parents=True, exist_ok=True)
     yield plan.checkpoints
+
+
+@contextmanager
+def _plain_interrupts() -> Iterator[None]:
+    """Leave Ctrl-C what it is: Lightning makes a `SystemExit` of it, and switches it off for good.
+
+    Raises:
+        KeyboardInterrupt: Where the training is interrupted.
+        SystemExit: Where something else asks for it.
+    """
+    is_main = threading.current_thread() is threading.main_thread()
+    before = signal.getsignal(signal.SIGINT) if is_main else None
+    try:
+        yield
+    except SystemExit as stopped:
+        if not isinstance(stopped.__context__, KeyboardInterrupt):
+            raise
+        raise KeyboardInterrupt from None
+    finally:
+        if before is not None:
+            signal.signal(signal.SIGINT, before)
 
 
 @contextmanager

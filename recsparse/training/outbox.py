@@ -4,12 +4,14 @@ import json
 import logging
 import shutil
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from recsparse.atomic import atomic_file, make_folder
 from recsparse.errors import InputError, reason
+from recsparse.training.held_signals import held_signals
 from recsparse.training.store import without_password
 
 logger = logging.getLogger(__name__)
@@ -75,7 +77,9 @@ class Outbox:
             self._keep(record)
             return None
         try:
-            return self._deliver(record)
+            # Models are large, and other records soon sent.
+            with nullcontext() if record.kind == "model" else held_signals():
+                return self._deliver(record)
         except Exception as error:
             # A store may fail in any way that its plug-ins have; the model must not be lost to it.
             self._is_down = not isinstance(error, Refused)

@@ -35,7 +35,11 @@ _JOINED_VARIABLE = "MLFLOW_RUN_ID"
 
 @contextmanager
 def start_run(
-    config: TrackingConfig, beside: str | Path, name: str, tags: Mapping[str, str] | None = None
+    config: TrackingConfig,
+    beside: str | Path,
+    name: str,
+    tags: Mapping[str, str] | None = None,
+    go_on_in: str | None = None,
 ) -> Iterator[Run]:
     """Open a run in the configured experiment; an exception marks it as failed.
 
@@ -48,6 +52,8 @@ def start_run(
             set.
         name: Name of the run.
         tags: Tags of the run.
+        go_on_in: A run that did not finish, to go on in; where it is gone or has finished, that is
+            said and a new one is opened.
 
     Yields:
         The run.
@@ -65,6 +71,8 @@ def start_run(
                 _check_registry(config.register_as)
             if joined is not None:
                 return _joined_run(joined, name, tags)
+            if go_on_in is not None and _reopened(go_on_in):
+                return go_on_in
             experiment = _experiment(config.experiment, uri, beside)
             created = MlflowClient().create_run(
                 experiment, tags=resolve_tags(dict(tags or {})), run_name=name
@@ -179,6 +187,19 @@ def _check_registry(name: str) -> None:
     except mlflow.MlflowException as error:
         if error.error_code != "RESOURCE_DOES_NOT_EXIST":
             raise
+
+
+def _reopened(run_id: str) -> bool:
+    """Open a run again that was killed or failed; say so where that cannot be."""
+    client, found = MlflowClient(), None
+    if _knows_run(run_id):
+        found = client.get_run(run_id).info
+    active = LifecycleStage.ACTIVE
+    if found is None or found.lifecycle_stage != active or found.status == "FINISHED":
+        logger.warning("run %s is gone or has finished; a new run goes on with it", run_id)
+        return False
+    client.update_run(run_id, status="RUNNING")
+    return True
 
 
 def _joined_run(run_id: str, name: str, tags: Mapping[str, str] | None) -> str:

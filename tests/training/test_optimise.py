@@ -2,6 +2,7 @@ import json
 import logging
 import math
 import os
+import signal
 from contextlib import contextmanager
 
 import numpy as np
@@ -194,6 +195,19 @@ def test_a_resumed_training_remembers_its_best_epoch(tmp_path):
         fitted(plan, quality)
     plan = FitPlan(settings(4), checkpoints=tmp_path / "a", resume=True)
     assert torch.equal(fitted(plan, quality), whole)
+
+
+def test_an_interrupt_stays_one_and_ctrl_c_works_afterwards(tmp_path):
+    """Lightning alone makes a SystemExit of it, and ignores SIGINT from then on."""
+
+    def on_epoch(epoch, metrics):
+        signal.raise_signal(signal.SIGINT)
+
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        fitted(FitPlan(settings(3), checkpoints=tmp_path / "a", on_epoch=on_epoch))
+    assert signal.getsignal(signal.SIGINT) is before
+    assert (tmp_path / "a" / "last.safetensors").is_file()
 
 
 def test_without_resume_an_older_checkpoint_is_not_used(tmp_path):

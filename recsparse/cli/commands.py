@@ -1,0 +1,10 @@
+"""All commands, in the order of `recsparse --help`: one thin function a stage.
+
+Stages are imported inside their commands, against the house rule: MLflow and Lightning take seconds
+to import, and `recsparse --help` should not.
+"""
+
+from recsparse.cli import data_commands, machine_commands, model_commands, scoring_commands
+from recsparse.cli.app import app
+
+__all__ = ["app", "data_commands", "machine_commands", "model_commands", "scoring_commands"]

@@ -1,0 +1,187 @@
+"""Signals: a command ends within seconds, whatever it is doing, and says how to go on."""
+
+import shutil
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from mlflow.tracking import MlflowClient
+
+from recsparse.cli import interrupt
+from recsparse.datasets.synthetic import synthetic_log
+from tests.conftest import SMALL_NETWORK
+
+STATUS = {signal.SIGINT: 130, signal.SIGTERM: 143}
+SECONDS = 3
+# So many epochs that none of these ends before its signal comes.
+SETTINGS = [*SMALL_NETWORK, "training.epochs=900", "training.patience=900"]
+LONG = [part for each in SETTINGS for part in ("--set", each)]
+
+
+def started(*arguments, cwd):
+    code = [sys.executable, "-m", "recsparse", *map(str, arguments)]
+    return subprocess.Popen(
+        code, cwd=cwd, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+
+
+def ended(process, number, waits_for):
+    """Send a signal once something is true; return status, seconds and what was said."""
+    deadline = time.monotonic() + 120
+    while not waits_for() and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert process.poll() is None, process.communicate()
+    sent = time.monotonic()
+    process.send_signal(number)
+    _, said = process.communicate(timeout=30)
+    return process.returncode, time.monotonic() - sent, said
+
+
+def checkpoint_of(folder):
+    return lambda: (folder / "model.checkpoints" / "last.safetensors").is_file()
+
+
+@pytest.mark.parametrize("number", STATUS)
+def test_an_interrupted_training_says_how_to_go_on_and_its_run_is_killed(
+    small_dataset, workplace, number
+):
+    process = started("train", small_dataset, "--out", "model", *LONG, cwd=workplace)
+    status, seconds, said = ended(process, number, checkpoint_of(workplace))
+    assert (status, seconds < SECONDS) == (STATUS[number], True)
+    line = said.strip().splitlines()[-1]
+    assert line.startswith("interrupted: model.checkpoints keeps all complete epochs; go on with")
+    assert line.endswith(f"--out model {' '.join(LONG)} --resume`")
+    assert "Traceback" not in said
+    client = MlflowClient(f"sqlite:///{workplace}/mlflow.db")
+    found = client.search_runs([client.get_experiment_by_name("recsparse").experiment_id])
+    assert [run.info.status for run in found] == ["KILLED"]
+
+
+BODIES = {
+    "libraries that swallow exceptions": """
+while True:
+    try:
+        time.sleep(30)
+    except BaseException:
+        pass
+""",
+    "compiled code that looks for no signals": "hashlib.pbkdf2_hmac('sha256', b'', b'', 2**31 - 1)",
+    "libraries that make another exception of it": """
+try:
+    time.sleep(30)
+except BaseException:
+    raise RuntimeError("Query interrupted") from None
+""",
+    "libraries that exit by themselves": """
+try:
+    time.sleep(30)
+except BaseException:
+    sys.exit(1)
+""",
+    "work in another thread": """
+thread = threading.Thread(target=time.sleep, args=(30,))
+thread.start()
+thread.join()
+""",
+}
+
+
+SCRIPT = """
+import hashlib, pathlib, sys, threading, time
+from recsparse.cli.exit import exit_on_error
+from recsparse.cli.interrupt import ending_on_signals
+def work():
+    pathlib.Path("ready").touch()
+"""
+ENDING = """
+with ending_on_signals():
+    exit_on_error(work)
+"""
+
+
+@pytest.mark.parametrize("number", STATUS)
+@pytest.mark.parametrize("body", BODIES)
+def test_a_signal_ends_whatever_is_done(tmp_path, number, body):
+    script = SCRIPT + textwrap.indent(BODIES[body].strip(), "    ") + ENDING
+    (tmp_path / "script.py").write_text(script)
+    process = subprocess.Popen(
+        [sys.executable, "script.py"], cwd=tmp_path, text=True, stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )  # fmt: skip
+    status, seconds, said = ended(process, number, (tmp_path / "ready").is_file)
+    assert (status, seconds < SECONDS) == (STATUS[number], True)
+    assert said.count("\n") == 1
+    assert said.startswith("interrupted: nothing new is kept; start again with `recsparse")
+
+
+def test_handlers_are_put_back_where_no_signal_came():
+    before = [signal.getsignal(number) for number in STATUS]
+    with interrupt.ending_on_signals():
+        assert [signal.getsignal(number) for number in STATUS] != before
+    assert [signal.getsignal(number) for number in STATUS] == before
+
+
+def test_the_command_that_goes_on_is_quoted_and_has_each_option_once(monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["recsparse", "train", "a b", "--fresh", "--out", "m"])
+    assert interrupt.command("--resume", without="--fresh") == (
+        "recsparse train 'a b' --out m --resume"
+    )
+    monkeypatch.setattr(sys, "argv", ["recsparse", "train", "--resume"])
+    assert interrupt.command("--resume") == "recsparse train --resume"
+
+
+def test_what_is_kept_is_looked_for(tmp_path):
+    assert "no epoch was complete" in interrupt.training_kept(tmp_path / "model")
+    assert "no part was complete" in interrupt.parts_kept(tmp_path / "scores")
+    (tmp_path / "scores.parts").mkdir()
+    for number in (0, 1):
+        (tmp_path / "scores.parts" / f"part-{number:08d}.parquet").touch()
+    assert "keeps 2 complete parts; go on with" in interrupt.parts_kept(tmp_path / "scores")
+
+
+@pytest.fixture(scope="module")
+def busy(tmp_path_factory):
+    """A log, a dataset, a model and candidates that keep every command busy for a while."""
+    folder = tmp_path_factory.mktemp("busy")
+    log = synthetic_log(20_000, 3_000, 1_000_000, seed=0)
+    pq.write_table(log.table, folder / "log.parquet")
+    pq.write_table(log.table.select(["user_id", "item_id"]), folder / "candidates.parquet")
+    for command in (
+        ["prepare", "log.parquet", "--out", "dataset"],
+        ["train", "dataset", "--out", "model", "--set", "model.kind=ials"],
+    ):
+        subprocess.run([sys.executable, "-m", "recsparse", *command], cwd=folder, check=True)
+    return folder
+
+
+COMMANDS = {
+    "prepare": ["log.parquet", "--out", "other"],
+    "train": ["dataset", "--out", "other", "--set", "model.kind=ease"],
+    "tune": ["dataset", "--out", "best.toml", "--set", "model.kind=ials"],
+    "evaluate": ["model", "dataset"],
+    "score": ["model", "--candidates", "candidates.parquet", "--out", "scores"],
+    "recommend": ["model", "--out", "lists"],
+    "describe": ["dataset"],
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", STATUS)
+@pytest.mark.parametrize("after", [0.3, 2, 5])
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_long_command_ends_within_seconds(busy, tmp_path, name, after, number):
+    """In imports, in DuckDB, in torch, in MLflow, wherever it may be by then."""
+    folder = Path(shutil.copytree(busy, tmp_path / "busy"))
+    process = started(name, *COMMANDS[name], cwd=folder)
+    time.sleep(after)
+    if process.poll() is not None:
+        pytest.skip("it was done before")
+    status, seconds, said = ended(process, number, lambda: True)
+    assert (status, seconds < SECONDS) == (STATUS[number], True), said
+    assert said.strip().splitlines()[-1].startswith("interrupted: ")
+    assert not any((folder / name).exists() for name in ("other", "scores", "lists", "best.toml"))
