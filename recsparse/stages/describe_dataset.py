@@ -19,11 +19,7 @@ from recsparse.datasets.schema import REASON
 from recsparse.datasets.split import PART_NAMES
 from recsparse.errors import InputError
 from recsparse.reporting import Reporter
-
-try:
-    from recsparse.stages.grid_picture import grid_picture
-except ImportError:  # figures and other pictures need no torch
-    grid_picture = None  # type: ignore[assignment]
+from recsparse.stages.grid_picture import grid_picture
 
 _EVALUATED = ("validation", "test")
 
@@ -57,10 +53,7 @@ def describe_dataset(
     groups |= {name: group for name, group in further.items() if group}
 
     def figures() -> dict[str, Figure]:
-        pictures = plot_profile(profile)
-        if grid_picture is not None:
-            pictures["training rows on the grid"] = grid_picture(data)
-        return pictures
+        return plot_profile(profile) | {"training rows on the grid": grid_picture(data)}
 
     return groups, figures
 
