@@ -59,9 +59,15 @@ def batch_norm_by(
     mean, variance, weight, bias = (
         part if part is None else widened(part) for part in (*stored, layer.weight, layer.bias)
     )
-    settings = (by_batch, factor, layer.eps)
-    out = nn.functional.batch_norm(widened(feats), mean, variance, weight, bias, *settings)
-    for running, now in zip(stored, (mean, variance), strict=True):
-        if by_batch and running is not None and now is not None and now is not running:
-            running.copy_(now)
+    wide, settings = widened(feats), (weight, bias, by_batch, factor, layer.eps)
+    if not by_batch:
+        return nn.functional.batch_norm(wide, mean, variance, *settings).to(feats.dtype)
+    # About zero torch's sums of many large values of one sign lose no digits.
+    shift = wide.detach().mean(0)
+    shifted = None if mean is None else mean - shift
+    out = nn.functional.batch_norm(wide - shift, shifted, variance, *settings)
+    if stored[0] is not None and shifted is not None:
+        stored[0].copy_(shifted + shift)
+    if stored[1] is not None and variance is not None and variance is not stored[1]:
+        stored[1].copy_(variance)
     return out.to(feats.dtype)

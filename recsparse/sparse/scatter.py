@@ -20,6 +20,8 @@ try:
 except (ImportError, OSError, RuntimeError):  # a build for another torch fails as the latter two
     torch_scatter = None
 
+_BLOCK = 1024  # rows of a group that are added up one after the other
+
 Backend = Literal["torch_scatter", "torch"]
 
 
@@ -221,15 +223,28 @@ def segment_of_rows(ptr: Int[Tensor, " g_1"]) -> Int[Tensor, " n"]:
 def _wide_sum(
     src: Float[Tensor, "n c"], index: Int[Tensor, " n"], num_groups: int
 ) -> Float[Tensor, "g c"]:
-    wide = widened(src)
+    # Added up one after the other, a large sum loses what is small beside it: the rows of large
+    # groups are added up in blocks first. Compiled code cannot choose by the number of rows.
+    blocks = 1 if torch.compiler.is_compiling() else len(src) // (_BLOCK * max(num_groups, 1))
+    if blocks <= 1:
+        return _sum_in_turn(widened(src), index, num_groups)
+    block = torch.arange(len(src), device=src.device) * blocks // len(src)
+    parts = _sum_in_turn(widened(src), block * num_groups + index, blocks * num_groups)
+    return parts.unflatten(0, (blocks, num_groups)).sum(0)
+
+
+def _sum_in_turn(
+    src: Float[Tensor, "n c"], index: Int[Tensor, " n"], num_groups: int
+) -> Float[Tensor, "g c"]:
     if _has_torch_scatter():
-        total: Tensor = torch_scatter.scatter_sum(wide, index, dim=0, dim_size=num_groups)
+        total: Tensor = torch_scatter.scatter_sum(src, index, dim=0, dim_size=num_groups)
         return total
-    return wide.new_zeros(num_groups, src.shape[1]).index_add(0, index, wide)
+    return src.new_zeros(num_groups, src.shape[1]).index_add(0, index, src)
 
 
 def _wide_segment_sum(src: Float[Tensor, "n c"], ptr: Int[Tensor, " g_1"]) -> Float[Tensor, "g c"]:
-    if _has_torch_scatter():
+    large = not torch.compiler.is_compiling() and len(src) > 2 * _BLOCK * max(len(ptr) - 1, 1)
+    if _has_torch_scatter() and not large:
         total: Tensor = _SegmentSum.apply(widened(src), ptr)  # type: ignore[no-untyped-call]
         return total
     return _wide_sum(src, segment_of_rows(ptr), len(ptr) - 1)

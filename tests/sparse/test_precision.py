@@ -197,6 +197,17 @@ def test_a_module_in_the_wide_type_keeps_its_parameters_and_gives_them_gradients
     assert all(part.dtype == part.grad.dtype == dtype for part in layer.parameters())
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize(
+    "name", ["SparseBatchNorm", "SparseInstanceNorm", "SparseGroupNorm", "SparseSyncBatchNorm"]
+)
+def test_many_cells_that_are_alike_have_no_variance(name, dtype):
+    coords = torch.arange(70_000)[:, None]
+    feats = torch.full((70_000, 4), 3000, dtype=dtype)
+    x = sparse_tensor(torch.nn.functional.pad(coords, (1, 0)), feats, (70_000,), 1)
+    assert make(name).to(dtype)(x).feats.abs().max() < 0.02
+
+
 @pytest.mark.parametrize("momentum", [0.1, None])
 @pytest.mark.parametrize("kind", ["SparseBatchNorm", "SparseInstanceNorm", "SparseSyncBatchNorm"])
 def test_running_statistics_of_float64_are_exact_to_float64(kind, momentum):

@@ -245,3 +245,18 @@ def test_there_is_no_warning_where_torch_scatter_is_installed():
     scatter._warn_once.cache_clear()
     scatter_sum(torch.ones(1, 1), torch.tensor([0]), 1)
     assert scatter._warn_once.cache_info().misses == 0
+
+
+@pytest.mark.parametrize("groups", [1, 3])
+@pytest.mark.parametrize("reduce", ["sum", "mean"])
+def test_sums_of_many_large_numbers_keep_their_digits(each_backend, groups, reduce):
+    generator = torch.Generator().manual_seed(0)
+    src = 3000 + torch.rand(100_001, 2, generator=generator)
+    index = torch.arange(100_001) * groups // 100_001
+    ptr = torch.searchsorted(index, torch.arange(groups + 1))
+    parts = [getattr(src[index == group].double(), reduce)(0) for group in range(groups)]
+    expected = torch.stack(parts)
+    by_index = {"sum": scatter_sum, "mean": scatter_mean}[reduce](src, index, groups)
+    by_pointer = {"sum": segment_sum, "mean": segment_mean}[reduce](src, ptr)
+    for found in (by_index, by_pointer):
+        torch.testing.assert_close(found.double(), expected, rtol=2e-6, atol=0)
