@@ -72,6 +72,6 @@ def __getattr__(name: str) -> Any:
     return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
 
 
-if "torch" in sys.modules:
+if sys.modules.get("torch") is not None:
     # Who has torch may read a file of sparse tensors by `torch.load`, which must know their class.
     import_module(f"{__name__}.sparse.tensor")

@@ -19,7 +19,11 @@ from recsparse.datasets.schema import REASON
 from recsparse.datasets.split import PART_NAMES
 from recsparse.errors import InputError
 from recsparse.reporting import Reporter
-from recsparse.stages.grid_picture import grid_picture
+
+try:
+    from recsparse.stages.grid_picture import grid_picture
+except ImportError:  # figures and other pictures need no torch
+    grid_picture = None  # type: ignore[assignment]
 
 _EVALUATED = ("validation", "test")
 
@@ -53,7 +57,10 @@ def describe_dataset(
     groups |= {name: group for name, group in further.items() if group}
 
     def figures() -> dict[str, Figure]:
-        return plot_profile(profile) | {"training rows on the grid": grid_picture(data)}
+        pictures = plot_profile(profile)
+        if grid_picture is not None:
+            pictures["training rows on the grid"] = grid_picture(data)
+        return pictures
 
     return groups, figures
 

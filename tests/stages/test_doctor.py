@@ -1,6 +1,9 @@
 import ctypes
+import json
 import os
 import shutil
+import subprocess
+import sys
 from importlib.metadata import version
 from pathlib import Path
 
@@ -9,19 +12,25 @@ import torch
 
 from recsparse.sparse import native
 from recsparse.stages import doctor as module
+from recsparse.stages import torch_health
 from recsparse.stages.doctor import doctor
 
 GIB = 2**30
+PAST_THE_CACHE = "pip install --force-reinstall --no-cache-dir --no-deps "
 
 
 @pytest.fixture
 def healthy(workplace, monkeypatch):
     """A machine that nothing is wrong with, in the words of the checks."""
     monkeypatch.setattr(module, "free_memory", lambda: 16 * GIB)
-    monkeypatch.setattr(module, "usable_cores", torch.get_num_threads)
+    for each in (module, torch_health):
+        monkeypatch.setattr(each, "usable_cores", torch.get_num_threads)
     monkeypatch.setattr(module, "file_system", lambda folder: "ext4")
-    monkeypatch.setattr(module, "backend", lambda: "torch_scatter")
-    monkeypatch.setattr(module, "kernels", lambda: native.Kernels(ctypes.CDLL(None), "avx2", ""))
+    monkeypatch.setattr(torch_health, "backend", lambda: "torch_scatter")
+    monkeypatch.setattr(
+        torch_health, "kernels", lambda: native.Kernels(ctypes.CDLL(None), "avx2", "")
+    )
+    monkeypatch.setattr(module, "is_compiled", lambda: True)
     set_free_disk(monkeypatch, 100 * GIB)
     monkeypatch.delenv("RECSPARSE_KERNELS", raising=False)
     return workplace
@@ -63,19 +72,24 @@ def test_a_package_that_is_missing_is_told(healthy, monkeypatch):
 
 
 def test_torch_scatter_is_not_needed_but_a_broken_one_is_told(healthy, monkeypatch):
-    monkeypatch.setattr(module, "backend", lambda: "torch")
+    monkeypatch.setattr(torch_health, "backend", lambda: "torch")
     with monkeypatch.context() as patch:
-        patch.setattr(module, "_version", lambda name: "2.1.2")
-        assert advice().startswith("torch-scatter is installed, but cannot be imported")
+        patch.setattr(module, "installed_version", lambda name: "2.1.2")
+        said = advice()
+    assert said.startswith("torch-scatter is installed, but cannot be imported")
+    assert PAST_THE_CACHE in said
+    assert said.endswith("--no-build-isolation --no-binary torch-scatter torch-scatter")
     missing = {"torch-scatter": "not installed"}
-    monkeypatch.setattr(module, "_version", lambda name: missing.get(name, "1.0"))
+    monkeypatch.setattr(module, "installed_version", lambda name: missing.get(name, "1.0"))
     assert doctor()["advice"] == []
 
 
 def test_kernels_that_were_not_compiled_are_told_with_the_cure(healthy, monkeypatch):
-    monkeypatch.setattr(module, "kernels", lambda: native.Kernels(None, "none", "not compiled"))
+    monkeypatch.setattr(
+        torch_health, "kernels", lambda: native.Kernels(None, "none", "not compiled")
+    )
     assert doctor()["convolution kernels"] == "torch (not compiled)"
-    assert advice().endswith("install a C++ compiler, then this package again")
+    assert f"install a C++ compiler, then build it past pip's cache: {PAST_THE_CACHE}" in advice()
     monkeypatch.setenv("RECSPARSE_KERNELS", "off")
     assert advice().endswith("unset RECSPARSE_KERNELS")
 
@@ -86,7 +100,7 @@ def test_kernels_that_were_not_compiled_are_told_with_the_cure(healthy, monkeypa
 )
 def test_threads_that_do_not_fit_the_cores_are_told(healthy, monkeypatch, threads, cores, cure):
     monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
-    monkeypatch.setattr(module, "usable_cores", lambda: cores)
+    monkeypatch.setattr(torch_health, "usable_cores", lambda: cores)
     assert advice().endswith(cure)
 
 
@@ -120,3 +134,43 @@ def test_a_store_that_cannot_be_written_is_told_unless_it_is_elsewhere(healthy, 
     assert advice().endswith("set MLFLOW_TRACKING_URI, or go to another folder")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://store.example")
     assert doctor()["advice"] == []
+
+
+def test_a_table_of_ids_that_was_not_compiled_is_told_with_the_cure(healthy, monkeypatch):
+    monkeypatch.setattr(module, "is_compiled", lambda: False)
+    assert PAST_THE_CACHE in advice()
+
+
+# torch and all that needs it cannot be imported in such a process.
+WITHOUT_TORCH = """
+import sys
+for name in ("torch", "torch_scatter", "pytorch_lightning"):
+    sys.modules[name] = None
+from recsparse.cli.main import run
+sys.argv[0] = "recsparse"
+run()
+"""
+
+
+def without_torch(*words):
+    run = [sys.executable, "-c", WITHOUT_TORCH, *map(str, words), "--json"]
+    done = subprocess.run(run, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_an_installation_without_torch_is_described_with_the_cure(workplace):
+    found = without_torch("doctor")
+    assert found["pyarrow"] == version("pyarrow")
+    assert float(found["free disk"].split()[0]) > 0
+    (said,) = [each for each in found["advice"] if "torch" in each.split()[:1]]
+    assert said.startswith("torch is installed, but cannot be imported")
+    assert said.endswith("pip install --force-reinstall --no-cache-dir torch")
+
+
+def test_a_log_and_a_dataset_are_described_without_torch(small_log, small_dataset, workplace):
+    log = without_torch("describe", small_log / "log.parquet", "--html", "log.html")
+    assert log["rows"]["rows read"] == 400
+    data = without_torch("describe", small_dataset, "--html", "dataset.html")
+    assert sum(data["rows by part"].values()) > 0
+    assert "training rows on the grid" not in Path("dataset.html").read_text()
