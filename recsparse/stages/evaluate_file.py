@@ -56,6 +56,11 @@ def evaluate_file(
     table, options = _read(scored, Roles(kinds)), config.evaluation
     score = _comparable(table["score"])
     in_file = Vocabulary.fit(table["item_id"].filter(pa.array(score > -np.inf)).drop_null())
+    if len(in_file) and in_file.ids.type != data.items.ids.type:
+        raise InputError(
+            f"item_id of {scored} must be of the dataset's type, {data.items.ids.type}, but is "
+            f"{in_file.ids.type}; cast it"
+        )
     compared = ComparedItems(options.catalogue, data.items, [in_file])
     part, counts = part_to_compare(data, "test", compared, options.include_users)
     items = _columns(part.items, part.num_known, in_file)

@@ -174,6 +174,29 @@ def test_scores_that_are_text_are_refused(held_out, small_dataset, tmp_path):
         evaluate_file(written(tmp_path, scored), small_dataset)
 
 
+def test_ids_of_another_type_are_refused(held_out, small_dataset, tmp_path):
+    scored = held_out.assign(score=1.0)
+    for column, message in (
+        ("item_id", "dataset's type, int64, but is string"),
+        ("user_id", "cast"),
+    ):
+        other = scored.astype({column: str})
+        with pytest.raises(InputError, match=message):
+            evaluate_file(written(tmp_path, other), small_dataset)
+
+
+@pytest.mark.parametrize("kind", [pa.int64(), pa.float16(), pa.decimal128(25, 2)])
+def test_null_is_no_score_whatever_the_type(held_out, small_dataset, tmp_path, kind):
+    table = pa.Table.from_pandas(held_out, preserve_index=False)
+    half = [None if number % 2 else 1 for number in range(len(held_out))]
+    for scores, hits in ((half, half.count(1)), ([None] * len(half), 0)):
+        written_to = tmp_path / "scored.parquet"
+        pq.write_table(table.append_column("score", pa.array(scores).cast(kind)), written_to)
+        found = evaluate_file(written_to, small_dataset)
+        lists = load_dataset(small_dataset).evaluation_part("test").targets.getnnz(axis=1)
+        assert sum(found.per_user["recall@20"] * lists) == pytest.approx(hits)
+
+
 def test_a_file_about_others_is_refused(small_dataset, tmp_path):
     scored = pd.DataFrame({"user_id": [999, 0], "item_id": [0, 999], "score": [1.0, 1.0]})
     with pytest.raises(InputError, match="but none of its 2 rows does"):
