@@ -94,7 +94,8 @@ class Convertible:
         """
         if dense.ndim < 3:
             raise InputError(
-                f"from_dense needs (batch, channels, *spatial_shape), but got {tuple(dense.shape)}"
+                "from_dense needs (batch, channels, *spatial_shape), but got "
+                f"{tuple(dense.shape)}; mend a matrix by dense[None, None]"
             )
         if dense.layout != torch.strided:
             raise InputError(

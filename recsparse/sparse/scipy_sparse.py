@@ -7,7 +7,7 @@ from jaxtyping import Float, Int
 from scipy.sparse import csr_matrix
 from torch import Tensor
 
-from recsparse.errors import InputError
+from recsparse.errors import InputError, InputTypeError
 from recsparse.sparse.real_numbers import as_float, torch_values
 
 
@@ -23,14 +23,24 @@ def from_scipy_sparse(
         Sorted coordinates in sample 0, their one channel, and the shape.
 
     Raises:
-        InputTypeError: If the numbers are complex or no numbers.
-        InputError: If its indices contradict each other or its shape.
+        InputTypeError: If the numbers are complex or no numbers, or it is a tensor of torch's.
+        InputError: If its indices contradict each other or its shape, or it has not two axes.
 
     Example:
         >>> coords, feats, shape = from_scipy_sparse(csr_matrix([[0, 7], [0, 0]]))
         >>> coords.tolist(), feats.tolist(), shape
         ([[0, 0, 1]], [[7.0]], (2, 2))
     """
+    if isinstance(matrix, Tensor):
+        raise InputTypeError(
+            "from_scipy needs a matrix of SciPy, but got a tensor of torch; mend it by "
+            "SparseTensor.from_torch"
+        )
+    if getattr(matrix, "ndim", 2) != 2:
+        raise InputError(
+            f"from_scipy needs a matrix of two axes, but got shape {matrix.shape}; mend it by "
+            "matrix.reshape(1, -1)"
+        )
     try:
         csr = csr_matrix(matrix, copy=True)
         csr.check_format(full_check=True)  # SciPy itself would read and write outside its arrays

@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from recsparse.errors import InputError
+from recsparse.errors import InputError, InputTypeError
 from recsparse.sparse.coords import check_coords
 from recsparse.sparse.duplicates import coalesce
 from recsparse.sparse.precision import wide_type
@@ -28,6 +28,7 @@ def from_torch_sparse(sparse: Tensor) -> Cells:
         Sorted coordinates, their channels, and the shape (batch, *spatial_shape).
 
     Raises:
+        InputTypeError: If it is no tensor.
         InputError: If it has other dimensions, or indices outside of its shape.
 
     Example:
@@ -35,6 +36,11 @@ def from_torch_sparse(sparse: Tensor) -> Cells:
         >>> coords.tolist(), feats.tolist(), shape
         ([[0, 0, 0], [0, 1, 1]], [[1.0], [1.0]], (1, 2, 2))
     """
+    if not isinstance(sparse, Tensor):
+        raise InputTypeError(
+            f"from_torch needs a tensor of torch's, but got {type(sparse).__name__}; mend it by "
+            "SparseTensor.from_scipy"
+        )
     dense = sparse.dense_dim() if sparse.layout != torch.strided else sparse.ndim
     places = sparse.ndim - dense
     if sparse.layout in _BY_ROW + _BY_COLUMN and dense <= 1 and places <= 3:
@@ -98,6 +104,8 @@ def _check_pointers(ptr: Int[Tensor, "b rows_1"], stored: int) -> None:
 
 def _refusal(sparse: Tensor) -> str:
     cure = "x.to_dense().to_sparse(x.ndim - 1)" if sparse.ndim > 2 else "x.to_dense().to_sparse()"
+    if sparse.ndim < 2:
+        cure = "x.to_dense().reshape(1, -1).to_sparse(), a matrix of one row"
     return (
         "from_torch needs a sparse matrix (rows, columns), or a sparse_coo tensor (batch, "
         "*spatial_shape, channels) with one dense dimension, the channels, but got "

@@ -320,6 +320,25 @@ def test_indices_outside_the_shape_are_refused(column):
         SparseTensor.from_scipy(matrix)
 
 
+@pytest.mark.usefixtures("unchecked_types")
+def test_what_another_door_takes_is_sent_there():
+    matrix = csr_matrix(np.eye(2))
+    for wrong in (matrix, np.eye(2)):
+        with pytest.raises(InputTypeError, match=r"from_torch needs a tensor.*from_scipy"):
+            SparseTensor.from_torch(wrong)
+    with pytest.raises(InputTypeError, match=r"from_scipy needs a matrix of SciPy.*from_torch"):
+        SparseTensor.from_scipy(torch.eye(2).to_sparse())
+    line = coo_array(np.array([0.0, 1.0, 2.0]))
+    with pytest.raises(InputError, match=r"two axes, but got shape \(3,\); mend it by matrix.resh"):
+        SparseTensor.from_scipy(line)
+    assert SparseTensor.from_scipy(line.reshape(1, -1)).spatial_shape == (1, 3)
+    x = torch.ones(3).to_sparse()
+    with pytest.raises(InputError, match=r"mend it by x\.to_dense\(\)\.reshape\(1, -1\)\.to_sp"):
+        SparseTensor.from_torch(x)
+    row = x.to_dense().reshape(1, -1).to_sparse()
+    assert SparseTensor.from_torch(row).spatial_shape == (1, 3)
+
+
 def test_numbers_that_are_not_real_are_refused():
     for read, numbers in (
         (SparseTensor.from_dense, torch.ones(1, 1, 2) * 1j),
