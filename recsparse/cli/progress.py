@@ -192,7 +192,8 @@ class LogReporter:
             Thread(target=self._speak_up, args=(self.over,), daemon=True).start()
 
         def advance(done: int, note: str = "") -> None:
-            work.first = done if work.first is None else work.first
+            if work.first is None:  # what is told before anything is reached was done before
+                work.first = 0 if note else done
             work.done = done
             if note:
                 work.note = note

@@ -1,7 +1,7 @@
 """Batch jobs: scores of candidate pairs and top-k lists, from Parquet to Parquet, part by part."""
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -17,17 +17,18 @@ from recsparse.datasets.files import Paths, named
 from recsparse.datasets.id_digest import digest_of_ids
 from recsparse.datasets.ids import ids_of
 from recsparse.datasets.parquet import open_dataset, read_batches, read_columns, require_columns
+from recsparse.datasets.pieces import READ_ERRORS
 from recsparse.datasets.roles import Roles
 from recsparse.digest import digest
 from recsparse.errors import InputError, SchemaError
 from recsparse.job import Job, local_paths
 from recsparse.outputs import claim
+from recsparse.reporting import SILENT, Reporter
 from recsparse.scoring.ids import slices
 from recsparse.scoring.parts import ENDING, PartedOutput, rechunk
 from recsparse.scoring.stamp import ScoresKind
 from recsparse.scoring.trained import TrainedModel
 
-OnPart = Callable[[int], None]
 _READ_ROWS = 131_072
 
 
@@ -38,7 +39,7 @@ class BatchOptions:
     Attributes:
         rows_per_part: Rows of each part that is written, at most.
         on_unknown: What to do with ids never seen; see `TrainedModel.score`.
-        on_part: Called with the rows done, after each part.
+        reporter: Hears of the rows or users done, after each part.
         overwrite: Replace an output, or unfinished parts, of another job.
         inputs: Files and folders that the job reads, besides the candidates; the output must lie
             apart from them.
@@ -46,7 +47,7 @@ class BatchOptions:
 
     rows_per_part: int = 500_000
     on_unknown: OnUnknown = "error"
-    on_part: OnPart | None = None
+    reporter: Reporter = SILENT
     overwrite: bool = False
     inputs: tuple[str | Path, ...] = ()
 
@@ -76,19 +77,22 @@ def score_candidates(
     """
     options = options or BatchOptions()
     ids = {"user_id": trained.users.ids.type, "item_id": trained.items.ids.type}
-    source = open_dataset(candidates, roles=Roles(ids))
-    where = named(candidates)
-    _check_candidates(source, where)
-    settings = (options.rows_per_part, options.on_unknown, _known(trained))
-    job = _job("score", (*local_paths(candidates), *options.inputs), _files(source), *settings)
-    total = 0
-    with _parted_output(out, job, options) as output:
+    with options.reporter.task("looking through the candidates"):
+        source, where = open_dataset(candidates, roles=Roles(ids)), named(candidates)
+        _check_candidates(source, where)
+        settings = (options.rows_per_part, options.on_unknown, _known(trained))
+        job = _job("score", (*local_paths(candidates), *options.inputs), _files(source), *settings)
+    total, expected = 0, _num_rows(source)
+    with (
+        _parted_output(out, job, options) as output,
+        options.reporter.task("scoring", expected) as advance,
+    ):
         for part, table in enumerate(rechunk(_batches(source), options.rows_per_part)):
             if not output.is_done(part, table.num_rows):
                 scores = pa.array(trained.score(table, options.on_unknown), from_pandas=True)
                 output.write(part, table.append_column("score", scores))
             total += table.num_rows
-            _report(options.on_part, total)
+            advance(total, f"part {part + 1}, {total:,} rows")
         if total == 0:
             raise InputError(f"the candidates must have rows, but {where} has none")
         output.publish(total)
@@ -127,11 +131,14 @@ def recommend_users(
     settings = (k, options.rows_per_part, options.on_unknown, _known(trained))
     job = _job("recommend", options.inputs, digest_of_ids(wanted), *settings)
     users_per_part = max(1, options.rows_per_part // k)
-    with _parted_output(out, job, options) as output:
+    with (
+        _parted_output(out, job, options) as output,
+        options.reporter.task("recommending", len(wanted)) as advance,
+    ):
         for part, rows in enumerate(slices(len(wanted), users_per_part)):
             if not output.is_done(part):
                 output.write(part, _recommendations(trained, wanted[rows], k, options.on_unknown))
-            _report(options.on_part, rows.stop)
+            advance(rows.stop, f"part {part + 1}, {rows.stop:,} users")
         output.publish()
     return len(wanted)
 
@@ -174,6 +181,16 @@ def _check_candidates(source: ds.Dataset, path: str) -> None:
 
 def _batches(source: ds.Dataset) -> Iterator[pa.RecordBatch]:
     return read_batches(source, source.schema.names, _READ_ROWS)
+
+
+def _num_rows(source: ds.Dataset) -> int | None:
+    """Return how many rows there are, where that is known without reading them."""
+    if any(not isinstance(each, ds.ParquetFileFragment) for each in source.get_fragments()):
+        return None
+    try:
+        return int(source.count_rows())
+    except READ_ERRORS:  # where the rows are read, the file is named
+        return None
 
 
 @contextmanager
@@ -220,8 +237,3 @@ def _job(command: str, inputs: Paths, *settings: Any) -> Job:
     # Another version may score otherwise.
     digest_of_all = digest(command, version("recsparse"), repr(settings))
     return Job(command, digest_of_all, tuple(local_paths(inputs)))
-
-
-def _report(on_part: OnPart | None, rows: int) -> None:
-    if on_part is not None:
-        on_part(rows)

@@ -105,12 +105,12 @@ def score(  # noqa: PLR0913  (dataset is short for the usual start)
     """
     start = start or HistoryOptions(dataset)
     inputs = _early_checked(out, model, start, candidates)
-    trained, _ = _load(inputs[0], start)
-    with reporter.task("scoring") as advance:
-        options = BatchOptions(
-            on_unknown=on_unknown, on_part=advance, overwrite=overwrite, inputs=inputs
-        )
-        return score_candidates(trained, candidates, out, options)
+    with reporter.task("loading the model"):
+        trained, _ = _load(inputs[0], start)
+    options = BatchOptions(
+        on_unknown=on_unknown, reporter=reporter, overwrite=overwrite, inputs=inputs
+    )
+    return score_candidates(trained, candidates, out, options)
 
 
 @dataclass(frozen=True)
@@ -162,14 +162,14 @@ def recommend(
     options = options or RecommendOptions()
     start = HistoryOptions(options.dataset, options.parts, options.history, options.log)
     inputs = _early_checked(out, model, start, options.users)
-    trained, wanted = _load(inputs[0], start)
+    with reporter.task("loading the model"):
+        trained, wanted = _load(inputs[0], start)
     if options.users is not None:
         wanted = read_ids(options.users, "user_id", trained.users.ids.type)
-    with reporter.task("recommending") as advance:
-        batch = BatchOptions(
-            on_unknown=options.on_unknown, on_part=advance, overwrite=overwrite, inputs=inputs
-        )
-        return recommend_users(trained, out, options.k, wanted, batch)
+    batch = BatchOptions(
+        on_unknown=options.on_unknown, reporter=reporter, overwrite=overwrite, inputs=inputs
+    )
+    return recommend_users(trained, out, options.k, wanted, batch)
 
 
 def _early_checked(

@@ -102,16 +102,10 @@ def train(  # noqa: PLR0913
         OutputError: If the output is an input, or not ours to replace; nothing is touched then.
     """
     config, out = config or Config(), local_path(out)
-    data, known = load_dataset(dataset), None
-    if go_on_from is not None:
-        if config.refit:
-            raise InputError(
-                "a model that goes on from another cannot be fitted again on the validation rows: "
-                "it would be trained too little; leave refit or --from out"
-            )
-        known = load(go_on_from, out.parent)
-        config = _with_model_of(known, config)
-    validation_part = part_to_rank(data, "validation")
+    data = load_dataset(dataset)
+    known, config = _start(go_on_from, config, out)
+    with reporter.task("reading the validation part"):
+        validation_part = part_to_rank(data, "validation")
     epochs: dict[int, dict[str, float]] = {}
     job = Job.of("train", [dataset, go_on_from], config.model_dump(exclude={"tracking"}))
     settings = digest(config.model_dump_json())
@@ -142,13 +136,30 @@ def train(  # noqa: PLR0913
         )
         fitted = _fit(data, config, plan, validation_part)
         # The model comes first: whatever happens to the store, it is on the disk.
-        _save(fitted, output, _about(run, fitted, dataset, config))
+        with reporter.task("saving the model"):
+            _save(fitted, output, _about(run, fitted, dataset, config))
         remove_or_warn(checkpoints)
-        _log_outputs(run, fitted, epochs)
-        model_uri = run.log_model(out, _example(fitted.trained), config.tracking.register_as)
+        with reporter.task("recording the model"):
+            _log_outputs(run, fitted, epochs)
+            model_uri = run.log_model(out, _example(fitted.trained), config.tracking.register_as)
     return TrainResult(
         fitted.trained, out, fitted.validation, fitted.seconds, run.run_id, model_uri
     )
+
+
+def _start(
+    go_on_from: str | Path | None, config: Config, out: Path
+) -> tuple[TrainedModel | None, Config]:
+    # Returns the model to go on from, if any, and the configuration with its section `model`.
+    if go_on_from is None:
+        return None, config
+    if config.refit:
+        raise InputError(
+            "a model that goes on from another cannot be fitted again on the validation rows: it "
+            "would be trained too little; leave refit or --from out"
+        )
+    known = load(go_on_from, out.parent)
+    return known, _with_model_of(known, config)
 
 
 class _Fitted(NamedTuple):
@@ -164,7 +175,8 @@ def _fit(data: Dataset, config: Config, plan: FitPlan, part: EvaluationPart) -> 
     started = time.perf_counter()
     model = fit_on(data, config, plan)
     settled = config.model_copy(update={"model": model.settled(), "refit": False})
-    validation = validate(model, part, config).mean()
+    with plan.reporter.task("validating the model"):
+        validation = validate(model, part, config).mean()
     if config.refit:
         model = refit_on(data, model, _refit_plan(plan))
     seconds = time.perf_counter() - started

@@ -10,6 +10,7 @@ import threading
 import time
 from contextlib import contextmanager
 
+import pandas as pd
 import pytest
 
 from recsparse.cli import progress as module
@@ -156,13 +157,19 @@ def test_a_training_in_a_log_tells_its_parts_epochs_and_quality(recsparse, small
     assert json.loads(out)["model"] == "model"
     said = lines(err)
     fit = "fitting blend · part 2 of 2, sparse_grid"
-    assert said[:3] == ["fitting blend", "fitting blend · part 1 of 2, popularity", fit]
+    assert said[0] == "reading the validation part"
+    assert said[1:4] == ["fitting blend", "fitting blend · part 1 of 2, popularity", fit]
     epochs = [line for line in said if "epoch" in line]
     assert len(epochs) == 2
     for number, line in enumerate(epochs, start=1):
         start = rf"{fit} · training: epoch {number} of at most 2, validation ndcg 0\.\d{{4}}"
         assert re.match(rf"{start}.*, {50 * number} %, .* left$", line), line
-    assert said[-1] == "fitting blend · weighing the parts"
+    assert said[-4:] == [
+        "fitting blend · weighing the parts",
+        "validating the model",
+        "saving the model",
+        "recording the model",
+    ]
 
 
 def test_a_training_on_a_terminal_shows_no_bars_of_another_library(
@@ -197,6 +204,23 @@ def test_a_quiet_command_says_nothing_of_its_progress(recsparse, small_dataset, 
     out, err = capfd.readouterr()
     assert json.loads(out)["model"] == "model"
     assert err == ""
+
+
+def test_scores_and_lists_tell_their_parts_and_how_much_is_left(
+    recsparse, trained_folder, workplace, capfd
+):
+    pd.DataFrame({"user_id": [0, 1, 2], "item_id": [2, 3, 4]}).to_parquet("pairs.parquet")
+    model = str(trained_folder / "popularity")
+    words = ["score", model, "--candidates", "pairs.parquet", "--out", "scores.parquet"]
+    with pytest.raises(SystemExit):
+        exit_on_error(lambda: app(words))
+    said = lines(capfd.readouterr().err)
+    assert said[:3] == ["loading the model", "looking through the candidates", "scoring"]
+    assert re.fullmatch(r"scoring: part 1, 3 rows, 100 %, .* left", said[3])
+    with pytest.raises(SystemExit):
+        exit_on_error(lambda: app(["recommend", model, "--out", "lists"]))
+    said = lines(capfd.readouterr().err)
+    assert re.fullmatch(r"recommending: part 1, 40 users, 100 %, .* left", said[-1])
 
 
 @pytest.mark.slow

@@ -1,5 +1,6 @@
 import errno
 import os
+from contextlib import contextmanager
 from dataclasses import replace
 
 import numpy as np
@@ -25,6 +26,17 @@ from recsparse.scoring.trained import TrainedModel
 from tests.scoring.naive import random_model
 
 MODEL = random_model(6, 5, seed=3)
+
+
+class Listener:
+    """Keeps what was done after each part."""
+
+    def __init__(self, done):
+        self.done = done
+
+    @contextmanager
+    def task(self, description, total=None):
+        yield lambda done, note="": self.done.append(done)
 
 
 def candidates(num_rows=10, seed=0):
@@ -80,7 +92,7 @@ def killed_after(monkeypatch, number):
 @pytest.mark.parametrize("rows_per_part", [1, 4, 10, 99])
 def test_candidates_keep_their_columns_and_their_order(tmp_path, out, rows_per_part):
     source, done = written(tmp_path), []
-    options = BatchOptions(rows_per_part, on_part=done.append)
+    options = BatchOptions(rows_per_part, reporter=Listener(done))
     assert score_candidates(MODEL, source, tmp_path / out, options) == 10
     table = pq.read_table(tmp_path / out)
     assert table.to_pydict() == with_scores(candidates()).to_pydict()
@@ -276,7 +288,7 @@ def test_lists_do_not_depend_on_the_size_of_the_parts(tmp_path_factory, k, rows_
 
 def test_only_the_users_asked_for_get_lists_and_strangers_none(tmp_path):
     done = []
-    options = BatchOptions(rows_per_part=2, on_unknown="null", on_part=done.append)
+    options = BatchOptions(rows_per_part=2, on_unknown="null", reporter=Listener(done))
     users = pa.array([12, 99, 10])
     assert recommend_users(MODEL, tmp_path / "lists", 2, users, options) == 3
     lists = pq.read_table(tmp_path / "lists")
