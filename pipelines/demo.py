@@ -16,6 +16,7 @@ import typer
 from pipelines.steps import Steps, file_state
 from recsparse.atomic import atomic_file, make_folder
 from recsparse.cli.exit import exit_on_error
+from recsparse.cli.interrupt import ending_on_signals, when_interrupted
 from recsparse.cli.progress import speaker
 from recsparse.cli.terminal import show_frame
 from recsparse.config import Config
@@ -212,4 +213,6 @@ def _show(job: Job) -> None:
 
 
 if __name__ == "__main__":
-    exit_on_error(app)
+    when_interrupted(lambda: "what is complete is kept; go on with the same command")
+    with ending_on_signals(for_good=True):
+        exit_on_error(app)

@@ -99,11 +99,15 @@ def parts_kept(out: Path) -> str:
 
 
 @contextmanager
-def ending_on_signals() -> Iterator[None]:
+def ending_on_signals(for_good: bool = False) -> Iterator[None]:
     """End the process on SIGINT with status 130, on SIGTERM with 143, whatever it is doing.
 
     The work gets an exception and two seconds to clean up. Where that does not come through, since
     the main thread is inside of compiled code, or a library swallows it, the process ends without.
+
+    Args:
+        for_good: Whether the process has nothing to do afterwards, so that a signal that comes
+            while Python shuts down ends it likewise.
 
     Yields:
         Nothing.
@@ -127,7 +131,7 @@ def ending_on_signals() -> Iterator[None]:
     finally:
         signal.set_wakeup_fd(-1)
         for number, handler in before.items():
-            signal.signal(number, handler)
+            signal.signal(number, _on_late_signal if for_good else handler)
         os.close(writing)
 
 
@@ -136,6 +140,11 @@ def _on_signal(number: int, frame: FrameType | None) -> None:
     if len(_state.received) > 1:
         _end(_state.received[0])
     raise Interruption
+
+
+def _on_late_signal(number: int, frame: FrameType | None) -> None:
+    when_interrupted(lambda: "all was done before")
+    _end(number)
 
 
 def _end_after(reading: int) -> None:

@@ -15,7 +15,7 @@ def run() -> None:
     # Read where torch is loaded. Threads that spin while they wait take the cores from those that
     # are waited for, wherever other jobs share the machine.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-    with ending_on_signals():
+    with ending_on_signals(for_good=True):
         from recsparse.cli.exit import exit_on_error
 
         exit_on_error(lambda: import_module("recsparse.cli.commands").app())

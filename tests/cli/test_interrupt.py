@@ -102,6 +102,24 @@ ENDING = """
 with ending_on_signals():
     exit_on_error(work)
 """
+LATE = """
+import atexit, pathlib, time
+from recsparse.cli.interrupt import ending_on_signals
+atexit.register(lambda: (pathlib.Path("ready").touch(), time.sleep(30)))
+with ending_on_signals(for_good=True):
+    pass
+"""
+
+
+@pytest.mark.parametrize("number", STATUS)
+def test_a_signal_while_python_shuts_down_ends_it_likewise(tmp_path, number):
+    pipe = subprocess.PIPE
+    process = subprocess.Popen(
+        [sys.executable, "-c", LATE], cwd=tmp_path, text=True, stderr=pipe, stdout=pipe
+    )
+    status, seconds, said = ended(process, number, (tmp_path / "ready").is_file)
+    assert (status, seconds < SECONDS) == (STATUS[number], True)
+    assert said == "interrupted: all was done before\n"
 
 
 @pytest.mark.parametrize("number", STATUS)
