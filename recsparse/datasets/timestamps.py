@@ -25,7 +25,7 @@ _WHOLE, _FRACTION = r"^[+-]?(\d{1,18}|[0-8]\d{18})$", r"^[+-]?\d+(\.\d*)?([eE][+
 _DATES_ALONE = r"^\d{6}(\d\d)?$"
 
 # Seconds of the year 2100, which no log has reached.
-_TOO_LATE = 4_102_444_800
+TOO_LATE = 4_102_444_800
 _SECONDS_OF_A_YEAR = 31_556_952
 # Of a second.
 PER_UNIT = {"auto": 1, "s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
@@ -159,7 +159,7 @@ def _marked(seconds: pa.Array, unreadable: np.ndarray, unit: NumberUnit) -> Time
     if unit != "auto":
         return Times(seconds, unreadable, np.zeros(len(seconds), dtype=bool))
     found = seconds.fill_null(0).to_numpy()
-    return Times(seconds, unreadable, (found < 0) | (found >= _TOO_LATE))
+    return Times(seconds, unreadable, (found < 0) | (found >= TOO_LATE))
 
 
 def unit_problem(latest: int, name: str) -> str:
@@ -177,7 +177,7 @@ def unit_problem(latest: int, name: str) -> str:
         "the column 't' is read as seconds, which puts 1767225600000 into the year 57971; if these \
 are milliseconds, set log.timestamp_unit = 'ms'"
     """
-    unit = next((unit for unit in _NAMES if abs(latest) // PER_UNIT[unit] < _TOO_LATE), "ns")
+    unit = next((unit for unit in _NAMES if abs(latest) // PER_UNIT[unit] < TOO_LATE), "ns")
     if latest < 0:
         hint = "if this is meant, set log.timestamp_unit = 's', else mend them"
     else:

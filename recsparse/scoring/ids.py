@@ -7,10 +7,12 @@ from typing import TypeAlias
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from recsparse.datasets.ids import ArrowStream, ids_of
 from recsparse.datasets.rows import NO_TIME
+from recsparse.datasets.timestamps import TOO_LATE
 from recsparse.errors import InputError, UnknownIdError, nearest
 
 logger = logging.getLogger(__name__)
@@ -91,7 +93,8 @@ def time_column(rows: Rows) -> NDArray[np.int64]:
         has a time, which is warned of.
 
     Raises:
-        InputError: If the column does not hold whole numbers.
+        InputError: If the column does not hold whole numbers, or one is after the year 2099, which
+            is another unit.
     """
     rows = as_table(rows)
     is_there = "timestamp" in _names(rows)
@@ -106,6 +109,12 @@ def time_column(rows: Rows) -> NDArray[np.int64]:
         raise InputError(
             f"timestamp must hold whole seconds since 1970, but is of type {times.type}; convert "
             "it, or leave it out where the rows are in the order of time"
+        )
+    latest = pc.max(times).as_py()
+    if latest >= TOO_LATE:
+        raise InputError(
+            f"timestamp must hold seconds since 1970 before the year 2100, but the largest is "
+            f"{latest}; divide them where they are of another unit"
         )
     return times.cast(pa.int64()).fill_null(NO_TIME).to_numpy(zero_copy_only=False)
 

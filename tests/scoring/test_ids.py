@@ -11,6 +11,7 @@ from recsparse.scoring.ids import (
     id_column,
     refuse_unknown,
     slices,
+    time_column,
     weight_column,
 )
 
@@ -88,6 +89,12 @@ def test_a_batch_of_arrow_is_a_table():
     batch = pa.record_batch({"user_id": ["a"]})
     assert as_table(batch).equals(pa.table({"user_id": ["a"]}))
     assert id_column(batch, "user_id").to_pylist() == ["a"]
+
+
+def test_times_of_rows_in_another_unit_than_seconds_are_refused():
+    with pytest.raises(InputError, match="before the year 2100, but the largest is 1767225600000"):
+        time_column(pa.table({"timestamp": [None, 1_767_225_600_000]}))
+    assert time_column(pd.DataFrame({"timestamp": [5, 4]})).tolist() == [5, 4]
 
 
 def test_known_ids_are_not_refused():
