@@ -7,6 +7,7 @@ import shutil
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
+from shlex import quote
 from typing import Annotated
 
 import pandas as pd
@@ -208,7 +209,7 @@ def _show(job: Job) -> None:
     first = pq.read_table(scores).slice(0, SHOWN_ROWS).to_pandas()
     show_frame(f"{scores}: {pq.read_metadata(scores).num_rows:,} rows, the first of them", first)
     typer.echo(
-        f"look at the runs in MLflow: make ui{'' if job.out == Path('demo') else f' OUT={job.out}'}"
+        f"look at the runs in MLflow: make ui{'' if job.out == Path('demo') else f' OUT={quote(str(job.out))}'}"
     )
 
 

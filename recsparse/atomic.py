@@ -24,6 +24,8 @@ _AT_FDCWD, _RENAME_EXCHANGE = -100, 2
 _NO_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EBADF, errno.EACCES)
 # What a hidden name adds has to fit into the 255 bytes of a name, too.
 _LONGEST_STEM = 200
+# A disk with less has no room for any output and what is recorded of it.
+LEAST_ROOM = 1_000_000
 
 
 @contextmanager
@@ -214,6 +216,27 @@ def require_writable(target: Path) -> None:
     with as_output_errors(target, probe):
         probe.mkdir()
         probe.rmdir()
+
+
+def require_room(folder: Path, at_least: int = LEAST_ROOM) -> None:
+    """Refuse a disk that is full already, before the work whose result would not fit.
+
+    Args:
+        folder: Where the output will lie; it, or a folder above it, is there.
+        at_least: Bytes that the output surely takes.
+
+    Raises:
+        OutputError: If the disk has less.
+    """
+    place = folder.absolute()
+    while not place.exists():
+        place = place.parent
+    free = shutil.disk_usage(place).free
+    if free < at_least:
+        raise OutputError(
+            f"{folder} must have room for the output, at least {at_least:,} bytes, but its disk "
+            f"has {free:,}; free some space or write to another disk"
+        )
 
 
 def sync_file(path: Path) -> None:

@@ -1,5 +1,6 @@
 import errno
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from recsparse.atomic import (
     make_folder,
     publish_folder,
     remove,
+    require_room,
     require_writable,
     restore_folder,
 )
@@ -291,3 +293,13 @@ def test_a_place_that_cannot_be_written_is_found_out_before_the_work(tmp_path, m
 
 def refused(path, **_):
     raise PermissionError(errno.EACCES, "not yours", str(path))
+
+
+def test_a_disk_that_is_full_already_is_told_before_the_work(tmp_path, monkeypatch):
+    require_room(tmp_path / "not" / "there" / "yet")
+    usage = shutil.disk_usage(tmp_path)._replace(free=4096)
+    monkeypatch.setattr(shutil, "disk_usage", lambda place: usage)
+    with pytest.raises(OutputError, match=r"new must have room .* 1,000,000 bytes.* has 4,096"):
+        require_room(tmp_path / "new")
+    require_room(tmp_path / "new", 4096)
+    assert list(tmp_path.iterdir()) == []

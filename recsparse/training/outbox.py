@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
+from shlex import quote
 from typing import Any, Literal
 
 from recsparse.atomic import atomic_file, make_folder
@@ -103,8 +104,9 @@ class Outbox:
             uri = read_records(self.folder)[0].uri
             logger.warning(
                 "%d records of this run could not be sent to %s (%s); they are kept in %s; send "
-                "them with: recsparse runs '%s' --send",
-                left, without_password(uri), self._error, self.folder, self.folder.parent.parent,
+                "them with: recsparse runs %s --send",
+                left, without_password(uri), self._error, self.folder,
+                quote(str(self.folder.parent.parent)),
             )  # fmt: skip
 
     def _keep(self, record: Record) -> None:

@@ -12,6 +12,7 @@ from mlflow.entities import LifecycleStage
 from mlflow.tracking import MlflowClient
 from mlflow.tracking.context.registry import resolve_tags
 
+from recsparse.atomic import require_room
 from recsparse.config import TrackingConfig
 from recsparse.errors import MissingFileError, StoreError
 from recsparse.training.contact import first_contact, ping, store_in_use
@@ -59,10 +60,11 @@ def start_run(
         The run.
 
     Raises:
-        OutputError: If the folder of the store cannot be made.
+        OutputError: If the folder of the store cannot be made, or the output's disk is full.
         StoreError: If the store cannot be reached or written.
     """
     uri = tracking_uri(config, beside)
+    require_room(Path(beside))
     joined = os.environ.pop(_JOINED_VARIABLE, None)
     with store_in_use(uri):
 

@@ -1,3 +1,4 @@
+import shutil
 import time
 
 import pandas as pd
@@ -72,6 +73,15 @@ def test_a_name_that_mlflow_refuses_is_told_before_any_work(recsparse, jobs, com
     assert setting.split("=")[0] in outcome.err
 
 
+@pytest.mark.parametrize("command", ["train", "tune", "evaluate"])
+def test_a_full_disk_is_told_before_any_work(recsparse, jobs, workplace, monkeypatch, command):
+    usage = shutil.disk_usage(workplace)._replace(free=4096)
+    monkeypatch.setattr(shutil, "disk_usage", lambda place: usage)
+    outcome = recsparse(*jobs[command])
+    assert outcome.status == 2
+    assert f"{workplace} must have room for the output" in outcome.err
+
+
 def test_an_experiment_that_was_deleted_is_told_before_any_work(recsparse, jobs, workplace):
     client = MlflowClient(local_uri(workplace))
     client.delete_experiment(client.create_experiment("gone"))
@@ -123,7 +133,7 @@ def test_a_store_that_goes_away_costs_no_model_and_its_records_can_be_sent_later
     assert trained.status == 0
     assert "not sent" in trained.out
     assert "could not be sent" in caplog.text
-    assert "runs '" in caplog.text
+    assert f"recsparse runs {workplace} --send" in caplog.text
     load_model("model")
     assert "RUNNING" in recsparse("runs", ".").out
     down[0] = False
