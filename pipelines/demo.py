@@ -208,9 +208,8 @@ def _show(job: Job) -> None:
     scores = job.out / "scores.parquet"
     first = pq.read_table(scores).slice(0, SHOWN_ROWS).to_pandas()
     show_frame(f"{scores}: {pq.read_metadata(scores).num_rows:,} rows, the first of them", first)
-    typer.echo(
-        f"look at the runs in MLflow: make ui{'' if job.out == Path('demo') else f' OUT={quote(str(job.out))}'}"
-    )
+    where = "" if job.out == Path("demo") else f" OUT={quote(str(job.out))}"
+    typer.echo(f"look at the runs in MLflow: make ui{where}")
 
 
 if __name__ == "__main__":

@@ -234,8 +234,8 @@ def require_room(folder: Path, at_least: int = LEAST_ROOM) -> None:
     free = shutil.disk_usage(place).free
     if free < at_least:
         raise OutputError(
-            f"{folder} must have room for the output, at least {at_least:,} bytes, but its disk "
-            f"has {free:,}; free some space or write to another disk"
+            f"{folder.absolute()} must have room for the output, at least {at_least:,} bytes, but "
+            f"its disk has {free:,}; free some space or write to another disk"
         )
 
 

@@ -19,6 +19,7 @@ from mlflow.tracking import MlflowClient
 from recsparse.atomic import make_folder
 from recsparse.errors import RecsparseError, StoreError
 from recsparse.training.quiet import kept_environment, nothing_said, only_warnings
+from recsparse.training.root_cause import root_cause
 from recsparse.training.store import ARTIFACTS, URI_VARIABLE, store_file, without_password
 
 Answer = TypeVar("Answer")
@@ -110,7 +111,7 @@ def first_contact(uri: str, ask: Callable[[], Answer], writes: bool = False) -> 
     except Exception as error:
         raise StoreError(
             f"the MLflow store {without_password(uri)} must answer and be writable, but "
-            f"{_reason(error)}; start it, or set tracking.uri or MLFLOW_TRACKING_URI to another one"
+            f"{root_cause(error)}; start it, or set tracking.uri or MLFLOW_TRACKING_URI to another"
         ) from error
 
 
@@ -195,8 +196,3 @@ def _check_writable(file: Path) -> None:
         # A full disk shows here: the old pages are written aside.
         database.execute("CREATE TABLE written_by_recsparse (x)")
         database.execute("ROLLBACK")
-
-
-def _reason(error: Exception) -> str:
-    text = without_password(" ".join(str(error).split())) or type(error).__name__
-    return text if len(text) <= 300 else f"{text[:300]}…"

@@ -13,6 +13,7 @@ from typing import Any, Literal
 from recsparse.atomic import atomic_file, make_folder
 from recsparse.errors import InputError, reason
 from recsparse.training.held_signals import held_signals
+from recsparse.training.root_cause import root_cause
 from recsparse.training.store import without_password
 
 logger = logging.getLogger(__name__)
@@ -84,7 +85,7 @@ class Outbox:
         except Exception as error:
             # A store may fail in any way that its plug-ins have; the model must not be lost to it.
             self._is_down = not isinstance(error, Refused)
-            self._error = self._error or without_password(" ".join(str(error).split()))[:300]
+            self._error = self._error or root_cause(error)
             self._keep(record)
             return None
         except BaseException:

@@ -8,6 +8,7 @@ import yaml
 
 from recsparse.errors import MissingFileError, ModelFolderError, StoreError
 from recsparse.training.contact import first_contact, ping, store_in_use
+from recsparse.training.root_cause import root_cause
 from recsparse.training.store import require_store, without_password
 
 
@@ -46,7 +47,7 @@ def download_model(address: str, uri: str) -> Path:
     ) as error:
         raise MissingFileError(
             f"{address} must be a recsparse model in the MLflow store {without_password(uri)}, but "
-            f"{without_password(str(error))}; set MLFLOW_TRACKING_URI to the right store"
+            f"{root_cause(error)}; set MLFLOW_TRACKING_URI to the right store"
         ) from error
     root, folder = local.resolve(), (local / str(data)).resolve()
     # A path of its own, or links, could lead to any file of this machine.
