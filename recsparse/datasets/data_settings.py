@@ -72,6 +72,18 @@ class DataSettings:
         """
         return parse_config(dict(self.sections), source="the dataset of the model")
 
+    def laid_over(self, config: Config) -> Config:
+        """Return a configuration whose sections on data say what the dataset was made with.
+
+        Args:
+            config: What models are fitted by.
+
+        Returns:
+            The configuration as it was used.
+        """
+        own = self.config()
+        return config.model_copy(update={name: getattr(own, name) for name in SECTIONS})
+
     def log_with(self, given: LogConfig) -> LogConfig:
         """Return how to read a log: as the dataset did, but for the settings that are given.
 

@@ -13,7 +13,7 @@ import pandas as pd
 from recsparse.addresses import absolute, local_path
 from recsparse.atomic import remove_or_warn
 from recsparse.config import Config
-from recsparse.datasets.data_settings import SECTIONS, DataSettings
+from recsparse.datasets.data_settings import DataSettings
 from recsparse.datasets.dataset import Dataset, EvaluationPart
 from recsparse.datasets.dataset_folder import load_dataset
 from recsparse.datasets.fit_rows import rows_to_fit
@@ -216,24 +216,17 @@ def _about(run: Run, fitted: _Fitted, dataset: str | Path, config: Config) -> di
 
 
 def _save(fitted: _Fitted, out: Output, about: dict[str, Any]) -> None:
-    settled = _as_used(fitted.settled, fitted.trained.data)
+    settled = fitted.trained.data.laid_over(fitted.settled).model_dump(mode="json")
     save_model(fitted.trained, out, about, settled)
 
 
 def _log_inputs(run: Run, data: Dataset, source: str | Path, config: Config) -> None:
-    settings = _as_used(config, DataSettings.of(data))
+    settings = DataSettings.of(data).laid_over(config).model_dump(mode="json")
     run.log_params(
         {"seed": config.seed, "model": settings["model"], "training": settings["training"]}
     )
     run.log_config(settings)
     run.log_dataset(source, data.train_frame(SCHEMA_ROWS), data.split.train.num_rows, "training")
-
-
-def _as_used(config: Config, data: DataSettings) -> dict[str, Any]:
-    """Return a configuration whose sections on data say what the dataset was made with."""
-    used = data.config()
-    sections = {name: getattr(used, name) for name in SECTIONS}
-    return config.model_copy(update=sections).model_dump(mode="json")
 
 
 def _log_outputs(run: Run, fitted: _Fitted, epochs: Mapping[int, Mapping[str, float]]) -> None:

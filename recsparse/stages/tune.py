@@ -12,6 +12,7 @@ import pandas as pd
 from recsparse.addresses import local_path
 from recsparse.config import Config
 from recsparse.config_file import parse_config
+from recsparse.datasets.data_settings import DataSettings
 from recsparse.datasets.dataset import Dataset
 from recsparse.datasets.dataset_folder import load_dataset
 from recsparse.errors import InputError
@@ -141,7 +142,7 @@ def tune(
         rows = data.split.validation.num_rows
         run.log_dataset(fetched(dataset), data.train_frame(SCHEMA_ROWS), rows, "validation")
         result = _search(data, config, space, reporter)
-        _write(result, output)
+        _write(DataSettings.of(data).laid_over(result.config), output)
         _record(run, result, out)
     return result
 
@@ -187,8 +188,8 @@ def _with_settings(config: Config, settings: Mapping[str, Any]) -> Config:
     return parse_config(values, source="the search space")
 
 
-def _write(result: TuneResult, output: Output) -> None:
-    text = to_toml(result.config.model_dump(mode="json", exclude_none=True))
+def _write(config: Config, output: Output) -> None:
+    text = to_toml(config.model_dump(mode="json", exclude_none=True))
     with output.file() as aside:
         aside.write_text(CONFIGURATION.signed(text, output.job.digest), encoding="utf-8")
 

@@ -124,6 +124,19 @@ def test_the_settled_configuration_says_what_the_dataset_was_made_with(run, shop
     assert load_config("model/settled.toml").log.event_weights == {"view": 1, "cart": 3}
 
 
+def test_a_configuration_that_was_found_says_what_the_dataset_was_made_with(run, shop):
+    words = ["--out", "best.toml", "--set", "model.kind=popularity", "--try", "recent_days=[9]"]
+    run("tune", shop / "dataset", *words)
+    best = load_config("best.toml")
+    assert best.split.kind == "leave_last_out"
+    assert best.log.event_weights == {"view": 1, "cart": 3}
+    run("train", shop / "dataset", "--out", "model", "--config", "best.toml")
+    for name, words in (("plain", []), ("given", ["--config", "best.toml"])):
+        words = ["--history", shop / "log.parquet", "--out", f"{name}.parquet", *words]
+        run("recommend", "model", *words)
+    assert pd.read_parquet("plain.parquet").equals(pd.read_parquet("given.parquet"))
+
+
 def test_an_older_model_folder_reads_a_history_by_the_defaults(run, shop):
     trained(shop, "item_knn")
     path = Path("model/model.toml")
