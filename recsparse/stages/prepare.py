@@ -27,7 +27,7 @@ def prepare(
     config: Config | None = None,
     reporter: Reporter = SILENT,
     resources: Resources | None = None,
-    overwrite: bool = False,
+    overwrite: bool = True,
 ) -> Dataset:
     """Check a log, split it, fit vocabularies, orders and bags of words, and write a dataset.
 
@@ -42,7 +42,8 @@ def prepare(
             of columns, condition, strictness, and weights of further events.
         reporter: Shows the progress.
         resources: What may be used; no result depends on it.
-        overwrite: Replace a dataset that was made from other sources or settings.
+        overwrite: Replace a dataset that was made from other sources or settings, for which the
+            command line wants to be asked; what is no dataset of ours is refused either way.
 
     Returns:
         The dataset as written.

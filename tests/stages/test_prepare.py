@@ -4,7 +4,7 @@ import pytest
 
 from recsparse.config_file import load_config
 from recsparse.datasets.dataset_folder import load_dataset
-from recsparse.errors import InputError, MissingFileError
+from recsparse.errors import InputError, MissingFileError, OutputError
 from recsparse.stages.prepare import prepare
 
 
@@ -70,3 +70,18 @@ def test_a_log_of_one_user_is_refused_and_leaves_nothing(tmp_path):
     with pytest.raises(InputError, match="at least 2 users"):
         prepare(tmp_path / "log.parquet", tmp_path / "dataset")
     assert [path.name for path in tmp_path.iterdir()] == ["log.parquet"]
+
+
+def test_from_python_a_dataset_replaces_one_of_another_log_and_nothing_else(small_log, tmp_path):
+    log = pq.read_table(small_log / "log.parquet")
+    pq.write_table(log.slice(0, 300), tmp_path / "shorter.parquet")
+    prepare(small_log / "log.parquet", tmp_path / "dataset")
+    data = prepare(tmp_path / "shorter.parquet", tmp_path / "dataset")
+    assert data.counts["log_rows"] == 300
+    with pytest.raises(OutputError, match="of another job"):
+        prepare(small_log / "log.parquet", tmp_path / "dataset", overwrite=False)
+    (tmp_path / "thesis").mkdir()
+    (tmp_path / "thesis" / "thesis.txt").write_text("all of it")
+    with pytest.raises(OutputError, match="recsparse wrote"):
+        prepare(small_log / "log.parquet", tmp_path / "thesis")
+    assert (tmp_path / "thesis" / "thesis.txt").read_text() == "all of it"
