@@ -15,6 +15,7 @@ from typing import NoReturn
 _STATUS = {signal.SIGINT: 130, signal.SIGTERM: 143}
 # What is cleaned up in so many seconds is; then the process ends all the same.
 _GRACE_SECONDS = 2.0
+_RETRY_SECONDS = 0.1
 
 
 class Interruption(BaseException):
@@ -136,10 +137,24 @@ def ending_on_signals(for_good: bool = False) -> Iterator[None]:
 
 
 def _on_signal(number: int, frame: FrameType | None) -> None:
+    if _is_importing(frame):
+        # Compiled modules that are cut while they are made may abort the process.
+        again = threading.Timer(_RETRY_SECONDS, os.kill, (os.getpid(), number))
+        again.daemon = True
+        again.start()
+        return
     _state.received.append(number)
     if len(_state.received) > 1:
         _end(_state.received[0])
     raise Interruption
+
+
+def _is_importing(frame: FrameType | None) -> bool:
+    while frame is not None:
+        if frame.f_code.co_filename.startswith("<frozen importlib"):
+            return True
+        frame = frame.f_back
+    return False
 
 
 def _on_late_signal(number: int, frame: FrameType | None) -> None:

@@ -83,6 +83,13 @@ try:
 except BaseException:
     sys.exit(1)
 """,
+    "imports": """
+pathlib.Path("slow.py").write_text("import time; time.sleep(0.5); done = True")
+sys.path.insert(0, ".")
+import slow
+pathlib.Path("imported").touch()
+time.sleep(30)
+""",
     "work in another thread": """
 thread = threading.Thread(target=time.sleep, args=(30,))
 thread.start()
@@ -134,6 +141,7 @@ def test_a_signal_ends_whatever_is_done(tmp_path, number, body):
     status, seconds, said = ended(process, number, (tmp_path / "ready").is_file)
     assert (status, seconds < SECONDS) == (STATUS[number], True)
     assert said.count("\n") == 1
+    assert (tmp_path / "imported").exists() == (body == "imports")
     assert said.startswith("interrupted: nothing new is kept; start again with `recsparse")
 
 
