@@ -192,8 +192,9 @@ def _score(job: Job, reporter: Reporter) -> None:
 
 
 def _candidates(job: Job, out: Path, options: RecommendOptions, reporter: Reporter) -> None:
-    recommend(job.model("item_knn"), out, options, reporter, overwrite=True)
-    pairs = pq.read_table(out, columns=["user_id", "item_id"])
+    lists = out.with_name("candidate_lists.parquet")
+    recommend(job.model("item_knn"), lists, options, reporter, overwrite=True)
+    pairs = pq.read_table(lists, columns=["user_id", "item_id"])
     with atomic_file(out) as aside:
         pq.write_table(pairs, aside, compression="zstd")
 

@@ -122,17 +122,13 @@ class PartedOutput:
         parts = self._parts()
         schema = Stamp.taken_off(pq.read_schema(parts[0]))
         with self.output.file() as aside:
-            with (
-                pa.OSFile(str(aside), "wb") as sink,
-                pq.ParquetWriter(
-                    sink, schema, compression="zstd", write_page_checksum=True
-                ) as writer,
-            ):
+            with pq.ParquetWriter(
+                aside, schema, compression="zstd", write_page_checksum=True
+            ) as writer:
                 for part in parts:
                     writer.write_table(self._read(part))
                 rows = sum(self._rows.values())
-                stamp = Stamp(self.output.job.digest, rows, sink.tell())
-                writer.add_key_value_metadata(stamp.metadata())
+                writer.add_key_value_metadata(Stamp(self.output.job.digest, rows).metadata())
             found = pq.read_metadata(aside).num_rows
             if found != rows:
                 raise OutputError(f"{self.output.target} must get {rows} rows, but got {found}")

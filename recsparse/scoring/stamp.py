@@ -4,7 +4,6 @@ import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -22,17 +21,14 @@ class Stamp:
     Attributes:
         job: Digest of what it was made from.
         rows: Its rows.
-        size: Bytes before the footer, where they are recorded. Arrow hands the key on to files that
-            others make from this one, and those differ in it.
     """
 
     job: str
     rows: int
-    size: int | None = None
 
     def metadata(self) -> dict[str, str]:
         """Return the entry of the footer."""
-        return {KEY: json.dumps({"job": self.job, "rows": self.rows, "size": self.size})}
+        return {KEY: json.dumps({"job": self.job, "rows": self.rows})}
 
     def put_on(self, table: pa.Table) -> pa.Table:
         """Return a table with the stamp in the metadata of its schema.
@@ -97,6 +93,8 @@ class ScoresKind:
             return None if stamp is None else Evidence(stamp.job or None)
         entries = sorted(target.iterdir())
         stamps = {path.name: read_stamp(path) for path in entries if _PART.fullmatch(path.name)}
+        if not any(stamps.values()):
+            return None
         foreign = [path.name for path in entries if stamps.get(path.name) is None]
         jobs = {stamp.job for stamp in stamps.values() if stamp is not None}
         is_whole = list(stamps) == [part_name(part) for part in range(len(stamps))]
@@ -129,18 +127,8 @@ def read_stamp(path: Path) -> Stamp | None:
     try:
         footer = pq.read_metadata(path)
         found = json.loads((footer.metadata or {})[KEY.encode()])
-        stamp = Stamp(str(found["job"]), int(found["rows"]), found["size"])
+        stamp = Stamp(str(found["job"]), int(found["rows"]))
     except (OSError, pa.ArrowException, KeyError, ValueError, TypeError):
         return None
-    is_changed = footer.num_rows != stamp.rows or stamp.size not in (None, _size(footer))
-    return Stamp("", stamp.rows, stamp.size) if is_changed else stamp
-
-
-def _size(footer: Any) -> int:
-    """Return where the last column ends."""
-    ends = [4]
-    for group in map(footer.row_group, range(footer.num_row_groups)):
-        for column in map(group.column, range(group.num_columns)):
-            starts = column.data_page_offset, column.dictionary_page_offset
-            ends.append(min(s for s in starts if s) + column.total_compressed_size)
-    return max(ends)
+    # Arrow hands the key of a part on to files that others make from its rows.
+    return stamp if footer.num_rows == stamp.rows else Stamp("", stamp.rows)
