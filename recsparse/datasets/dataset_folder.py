@@ -17,11 +17,13 @@ from recsparse.datasets.split import PART_NAMES
 from recsparse.datasets.vocabulary import Vocabulary
 from recsparse.errors import InputError, MissingFileError, reason
 from recsparse.filesystems import fetched
+from recsparse.manifest import check_file, read_manifest
 from recsparse.output_kinds import FolderKind
 from recsparse.toml_file import write_toml
 
 FORMAT_VERSION = 2
 DESCRIPTION, REJECTED = "dataset.toml", "rejected.parquet"
+LOG = "log/"
 _OLDER_NAMES = (
     *(DESCRIPTION, REJECTED, "*_order.parquet", "log/*.arrow", "log/*.parquet"),
     *(f"{name}.arrow" for name in PART_NAMES),
@@ -46,11 +48,12 @@ def _is_of_older_build(folder: Path) -> bool:
 DATASET = FolderKind("dataset", "a dataset folder", _is_of_older_build, _OLDER_NAMES)
 
 
-def load_dataset(folder: str | Path) -> Dataset:
+def load_dataset(folder: str | Path, check: bool = True) -> Dataset:
     """Open a dataset folder; the rows are mapped into memory and not read until they are used.
 
     Args:
         folder: What `recsparse prepare` wrote, or its address on another filesystem.
+        check: Compare the size and the checksum of each file with the manifest.
 
     Returns:
         The dataset.
@@ -67,7 +70,7 @@ def load_dataset(folder: str | Path) -> Dataset:
         Vocabulary.load(folder / f"unseen_{name}.parquet") for name in ("users", "items")
     )
     num_users, num_items = len(users) + len(unseen_users), len(items) + len(unseen_items)
-    return Dataset(
+    dataset = Dataset(
         users=users,
         items=items,
         unseen_users=unseen_users,
@@ -82,6 +85,17 @@ def load_dataset(folder: str | Path) -> Dataset:
         counts=described["counts"],
         config=described["config"],
     )
+    if check:  # last, since other errors say more
+        _check_files(folder)
+    return dataset
+
+
+def _check_files(folder: Path) -> None:
+    # Without a manifest it is of an older build. The log has its own checks, where it is read.
+    manifest = read_manifest(folder)
+    for name, record in ({} if manifest is None else manifest.files).items():
+        if not name.startswith(LOG) and (folder / name).exists():
+            check_file(folder, name, record)
 
 
 def _require_words(folder: Path, counts: dict[str, int]) -> None:

@@ -121,7 +121,7 @@ def _find(filesystem: pafs.FileSystem, place: str, path: str) -> list[Files]:
 
 
 def _format(name: str) -> ds.FileFormat:
-    return next((made for end, made in _FORMATS.items() if name.endswith(end)), _PARQUET)
+    return next((made for end, made in _FORMATS.items() if name.lower().endswith(end)), _PARQUET)
 
 
 def _is_wild(part: str) -> bool:
@@ -156,7 +156,7 @@ def _inside(filesystem: pafs.FileSystem, folder: str) -> tuple[list[str], int]:
         info.path
         for info in found
         if info.type == pafs.FileType.File
-        and info.path.endswith(_ENDINGS)
+        and info.path.lower().endswith(_ENDINGS)
         and not _is_hidden(info.path[start:].split("/"))
     ]
     direct = [info for info in found if "/" not in info.path[start:]]
@@ -173,7 +173,7 @@ def _matching(filesystem: pafs.FileSystem, base: str, pattern: str) -> list[str]
         above = "/".join(parts[:depth])
         # What lies below a folder that matches counts as that folder's.
         below = parts[depth:]
-        is_data = not below or (info.path.endswith(_ENDINGS) and not _is_hidden(below))
+        is_data = not below or (info.path.lower().endswith(_ENDINGS) and not _is_hidden(below))
         if info.type == pafs.FileType.File and is_data and _matches(above, pattern):
             names.append(info.path)
     return names

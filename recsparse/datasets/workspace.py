@@ -1,6 +1,7 @@
 """Workspace: a folder to spill to and a DuckDB with a memory limit, both gone afterwards."""
 
 import platform
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ import pyarrow as pa
 from recsparse.addresses import local_path
 from recsparse.atomic import make_folder, remove, remove_or_warn
 from recsparse.errors import InputError, OutputError
+from recsparse.output_errors import NO_SPACE
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,7 @@ def workspace(resources: Resources, target: Path) -> Iterator[Workspace]:
     remove(folder)
     make_folder(folder)
     try:
-        with _database_errors(resources, folder), duckdb.connect() as database:
+        with _database_errors(resources, folder, target), duckdb.connect() as database:
             _configure(database, resources, folder)
             yield Workspace(folder, database)
     finally:
@@ -122,14 +124,15 @@ def _half_of_the_memory(database: duckdb.DuckDBPyConnection) -> str:
 
 
 @contextmanager
-def _database_errors(resources: Resources, folder: Path) -> Iterator[None]:
+def _database_errors(resources: Resources, folder: Path, target: Path) -> Iterator[None]:
     try:
         yield
     # Where Arrow reads DuckDB's results, it raises errors of its own kinds with DuckDB's text.
     except (duckdb.Error, pa.ArrowException, OSError) as error:
         text = str(error)
         what = text.partition("\n")[0]
-        if what.startswith("IO Error") or "max_temp_directory_size" in text:
+        is_full = isinstance(error, OSError) and _is_spill_full(error, folder, target)
+        if what.startswith("IO Error") or "max_temp_directory_size" in text or is_full:
             raise OutputError(
                 f"{folder.parent} must have room for temporary files, but {what}; what was there "
                 "before is untouched; free some space, or name another folder by --spill"
@@ -140,3 +143,18 @@ def _database_errors(resources: Resources, folder: Path) -> Iterator[None]:
                 f"{what}; give more by --memory, or fewer --threads"
             ) from error
         raise
+
+
+def _is_spill_full(error: OSError, folder: Path, target: Path) -> bool:
+    """Say whether it is the disk of the temporary files that is full, and not the output's."""
+    if error.errno not in NO_SPACE:
+        return False
+    if isinstance(error.filename, str):
+        return folder in Path(error.filename).parents
+    # A write does not say which file it was of.
+    room = [_free(place) for place in (folder, target.parent)]
+    return folder.stat().st_dev != target.parent.stat().st_dev and room[0] < room[1]
+
+
+def _free(place: Path) -> int:
+    return shutil.disk_usage(place).free

@@ -62,7 +62,7 @@ def prepare(
             update={"split": config.split.model_copy(update={"kind": "given"})}
         )
     build_dataset(sources, out, config, resources, reporter, overwrite)
-    return load_dataset(out)
+    return load_dataset(out, check=False)
 
 
 def _at_hand(sources: Sources) -> Sources:

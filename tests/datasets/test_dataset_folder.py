@@ -1,3 +1,4 @@
+import re
 import tomllib
 from pathlib import Path
 
@@ -82,7 +83,7 @@ def test_the_folder_holds_arrow_and_parquet_and_one_toml(tmp_path):
         "users", "items", "unseen_users", "unseen_items", "user_order", "item_order", "rejected",
     }  # fmt: skip
     assert {path.name for path in folder.iterdir()} == {
-        "dataset.toml", "log", *PARTS, *(f"{name}.parquet" for name in tables)
+        "dataset.toml", "manifest.toml", "log", *PARTS, *(f"{name}.parquet" for name in tables)
     }  # fmt: skip
     assert {path.name for path in (folder / "log").iterdir()} == {
         "rows.arrow", "users.parquet", "items.parquet"
@@ -95,10 +96,32 @@ def test_the_folder_holds_arrow_and_parquet_and_one_toml(tmp_path):
 
 def test_a_folder_is_replaced_as_a_whole(tmp_path):
     folder = saved(tmp_path)
-    (folder / "extra.txt").write_text("old")
     data = made(tmp_path, text="")
-    assert not (folder / "extra.txt").exists()
     assert not list(folder.glob("item_words*"))
+    assert_equal(load_dataset(folder), data)
+
+
+def test_a_byte_that_has_flipped_is_told_with_the_file_and_both_checksums(tmp_path):
+    folder = saved(tmp_path)
+    for name in ("train.arrow", "user_order.parquet", "item_bags.parquet"):
+        whole = (folder / name).read_bytes()
+        found = []
+        for place in range(len(whole) // 3, len(whole), max(1, len(whole) // 40)):
+            flipped = bytes([*whole[:place], whole[place] ^ 1, *whole[place + 1 :]])
+            (folder / name).write_bytes(flipped)
+            with pytest.raises(InputError, match=re.escape(str(folder / name))) as raised:
+                load_dataset(folder)
+            found.append(str(raised.value))
+        sums = rf"{name} must be as it was written \(sha256 [0-9a-f]{{12}}…\), but it is damaged \("
+        assert any(re.search(sums, text) for text in found), found
+        (folder / name).write_bytes(whole)
+    load_dataset(folder)
+
+
+def test_a_folder_of_an_older_build_has_no_manifest_and_is_read(tmp_path):
+    folder = saved(tmp_path)
+    data = load_dataset(folder)
+    (folder / "manifest.toml").unlink()
     assert_equal(load_dataset(folder), data)
 
 

@@ -1,3 +1,4 @@
+import errno
 import subprocess
 import sys
 from pathlib import Path
@@ -6,6 +7,7 @@ import duckdb
 import pyarrow as pa
 import pytest
 
+from recsparse.datasets import workspace as module
 from recsparse.datasets.workspace import Resources, workspace
 from recsparse.errors import InputError, OutputError
 
@@ -154,3 +156,46 @@ def test_other_errors_pass_through(tmp_path, error):
     ):
         raise error
     assert raised.value is error
+
+
+@pytest.mark.parametrize(
+    ("name", "room", "blamed"),
+    [
+        ("spill", None, True),
+        ("out", None, False),
+        (None, (0, 9), True),
+        (None, (9, 0), False),
+    ],
+)
+def test_a_full_disk_is_the_one_that_is_full(tmp_path, monkeypatch, name, room, blamed):
+    spill = Path("/dev/shm") if Path("/dev/shm").is_dir() else tmp_path
+    if room is not None and spill.stat().st_dev == tmp_path.stat().st_dev:
+        pytest.skip("there is no second disk")
+    target = tmp_path / "out"
+    rooms = {tmp_path: room[1] if room else 0}
+    monkeypatch.setattr(module, "_free", lambda place: rooms.get(place, room[0] if room else 0))
+    kind, match = (OutputError, "room for temporary files") if blamed else (OSError, "No space")
+
+    def fill():
+        with workspace(Resources(spill=spill), target) as work:
+            named = None if name is None else str((work.folder if blamed else target) / "file")
+            raise OSError(errno.ENOSPC, "No space left on device", named)
+
+    with pytest.raises(kind, match=match):
+        fill()
+
+
+def test_temporary_files_that_cannot_be_removed_are_told(tmp_path, monkeypatch, caplog):
+    def refused(path, **_):
+        raise PermissionError(errno.EACCES, "not yours", str(path))
+
+    with monkeypatch.context() as patch, workspace(Resources(), tmp_path / "out"):
+        patch.setattr("os.rmdir", refused)
+    assert "must be removed, but it cannot be" in caplog.text
+    with monkeypatch.context() as patch:
+        patch.setattr("os.rmdir", refused)
+        with (
+            pytest.raises(OutputError, match="be removed"),
+            workspace(Resources(), tmp_path / "out"),
+        ):
+            pass
