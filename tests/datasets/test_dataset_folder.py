@@ -86,7 +86,7 @@ def test_the_folder_holds_arrow_and_parquet_and_one_toml(tmp_path):
         "dataset.toml", "manifest.toml", "log", *PARTS, *(f"{name}.parquet" for name in tables)
     }  # fmt: skip
     assert {path.name for path in (folder / "log").iterdir()} == {
-        "rows.arrow", "users.parquet", "items.parquet"
+        "rows.arrow", "users.parquet", "items.parquet", "taken.parquet"
     }  # fmt: skip
     described = tomllib.loads((folder / "dataset.toml").read_text(encoding="utf-8"))
     assert described["format_version"] == 2
