@@ -58,7 +58,7 @@ def job_on_another_filesystem(recsparse, at):
     words = ["prepare", at("log/log.parquet"), "--items", at("log/items.parquet"), "--json"]
     prepared = done(recsparse(*words, "--out", "dataset"))
     assert (prepared["dataset"], prepared["log_rows"]) == ("dataset", 400)
-    words = ["prepare", at("log/log.parquet"), "--append", at("dataset"), "--json"]
+    words = ["prepare", at("log/log.parquet"), "--append", at("dataset"), "--again", "--json"]
     done(recsparse(*words, "--out", "longer"))
     assert done(recsparse("describe", at("log/*.parquet"), "--json"))["source"]["kind"] == "log"
     described = done(recsparse("describe", at("dataset"), "--json"))
@@ -72,7 +72,7 @@ def job_on_another_filesystem(recsparse, at):
     words = ["score", at("model"), "--candidates", at("pairs"), "--dataset", at("dataset")]
     assert done(recsparse(*words, "--out", "scores.parquet", "--json"))["rows"] == 6
     scores = pd.read_parquet("scores.parquet")
-    assert scores["day"].tolist() == [1, 1, 1, 2, 2, 2]
+    assert scores["day"].astype(int).tolist() == [1, 1, 1, 2, 2, 2]
     assert scores["score"].notna().all()
     words = ["recommend", at("model"), "--users", at("pairs/day=*/*.parquet"), "--out", "lists"]
     words += ["--history", at("log/log.parquet"), "--json"]
