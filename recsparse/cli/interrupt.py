@@ -14,7 +14,7 @@ from typing import NoReturn
 
 _STATUS = {signal.SIGINT: 130, signal.SIGTERM: 143}
 # What is cleaned up in so many seconds is; then the process ends all the same.
-_GRACE_SECONDS = 2.0
+_GRACE_SECONDS = 1.5
 _RETRY_SECONDS = 0.1
 
 
@@ -103,7 +103,7 @@ def parts_kept(out: Path) -> str:
 def ending_on_signals(for_good: bool = False) -> Iterator[None]:
     """End the process on SIGINT with status 130, on SIGTERM with 143, whatever it is doing.
 
-    The work gets an exception and two seconds to clean up. Where that does not come through, since
+    The work gets an exception and 1.5 seconds to clean up. Where that does not come through, since
     the main thread is inside of compiled code, or a library swallows it, the process ends without.
 
     Args:
