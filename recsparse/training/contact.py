@@ -178,7 +178,7 @@ def _soon(ask: Callable[[], Answer]) -> Answer:
         except BaseException as error:
             errors.append(error)
 
-    with patience(CONTACT_SECONDS / 2, retries=0, always=True):
+    with patience(CONTACT_SECONDS, retries=0, always=True):
         thread = threading.Thread(target=work, daemon=True)
         thread.start()
         thread.join(CONTACT_SECONDS)
