@@ -24,7 +24,7 @@ def describe(
     html: str | Path | None = None,
     resources: Resources | None = None,
     reporter: Reporter = SILENT,
-    overwrite: bool = False,
+    overwrite: bool = True,
 ) -> Groups:
     """Return figures that tell what a log or a dataset holds; its rows are never all in memory.
 

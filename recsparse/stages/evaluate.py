@@ -67,7 +67,7 @@ def evaluate(
     out: str | Path | None = None,
     config: Config | None = None,
     reporter: Reporter = SILENT,
-    overwrite: bool = False,
+    overwrite: bool = True,
 ) -> Comparison:
     """Rank the full catalogue for every test user with each model.
 

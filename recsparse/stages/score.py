@@ -81,7 +81,7 @@ def score(  # noqa: PLR0913  (dataset is short for the usual start)
     on_unknown: OnUnknown = "error",
     reporter: Reporter = SILENT,
     start: HistoryOptions | None = None,
-    overwrite: bool = False,
+    overwrite: bool = True,
 ) -> int:
     """Write candidate pairs with a `score` column; a killed job goes on where it stopped.
 
@@ -142,7 +142,7 @@ def recommend(
     out: str | Path,
     options: RecommendOptions | None = None,
     reporter: Reporter = SILENT,
-    overwrite: bool = False,
+    overwrite: bool = True,
 ) -> int:
     """Write the k best unseen items of each user; a killed job goes on where it stopped.
 

@@ -70,7 +70,7 @@ def train(  # noqa: PLR0913
     resume: bool = False,
     reporter: Reporter = SILENT,
     go_on_from: str | Path | None = None,
-    overwrite: bool = False,
+    overwrite: bool = True,
     fresh: bool = False,
 ) -> TrainResult:
     """Fit the configured model on the training part, save it, and record it.

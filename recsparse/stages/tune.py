@@ -107,7 +107,7 @@ def tune(
     out: str | Path | None = None,
     space: Mapping[str, Sequence[Any]] | None = None,
     reporter: Reporter = SILENT,
-    overwrite: bool = False,
+    overwrite: bool = True,
 ) -> TuneResult:
     """Try every combination of some settings of the configured model.
 
