@@ -1,6 +1,9 @@
 """What the environment variables of the package say."""
 
 import os
+from pathlib import Path
+
+import platformdirs
 
 from recsparse.errors import InputError, nearest
 
@@ -38,3 +41,15 @@ def is_on(name: str) -> bool:
         False where it is not set, or is empty, `0`, `false`, `no` or `off`, in capitals or not.
     """
     return os.environ.get(name, "").strip().lower() not in _NO
+
+
+def cache_folder() -> Path:
+    """Return the folder for fetched data: `RECSPARSE_CACHE`, else the system's for this user.
+
+    Outputs that are going to an address are made there, too.
+
+    Returns:
+        A folder that need not exist yet.
+    """
+    given = os.environ.get("RECSPARSE_CACHE")
+    return Path(given).expanduser() if given else platformdirs.user_cache_path("recsparse")

@@ -1,5 +1,6 @@
 """Filesystems: what lies at a path or an address, within a time, and local copies of it."""
 
+import os
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -25,6 +26,7 @@ _Found = TypeVar("_Found")
 _MARKS = ("ETag", "etag", "LastModified", "last_modified", "mtime", "updated", "created", "ino")
 _NAMELESS = "copy"
 _copies: dict[tuple[FileState, ...], tempfile.TemporaryDirectory[str]] = {}
+_origins: dict[Path, str] = {}
 
 
 def open_filesystem(place: str | Path) -> tuple[pafs.FileSystem, str]:
@@ -83,19 +85,72 @@ def fetched(place: str | Path) -> Path:
         return Path(plain(place))
     filesystem, path = open_filesystem(place)
     with readable(place):
-        info = answer_in_time(place, lambda: filesystem.get_file_info(path))
-        if info.type == pafs.FileType.NotFound:
+        kind, files = files_at(place)
+        if kind == pafs.FileType.NotFound:
             raise MissingFileError(f"{plain(place)} must be a file or a folder, but there is none")
-        found = [info]
-        if info.type == pafs.FileType.Directory:
-            found = filesystem.get_file_info(pafs.FileSelector(path, recursive=True))
-        files = [each.path for each in found if each.type == pafs.FileType.File]
         if not files:
             raise MissingFileError(f"{plain(place)} must have files in it, but has none")
         key = ((plain(place), None, ""), *file_states(filesystem, files))
         if key not in _copies:
             _copies[key] = _copy(filesystem, path, files)
-    return Path(_copies[key].name) / (PurePosixPath(path).name or _NAMELESS)
+    copy = _copy_in(_copies[key], path)
+    _origins[copy] = plain(place)
+    return copy
+
+
+def adopt(place: str | Path, made: Path) -> None:
+    """Let what was just written to an address be the local copy of it.
+
+    Args:
+        place: The address.
+        made: A folder with the same files, which is moved beside itself, and gone when the process
+            ends.
+
+    Raises:
+        InputError: If the address cannot be read.
+    """
+    filesystem, path = open_filesystem(place)
+    with readable(place):
+        _, files = files_at(place)
+        key = ((plain(place), None, ""), *file_states(filesystem, files))
+    folder = tempfile.TemporaryDirectory(prefix=f"copy-{os.getpid()}-", dir=made.parent)
+    made.rename(_copy_in(folder, path))
+    _copies[key] = folder
+
+
+def origin_of(copy: Path) -> str | None:
+    """Return the address that a local path is a copy of.
+
+    Args:
+        copy: Any path.
+
+    Returns:
+        The address; None of what `fetched` did not copy.
+    """
+    return _origins.get(copy)
+
+
+def files_at(place: str | Path) -> tuple[pafs.FileType, list[str]]:
+    """Return what lies at an address.
+
+    Args:
+        place: The address.
+
+    Returns:
+        Whether it is a file, a folder, or nothing, and the paths of all files there.
+
+    Raises:
+        InputError: If nobody answers in time.
+    """
+    filesystem, path = open_filesystem(place)
+    if isinstance(filesystem, pafs.PyFileSystem):
+        filesystem.handler.fs.invalidate_cache()
+    info = answer_in_time(place, lambda: filesystem.get_file_info(path))
+    found = [info]
+    if info.type == pafs.FileType.Directory:
+        found = filesystem.get_file_info(pafs.FileSelector(path, recursive=True))
+    files = [each.path for each in found if each.type == pafs.FileType.File]
+    return info.type, sorted(files)
 
 
 def file_states(filesystem: pafs.FileSystem, names: Sequence[str]) -> list[FileState]:
@@ -225,11 +280,15 @@ def _impatient(filesystem: pafs.FileSystem) -> pafs.FileSystem:
     return pafs.S3FileSystem(**{**options, **limits})
 
 
+def _copy_in(folder: tempfile.TemporaryDirectory[str], path: str) -> Path:
+    return Path(folder.name) / (PurePosixPath(path).name or _NAMELESS)
+
+
 def _copy(
     filesystem: pafs.FileSystem, path: str, files: Sequence[str]
 ) -> tempfile.TemporaryDirectory[str]:
     folder = tempfile.TemporaryDirectory(prefix="recsparse-")
-    target = Path(folder.name) / (PurePosixPath(path).name or _NAMELESS)
+    target = _copy_in(folder, path)
     for file in files:
         # Not all folders of S3 are entries of their own, and Arrow makes those alone.
         (target / file.removeprefix(path).lstrip("/")).parent.mkdir(parents=True, exist_ok=True)

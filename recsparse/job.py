@@ -3,7 +3,7 @@
 import hashlib
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +23,30 @@ class Job:
             outputs and go on from each other's unfinished work.
         inputs: Local files and folders that are read.
         extends: The one input that may be the output itself.
+        addresses: What is read on other filesystems.
     """
 
     command: str
     digest: str
     inputs: tuple[Path, ...] = ()
     extends: Path | None = None
+    addresses: tuple[str, ...] = ()
+
+    @classmethod
+    def reading(cls, command: str, digest: str, inputs: Sequence[Paths | None]) -> "Job":
+        """Describe a job of a known digest by what it reads.
+
+        Args:
+            command: The command.
+            digest: Of all that the output depends on.
+            inputs: Files, folders, globs and addresses; None is left out.
+
+        Returns:
+            The job.
+        """
+        local = [path for given in inputs for path in local_paths(given)]
+        far = [address for given in inputs for address in _addresses(given)]
+        return cls(command, digest, tuple(local), addresses=tuple(far))
 
     @classmethod
     def of(
@@ -52,11 +70,10 @@ class Job:
         Returns:
             The job.
         """
-        local = [path for given in inputs for path in local_paths(given)]
-        far = [plain(each) for given in inputs for each in _each(given) if is_address(each)]
-        states = [*map(_state, local), *far]
+        job = cls.reading(command, "", inputs)
+        states = [*map(_state, job.inputs), *job.addresses]
         digest = hashlib.sha256(repr((command, states, settings)).encode()).hexdigest()
-        return cls(command, digest, tuple(local), None if extends is None else Path(extends))
+        return replace(job, digest=digest, extends=None if extends is None else Path(extends))
 
 
 def local_paths(given: Paths | None) -> list[Path]:
@@ -74,6 +91,10 @@ def local_paths(given: Paths | None) -> list[Path]:
         if not is_address(each)
         for path in _matching(Path(plain(each)))
     ]
+
+
+def _addresses(given: Paths | None) -> list[str]:
+    return [plain(each) for each in _each(given) if is_address(each)]
 
 
 def _each(given: Paths | None) -> Sequence[str | Path]:

@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from recsparse.manifest import MANIFEST, files_of, read_manifest
-from recsparse.outputs import Evidence
+from recsparse.output_proof import Evidence
 
 _STAMP = re.compile(r"recsparse job (?P<job>[0-9a-f]*) sha256 (?P<sha256>[0-9a-f]{64})")
 

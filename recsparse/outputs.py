@@ -6,58 +6,28 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, runtime_checkable
 
+from recsparse.addresses import is_address, plain
 from recsparse.atomic import (
     atomic_file,
     atomic_folder,
     clear_left_behind,
-    follow_links,
     make_folder,
     publish_folder,
+    remove,
+    remove_or_warn,
     require_writable,
     restore_folder,
 )
 from recsparse.errors import OutputError
-from recsparse.job import Job, local_paths
+from recsparse.filesystems import adopt
+from recsparse.job import Job
 from recsparse.manifest import files_of, write_manifest
 from recsparse.output_errors import as_output_errors
 from recsparse.output_lock import hold
-
-_SHOWN = 3
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """What proves that this package wrote what lies at a path.
-
-    Attributes:
-        job: Digest of the job; None where an older build wrote it, or it was changed since.
-        foreign: Path in the folder of a file that this package did not write, if there is one.
-    """
-
-    job: str | None
-    foreign: str | None = None
-
-
-@runtime_checkable
-class Kind(Protocol):
-    """What an output is."""
-
-    @property
-    def name(self) -> str:
-        """In a word, such as `model`."""
-
-    @property
-    def title(self) -> str:
-        """With its article, such as `a model folder`."""
-
-    @property
-    def is_folder(self) -> bool:
-        """Whether it is a folder and no file."""
-
-    def evidence(self, target: Path) -> Evidence | None:
-        """Return what proves that `target` is such an output of this package, if anything does."""
+from recsparse.output_places import clear_copies, local_place
+from recsparse.output_proof import Evidence, Kind, require_apart_from_inputs, require_ours
+from recsparse.remote_outputs import outline, require_writable_there, upload
 
 
 @dataclass(frozen=True)
@@ -65,18 +35,21 @@ class Output:
     """A place that a job may write, and no other job meanwhile.
 
     Attributes:
-        target: The file or folder, without links.
+        out: As it was given: a path or an address.
+        target: The file or folder on this machine, without links; that of an address is uploaded
+            when it is complete.
         kind: What it is going to be.
         job: What it is made from.
         overwrite: Whether the output of another job may be replaced.
         found: What tells that nobody else has written there meanwhile.
     """
 
+    out: str | Path
     target: Path
     kind: Kind
     job: Job
     overwrite: bool
-    found: tuple[int, ...]
+    found: tuple[object, ...]
 
     def beside(self, ending: str) -> Path:
         """Return the working folder of an ending.
@@ -103,6 +76,9 @@ class Output:
             yield aside
             write_manifest(aside, self.kind.name, self.job.digest)
             self.require_unchanged()
+        if is_address(self.out):
+            self._upload(self.target)
+            adopt(self.out, self.target)  # for those who read it next
 
     @contextmanager
     def file(self) -> Iterator[Path]:
@@ -117,6 +93,9 @@ class Output:
         with atomic_file(self.target) as aside:
             yield aside
             self.require_unchanged()
+        if is_address(self.out):
+            self._upload(self.target)
+            remove_or_warn(self.target)
 
     def publish(self, filled: Path) -> None:
         """Move a folder that was filled elsewhere to the target.
@@ -128,7 +107,11 @@ class Output:
             OutputError: If somebody else wrote there meanwhile.
         """
         self.require_unchanged()
-        publish_folder(filled, self.target)
+        if is_address(self.out):
+            self._upload(filled)
+            remove_or_warn(filled)
+        else:
+            publish_folder(filled, self.target)
 
     def require_unchanged(self) -> None:
         """Raise an error if somebody else has written there since the job began.
@@ -136,12 +119,15 @@ class Output:
         Raises:
             OutputError: If what is there now is not what was there, or may not be replaced.
         """
-        _require_replaceable(self.target, self.target, self.kind, self.job, self.overwrite)
-        if _identity(self.target) != self.found:
+        found = _judged(self.out, self.target, self.kind, self.job, self.overwrite)
+        if found != self.found:
             raise OutputError(
-                f"{self.target} must be as it was when the job began, but somebody else has "
+                f"{plain(self.out)} must be as it was when the job began, but somebody else has "
                 "written there since, which is left as it is; start the job again"
             )
+
+    def _upload(self, made: Path) -> None:
+        upload(made, self.out, self.kind.name, self.job.digest)
 
 
 @contextmanager
@@ -183,7 +169,8 @@ def claim(
     not write. Where a job is refused, nothing is touched.
 
     Args:
-        out: A file or folder that may exist.
+        out: A file or folder that may exist, or an address on another filesystem, which is written
+            at once when the output is complete.
         kind: What is going to be written.
         job: What it is made from.
         overwrite: Replace what another job of this package wrote.
@@ -196,18 +183,22 @@ def claim(
         OutputError: If the output is refused, its folder cannot be written, or another job is
             writing it.
     """
-    target = follow_links(out)
+    target = local_place(out)
     places = [target, *(target.with_name(target.name + ending) for ending in working)]
     for place in places:
-        _require_apart(out, place, job)
+        require_apart_from_inputs(out, place, job)
     with hold(places, job.command, job.digest):
         restore_folder(target)
-        _require_replaceable(out, target, kind, job, overwrite)
+        found = _judged(out, target, kind, job, overwrite)
         make_folder(target.parent)
         clear_left_behind(target)
         require_writable(target)
+        if is_address(out):
+            require_writable_there(out, kind.is_folder)
+            clear_copies(target.parent)
+            remove(target)  # of an upload that failed
         with as_output_errors(*places):
-            yield Output(target, kind, job, overwrite, _identity(target))
+            yield Output(out, target, kind, job, overwrite, found)
 
 
 def require_replaceable(out: str | Path, kind: Kind, inputs: Sequence[str | Path]) -> None:
@@ -221,10 +212,10 @@ def require_replaceable(out: str | Path, kind: Kind, inputs: Sequence[str | Path
     Raises:
         OutputError: If the output is refused; nothing is touched.
     """
-    target = follow_links(out)
-    job = Job("", "", tuple(local_paths(inputs)))
-    _require_apart(out, target, job)
-    _require_replaceable(out, target, kind, job, overwrite=True)
+    target = local_place(out)
+    job = Job.reading("", "", inputs)
+    require_apart_from_inputs(out, target, job)
+    _judged(out, target, kind, job, overwrite=True)
 
 
 def require_own_files(folder: Path, is_own: Callable[[str], object]) -> None:
@@ -255,81 +246,27 @@ def require_apart(out: str | Path, inputs: Sequence[str | Path | None]) -> None:
 
     Args:
         out: A file or folder that may exist.
-        inputs: Local files and folders; None is left out.
+        inputs: Files, folders and addresses; None is left out.
 
     Raises:
         OutputError: If they are not apart.
     """
-    given = local_paths([each for each in inputs if each is not None])
-    _require_apart(out, follow_links(out), Job("", "", tuple(given)))
+    require_apart_from_inputs(out, local_place(out), Job.reading("", "", inputs))
 
 
-def _require_apart(out: str | Path, place: Path, job: Job) -> None:
-    for given in job.inputs:
-        read = Path(os.path.realpath(given))
-        if place == read or _is_same_file(place, read):
-            if _extends(job, place):
-                continue
-            how = "it is"
-        elif read in place.parents and read.is_dir():
-            how = "it lies in"
-        elif place in read.parents:
-            how = "it holds"
-        else:
-            continue
-        raise OutputError(
-            f"{out} must lie apart from all that the job reads, but {how} {given}; nothing was "
-            "touched; name another --out"
-        )
-
-
-def _extends(job: Job, target: Path) -> bool:
-    return job.extends is not None and target == Path(os.path.realpath(job.extends))
-
-
-def _is_same_file(one: Path, other: Path) -> bool:
-    # On some filesystems two spellings are one file.
-    try:
-        return one.samefile(other) and one.is_dir() == other.is_dir()
-    except OSError:
-        return False
-
-
-def _require_replaceable(
+def _judged(
     out: str | Path, target: Path, kind: Kind, job: Job, overwrite: bool
-) -> None:
-    if not target.exists():
-        return
-    if target.is_dir() != kind.is_folder:
-        wanted, found = ("folder", "file") if kind.is_folder else ("file", "folder")
-        raise OutputError(
-            f"{out} must be a {wanted} for {kind.title}, but there is a {found}; nothing was "
-            "touched; give another name"
-        )
-    if kind.is_folder and not any(target.iterdir()):
-        return
-    evidence = kind.evidence(target)
-    if evidence is None or evidence.foreign is not None:
-        raise OutputError(
-            f"{out} must be new, empty, or {kind.title} that recsparse wrote, but "
-            f"{_what_else(target, evidence)}; nothing was touched; name another --out"
-        )
-    if evidence.job != job.digest and not overwrite and not _extends(job, target):
-        made = "an older build, or changed since" if evidence.job is None else "another job"
-        raise OutputError(
-            f"{out} holds {kind.title} of {made} (other input or other options); nothing was "
-            "touched; pass --overwrite to replace it, or name another --out"
-        )
-
-
-def _what_else(target: Path, evidence: Evidence | None) -> str:
-    if evidence is not None:
-        return f"it holds {evidence.foreign}, which recsparse did not write"
-    if target.is_dir():
-        names = [name for name, _ in files_of(target)]
-        more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-        return f"it is none: it holds {', '.join(names[:_SHOWN])}{more}"
-    return "there is another file"
+) -> tuple[object, ...]:
+    """Refuse what may not be replaced, and return what changes when somebody writes there."""
+    if not is_address(out):
+        require_ours(out, target, kind, job, overwrite)
+        return _identity(target)
+    with outline(out) as there:
+        begun = there.upload
+        is_ours = begun is not None and begun.kind == kind.name
+        evidence = Evidence(begun.job, there.foreign) if begun is not None and is_ours else None
+        require_ours(out, there.path, kind, job, overwrite, evidence)
+        return there.states
 
 
 def _identity(target: Path) -> tuple[int, ...]:

@@ -1,7 +1,6 @@
 """Models: fitted, tuned, and ranked by the test part."""
 
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -30,6 +29,7 @@ from recsparse.cli.terminal import (
     show_pairs,
 )
 from recsparse.config_file import load_config, parse_space
+from recsparse.output_places import place_of_work
 from recsparse.outputs import require_apart
 
 if TYPE_CHECKING:  # which takes a second to import
@@ -52,7 +52,7 @@ def train(
     """Fit a model, record it in MLflow, write a model folder."""
     from recsparse.stages.train import train as stage
 
-    when_interrupted(lambda: training_kept(Path(out)))
+    when_interrupted(lambda: training_kept(place_of_work(out)))
     settings = load_config(config, overrides or [])
     result = stage(dataset, out, settings, resume, progress(quiet), go_on_from, overwrite, fresh)
     shown = {

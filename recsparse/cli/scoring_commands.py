@@ -1,6 +1,5 @@
 """Batch scores and lists."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -25,6 +24,7 @@ from recsparse.cli.terminal import (
     show_pairs,
 )
 from recsparse.config_file import load_config
+from recsparse.output_places import place_of_work
 
 
 @app.command()
@@ -46,7 +46,7 @@ def score(
     from recsparse.stages.score import HistoryOptions, parts_named
     from recsparse.stages.score import score as stage
 
-    when_interrupted(lambda: parts_kept(Path(out)))
+    when_interrupted(lambda: parts_kept(place_of_work(out)))
     log = load_config(config, overrides or []).log
     start = HistoryOptions(dataset, parts_named(history_parts), history, log)
     rows = stage(model, candidates, out, None, on_unknown, progress(quiet), start, overwrite)
@@ -73,7 +73,7 @@ def recommend(
     from recsparse.stages.score import RecommendOptions, parts_named
     from recsparse.stages.score import recommend as stage
 
-    when_interrupted(lambda: parts_kept(Path(out)))
+    when_interrupted(lambda: parts_kept(place_of_work(out)))
     log = load_config(config, overrides or []).log
     parts = parts_named(history_parts)
     options = RecommendOptions(k, users, dataset, history, on_unknown, log, parts)

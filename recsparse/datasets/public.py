@@ -6,19 +6,18 @@ Nothing is shipped with the package, since most licences forbid it.
 import hashlib
 import json
 import logging
-import os
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import platformdirs
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from recsparse.atomic import atomic_folder
 from recsparse.datasets.download import Progress, download, download_wheel
 from recsparse.datasets.movielens import read_official_archive, read_recbole_wheel
+from recsparse.environment import cache_folder
 from recsparse.errors import InputError, MissingFileError, nearest
 
 logger = logging.getLogger(__name__)
@@ -150,16 +149,6 @@ def fetch(
         for table_name, table in tables.items():
             pq.write_table(table, aside / f"{table_name}.parquet")
     return target
-
-
-def cache_folder() -> Path:
-    """Return the folder for fetched data: `RECSPARSE_CACHE`, else the system's for this user.
-
-    Returns:
-        A folder that need not exist yet.
-    """
-    given = os.environ.get("RECSPARSE_CACHE")
-    return Path(given).expanduser() if given else platformdirs.user_cache_path("recsparse")
 
 
 def table_sha256(table: pa.Table) -> str:

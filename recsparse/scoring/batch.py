@@ -1,7 +1,7 @@
 """Batch jobs: scores of candidate pairs and top-k lists, from Parquet to Parquet, part by part."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.dataset as ds
 
-from recsparse.atomic import follow_links
+from recsparse.addresses import last_name
 from recsparse.config import OnUnknown
 from recsparse.datasets.files import Paths, named
 from recsparse.datasets.id_digest import digest_of_ids
@@ -21,7 +21,9 @@ from recsparse.datasets.pieces import READ_ERRORS
 from recsparse.datasets.roles import Roles
 from recsparse.digest import digest
 from recsparse.errors import InputError, SchemaError
-from recsparse.job import Job, local_paths
+from recsparse.job import Job
+from recsparse.job import Paths as Inputs
+from recsparse.output_places import local_place
 from recsparse.outputs import claim
 from recsparse.reporting import SILENT, Reporter
 from recsparse.scoring.ids import slices
@@ -81,7 +83,7 @@ def score_candidates(
         source, where = open_dataset(candidates, roles=Roles(ids)), named(candidates)
         _check_candidates(source, where)
         settings = (options.rows_per_part, options.on_unknown, _known(trained))
-        job = _job("score", (*local_paths(candidates), *options.inputs), _files(source), *settings)
+        job = _job("score", (candidates, *options.inputs), _files(source), *settings)
     total, expected = 0, _num_rows(source)
     with (
         _parted_output(out, job, options) as output,
@@ -208,7 +210,7 @@ def _parted_output(out: str | Path, job: Job, options: BatchOptions) -> Iterator
     Raises:
         InputError: The one from within.
     """
-    kind = ScoresKind.named(Path(out), follow_links(out))
+    kind = ScoresKind.named(Path(last_name(out)), local_place(out))
     with claim(out, kind, job, options.overwrite, working=(ENDING,)) as claimed:
         output = PartedOutput(claimed)
         try:
@@ -233,7 +235,7 @@ def _known(trained: TrainedModel) -> str:
     return digest(*ids, trained.history, trained.times, trained.model.digest())
 
 
-def _job(command: str, inputs: Paths, *settings: Any) -> Job:
+def _job(command: str, inputs: Sequence[Inputs], *settings: Any) -> Job:
     # Another version may score otherwise.
     digest_of_all = digest(command, version("recsparse"), repr(settings))
-    return Job(command, digest_of_all, tuple(local_paths(inputs)))
+    return Job.reading(command, digest_of_all, inputs)

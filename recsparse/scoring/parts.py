@@ -107,7 +107,11 @@ class PartedOutput:
             return
         for other in set(self.folder.iterdir()) - set(self._parts()):
             other.unlink()  # the job's description, and what a killed job was writing
-        self.output.publish(self.folder)
+        try:
+            self.output.publish(self.folder)
+        except OutputError:
+            self._describe()  # so that the next try takes the parts over
+            raise
 
     def discard(self) -> None:
         """Throw away all parts.
@@ -181,9 +185,12 @@ class PartedOutput:
         if self._is_begun:
             self._require_own()
             return
+        self._describe()
+        self._is_begun = True
+
+    def _describe(self) -> None:
         with atomic_file(self.folder / _MANIFEST) as aside:
             write_toml(aside, self._own)
-        self._is_begun = True
 
     def _require_own(self) -> None:
         if self._described() != self._own:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from recsparse.addresses import folder_of, is_address, last_name, local_path
+from recsparse.addresses import folder_of, is_address, last_name
 from recsparse.config import Config
 from recsparse.datasets.dataset import Dataset, EvaluationPart
 from recsparse.datasets.dataset_folder import load_dataset
@@ -99,8 +99,7 @@ def evaluate(
         StoreError: If an MLflow store cannot be reached or written; nothing is ranked then.
     """
     config, data = config or Config(), load_dataset(dataset)
-    out = None if out is None else local_path(out)
-    beside = folder_of(dataset) if out is None else out.parent
+    beside = folder_of(dataset if out is None else out)
     names = _names(models)
     folders = {name: locate(model, beside) for name, model in zip(names, models, strict=True)}
     items = {name: load_items(folder) for name, folder in folders.items()}
@@ -125,7 +124,7 @@ def evaluate(
                 output, compared.results, compared.table, next(iter(folders)), config.evaluation
             )
             run.log_metrics(part_figures(compared.part))
-            for file in sorted(out.iterdir()):
+            for file in sorted(fetched(out).iterdir()):
                 run.log_file(file)
     for name, result in compared.results.items():
         _track_model(result, folders[name], config, homes[name])

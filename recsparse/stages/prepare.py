@@ -4,7 +4,6 @@ import logging
 from dataclasses import replace
 from pathlib import Path
 
-from recsparse.addresses import local_path
 from recsparse.config import Config
 from recsparse.config_file import parse_config
 from recsparse.datasets.build import Sources, build_dataset
@@ -55,7 +54,7 @@ def prepare(
     sources = logs if isinstance(logs, Sources) else Sources(logs=logs, items=items)
     if not isinstance(sources.logs, (str, Path)) and not sources.logs:
         raise InputError("prepare needs at least one log, but got none")
-    sources, out = _at_hand(sources), local_path(out)
+    sources = _at_hand(sources)
     config = _config(sources, config)
     if sources.validation or sources.test:
         config = config.model_copy(

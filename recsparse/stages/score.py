@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from recsparse.addresses import local_path
-from recsparse.atomic import follow_links
+from recsparse.addresses import folder_of, last_name
 from recsparse.config import OnUnknown
 from recsparse.data_config import LogConfig
 from recsparse.datasets.dataset_folder import load_dataset
@@ -15,7 +14,8 @@ from recsparse.datasets.history import read_history
 from recsparse.datasets.log_files import OtherIds
 from recsparse.datasets.rows_of_parts import PARTS, rows_of_parts
 from recsparse.errors import InputError
-from recsparse.job import local_paths
+from recsparse.job import Job
+from recsparse.output_places import local_place
 from recsparse.outputs import require_replaceable
 from recsparse.reporting import SILENT, Reporter
 from recsparse.scoring.batch import BatchOptions, read_ids, recommend_users, score_candidates
@@ -104,9 +104,9 @@ def score(  # noqa: PLR0913  (dataset is short for the usual start)
         OutputError: If the output is an input, or not ours to replace; nothing is touched then.
     """
     start = start or HistoryOptions(dataset)
-    inputs = _early_checked(out, model, start, candidates)
+    folder, inputs = _early_checked(out, model, start, candidates)
     with reporter.task("loading the model"):
-        trained, _ = _load(inputs[0], start)
+        trained, _ = _load(folder, start)
     options = BatchOptions(
         on_unknown=on_unknown, reporter=reporter, overwrite=overwrite, inputs=inputs
     )
@@ -161,9 +161,9 @@ def recommend(
     """
     options = options or RecommendOptions()
     start = HistoryOptions(options.dataset, options.parts, options.history, options.log)
-    inputs = _early_checked(out, model, start, options.users)
+    folder, inputs = _early_checked(out, model, start, options.users)
     with reporter.task("loading the model"):
-        trained, wanted = _load(inputs[0], start)
+        trained, wanted = _load(folder, start)
     if options.users is not None:
         wanted = read_ids(options.users, "user_id", trained.users.ids.type)
     batch = BatchOptions(
@@ -174,14 +174,15 @@ def recommend(
 
 def _early_checked(
     out: str | Path, model: str | Path, start: HistoryOptions, table: Paths | None
-) -> tuple[Path, ...]:
-    """Return what the job reads, the model's folder first, once the output may be written."""
-    target = follow_links(out)
-    others = [path for each in (table, start.dataset, start.history) for path in local_paths(each)]
-    inputs = (locate(model, local_path(out).parent), *others)
+) -> tuple[Path, tuple[str | Path, ...]]:
+    """Return the model's folder, and all that the job reads, once the output may be written."""
+    kind = ScoresKind.named(Path(last_name(out)), local_place(out))
+    others = Job.reading("", "", [table, start.dataset, start.history])
+    folder = locate(model, folder_of(out))
+    inputs: tuple[str | Path, ...] = (folder, *others.inputs, *others.addresses)
     # Which job wrote it is known later, when the model is loaded.
-    require_replaceable(out, ScoresKind.named(Path(out), target), inputs)
-    return inputs
+    require_replaceable(out, kind, inputs)
+    return folder, inputs
 
 
 def _load(folder: Path, start: HistoryOptions) -> tuple[TrainedModel, pa.Array | None]:

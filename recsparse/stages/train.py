@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from recsparse.addresses import absolute, local_path
+from recsparse.addresses import absolute, folder_of
 from recsparse.atomic import remove_or_warn
 from recsparse.config import Config
 from recsparse.datasets.data_settings import DataSettings
@@ -48,7 +48,7 @@ class TrainResult:
 
     Attributes:
         model: The trained model.
-        folder: Its model folder.
+        folder: Its model folder; a local copy of one that was written to an address.
         validation: Mean metrics on the validation part.
         fit_seconds: Wall-clock time of the fit.
         run_id: The MLflow run.
@@ -101,9 +101,9 @@ def train(  # noqa: PLR0913
         StoreError: If the MLflow store cannot be reached or written; nothing is fitted then.
         OutputError: If the output is an input, or not ours to replace; nothing is touched then.
     """
-    config, out = config or Config(), local_path(out)
+    config, beside = config or Config(), folder_of(out)
     data = load_dataset(dataset)
-    known, config = _start(go_on_from, config, out)
+    known, config = _start(go_on_from, config, beside)
     with reporter.task("reading the validation part"):
         validation_part = part_to_rank(data, "validation")
     epochs: dict[int, dict[str, float]] = {}
@@ -113,9 +113,9 @@ def train(  # noqa: PLR0913
         checkpoints = output.beside(CHECKPOINTS)
         require_own_files(checkpoints, _CHECKPOINT.fullmatch)
         start_checkpoints(checkpoints, resume, fresh)
-        kept = kept_run(checkpoints, tracking_uri(config.tracking, out.parent), settings)
+        kept = kept_run(checkpoints, tracking_uri(config.tracking, beside), settings)
         run = opened.enter_context(
-            start_run(config.tracking, out.parent, config.model.kind, go_on_in=kept)
+            start_run(config.tracking, beside, config.model.kind, go_on_in=kept)
         )
         if run.run_id != kept:
             _log_inputs(run, data, fetched(dataset), config)
@@ -143,12 +143,12 @@ def train(  # noqa: PLR0913
             _log_outputs(run, fitted, epochs)
             model_uri = run.log_model(out, _example(fitted.trained), config.tracking.register_as)
     return TrainResult(
-        fitted.trained, out, fitted.validation, fitted.seconds, run.run_id, model_uri
+        fitted.trained, fetched(out), fitted.validation, fitted.seconds, run.run_id, model_uri
     )
 
 
 def _start(
-    go_on_from: str | Path | None, config: Config, out: Path
+    go_on_from: str | Path | None, config: Config, beside: Path
 ) -> tuple[TrainedModel | None, Config]:
     # Returns the model to go on from, if any, and the configuration with its section `model`.
     if go_on_from is None:
@@ -158,7 +158,7 @@ def _start(
             "a model that goes on from another cannot be fitted again on the validation rows: it "
             "would be trained too little; leave refit or --from out"
         )
-    known = load(go_on_from, out.parent)
+    known = load(go_on_from, beside)
     return known, _with_model_of(known, config)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from recsparse.addresses import local_path
+from recsparse.addresses import folder_of
 from recsparse.config import Config
 from recsparse.config_file import parse_config
 from recsparse.datasets.data_settings import DataSettings
@@ -133,17 +133,16 @@ def tune(
         _with_settings(config, settings)
     if out is None:
         return _search(data, config, space, reporter)
-    out = local_path(out)
     job = Job.of("tune", [dataset], (config.model_dump(exclude={"tracking"}), space))
     with (
         claim(out, CONFIGURATION, job, overwrite) as output,
-        start_run(config.tracking, out.parent, f"tune {config.model.kind}") as run,
+        start_run(config.tracking, folder_of(out), f"tune {config.model.kind}") as run,
     ):
         rows = data.split.validation.num_rows
         run.log_dataset(fetched(dataset), data.train_frame(SCHEMA_ROWS), rows, "validation")
         result = _search(data, config, space, reporter)
         _write(DataSettings.of(data).laid_over(result.config), output)
-        _record(run, result, out)
+        _record(run, result, fetched(out))
     return result
 
 

@@ -12,8 +12,10 @@ from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param
 from mlflow.models import Model, infer_signature
 from mlflow.tracking import MlflowClient
 
+from recsparse.addresses import is_address
 from recsparse.digest import folder_digest
-from recsparse.errors import InputError
+from recsparse.errors import InputError, MissingFileError, StoreError
+from recsparse.filesystems import fetched
 from recsparse.training.contact import one_process, patience
 from recsparse.training.outbox import Kind, Record, Refused
 from recsparse.training.store import store_file
@@ -89,11 +91,24 @@ def _send_table(record: Record) -> None:
     MlflowClient().log_table(record.run_id, columns, file.name)
 
 
+def _fetched(folder: str) -> Path:
+    if not is_address(folder):
+        return Path(folder)
+    try:
+        return fetched(folder)
+    except MissingFileError as error:
+        raise InputError(str(error)) from error
+    except InputError as error:  # it may be there the next time
+        raise StoreError(str(error)) from error
+
+
 def _send_model(record: Record) -> str:
     values, frame = record.values, pd.read_parquet(_file_of(record))
-    folder = Path(values["folder"])
+    folder = _fetched(values["folder"])
     if not folder.is_dir() or folder_digest(folder) != values["digest"]:
-        raise InputError(f"{folder} must hold the model of the run {record.run_id}, but does not")
+        raise InputError(
+            f"{values['folder']} must hold the model of the run {record.run_id}, but does not"
+        )
     pairs, scores = frame.drop(columns="score"), frame[["score"]]
     run = MlflowClient().get_run(record.run_id)
     # Left to itself, MLflow takes the experiment of the environment.

@@ -13,7 +13,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 from mlflow.data.pandas_dataset import from_pandas
 
+from recsparse.addresses import absolute
 from recsparse.digest import folder_digest
+from recsparse.filesystems import fetched
 from recsparse.training.outbox import Kind, Outbox, Record
 
 # So many rows show a schema.
@@ -100,7 +102,7 @@ class Run:
         """Record a model folder as an MLflow model that loads without pickle.
 
         Args:
-            folder: The model folder.
+            folder: The model folder, or its address.
             example: Rows to score and their scores; they give the signature.
             register_as: Name in the registry; None registers nothing.
 
@@ -108,7 +110,7 @@ class Run:
             The model's address, good for `recsparse.load` and `mlflow.pyfunc.load_model`; None
             where it could not be sent.
         """
-        values = {"folder": str(Path(folder).absolute()), "digest": folder_digest(folder)}
+        values = {"folder": absolute(folder), "digest": folder_digest(fetched(folder))}
         with _file_named("example.parquet") as path:
             pd.concat(example, axis="columns").to_parquet(path)
             address = self._post("model", values, path)

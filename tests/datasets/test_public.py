@@ -12,10 +12,10 @@ from recsparse.datasets.public import (
     Expected,
     PublicSet,
     Source,
-    cache_folder,
     fetch,
     table_sha256,
 )
+from recsparse.environment import cache_folder
 from recsparse.errors import InputError, MissingFileError, OutputError
 
 TABLES = {
