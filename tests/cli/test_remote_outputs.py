@@ -10,9 +10,10 @@ import pyarrow.fs as pafs
 import pyarrow.parquet as pq
 import pytest
 
+from recsparse import filesystems
 from recsparse.filesystems import fetched
 from recsparse.manifest import MANIFEST, read_manifest
-from recsparse.output_places import local_place
+from recsparse.output_places import local_place, place_of_work
 
 PAIRS = pd.DataFrame({"user_id": [0, 1, 2], "item_id": [2, 3, 4]})
 POPULARITY = ["--set", "model.kind=popularity"]
@@ -254,3 +255,30 @@ def test_outputs_on_s3(recsparse, inputs, s3):
     assert not any("recsparse-" in name for name in names)
     nowhere = recsparse(*words_of("train", f"s3://no-such-bucket/made?{s3}"))
     assert nowhere.status == 2, nowhere
+
+
+def test_a_model_at_an_address_is_sent_from_there_where_the_store_was_gone(
+    recsparse, memory, workplace, monkeypatch
+):
+    from recsparse.training import tracking
+
+    def gone(record):
+        raise ConnectionError("the server is gone")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(tracking, "deliver", gone)
+        trained = recsparse(*words_of("train", "memory://shop/made"))
+    assert trained.status == 0, trained
+    assert "not sent" in trained.out
+    for copy in filesystems._copies.values():  # as when the process has ended
+        copy.cleanup()
+    filesystems._copies.clear()
+    assert recsparse("runs", ".", "--send").status == 0
+    assert not any((workplace / "mlflow.unsent").iterdir())
+
+
+def test_what_is_said_of_an_interrupted_job_names_where_its_parts_lie(memory, workplace):
+    made = local_place("memory://shop/made.parquet")
+    assert place_of_work("memory://shop/made.parquet") == made
+    assert workplace / "cache" in made.parents
+    assert place_of_work("made.parquet") == Path("made.parquet")
