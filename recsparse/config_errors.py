@@ -94,7 +94,9 @@ def _clause(item: Mapping[str, Any], place: _Place, source: str) -> str:
     if what in _OF_SECTIONS:
         return f"{source}: {path} must be a section, {_example(place)}, but got {found}"
     if what == "value_error":
-        return f"{source}: {path or 'it'} is wrong: {item['ctx']['error']}"
+        # Rules over several settings name those that they find.
+        value = "" if isinstance(item["input"], Mapping) else f", but got {found}"
+        return f"{source}: {path or 'it'} is wrong: {item['ctx']['error']}{value}"
     if what == "missing":
         above, _, number = path.rpartition("[")
         length = f"at least {int(number.rstrip(']')) + 1} values" if above else "a value"

@@ -91,10 +91,11 @@ def test_a_comparison_has_a_column_a_model_and_errors_beside_the_means(capfd):
 
 
 def test_of_runs_as_much_is_shown_as_a_terminal_is_wide(capfd, monkeypatch):
-    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("COLUMNS", "90")
     runs = pd.DataFrame(
         {
             "run_id": ["0123456789abcdef"],
+            "experiment": ["shop"],
             "name": ["tune sparse_grid"],
             "status": ["FINISHED"],
             "started": pd.to_datetime(["2026-01-02 03:04:05.678"], utc=True),
@@ -106,12 +107,13 @@ def test_of_runs_as_much_is_shown_as_a_terminal_is_wide(capfd, monkeypatch):
     )
     show_runs("title", runs)
     first, second, line = cells(capfd.readouterr().out)
-    assert line == ["tune sparse_grid", "FINISHED", "2026-01-02 03:04", "0.1235", "0.4567"]
-    assert first == ["", "", "", "validation", "test"]
-    assert second == ["name", "status", "started", "nDCG@20", "nDCG@5"]
+    assert line == ["shop", "tune sparse_grid", "FINISHED", "2026-01-02 03:04", "0.1235", "0.4567"]
+    assert first == ["", "", "", "", "validation", "test"]
+    assert second == ["experiment", "name", "status", "started", "nDCG@20", "nDCG@5"]
 
 
 def test_no_runs_are_a_table_without_rows(capfd):
-    runs = pd.DataFrame({name: [] for name in ("run_id", "name", "status", "started")})
+    columns = ("run_id", "experiment", "name", "status", "started")
+    runs = pd.DataFrame({name: [] for name in columns})
     show_runs("title", runs)
-    assert cells(capfd.readouterr().out) == [["name", "status", "started"]]
+    assert cells(capfd.readouterr().out) == [["experiment", "name", "status", "started"]]

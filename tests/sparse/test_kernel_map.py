@@ -166,7 +166,7 @@ def test_under_each_tap_both_ends_rise(case):
         ((-1, 3), (1, 1), r"must be odd on each axis.* but got \(-1, 3\)"),
         ((3, 3), (1, 0), r"dilation must be at least 1 on each axis, but got \(1, 0\)"),
         ((3,), (1,), r"kernel_size must have one entry for each of 2 axes .* but got \(3,\)"),
-        ((3, 3), (1,), r"one entry an axis in each setting, but got .*dilation=\(1,\)"),
+        ((3, 3), (1,), r"dilation must have one entry for each of 2 axes, but got \(1,\)"),
     ],
 )
 def test_a_kernel_that_does_not_fit_is_refused(kernel_size, dilation, message):
