@@ -29,6 +29,7 @@ class Facts(BaseModel):
         best_epoch: After how many epochs the network was best; 0 without validation.
         best_quality: How good it was.
         learning_rates: Of the next step, one a group of parameters.
+        metrics: The figures of each epoch done, without those that are not finite.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
@@ -41,6 +42,7 @@ class Facts(BaseModel):
     best_epoch: int = Field(default=0, ge=0)
     best_quality: float | None = None
     learning_rates: list[float] = []
+    metrics: list[dict[str, float]] = []
 
 
 @dataclass(frozen=True, eq=False)

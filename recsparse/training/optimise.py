@@ -10,11 +10,9 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Callback
-from pytorch_lightning.loggers.logger import Logger
 from torch import Tensor
 
 from recsparse.atomic import remove
@@ -22,9 +20,9 @@ from recsparse.models.objective import Objective
 from recsparse.training.checkpoint import COMPLETE, LAST, Checkpoint, Facts
 from recsparse.training.epoch_report import EpochReport
 from recsparse.training.module import ObjectiveModule, row_batches
-from recsparse.training.plan import FitPlan, OnEpoch
+from recsparse.training.plan import FitPlan
 from recsparse.training.precision import uses_bfloat16
-from recsparse.training.progress import Progress
+from recsparse.training.progress import Progress, tell_epochs
 from recsparse.training.quiet import only_warnings
 
 logger = logging.getLogger(__name__)
@@ -60,8 +58,10 @@ def optimise_network(
         complete = _kept(folder / COMPLETE, facts, module)
         if complete is not None:
             module.load_state_dict(complete.weights)
+            tell_epochs(plan.on_epoch, complete.facts.metrics)
             return complete.facts.epochs
-        progress = Progress(folder, module, facts, _kept(folder / LAST, facts, module))
+        last = _kept(folder / LAST, facts, module)
+        progress = Progress(folder, module, facts, last, plan.on_epoch)
         loader = row_batches(objective, plan.training.batch_users, plan.seed)
         start = None if plan.warm_start is None else _Start.of(module)
         most = plan.training.stop_after or plan.training.epochs
@@ -75,7 +75,7 @@ def optimise_network(
             module.load_state_dict(progress.best)
         if start is not None and progress.best_epoch:
             epochs = start.restored_where_better(module, progress.best_quality, epochs)
-        whole = facts.model_copy(update={"epochs": epochs})
+        whole = facts.model_copy(update={"epochs": epochs, "metrics": progress.metrics})
         Checkpoint(whole, module.state_dict()).write(folder / COMPLETE)
         (folder / LAST).unlink(missing_ok=True)
     return epochs
@@ -158,35 +158,9 @@ def _trainer(plan: FitPlan, callbacks: list[Callback]) -> pl.Trainer:
         accelerator=plan.training.device,
         devices=1,
         precision="bf16-mixed" if uses_bfloat16(plan.training) else "32-true",
-        logger=_EpochLogger(plan.on_epoch),
+        logger=False,
         callbacks=callbacks,
         enable_progress_bar=False,
         enable_model_summary=False,
         log_every_n_steps=1,
     )
-
-
-class _EpochLogger(Logger):
-    """Hands each epoch's metrics to a function."""
-
-    def __init__(self, on_epoch: OnEpoch | None) -> None:
-        super().__init__()
-        self.on_epoch = on_epoch
-
-    @property
-    def name(self) -> str:
-        return "recsparse"
-
-    @property
-    def version(self) -> int:
-        return 0
-
-    def log_hyperparams(self, *args: Any, **kwargs: Any) -> None:
-        """Hyperparameters are logged by the caller."""
-
-    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-        if self.on_epoch is None:
-            return
-        values = dict(metrics)
-        epoch = int(values.pop("epoch"))
-        self.on_epoch(epoch, values)

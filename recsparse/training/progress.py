@@ -1,7 +1,7 @@
 """What a training keeps and decides after each epoch, and how it takes up an interrupted one."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytorch_lightning as pl
@@ -17,6 +17,19 @@ from recsparse.training.checkpoint import (
 )
 from recsparse.training.module import ObjectiveModule
 from recsparse.training.optimizer_state import optimizer_tensors, restore_optimizer
+from recsparse.training.plan import OnEpoch
+
+
+def tell_epochs(on_epoch: OnEpoch | None, metrics: Sequence[Mapping[str, float]]) -> None:
+    """Tell of epochs that were done before.
+
+    Args:
+        on_epoch: Called with each epoch's number and metrics; None hears nothing.
+        metrics: Of each epoch, from the first on.
+    """
+    if on_epoch is not None:
+        for epoch, figures in enumerate(metrics):
+            on_epoch(epoch, figures)
 
 
 class Progress(LastOfCallbacks):
@@ -30,11 +43,14 @@ class Progress(LastOfCallbacks):
         module: The network, with the settings of its training.
         facts: Of the training; its job and network are kept.
         resumed: The state to go on from.
+        on_epoch: Called with each epoch's number and metrics, once they are saved; of a resumed
+            training, with those of the epochs before, too.
 
     Attributes:
         best_epoch: After how many epochs the network was best; 0 where that is not known.
         best_quality: How good it was.
         best: Its weights then.
+        metrics: Of each epoch done.
     """
 
     def __init__(
@@ -43,12 +59,15 @@ class Progress(LastOfCallbacks):
         module: ObjectiveModule,
         facts: Facts,
         resumed: Checkpoint | None = None,
+        on_epoch: OnEpoch | None = None,
     ) -> None:
         self.folder = folder
         self.config = module.training_config
         self.quality_name = module.objective.quality_name
         self.facts = facts
         self.resumed = resumed
+        self.on_epoch = on_epoch
+        self.metrics: list[dict[str, float]] = []
         self.best_epoch = 0
         self.best_quality = -math.inf
         self.best: Mapping[str, Tensor] = {}
@@ -88,10 +107,12 @@ class Progress(LastOfCallbacks):
             self.best_epoch, self.best_quality = facts.best_epoch, facts.best_quality
             self.best = self.resumed.best or weights
         self.resumed = None
+        self.metrics = list(facts.metrics)
+        tell_epochs(self.on_epoch, self.metrics)
         trainer.should_stop = self._is_over(facts.epochs)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Save the state, and stop where no better epoch is to be expected.
+        """Save the state, tell of the epoch, and stop where no better one is to be expected.
 
         Args:
             trainer: Its metrics hold the validation quality.
@@ -103,8 +124,12 @@ class Progress(LastOfCallbacks):
         if quality is not None and quality.item() > self.best_quality:
             self.best_epoch, self.best_quality = epochs, quality.item()
             self.best = {name: value.clone() for name, value in weights.items()}
+        figures = {name: value.item() for name, value in trainer.callback_metrics.items()}
+        finite = {name: value for name, value in figures.items() if math.isfinite(value)}
+        self.metrics.append(finite)
         facts = self.facts.model_copy(
             update={
+                "metrics": self.metrics,
                 "epochs": epochs,
                 "steps": trainer.global_step,
                 "best_epoch": self.best_epoch,
@@ -115,6 +140,9 @@ class Progress(LastOfCallbacks):
         best = self.best if self.best_epoch < epochs else {}
         optimizer = optimizer_tensors(trainer.optimizers[0])
         Checkpoint(facts, weights, best, optimizer).write(self.folder / LAST)
+        # Saved first: a training that is killed between the two tells of the epoch when it resumes.
+        if self.on_epoch is not None:
+            self.on_epoch(epochs - 1, figures)
         if self._is_over(epochs):
             trainer.should_stop = True
 

@@ -3,9 +3,9 @@
 import json
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -32,11 +32,14 @@ class Run:
         run_id: MLflow's own id of the run.
         uri: The store that holds it.
         outbox: Sends what is recorded.
+        recorded: Epochs whose figures the run has from before, by the figure's name in MLflow;
+            these are not recorded again.
     """
 
     run_id: str
     uri: str
     outbox: Outbox
+    recorded: Mapping[str, Set[int]] = field(default_factory=dict)
 
     def log_params(self, params: Mapping[str, Any]) -> None:
         """Record settings, nested ones under dotted names.
@@ -55,7 +58,14 @@ class Run:
             step: The epoch, where there is one.
         """
         values = {name.replace("@", "_at_"): float(value) for name, value in metrics.items()}
-        self._post("metrics", {"metrics": values, "step": step or 0, "time": _now()})
+        if step is not None:
+            values = {
+                name: value
+                for name, value in values.items()
+                if step not in self.recorded.get(name, ())
+            }
+        if values:
+            self._post("metrics", {"metrics": values, "step": step or 0, "time": _now()})
 
     def log_dataset(self, folder: str | Path, first: pd.DataFrame, rows: int, context: str) -> None:
         """Record which data the run saw: the schema, the size, and a digest of all its bytes.

@@ -82,7 +82,9 @@ def start_run(
             return str(created.info.run_id)
 
         run_id = first_contact(uri, open_run, writes=True)
-        run = Run(run_id, uri, Outbox(Path(beside).absolute() / UNSENT / run_id, deliver))
+        outbox = Outbox(Path(beside).absolute() / UNSENT / run_id, deliver)
+        recorded = first_contact(uri, lambda: _recorded(run_id)) if run_id == go_on_in else {}
+        run = Run(run_id, uri, outbox, recorded)
         status = "KILLED"
         try:
             yield run
@@ -202,6 +204,14 @@ def _reopened(run_id: str) -> bool:
         return False
     client.update_run(run_id, status="RUNNING")
     return True
+
+
+def _recorded(run_id: str) -> dict[str, set[int]]:
+    client = MlflowClient()
+    names = client.get_run(run_id).data.metrics
+    return {
+        name: {figure.step for figure in client.get_metric_history(run_id, name)} for name in names
+    }
 
 
 def _joined_run(run_id: str, name: str, tags: Mapping[str, str] | None) -> str:

@@ -41,6 +41,33 @@ def killed(small_dataset, workplace, monkeypatch):
     return workplace
 
 
+def test_an_epoch_that_was_saved_and_not_recorded_is_recorded_when_the_training_resumes(
+    small_dataset, workplace, monkeypatch
+):
+    original, drawn = module.Run.log_metrics, []
+
+    def log_metrics(run, metrics, step=None):
+        if step == 1:
+            raise PowerCutError
+        original(run, metrics, step)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module.Run, "log_metrics", log_metrics)
+        with pytest.raises(PowerCutError):
+            train(small_dataset, "model", config_of())
+    curve = module.plot_learning_curve
+    monkeypatch.setattr(
+        module, "plot_learning_curve", lambda each: drawn.append(each) or curve(each)
+    )
+    result = train(small_dataset, "model", config_of(), resume=True)
+    client = MlflowClient(f"sqlite:///{workplace}/mlflow.db")
+    history = client.get_metric_history(result.run_id, "train_loss")
+    assert [each.step for each in history] == [0, 1, 2, 3]
+    assert [sorted(each) for each in drawn] == [[0, 1, 2, 3]]
+    losses = [drawn[0][epoch]["train_loss"] for epoch in range(4)]
+    assert [each.value for each in history] == pytest.approx(losses)
+
+
 def runs(folder):
     client = MlflowClient(f"sqlite:///{folder}/mlflow.db")
     experiment = client.get_experiment_by_name("recsparse")
@@ -104,7 +131,7 @@ def test_where_the_run_is_gone_a_new_one_goes_on(small_dataset, killed, caplog, 
     result = train(small_dataset, "model", config_of(), resume=True)
     assert result.run_id != first.info.run_id
     steps = [each.step for each in client.get_metric_history(result.run_id, "train_loss")]
-    assert steps == [2, 3]
+    assert steps == [0, 1, 2, 3]
     said = "a new run goes on with it" in caplog.text or "in a new run" in caplog.text
     assert said == (gone != "no word of it")
 

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+import pytorch_lightning as pl
 import torch
 
 from recsparse.linear_config import EASEConfig
@@ -20,23 +21,32 @@ from tests.training.test_optimise import ROWS, PowerCutError, settings
 CONFIG = SparseGridConfig(factors=4, hidden=8, item_iterations=2, dropout=0.5)
 
 
-def test_a_resumed_model_does_not_train_complete_networks_again(tmp_path):
+def test_a_resumed_model_does_not_train_complete_networks_again(tmp_path, monkeypatch):
     """Of a blend of two networks, the second is interrupted."""
     network = CONFIG.model_copy(update={"linear": None})
     config = BlendConfig(parts=(network, network))
     whole = fit_model(BlendRecommender(config), ROWS, FitPlan(settings(2)))
-    trained = []
+    told, trainings, fit = [], [], pl.Trainer.fit
 
     def on_epoch(epoch, metrics):
-        trained.extend((name, epoch) for name in metrics)
-        if trained[-1] == ("1_sparse_grid/train_loss", 0):
+        told.extend((name, epoch) for name in metrics)
+        if len(trainings) == 2 and told[-1] == ("1_sparse_grid/train_loss", 0):
             raise PowerCutError
+
+    def counting(trainer, module, *loaders):
+        trainings.append(module)
+        return fit(trainer, module, *loaders)
+
+    monkeypatch.setattr(pl.Trainer, "fit", counting)
 
     plan = FitPlan(settings(2), checkpoints=tmp_path / "a", on_epoch=on_epoch)
     with pytest.raises(PowerCutError):
         fit_model(BlendRecommender(config), ROWS, plan)
+    assert (len(trainings), len(told)) == (2, 3)
+    told.clear()
     resumed = fit_model(BlendRecommender(config), ROWS, replace(plan, resume=True))
-    assert trained == [
+    assert len(trainings) == 3
+    assert told == [
         ("0_sparse_grid/train_loss", 0), ("0_sparse_grid/train_loss", 1),
         ("1_sparse_grid/train_loss", 0), ("1_sparse_grid/train_loss", 1),
     ]  # fmt: skip
