@@ -1,4 +1,4 @@
-"""Comparisons of models: tables, significance, pictures, a report folder."""
+"""Comparisons of models: tables, pictures, a report folder."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from scipy.stats import t as student_t
 
 from recsparse.config import EvaluationConfig
 from recsparse.datasets.whole_part import PartCounts
 from recsparse.errors import InputError
 from recsparse.evaluation.evaluate import RankingResult
 from recsparse.evaluation.ratings import RATING_FORMULAS
+from recsparse.evaluation.significance import significance_table
 from recsparse.output_kinds import FolderKind
 from recsparse.outputs import Output, filled_folder
 
@@ -106,66 +106,6 @@ def part_figures(part: PartCounts | None) -> dict[str, float]:
     """
     counts = {} if part is None else asdict(part)
     return {f"test_{name}": float(count) for name, count in counts.items()}
-
-
-def significance_table(
-    results: Mapping[str, RankingResult], reference: str, metric: str
-) -> pd.DataFrame:
-    """Compare each model with a reference, user by user.
-
-    A paired t-test over the users with targets, of errors of ratings over those users of whom both
-    models predict any; p-values are adjusted for the number of comparisons by Holm 1979.
-
-    Args:
-        results: One result a model, all on the same users.
-        reference: The model to compare the others with.
-        metric: Such as `ndcg@10`.
-
-    Returns:
-        One row a model other than the reference: `difference` of the reference over it, the
-        `standard error` of that, and `p` (1 where all differences are zero).
-
-    Raises:
-        InputError: If the reference or the metric is unknown, or the users differ.
-    """
-    own = _values(results, reference, metric)
-    rows = {}
-    for model in results:
-        other = _values(results, model, metric)
-        # A model predicts no rating of an item that it does not know; lists there are of all.
-        same = metric in RATING_FORMULAS or np.array_equal(np.isnan(own), np.isnan(other))
-        if len(own) != len(other) or not same:
-            raise InputError(
-                f"results must be on the same users, but {model} and {reference} are not; "
-                "evaluate both on one part"
-            )
-        if model != reference:
-            rows[model] = _paired(own - other)
-    columns = ["difference", "standard error", "p"]
-    table = pd.DataFrame.from_dict(rows, orient="index", columns=columns, dtype=np.float64)
-    table["p"] = holm(table["p"].to_numpy())
-    return table.rename_axis(f"{reference} over")
-
-
-def holm(p_values: np.ndarray) -> np.ndarray:
-    """Adjust p-values for multiple comparisons (Holm 1979, Scand. J. Stat. 6).
-
-    Args:
-        p_values: One a comparison.
-
-    Returns:
-        Adjusted values, in the same order, at most 1.
-
-    Example:
-        >>> holm(np.array([0.01, 0.04])).tolist()
-        [0.02, 0.04]
-    """
-    order = np.argsort(p_values, kind="stable")
-    factor = len(p_values) - np.arange(len(p_values))
-    adjusted = np.minimum(np.maximum.accumulate(p_values[order] * factor), 1.0)
-    result = np.empty_like(adjusted)
-    result[order] = adjusted
-    return result
 
 
 def plot_comparison(results: Mapping[str, RankingResult], metric: str) -> Figure:
@@ -278,26 +218,6 @@ def _heading(result: RankingResult, options: EvaluationConfig | None) -> str:
     if result.part is not None:
         text += f"{_markdown(counts_table(result.part))}\n\n"
     return text
-
-
-def _values(results: Mapping[str, RankingResult], model: str, metric: str) -> np.ndarray:
-    if model not in results or metric not in results[model].per_user:
-        raise InputError(f"there must be a result {model!r} with the metric {metric!r}")
-    return results[model].per_user[metric]
-
-
-def _paired(difference: np.ndarray) -> list[float]:
-    """Return the mean difference, its standard error, and the p-value of a paired t-test."""
-    known = difference[~np.isnan(difference)]
-    if len(known) < 2:
-        return [float(known.mean()) if len(known) else float("nan"), float("nan"), float("nan")]
-    mean, error = known.mean(), known.std(ddof=1) / np.sqrt(len(known))
-    if not known.any():
-        return [0.0, 0.0, 1.0]
-    # By hand, since scipy's test warns where the differences are all but equal.
-    with np.errstate(divide="ignore"):
-        p_value = 2 * student_t.sf(abs(mean) / error, df=len(known) - 1)
-    return [float(mean), float(error), float(p_value)]
 
 
 def _markdown(table: pd.DataFrame) -> str:

@@ -2,7 +2,7 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix
+from scipy.sparse import coo_matrix, csr_matrix
 
 
 def rows_of_users(matrix: csr_matrix, user_index: NDArray[np.int64]) -> csr_matrix:
@@ -23,3 +23,31 @@ def rows_of_users(matrix: csr_matrix, user_index: NDArray[np.int64]) -> csr_matr
     lengths = np.where(known, np.diff(rows.indptr), 0)
     indptr = np.concatenate([[0], lengths.cumsum()])
     return csr_matrix((rows.data[keep], rows.indices[keep], indptr), shape=rows.shape)
+
+
+def merged_rows(
+    old: csr_matrix,
+    place: NDArray[np.int64],
+    new: coo_matrix,
+    replaced: NDArray[np.int64],
+) -> csr_matrix:
+    """Lay known rows out beside new ones; those of some users are replaced.
+
+    Args:
+        old: Users × items, as they were.
+        place: The row of each of these users in the result.
+        new: Users × items of the result, the new cells alone.
+        replaced: Rows of the result whose old cells go.
+
+    Returns:
+        Old cells and new ones, of the shape of `new`.
+    """
+    known = old.tocoo()
+    row = place[known.row]
+    keep = ~np.isin(row, replaced)
+    # Not their sum: it would forget the cells of weight 0, which have been seen all the same.
+    both = (
+        np.concatenate([known.data[keep], new.data]),
+        (np.concatenate([row[keep], new.row]), np.concatenate([known.col[keep], new.col])),
+    )
+    return coo_matrix(both, shape=new.shape).tocsr()

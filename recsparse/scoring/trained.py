@@ -20,7 +20,7 @@ from recsparse.errors import InputError
 from recsparse.evaluation.ranking import mask_seen, top_k
 from recsparse.models.base import Recommender
 from recsparse.models.column_sums import column_sums
-from recsparse.scoring.histories import rows_of_users
+from recsparse.scoring.histories import merged_rows, rows_of_users
 from recsparse.scoring.ids import (
     Rows,
     as_table,
@@ -207,15 +207,15 @@ class TrainedModel:
         users = Vocabulary.fit(
             pa.concat_arrays([self.users.ids, user_ids.cast(self.users.ids.type)])
         )
-        user_index = users.index_of(user_ids)
+        user_index, place = users.index_of(user_ids), users.index_of(self.users.ids)
         row, item, shape = user_index[known], item_index[known], (len(users), len(self.items))
         new = coo_matrix((weight_column(history)[known], (row, item)), shape=shape)
         times = None
         if self.times is not None:
             row, item, last = last_of_cells(row, item, time_column(history)[known])
             when = coo_matrix((last, (row, item)), shape=shape)
-            times = self._merged(self.times, when, users, user_index)
-        merged = self._merged(self.history, new, users, user_index)
+            times = merged_rows(self.times, place, when, user_index)
+        merged = merged_rows(self.history, place, new, user_index)
         return replace(self, users=users, history=merged, times=times)
 
     def popularity(self) -> NDArray[np.float32]:
@@ -293,20 +293,3 @@ class TrainedModel:
         allowed = torch.zeros(len(self.items), dtype=torch.bool)
         allowed[torch.from_numpy(index[index >= 0])] = True
         return allowed
-
-    def _merged(
-        self, old: csr_matrix, new: coo_matrix, users: Vocabulary, replaced: NDArray[np.int64]
-    ) -> csr_matrix:
-        """Lay known rows out on a larger vocabulary; those of some users are replaced."""
-        known = old.tocoo()
-        row = users.index_of(self.users.ids)[known.row]
-        keep = ~np.isin(row, replaced)
-        # Not their sum: it would forget the cells of weight 0, which have been seen all the same.
-        both = (
-            np.concatenate([known.data[keep], new.data]),
-            (
-                np.concatenate([row[keep], new.row]),
-                np.concatenate([known.col[keep], new.col]),
-            ),
-        )
-        return coo_matrix(both, shape=new.shape).tocsr()
