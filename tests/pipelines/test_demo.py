@@ -14,6 +14,7 @@ from recsparse.scoring.model_folder import load_model
 from recsparse.stages import train as training
 from recsparse.stages import tune as tuning
 from recsparse.toml_file import write_toml
+from recsparse.training.progress import Progress
 from recsparse.training.run import Run
 
 GRID = {"kind": "sparse_grid", "factors": 4, "hidden": 8, "item_iterations": 1}
@@ -93,24 +94,23 @@ def test_a_killed_demo_goes_on_where_its_training_stopped(
     small_search["blend"] = {}
     blend = {"kind": "blend", "parts": [GRID, {"kind": "ease"}]}
     write_toml("demo.toml", {"training": {"epochs": 4}, "model": blend})
-    epochs, log_metrics = [], Run.log_metrics
+    epochs, log_metrics, saved = [], Run.log_metrics, Progress.on_train_epoch_end
 
     def killed(run, metrics, step=None):
-        if step is not None:
-            epochs.append(step)
-            if epochs == [0, 1]:
-                raise KeyboardInterrupt
+        if step == 1:
+            raise KeyboardInterrupt
         log_metrics(run, metrics, step)
 
+    def counting(progress, trainer, module):
+        epochs.append(trainer.current_epoch)
+        saved(progress, trainer, module)
+
+    monkeypatch.setattr(Progress, "on_train_epoch_end", counting)
     monkeypatch.setattr(Run, "log_metrics", killed)
     status, _, _ = run_demo(*demo_words(small_log))
     assert status != 0
     assert Path("out/blend.checkpoints").is_dir()
-    monkeypatch.setattr(
-        Run,
-        "log_metrics",
-        lambda run, metrics, step=None: epochs.append(step) if step is not None else None,
-    )
+    monkeypatch.setattr(Run, "log_metrics", log_metrics)
     status, _, said = run_demo(*demo_words(small_log))
     assert status == 0, said
     assert steps(said)[:3] == [
