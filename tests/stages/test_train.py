@@ -131,20 +131,20 @@ def test_a_training_that_fails_is_recorded_so_and_writes_no_model(
 
 def test_an_interrupted_training_goes_on_where_it_stopped(small_dataset, workplace, monkeypatch):
     config = load_config(None, [*SMALL_NETWORK, "training.epochs=3"])
-    original, seen = module.Run.log_metrics, []
+    original, trained = Progress.on_train_epoch_end, []
 
-    def interrupted(run, metrics, step=None):
-        seen.append(step)
-        if step == 1 and len(seen) == 2:
+    def interrupted(progress, trainer, network):
+        trained.append(trainer.current_epoch)
+        original(progress, trainer, network)
+        if trained == [0, 1]:
             raise KeyboardInterrupt
-        original(run, metrics, step)
 
-    monkeypatch.setattr(module.Run, "log_metrics", interrupted)
+    monkeypatch.setattr(Progress, "on_train_epoch_end", interrupted)
     with pytest.raises((KeyboardInterrupt, SystemExit)):
         train(small_dataset, "model", config)
     assert (workplace / "model.checkpoints").is_dir()
     train(small_dataset, "model", config, resume=True)
-    assert [step for step in seen if step is not None] == [0, 1, 2]
+    assert trained == [0, 1, 2]
     assert not (workplace / "model.checkpoints").exists()
 
 
