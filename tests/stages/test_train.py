@@ -18,6 +18,7 @@ from recsparse.stages import train as module
 from recsparse.stages.fit import validate
 from recsparse.stages.prepare import prepare
 from recsparse.stages.train import train
+from recsparse.training.progress import Progress
 from tests.conftest import SMALL_NETWORK
 
 
