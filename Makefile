@@ -58,9 +58,11 @@ bench: setup
 	$(BIN)/python -m benchmarks.accuracy
 	$(BIN)/python -m benchmarks.cold
 	$(BIN)/python -m benchmarks.prepare
+	$(BIN)/python -m benchmarks.prepare_forms
 	$(BIN)/python -m benchmarks.text
 	$(BIN)/python -m benchmarks.bags
 	$(BIN)/python -m benchmarks.steps
+	$(BIN)/python -m benchmarks.waiting_threads
 	$(BIN)/python -m benchmarks.ranking
 	$(BIN)/python -m benchmarks.grids stream
 	$(BIN)/python -m benchmarks.digits

@@ -29,7 +29,7 @@ from benchmarks.layer_report import markdown
 from benchmarks.prepare_peers import ATOMIC_NAME, PEERS
 from benchmarks.prepare_process import Run, machine, run_measured
 from benchmarks.prepare_report import Rounds, contenders_table, growth_table, targets_table
-from benchmarks.synthetic_rows import write_log
+from benchmarks.synthetic_rows import Form, write_log
 
 PEERS_PYTHON = Path(__file__).resolve().parents[1] / ".venv-data-peers" / "bin" / "python"
 
@@ -89,16 +89,17 @@ class Bench:
         self.folder, self.files, self.rounds = folder, files, rounds
         self.memory, self.threads = memory, threads
 
-    def against_duckdb(self, rows: int) -> dict[str, Rounds]:
+    def against_duckdb(self, rows: int, form: Form = Form.PARQUET_TEXT) -> dict[str, Rounds]:
         """Measure `prepare` and DuckDB alone.
 
         Args:
             rows: Rows of the log.
+            form: Of its files and ids.
 
         Returns:
             Runs by contender.
         """
-        logs = self._log(rows)
+        logs = self._log(rows, form)
         jobs = {"recsparse": self._prepare(logs), "DuckDB alone": self._duckdb(logs)}
         return _in_turn(rows, jobs, self.rounds)
 
@@ -124,12 +125,12 @@ class Bench:
             typer.echo(f"{PEERS_PYTHON} is missing: build it with make bench-data-peers", err=True)
         return _in_turn(rows, jobs, rounds)
 
-    def _log(self, rows: int) -> list[str]:
-        folder = self.folder / f"log-{rows}"
+    def _log(self, rows: int, form: Form = Form.PARQUET_TEXT) -> list[str]:
+        folder = self.folder / f"log-{rows}-{form}"
         if folder.exists():
-            return sorted(map(str, folder.glob("*.parquet")))
-        typer.echo(f"writing {rows:,} rows", err=True)
-        return [str(path) for path in write_log(folder, rows, self.files)]
+            return sorted(map(str, folder.glob("part-*")))
+        typer.echo(f"writing {rows:,} rows, {form}", err=True)
+        return [str(path) for path in write_log(folder, rows, self.files, form=form)]
 
     def _atomic(self, logs: Sequence[str]) -> Path:
         """Write the log as RecBole wants it."""

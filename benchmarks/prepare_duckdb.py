@@ -1,10 +1,10 @@
 """The rival of `recsparse prepare`: DuckDB alone maps ids to integers and writes the rows again.
 
-`python -m benchmarks.prepare_duckdb OUT MEMORY THREADS FILE…`
+`python -m benchmarks.prepare_duckdb OUT MEMORY THREADS FILE…`, of Parquet or CSV
 
-One statement, which was the fastest of seven here: with the tables of ids made first, with the rows
-loaded into a table first, with enumerations in the place of joins, and with `dense_rank` it took
-from 1 to 5 times as long. Rows are written in any order, which saves DuckDB work.
+One statement, the fastest of those tried: with the tables of ids made first, with the rows loaded
+into a table first, with enumerations in the place of joins, and with `dense_rank` it took longer.
+Rows are written in any order, which saves DuckDB work.
 """
 
 import sys
@@ -16,7 +16,7 @@ import duckdb
 
 _QUERY = """
 COPY (
-    WITH log AS NOT MATERIALIZED (SELECT * FROM read_parquet({files})),
+    WITH log AS NOT MATERIALIZED (SELECT * FROM {read}({files})),
     users AS MATERIALIZED (
         SELECT user_id, (row_number() OVER (ORDER BY user_id) - 1)::INTEGER AS user_index
         FROM (SELECT DISTINCT user_id FROM log)
@@ -35,7 +35,8 @@ def map_ids(files: Sequence[str | Path], out: Path, memory: str, threads: int) -
     """Write the rows of a log with the places of their ids among the sorted ones.
 
     Args:
-        files: Parquet files of `user_id`, `item_id`, `timestamp` and `rating`.
+        files: Parquet files of `user_id`, `item_id`, `timestamp` and `rating`, or CSV files of the
+            same columns, whose names end in `.csv`.
         out: The Parquet file to write: `user_index`, `item_index`, `timestamp`, `rating`.
         memory: What DuckDB may hold, such as `1GB`; it spills beside `out`.
         threads: Of DuckDB.
@@ -53,6 +54,7 @@ def map_ids(files: Sequence[str | Path], out: Path, memory: str, threads: int) -
         ):
             database.execute(f"SET {name} = ?", [value])
         query = _QUERY.format(
+            read="read_csv" if str(files[0]).endswith(".csv") else "read_parquet",
             files=f"[{', '.join(map(_quoted, files))}]",
             out=_quoted(out),
         )

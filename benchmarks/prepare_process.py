@@ -2,6 +2,7 @@
 
 import os
 import platform
+import resource
 import subprocess
 import tempfile
 import time
@@ -22,12 +23,14 @@ class Run:
 
     Attributes:
         seconds: From start to end, the start of the interpreter included.
+        cpu_seconds: Of the processor, of all its threads and children that it waited for.
         peak_mb: Peak of the resident memory, of all its processes together.
         output: What it printed last, or why it failed.
         failed: Whether it ended with another status than 0.
     """
 
     seconds: float
+    cpu_seconds: float
     peak_mb: float
     output: str
     failed: bool
@@ -48,7 +51,7 @@ def run_measured(command: Sequence[str], seconds: float = 3_600) -> Run:
     """
     peaks: dict[int, int] = {}
     with tempfile.TemporaryFile("w+", encoding="utf-8") as printed:
-        start = time.perf_counter()
+        start, cpu_before = time.perf_counter(), _cpu_seconds_of_children()
         process = subprocess.Popen(command, cwd=_ROOT, stdout=printed, stderr=printed)
         _kill_first(process.pid)
         while process.poll() is None:
@@ -62,7 +65,8 @@ def run_measured(command: Sequence[str], seconds: float = 3_600) -> Run:
         lines = printed.read().strip().splitlines()
     status = process.returncode
     said = lines[-1] if lines and status >= 0 else f"exit status {status}"
-    return Run(taken, sum(peaks.values()) / 1e6, said, status != 0)
+    cpu = _cpu_seconds_of_children() - cpu_before
+    return Run(taken, cpu, sum(peaks.values()) / 1e6, said, status != 0)
 
 
 def machine() -> str:
@@ -78,6 +82,12 @@ def machine() -> str:
         f"Python {platform.python_version()}, DuckDB {version('duckdb')}, pyarrow "
         f"{version('pyarrow')}; load of the machine before the run: {os.getloadavg()[0]:.1f}\n"
     )
+
+
+def _cpu_seconds_of_children() -> float:
+    # Of those that have ended.
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def _kill_first(pid: int) -> None:

@@ -33,6 +33,11 @@ class Rounds:
         return math.nan if self.failure else median(run.seconds for run in self.runs)
 
     @property
+    def cpu_seconds(self) -> float:
+        """Median of those of the processor; NaN where a run failed."""
+        return math.nan if self.failure else median(run.cpu_seconds for run in self.runs)
+
+    @property
     def peak_mb(self) -> float:
         """The highest peak of all rounds; NaN where a run failed."""
         return math.nan if self.failure else max(run.peak_mb for run in self.runs)

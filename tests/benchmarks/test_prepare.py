@@ -10,7 +10,7 @@ from benchmarks.prepare import Bench
 from benchmarks.prepare_duckdb import map_ids
 from benchmarks.prepare_process import Run, machine, run_measured
 from benchmarks.prepare_report import Rounds, contenders_table, growth_table, targets_table
-from benchmarks.synthetic_rows import write_log
+from benchmarks.synthetic_rows import Form, write_log
 
 
 def python(code):
@@ -28,6 +28,16 @@ def test_a_process_is_measured_with_its_children():
     assert 400 < both.peak_mb < 600
 
 
+def test_the_seconds_of_the_processor_are_those_of_a_process_and_its_children():
+    busy = "import time\nwhile time.process_time() < 0.3: pass"
+    asleep = python("import time; time.sleep(1)")
+    assert asleep.cpu_seconds < 0.9 < asleep.seconds
+    both = python(
+        f"import subprocess, sys\n{busy}\nsubprocess.run([sys.executable, '-c', {busy!r}])"
+    )
+    assert both.cpu_seconds > 0.6
+
+
 def test_a_process_that_fails_says_why():
     failed = python("raise SystemExit('no room')")
     assert (failed.output, failed.failed) == ("no room", True)
@@ -41,10 +51,12 @@ def test_the_machine_is_told_in_a_line():
     assert "DuckDB" in machine()
 
 
-def test_duckdb_alone_writes_every_row_with_the_places_of_sorted_ids(tmp_path):
-    paths = write_log(tmp_path / "log", 2_000, 3)
+@pytest.mark.parametrize("form", Form)
+def test_duckdb_alone_writes_every_row_with_the_places_of_sorted_ids(form, tmp_path):
+    paths = write_log(tmp_path / "log", 2_000, 3, form=form)
     assert map_ids(paths, tmp_path / "out.parquet", "500MB", 1) == 2_000
-    log = pd.concat([pd.read_parquet(path) for path in paths])
+    read = pd.read_csv if form.suffix == "csv" else pd.read_parquet
+    log = pd.concat([read(path) for path in paths])
     expected = pd.DataFrame(
         {
             "user_index": np.unique(log["user_id"], return_inverse=True)[1],
@@ -64,7 +76,7 @@ def test_duckdb_alone_writes_every_row_with_the_places_of_sorted_ids(tmp_path):
 
 
 def rounds(rows, *runs):
-    return Rounds(rows, [Run(seconds, peak, "said", False) for seconds, peak in runs])
+    return Rounds(rows, [Run(seconds, 2 * seconds, peak, "said", False) for seconds, peak in runs])
 
 
 OURS = rounds(100, (5.0, 900.0), (4.0, 800.0), (9.0, 850.0))
@@ -83,7 +95,7 @@ def test_a_table_has_medians_of_seconds_and_highest_peaks_with_ratios_to_ours():
 
 def test_a_contender_that_failed_once_has_no_figures_but_its_reason():
     failed = rounds(100, (1.0, 10.0))
-    failed.runs.append(Run(0.1, 5.0, "no room", True))
+    failed.runs.append(Run(0.1, 0.1, 5.0, "no room", True))
     table = contenders_table({"recsparse": OURS, "other": failed}).set_index("")
     assert math.isnan(table.loc["other", "seconds"])
     assert table.loc["other", "said"] == "no room"
@@ -124,12 +136,12 @@ def test_prepare_and_duckdb_run_from_end_to_end_and_leave_only_the_log(bench, tm
         "DuckDB alone": "",
     }
     assert found["DuckDB alone"].runs[0].output.endswith("2000 rows")
-    assert [path.name for path in tmp_path.iterdir()] == ["log-2000"]
+    assert [path.name for path in tmp_path.iterdir()] == ["log-2000-parquet-text"]
 
 
 def test_peers_that_are_not_there_are_left_out_with_the_cure(bench, monkeypatch, tmp_path, capfd):
     monkeypatch.setattr(prepare, "PEERS_PYTHON", tmp_path / "python")
-    monkeypatch.setattr(bench, "_prepare", lambda logs: lambda: Run(1.0, 1.0, "", False))
+    monkeypatch.setattr(bench, "_prepare", lambda logs: lambda: Run(1.0, 1.0, 1.0, "", False))
     assert list(bench.against_peers(200, 1)) == ["recsparse"]
     assert "make bench-data-peers" in capfd.readouterr().err
 
@@ -140,7 +152,7 @@ def test_peers_get_the_rows_in_the_form_that_they_read(bench, monkeypatch, tmp_p
 
     def record(command):
         commands.append(command)
-        return Run(1.0, 1.0, "", False)
+        return Run(1.0, 1.0, 1.0, "", False)
 
     monkeypatch.setattr(prepare, "run_measured", record)
     assert len(bench.against_peers(200, 1)) == len(commands) == 5
@@ -157,7 +169,7 @@ def test_the_report_has_a_section_a_question(monkeypatch, tmp_path):
     took = {"recsparse": 2.0, "benchmarks.prepare_duckdb": 1.0}
     monkeypatch.setattr(prepare, "PEERS_PYTHON", tmp_path / "python")
     monkeypatch.setattr(
-        prepare, "run_measured", lambda command: Run(took[command[2]], 100.0, "", False)
+        prepare, "run_measured", lambda command: Run(took[command[2]], 1.0, 100.0, "", False)
     )
     prepare.run(
         rows=200, files=1, rounds=2, peers="100", folder=tmp_path, out=tmp_path / "report.md"

@@ -5,11 +5,15 @@ import pandas as pd
 import pytest
 
 from benchmarks import synthetic_rows
-from benchmarks.synthetic_rows import write_log
+from benchmarks.synthetic_rows import Form, write_log
 
 
 def read(paths):
     return pd.concat([pd.read_parquet(path) for path in paths], ignore_index=True)
+
+
+def read_csv(paths):
+    return pd.concat([pd.read_csv(path) for path in paths], ignore_index=True)
 
 
 def test_a_log_has_its_rows_in_its_files_one_time_after_the_other(tmp_path):
@@ -22,6 +26,18 @@ def test_a_log_has_its_rows_in_its_files_one_time_after_the_other(tmp_path):
     assert log["user_id"].str.fullmatch("user-[0-9a-f]{8}").all()
     assert log["item_id"].str.fullmatch("item-[0-9a-f]{8}").all()
     assert set(log["rating"]) == {1.0, 2.0, 3.0, 4.0, 5.0}
+
+
+def test_all_forms_hold_the_same_rows_with_ids_of_their_types(tmp_path):
+    text = read(write_log(tmp_path / "text", 500, 2))
+    for form in Form:
+        paths = write_log(tmp_path / form, 500, 2, form=form)
+        assert {path.suffix for path in paths} == {f".{form.suffix}"}
+        log = read(paths) if form.suffix == "parquet" else read_csv(paths)
+        if form.id_type == "int64":
+            for name in ("user", "item"):
+                log[f"{name}_id"] = [f"{name}-{number:08x}" for number in log[f"{name}_id"]]
+        pd.testing.assert_frame_equal(log, text, check_dtype=False)
 
 
 def test_the_same_seed_gives_the_same_log_and_another_one_does_not(tmp_path):

@@ -49,7 +49,7 @@ def test_all_contenders_find_the_same_cells(weighting, table, capsys):
 
 
 def said(seconds, peak):
-    return Run(99.0, peak, json.dumps({"seconds": seconds, "cells": 1}), False)
+    return Run(99.0, 9.0, peak, json.dumps({"seconds": seconds, "cells": 1}), False)
 
 
 def test_ratios_are_those_of_one_round():
@@ -65,6 +65,6 @@ def test_ratios_are_those_of_one_round():
 
 
 def test_a_contender_that_fails_is_told():
-    runs = {("tfidf", name): [Run(1.0, 1.0, "no room", True)] for name in CONTENDERS}
+    runs = {("tfidf", name): [Run(1.0, 1.0, 1.0, "no room", True)] for name in CONTENDERS}
     with pytest.raises(RuntimeError, match="every contender must end well, but one said: no room"):
         comparison(runs)
