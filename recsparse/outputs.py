@@ -3,7 +3,7 @@
 import os
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,6 +28,7 @@ from recsparse.output_lock import hold
 from recsparse.output_places import clear_copies, local_place
 from recsparse.output_proof import Evidence, Kind, require_apart_from_inputs, require_ours
 from recsparse.remote_outputs import outline, require_writable_there, upload
+from recsparse.reporting import SILENT, Reporter
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,7 @@ class Output:
         job: What it is made from.
         overwrite: Whether the output of another job may be replaced.
         found: What tells that nobody else has written there meanwhile.
+        reporter: Hears of what takes long once the output is made.
     """
 
     out: str | Path
@@ -50,6 +52,7 @@ class Output:
     job: Job
     overwrite: bool
     found: tuple[object, ...]
+    reporter: Reporter = SILENT
 
     def beside(self, ending: str) -> Path:
         """Return the working folder of an ending.
@@ -74,7 +77,8 @@ class Output:
         """
         with atomic_folder(self.target) as aside:
             yield aside
-            write_manifest(aside, self.kind.name, self.job.digest)
+            with self.reporter.task("computing checksums"):
+                write_manifest(aside, self.kind.name, self.job.digest)
             self.require_unchanged()
         if is_address(self.out):
             self._upload(self.target)
@@ -127,7 +131,8 @@ class Output:
             )
 
     def _upload(self, made: Path) -> None:
-        upload(made, self.out, self.kind.name, self.job.digest)
+        with self.reporter.task("uploading"):
+            upload(made, self.out, self.kind.name, self.job.digest)
 
 
 @contextmanager
@@ -160,6 +165,7 @@ def claim(
     job: Job,
     overwrite: bool = False,
     working: Sequence[str] = (),
+    reporter: Reporter = SILENT,
 ) -> Iterator[Output]:
     """Take an output for a job: links followed, locked, and proved to be free or our own.
 
@@ -175,6 +181,7 @@ def claim(
         job: What it is made from.
         overwrite: Replace what another job of this package wrote.
         working: Endings of the names of working folders beside the output, such as `.parts`.
+        reporter: Shows the progress of what takes long.
 
     Yields:
         The place to write.
@@ -189,7 +196,9 @@ def claim(
         require_apart_from_inputs(out, place, job)
     with hold(places, job.command, job.digest):
         restore_folder(target)
-        found = _judged(out, target, kind, job, overwrite)
+        # What lies elsewhere is looked at over the network.
+        with reporter.task("looking at the output") if is_address(out) else nullcontext():
+            found = _judged(out, target, kind, job, overwrite)
         make_folder(target.parent)
         clear_left_behind(target)
         require_writable(target)
@@ -198,7 +207,7 @@ def claim(
             clear_copies(target.parent)
             remove(target)  # of an upload that failed
         with as_output_errors(*places):
-            yield Output(out, target, kind, job, overwrite, found)
+            yield Output(out, target, kind, job, overwrite, found, reporter)
 
 
 def require_replaceable(out: str | Path, kind: Kind, inputs: Sequence[str | Path]) -> None:

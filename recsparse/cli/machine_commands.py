@@ -9,7 +9,9 @@ from recsparse.cli.options import (
     AsJson,
     ConfigPath,
     Overrides,
+    Quiet,
 )
+from recsparse.cli.progress import progress
 from recsparse.cli.terminal import (
     show_json,
     show_pairs,
@@ -35,12 +37,14 @@ def runs(
     send: Annotated[bool, typer.Option(help="First send what jobs could not send.")] = False,
     config: ConfigPath = None,
     overrides: Overrides = None,
+    quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
     """List the MLflow runs there, the newest first; --json has all their figures."""
     from recsparse.stages.runs import runs as stage
 
-    frame = stage(folder, load_config(config, overrides or []).tracking, send)
+    tracking = load_config(config, overrides or []).tracking
+    frame = stage(folder, tracking, send, progress(quiet))
     if as_json:
         show_json(frame.to_dict("records"))
     else:

@@ -125,13 +125,14 @@ def evaluate_file(
     include_users: TestUsers = None,
     config: ConfigPath = None,
     overrides: Overrides = None,
+    quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
     """Rank the test part by any system's scores."""
     from recsparse.stages.evaluate_file import evaluate_file as stage
 
     settings = load_config(config, _test_options(overrides, catalogue, include_users))
-    result = stage(scored, dataset, settings)
+    result = stage(scored, dataset, settings, progress(quiet))
     if as_json:
         show_json({**_figures(result), **result.coverage})
         return

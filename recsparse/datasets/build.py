@@ -134,7 +134,7 @@ def build_dataset(
     for path in sources.tables():
         find_files(path)  # which says what is missing, before anything else is asked
     with (
-        claim(out, DATASET, sources.job(config), overwrite) as output,
+        claim(out, DATASET, sources.job(config), overwrite, reporter=reporter) as output,
         output.folder() as aside,
         workspace(resources or Resources(), output.target) as work,
     ):
@@ -151,14 +151,9 @@ class _Build:
 
     def run(self) -> None:
         """Do all steps in turn."""
-        store, kept = self._before()
-        types = self._types(*kept)
-        logs, repeats = self.sources.by_part(), self.sources.repeats
-        intake = Intake(logs, self.config, self.work, store, types, repeats)
-        tables = self.sources.users, self.sources.items
-        sides = side_sources(tables, store, self.config)
-        for side, id_type in zip(sides, intake.types, strict=True):
-            side.check(id_type)
+        with self.reporter.task("looking through the log"):
+            store, kept = self._before()
+            intake, sides = self._opened(store, self._types(*kept))
         with self.reporter.task("reading the log", intake.num_rows) as advance:
             encoder = intake.read(advance)
         release_unused()
@@ -177,7 +172,8 @@ class _Build:
         release_unused()
         with self.reporter.task("fitting text, features and orders"):
             fitted = self._fit(parted, written, intake.reviews, sides)
-        intake.rejected.save(self.folder / REJECTED)
+        with self.reporter.task("writing the rejected rows"):
+            intake.rejected.save(self.folder / REJECTED)
         counts = intake.counts.to_dict() | self._counts(rows, parted, written) | fitted
         settings = self.config.model_dump(mode="json", include=DATA_SECTIONS, exclude_none=True)
         write_description(self.folder, counts, settings)
@@ -196,6 +192,17 @@ class _Build:
         found = load_vocabularies(named)
         store = LogStore.open(Path(append_to)) if append_to else None
         return store, (found["users"], found["items"])
+
+    def _opened(
+        self, store: LogStore | None, types: tuple[str, pa.DataType, pa.DataType] | None
+    ) -> tuple[Intake, tuple[SideSource, SideSource]]:
+        # The logs and the tables, of which as much is read as tells their types.
+        logs, repeats = self.sources.by_part(), self.sources.repeats
+        intake = Intake(logs, self.config, self.work, store, types, repeats)
+        sides = side_sources((self.sources.users, self.sources.items), store, self.config)
+        for side, id_type in zip(sides, intake.types, strict=True):
+            side.check(id_type)
+        return intake, sides
 
     def _types(
         self, users: Vocabulary | None, items: Vocabulary | None
@@ -257,9 +264,11 @@ class _Build:
         sides: tuple[SideSource, SideSource],
     ) -> dict[str, int]:
         """Fit everything on the training rows, write it, and return what was counted."""
-        fit_vocabularies(parted, self.folder)
-        items, counts = fit_sides(sides, parted, reviews, self.folder, self.config, self.work)
-        fit_orders(parted, written, items, self.folder, self.config)
+        with self.reporter.task("ids, text and features"):
+            fit_vocabularies(parted, self.folder)
+            items, counts = fit_sides(sides, parted, reviews, self.folder, self.config, self.work)
+        with self.reporter.task("orders"):
+            fit_orders(parted, written, items, self.folder, self.config)
         return counts
 
     def _counts(self, rows: CleanRows, parted: PartedRows, written: WrittenParts) -> dict[str, int]:

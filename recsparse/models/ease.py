@@ -52,7 +52,8 @@ class EASE(Recommender):
         """
         interactions = check_interactions(interactions)
         self._refuse_too_many(interactions.shape[1])
-        gram = self._gram(interactions, extras or FitExtras())
+        extras = extras or FitExtras()
+        gram = self._gram(interactions, extras)
         gram[np.diag_indices_from(gram)] += ease_diagonal(
             interactions.getnnz(axis=0),
             self.config.regularisation,
@@ -60,8 +61,9 @@ class EASE(Recommender):
         )
         # One matrix throughout, by columns as LAPACK has it: Gram matrix, factor, inverse, weights.
         solved = torch.from_numpy(gram).mT
-        torch.linalg.cholesky(solved, out=solved)
-        torch.cholesky_inverse(solved, out=solved)
+        with extras.reporter.task("inverting the Gram matrix"):
+            torch.linalg.cholesky(solved, out=solved)
+            torch.cholesky_inverse(solved, out=solved)
         solved.div_(-solved.diagonal()).fill_diagonal_(0.0)
         # By rows, as scipy multiplies, else it would be copied for every batch.
         self.weights = solved.to(torch.float32, memory_format=torch.contiguous_format)

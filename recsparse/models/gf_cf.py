@@ -54,10 +54,11 @@ class GFCF(Recommender):
         normalised = diags_array(by_user**-0.5) @ interactions @ diags_array(by_item**-0.5)
         self.normalised = csr_matrix(normalised, dtype=np.float32)
         rank = min(self.config.rank, *interactions.shape)
-        seed = 0 if extras is None else extras.seed
-        _, _, vectors = randomized_svd(
-            self.normalised, rank, n_iter=_POWER_ITERATIONS, random_state=seed
-        )
+        extras = extras or FitExtras()
+        with extras.reporter.task("finding singular vectors"):
+            _, _, vectors = randomized_svd(
+                self.normalised, rank, n_iter=_POWER_ITERATIONS, random_state=extras.seed
+            )
         self.vectors = torch.from_numpy(np.ascontiguousarray(vectors, dtype=np.float32))
         # Items without rows have no vector, whatever stands here for their number.
         self.item_weight = torch.from_numpy(by_item.astype(np.float32))

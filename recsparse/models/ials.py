@@ -14,6 +14,7 @@ from recsparse.models.base import FitExtras, Recommender, WarmStart, check_inter
 from recsparse.models.stored import stored_number, stored_tensor
 from recsparse.models.warm_start import rows_of_items
 from recsparse.network_config import SparseGridConfig
+from recsparse.reporting import SILENT, Reporter
 from recsparse.sparse.ridge import ridge_pool
 
 # Numbers in the d × d systems that are solved at once: 1 MB, which stay near the processor; larger
@@ -46,7 +47,7 @@ class IALS(Recommender):
         extras = extras or FitExtras()
         self.solver = with_empty_weight(self.config, interactions)
         _, self.item_factors = als_factors(
-            interactions, self.solver, extras.seed, extras.warm_start
+            interactions, self.solver, extras.seed, extras.warm_start, extras.reporter
         )
         self.num_items = interactions.shape[1]
         return self
@@ -133,7 +134,11 @@ def empty_weight(interactions: csr_matrix) -> float:
 
 
 def als_factors(
-    interactions: csr_matrix, config: IALSConfig, seed: int, warm_start: WarmStart | None = None
+    interactions: csr_matrix,
+    config: IALSConfig,
+    seed: int,
+    warm_start: WarmStart | None = None,
+    reporter: Reporter = SILENT,
 ) -> tuple[Float[Tensor, "n d"], Float[Tensor, "m d"]]:
     """Factorise a matrix of interactions.
 
@@ -142,6 +147,7 @@ def als_factors(
         config: Sizes, weights (that of an empty cell among them), iterations.
         seed: Of the starting item factors.
         warm_start: A fitted model with `item_factors` to start from.
+        reporter: Hears of the iterations.
 
     Returns:
         User factors and item factors.
@@ -156,11 +162,13 @@ def als_factors(
         known: Tensor = warm_start.model.item_factors  # type: ignore[attr-defined]
         items = rows_of_items(known, warm_start, items)
     by_item = interactions.T.tocsr()
-    users = half_step(interactions, items, config)
-    for _ in range(config.iterations - 1):
-        items = half_step(by_item, users, config)
+    with reporter.task("alternating least squares", config.iterations) as advance:
         users = half_step(interactions, items, config)
-    return users, half_step(by_item, users, config)
+        for done in range(1, config.iterations):
+            items = half_step(by_item, users, config)
+            advance(done)
+            users = half_step(interactions, items, config)
+        return users, half_step(by_item, users, config)
 
 
 def half_step(

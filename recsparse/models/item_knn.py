@@ -37,7 +37,7 @@ class ItemKNN(Recommender):
 
         Args:
             interactions: Users × items, positive weights.
-            extras: Not used.
+            extras: The reporter alone.
 
         Returns:
             The model itself.
@@ -47,12 +47,12 @@ class ItemKNN(Recommender):
         scaled = diags_array(items_of_user**-self.config.user_exponent) @ interactions
         by_item = csr_matrix(scaled.T)
         norms = np.asarray(by_item.multiply(by_item).sum(axis=1)).ravel()
-        blocks = [
-            self._neighbours(
-                by_item, norms, np.arange(start, min(start + _ITEMS_AT_ONCE, len(norms)))
-            )
-            for start in range(0, len(norms), _ITEMS_AT_ONCE)
-        ]
+        blocks = []
+        with (extras or FitExtras()).reporter.task("finding neighbours", len(norms)) as advance:
+            for start in range(0, len(norms), _ITEMS_AT_ONCE):
+                items = np.arange(start, min(start + _ITEMS_AT_ONCE, len(norms)))
+                blocks.append(self._neighbours(by_item, norms, items))
+                advance(start + len(items))
         # Row i holds the neighbours of item i; a user's row meets them in its columns.
         self.similarity = csr_matrix(vstack(blocks).T, dtype=np.float32)
         self.num_items = len(norms)

@@ -55,14 +55,16 @@ class NextItemRidge(Recommender):
         """
         cells, config = check_interactions(interactions), self.config
         self._refuse_too_many(cells.shape[1])
-        times = times_of_cells(cells, (extras or FitExtras()).times)
+        extras = extras or FitExtras()
+        times = times_of_cells(cells, extras.times)
         gram, cross = decayed_moments(cells, times, config.decays)
         count = cells.getnnz(axis=0)
         penalty = ease_diagonal(count, config.regularisation, config.popularity_exponent)
         # As much as one event of each item counts in its own features.
         scale = [1 / (1 - decay**2) for decay in config.decays]
         gram[np.diag_indices_from(gram)] += np.concatenate([each * penalty for each in scale])
-        weights = solved_in_place(gram, cross)
+        with extras.reporter.task("solving for the weights"):
+            weights = solved_in_place(gram, cross)
         self.weights = weights.view(len(config.decays), cells.shape[1], -1)
         self.count = torch.from_numpy(count.astype(np.float32)).clamp(min=1)
         self.num_items = cells.shape[1]

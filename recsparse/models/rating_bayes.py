@@ -49,23 +49,25 @@ class RatingBayes(RatingModel):
             The model itself.
         """
         ratings, config = self._start_fit(interactions), self.config
-        seed = 0 if extras is None else extras.seed
+        extras = extras or FitExtras()
         self.mean = float(ratings.data.mean(dtype=np.float64))
         # Ratings that are all equal have no spread, and then any unit does.
         self.spread = float(ratings.data.std(dtype=np.float64)) or 1.0
         sweeps = gibbs_sweeps(
             self._standardised(ratings),
-            spectral_features(ratings, config.spectral_features, seed),
+            spectral_features(ratings, config.spectral_features, extras.seed),
             config.factors,
             1.0 / config.noise,
             config.feature_precision,
-            np.random.default_rng(seed),
+            np.random.default_rng(extras.seed),
         )
         last = config.burn_in + config.samples * config.thinning
-        kept = [
-            replace(sample, items=sample.items.float())
-            for sample in islice(sweeps, config.burn_in, last, config.thinning)
-        ]
+        kept = []
+        with extras.reporter.task("sampling", last) as advance:
+            for sweep, sample in enumerate(islice(sweeps, last)):
+                if sweep >= config.burn_in and (sweep - config.burn_in) % config.thinning == 0:
+                    kept.append(replace(sample, items=sample.items.float()))
+                advance(sweep + 1)
         self.items = torch.stack([sample.items for sample in kept])
         self.user_means = torch.stack([sample.user_mean for sample in kept])
         self.user_precisions = torch.stack([sample.user_precision for sample in kept])

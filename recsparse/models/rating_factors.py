@@ -41,11 +41,14 @@ class RatingFactors(RatingModel):
         self.bias = RatingBias(self.config.bias).fit(ratings)
         left = self.bias.residuals(ratings)
         by_item = csr_matrix(left.T)
-        generator = torch.Generator().manual_seed(0 if extras is None else extras.seed)
+        extras, iterations = extras or FitExtras(), self.config.iterations
+        generator = torch.Generator().manual_seed(extras.seed)
         shape = self.num_items, self.config.factors
         items = torch.randn(shape, generator=generator, dtype=torch.float64) * 0.1
-        for _ in range(self.config.iterations):
-            items = self._half_step(by_item, self._half_step(left, items))
+        with extras.reporter.task("alternating least squares", iterations) as advance:
+            for done in range(iterations):
+                items = self._half_step(by_item, self._half_step(left, items))
+                advance(done + 1)
         self.item_factors = items
         return self
 

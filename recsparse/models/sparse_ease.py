@@ -1,6 +1,6 @@
 """SparseEASE: EASE on each item's neighbours, for catalogues that outgrow a dense matrix."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import ClassVar
 
 import numpy as np
@@ -40,7 +40,7 @@ class SparseEASE(Recommender):
 
         Args:
             interactions: Users × items, positive weights.
-            extras: Not used.
+            extras: The reporter alone.
 
         Returns:
             The model itself.
@@ -53,8 +53,11 @@ class SparseEASE(Recommender):
         gram = csr_matrix(interactions.T @ interactions, dtype=np.float32)
         count = interactions.getnnz(axis=0)
         diagonal = ease_diagonal(count, self.config.regularisation, self.config.popularity_exponent)
-        neighbours = nearest_by_cosine(gram, self.config.neighbours)
-        self.weights = solved_columns(gram, neighbours, diagonal)
+        reporter = (extras or FitExtras()).reporter
+        with reporter.task("finding neighbours"):
+            neighbours = nearest_by_cosine(gram, self.config.neighbours)
+        with reporter.task("solving for the weights", gram.shape[0]) as advance:
+            self.weights = solved_columns(gram, neighbours, diagonal, advance)
         self.num_items = interactions.shape[1]
         return self
 
@@ -153,7 +156,10 @@ def nearest_by_cosine(gram: csr_matrix, most: int) -> list[np.ndarray]:
 
 
 def solved_columns(
-    gram: csr_matrix, neighbours: list[np.ndarray], diagonal: np.ndarray
+    gram: csr_matrix,
+    neighbours: list[np.ndarray],
+    diagonal: np.ndarray,
+    on_block: Callable[[int], None] | None = None,
 ) -> csr_matrix:
     """Solve the ridge regression of each item on its neighbours.
 
@@ -161,6 +167,7 @@ def solved_columns(
         gram: Items × items, `X^T X`.
         neighbours: The items that may count for each item.
         diagonal: The regularisation of each item.
+        on_block: Called with the number of items done.
 
     Returns:
         Items × items: column j holds the weights of item j's neighbours.
@@ -170,6 +177,8 @@ def solved_columns(
     values = []
     for start in range(0, len(neighbours), at_once):
         values += _solved(gram, start, neighbours[start : start + at_once], diagonal, width)
+        if on_block is not None:
+            on_block(len(values))
     row_ptr = np.concatenate([[0], np.cumsum([len(each) for each in neighbours])])
     columns = np.concatenate([*neighbours, np.empty(0, np.int64)])
     by_item = csr_matrix((np.concatenate([*values, np.empty(0, np.float32)]), columns, row_ptr),

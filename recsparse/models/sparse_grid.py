@@ -76,13 +76,15 @@ class SparseGridRecommender(NetworkRecommender):
         self._train(objective, extras)
         if config.linear is None:
             return self
-        self.linear = EASE(config.linear).fit(interactions)
+        with extras.reporter.task("linear term"):
+            self.linear = EASE(config.linear).fit(interactions)
         if config.linear_weight is not None:
             self.linear_weight = config.linear_weight
             return self
-        equal = self._equal_spread_weight(self.linear, interactions[:SPREAD_ROWS])
-        validate = extras.validate
-        self.linear_weight = equal if validate is None else self._best_weight(equal, validate)
+        with extras.reporter.task("weighing the linear term"):
+            equal = self._equal_spread_weight(self.linear, interactions[:SPREAD_ROWS])
+            validate = extras.validate
+            self.linear_weight = equal if validate is None else self._best_weight(equal, validate)
         return self
 
     def settled(self) -> SparseGridConfig:
@@ -179,7 +181,9 @@ class SparseGridRecommender(NetworkRecommender):
             regularisation=config.regularisation,
             iterations=config.item_iterations,
         )
-        _, item_vectors = als_factors(interactions, factors, extras.seed, warm_start)
+        _, item_vectors = als_factors(
+            interactions, factors, extras.seed, warm_start, extras.reporter
+        )
         torch.manual_seed(extras.seed)
         self.network = SparseGridNetwork(config, item_vectors, words)
         take_over(self.network, warm_start, _PER_ITEM)

@@ -46,9 +46,11 @@ class TextRidge(Recommender, ColdScorer):
         """
         interactions = check_interactions(interactions)
         words = wanted_words(extras, interactions.shape[1], self.kind)
-        seed = 0 if extras is None else extras.seed
+        extras = extras or FitExtras()
         self.solver = with_empty_weight(self.config.ials, interactions)
-        _, self.item_factors = als_factors(interactions, self.solver, seed)
+        _, self.item_factors = als_factors(
+            interactions, self.solver, extras.seed, reporter=extras.reporter
+        )
         bags = unit_rows(bags_of(words))
         weights = ridge_map(bags, self.item_factors.numpy(), self.config.ridge)
         self.word_factors = torch.from_numpy(weights)

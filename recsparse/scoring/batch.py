@@ -84,7 +84,7 @@ def score_candidates(
         _check_candidates(source, where)
         settings = (options.rows_per_part, options.on_unknown, _known(trained))
         job = _job("score", (candidates, *options.inputs), _files(source), *settings)
-    total, expected = 0, _num_rows(source)
+        total, expected = 0, _num_rows(source)
     with (
         _parted_output(out, job, options) as output,
         options.reporter.task("scoring", expected) as advance,
@@ -130,8 +130,9 @@ def recommend_users(
     wanted = trained.users.ids if users is None else users
     if len(wanted) == 0:
         raise InputError("recommend needs at least one user, but got none; name some by --users")
-    settings = (k, options.rows_per_part, options.on_unknown, _known(trained))
-    job = _job("recommend", options.inputs, digest_of_ids(wanted), *settings)
+    with options.reporter.task("looking through the users and what is known of them"):
+        settings = (k, options.rows_per_part, options.on_unknown, _known(trained))
+        job = _job("recommend", options.inputs, digest_of_ids(wanted), *settings)
     users_per_part = max(1, options.rows_per_part // k)
     with (
         _parted_output(out, job, options) as output,
@@ -211,7 +212,7 @@ def _parted_output(out: str | Path, job: Job, options: BatchOptions) -> Iterator
         InputError: The one from within.
     """
     kind = ScoresKind.named(Path(last_name(out)), local_place(out))
-    with claim(out, kind, job, options.overwrite, working=(ENDING,)) as claimed:
+    with claim(out, kind, job, options.overwrite, (ENDING,), options.reporter) as claimed:
         output = PartedOutput(claimed)
         try:
             yield output

@@ -102,7 +102,8 @@ class PartedOutput:
         self._begin()
         self._require_complete(rows)
         if not self.output.kind.is_folder:
-            self._join_parts()
+            with self.output.reporter.task("joining the parts"):
+                self._join_parts()
             remove_or_warn(self.folder)
             return
         for other in set(self.folder.iterdir()) - set(self._parts()):

@@ -9,10 +9,11 @@ from recsparse.datasets.dataset_folder import DESCRIPTION
 from recsparse.datasets.files import Paths, named
 from recsparse.datasets.profiling.profile_figures import Groups
 from recsparse.datasets.workspace import Resources
-from recsparse.filesystems import fetched, holds
+from recsparse.filesystems import holds
 from recsparse.job import Job
 from recsparse.outputs import Output, claim
 from recsparse.reporting import SILENT, Reporter
+from recsparse.stages.data import at_hand
 from recsparse.stages.describe_dataset import describe_dataset
 from recsparse.stages.describe_log import describe_log
 from recsparse.stages.page import PAGE, write_page
@@ -47,7 +48,8 @@ def describe(
     """
     config = config or LogConfig()
     job = Job.of("describe", [paths], config.model_dump())
-    with nullcontext() if html is None else claim(html, PAGE, job, overwrite) as output:
+    claimed = nullcontext() if html is None else claim(html, PAGE, job, overwrite, (), reporter)
+    with claimed as output:
         return _describe(paths, config, output, resources or Resources(), reporter)
 
 
@@ -58,7 +60,7 @@ def _describe(
     resources: Resources,
     reporter: Reporter,
 ) -> Groups:
-    folder = _dataset_folder(paths)
+    folder = _dataset_folder(paths, reporter)
     if folder is None:
         found, figures = describe_log(paths, config, resources, reporter)
     else:
@@ -66,12 +68,13 @@ def _describe(
     source = {"kind": "log" if folder is None else "dataset", "path": named(paths)}
     groups = {"source": source, **found}
     if output is not None:
-        write_page(output, f"What is in {source['path']}", groups, figures())
+        with reporter.task("drawing the page"):
+            write_page(output, f"What is in {source['path']}", groups, figures())
     return groups
 
 
-def _dataset_folder(paths: Paths) -> Path | None:
+def _dataset_folder(paths: Paths, reporter: Reporter) -> Path | None:
     given: Sequence[str | Path] = [paths] if isinstance(paths, (str, Path)) else paths
     if len(given) != 1 or not holds(given[0], DESCRIPTION):
         return None
-    return fetched(given[0])
+    return at_hand(given[0], reporter)

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 from matplotlib.figure import Figure
 
 from recsparse.datasets.dataset import Dataset
-from recsparse.datasets.dataset_folder import REJECTED, load_dataset
+from recsparse.datasets.dataset_folder import REJECTED
 from recsparse.datasets.profiling.profile import Profile, indexed_blocks
 from recsparse.datasets.profiling.profile_figures import Groups, profile_figures
 from recsparse.datasets.profiling.profile_plot import plot_profile
@@ -19,6 +19,7 @@ from recsparse.datasets.schema import REASON
 from recsparse.datasets.split import PART_NAMES
 from recsparse.errors import InputError
 from recsparse.reporting import Reporter
+from recsparse.stages.data import load_data
 
 try:
     from recsparse.stages.grid_picture import grid_picture
@@ -40,7 +41,7 @@ def describe_dataset(
     Returns:
         Names and values by group, and a function that makes figures by title.
     """
-    data = load_dataset(folder)
+    data = load_data(folder, reporter)
     with reporter.task("counting"):
         profile, parts, cold = _profile(data)
         reasons = _reasons(folder / REJECTED)

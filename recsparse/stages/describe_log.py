@@ -50,7 +50,8 @@ def describe_log(
     Raises:
         InputError: If there is no row.
     """
-    source = LogSource.open(paths, config)
+    with reporter.task("looking through the log"):
+        source = LogSource.open(paths, config)
     if resources.spill is not None:
         make_folder(resources.spill)
     with (
@@ -59,7 +60,7 @@ def describe_log(
         workspace(Resources(resources.memory, resources.threads), Path(folder) / "log") as work,
     ):
         counts, profile, duplicates = _profile(source, work, reporter)
-        events = _events(source, work)
+        events = _events(source, work, reporter)
     rows = {
         "rows read": counts.rows_read,
         "rejected rows": counts.rejected_rows,
@@ -104,7 +105,7 @@ def _profile(
     return counts, profile, duplicates
 
 
-def _events(source: LogSource, work: Workspace) -> dict[str, int]:
+def _events(source: LogSource, work: Workspace, reporter: Reporter) -> dict[str, int]:
     """Return the rows of the most frequent events, whether they have a weight or not."""
     config = source.config
     name = config.event_column
@@ -118,7 +119,8 @@ def _events(source: LogSource, work: Workspace) -> dict[str, int]:
     texts = (pa.record_batch([each.column(0).cast(pa.string())], ["event"]) for each in batches)
     schema = pa.schema([pa.field("event", pa.string())])
     work.database.register("events", pa.RecordBatchReader.from_batches(schema, texts))
-    found = work.database.execute(_EVENT_QUERY, [_MOST_EVENTS]).fetchall()
+    with reporter.task("counting the events"):
+        found = work.database.execute(_EVENT_QUERY, [_MOST_EVENTS]).fetchall()
     rows = {name: number for name, number, _ in found}
     others = int(found[0][2]) - sum(rows.values()) if found else 0
     return rows | ({"other types": others} if others else {})

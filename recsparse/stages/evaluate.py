@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from recsparse.addresses import folder_of, is_address, last_name
 from recsparse.config import Config
 from recsparse.datasets.dataset import Dataset, EvaluationPart
-from recsparse.datasets.dataset_folder import load_dataset
 from recsparse.datasets.vocabulary import Vocabulary
 from recsparse.datasets.whole_part import PartCounts
 from recsparse.errors import InputError
@@ -31,6 +30,7 @@ from recsparse.outputs import claim
 from recsparse.reporting import SILENT, Advance, Reporter
 from recsparse.scoring.model_folder import load_items, load_model, read_description
 from recsparse.stages.compared_items import ComparedItems
+from recsparse.stages.data import load_data
 from recsparse.stages.load import locate
 from recsparse.stages.part import compared_result, evaluate_part, part_to_compare
 from recsparse.training.run import SCHEMA_ROWS
@@ -98,36 +98,42 @@ def evaluate(
             of the test part is left.
         StoreError: If an MLflow store cannot be reached or written; nothing is ranked then.
     """
-    config, data = config or Config(), load_dataset(dataset)
+    config, data = config or Config(), load_data(dataset, reporter)
     beside = folder_of(dataset if out is None else out)
-    names = _names(models)
-    folders = {name: locate(model, beside) for name, model in zip(names, models, strict=True)}
-    items = {name: load_items(folder) for name, folder in folders.items()}
-    for name in items:
-        _check_items(items[name], data, name)
-    homes = {name: _home(model, beside) for name, model in zip(names, models, strict=True)}
-    for home in set(homes.values()):
-        check_store(config.tracking, home)
+    given = dict(zip(_names(models), models, strict=True))
+    with reporter.task("checking the models"):
+        folders = {name: locate(model, beside, reporter) for name, model in given.items()}
+        items = {name: load_items(folder) for name, folder in folders.items()}
+        for name in items:
+            _check_items(items[name], data, name)
+    homes = {name: _home(model, beside) for name, model in given.items()}
+    with reporter.task("looking for MLflow"):
+        for home in set(homes.values()):
+            check_store(config.tracking, home)
     if out is None:
         compared = _compare(folders, items, data, config, reporter)
     else:
         tags = {"models": ", ".join(folders)}
         job = Job.of("evaluate", [*folders.values(), dataset], config.evaluation.model_dump())
         with (
-            claim(out, REPORT, job, overwrite) as output,
-            start_run(config.tracking, beside, "evaluate", tags) as run,
+            claim(out, REPORT, job, overwrite, reporter=reporter) as output,
+            start_run(config.tracking, beside, "evaluate", tags, reporter=reporter) as run,
         ):
             rows = data.split.test.num_rows
-            run.log_dataset(fetched(dataset), data.train_frame(SCHEMA_ROWS), rows, "testing")
+            with reporter.task("recording the dataset"):
+                run.log_dataset(fetched(dataset), data.train_frame(SCHEMA_ROWS), rows, "testing")
             compared = _compare(folders, items, data, config, reporter)
-            write_report(
-                output, compared.results, compared.table, next(iter(folders)), config.evaluation
-            )
-            run.log_metrics(part_figures(compared.part))
-            for file in sorted(fetched(out).iterdir()):
-                run.log_file(file)
-    for name, result in compared.results.items():
-        _track_model(result, folders[name], config, homes[name])
+            with reporter.task("writing the report"):
+                write_report(
+                    output, compared.results, compared.table, next(iter(folders)), config.evaluation
+                )
+            with reporter.task("recording the report"):
+                run.log_metrics(part_figures(compared.part))
+                for file in sorted(fetched(out).iterdir()):
+                    run.log_file(file)
+    with reporter.task("recording the figures of the models"):
+        for name, result in compared.results.items():
+            _track_model(result, folders[name], config, homes[name])
     return compared
 
 
@@ -140,9 +146,11 @@ def _compare(
 ) -> Comparison:
     options, results, seconds = config.evaluation, {}, []
     compared = ComparedItems(options.catalogue, data.items, [*items.values()])
-    part, counts = part_to_compare(data, "test", compared, options.include_users)
+    with reporter.task("reading the test part"):
+        part, counts = part_to_compare(data, "test", compared, options.include_users)
     for name, folder in folders.items():
-        model, candidates = load_model(folder).model, compared.ranked(items[name])
+        with reporter.task(f"loading {name}"):
+            model, candidates = load_model(folder).model, compared.ranked(items[name])
         with reporter.task(f"evaluating {name}", len(part.user_ids)) as advance:
             ranked = rank_part(model, part.by_catalogue(items[name]), config, advance, candidates)
         known = items[name].index_of(part.items.ids) >= 0

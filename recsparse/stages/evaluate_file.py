@@ -1,5 +1,6 @@
 """Ranking metrics of any system's scored file, on a dataset's test part."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -10,20 +11,26 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from recsparse.config import Config
-from recsparse.datasets.dataset_folder import load_dataset
+from recsparse.datasets.dataset import Dataset
 from recsparse.datasets.parquet import open_dataset, read_columns, require_columns
 from recsparse.datasets.roles import Roles
 from recsparse.datasets.vocabulary import Vocabulary
+from recsparse.datasets.whole_part import WholePart
 from recsparse.errors import InputError, SchemaError
 from recsparse.evaluation.evaluate import RankingResult, evaluate_ranking
+from recsparse.reporting import SILENT, Reporter
 from recsparse.stages.compared_items import ComparedItems
+from recsparse.stages.data import load_data
 from recsparse.stages.part import compared_result, part_to_compare
 
 COLUMNS = ("user_id", "item_id", "score")
 
 
 def evaluate_file(
-    scored: str | Path, dataset: str | Path, config: Config | None = None
+    scored: str | Path,
+    dataset: str | Path,
+    config: Config | None = None,
+    reporter: Reporter = SILENT,
 ) -> RankingResult:
     """Rank each test user's items by the scores of a file.
 
@@ -42,6 +49,7 @@ def evaluate_file(
             decimals of any width.
         dataset: The dataset folder.
         config: Section `evaluation`.
+        reporter: Shows the progress.
 
     Returns:
         Metrics a user; a test user without a row in the file scores 0.
@@ -51,39 +59,65 @@ def evaluate_file(
         InputError: If no row belongs to a test user and an item of the dataset, or nothing of the
             test part is left.
     """
-    config, data = config or Config(), load_dataset(dataset)
-    kinds = {"user_id": data.users.ids.type, "item_id": data.items.ids.type}
-    table, options = _read(scored, Roles(kinds)), config.evaluation
-    score = _comparable(table["score"])
-    in_file = Vocabulary.fit(table["item_id"].filter(pa.array(score > -np.inf)).drop_null())
-    if len(in_file) and in_file.ids.type != data.items.ids.type:
-        raise InputError(
-            f"item_id of {scored} must be of the dataset's type, {data.items.ids.type}, but is "
-            f"{in_file.ids.type}; cast it"
+    config, data = config or Config(), load_data(dataset, reporter)
+    options = config.evaluation
+    with reporter.task("reading the scores"):
+        file = _File.read(scored, data)
+    compared = ComparedItems(options.catalogue, data.items, [file.items])
+    with reporter.task("reading the test part"):
+        part, counts = part_to_compare(data, "test", compared, options.include_users)
+    with reporter.task("matching users and items"):
+        items = _columns(part.items, part.num_known, file.items)
+        given = file.matched(part, items)
+        if given is None:
+            raise InputError(
+                f"{scored} must score items of the dataset for users with test rows, but none of "
+                f"its {file.table.num_rows} rows does; score the users and items of {dataset}"
+            )
+        aligned = part.by_catalogue(items)
+    with reporter.task("ranking", len(part.user_ids)) as advance:
+        ranked = evaluate_ranking(
+            given.next_batch,
+            aligned.history,
+            aligned.targets,
+            options.k,
+            options.batch_users,
+            advance,
+            candidates=compared.ranked(items),
         )
-    compared = ComparedItems(options.catalogue, data.items, [in_file])
-    part, counts = part_to_compare(data, "test", compared, options.include_users)
-    items = _columns(part.items, part.num_known, in_file)
-    row = Vocabulary(part.user_ids).index_of(table["user_id"])
-    item = items.index_of(table["item_id"])
-    usable = (row >= 0) & (item >= 0)
-    if not (usable & (part.items.index_of(table["item_id"]) >= 0)).any():
-        raise InputError(
-            f"{scored} must score items of the dataset for users with test rows, but none of its "
-            f"{len(usable)} rows does; score the users and items of {dataset}"
-        )
-    order = np.flatnonzero(usable)[np.lexsort((item[usable], row[usable]))]
-    aligned = part.by_catalogue(items)
-    given = _Scores(row[order], item[order], score[order], aligned.history.shape)
-    ranked = evaluate_ranking(
-        given.next_batch,
-        aligned.history,
-        aligned.targets,
-        ks=options.k,
-        batch_users=options.batch_users,
-        candidates=compared.ranked(items),
-    )
-    return compared_result(ranked, part, counts, in_file.index_of(part.items.ids) >= 0)
+    return compared_result(ranked, part, counts, file.items.index_of(part.items.ids) >= 0)
+
+
+@dataclass(frozen=True, eq=False)
+class _File:
+    """What a file of scores holds."""
+
+    table: pa.Table
+    scores: NDArray[np.float64]
+    items: Vocabulary
+
+    @classmethod
+    def read(cls, scored: str | Path, data: Dataset) -> "_File":
+        wanted = data.items.ids.type
+        table = _read(scored, Roles({"user_id": data.users.ids.type, "item_id": wanted}))
+        scores = _comparable(table["score"])
+        items = Vocabulary.fit(table["item_id"].filter(pa.array(scores > -np.inf)).drop_null())
+        if len(items) and items.ids.type != wanted:
+            raise InputError(
+                f"item_id of {scored} must be of the dataset's type, {wanted}, but is "
+                f"{items.ids.type}; cast it"
+            )
+        return cls(table, scores, items)
+
+    def matched(self, part: WholePart, items: Vocabulary) -> "_Scores | None":
+        """Return the scores of a part's users; None where no item of the dataset has any."""
+        row = Vocabulary(part.user_ids).index_of(self.table["user_id"])
+        item = items.index_of(self.table["item_id"])
+        usable = (row >= 0) & (item >= 0)
+        if not (usable & (part.items.index_of(self.table["item_id"]) >= 0)).any():
+            return None
+        order = np.flatnonzero(usable)[np.lexsort((item[usable], row[usable]))]
+        return _Scores(row[order], item[order], self.scores[order])
 
 
 def _columns(items: Vocabulary, num_known: int, in_file: Vocabulary) -> Vocabulary:
@@ -99,14 +133,8 @@ def _columns(items: Vocabulary, num_known: int, in_file: Vocabulary) -> Vocabula
 class _Scores:
     """Hands out given scores batch by batch, −inf where there is none, in the order of the rows."""
 
-    def __init__(
-        self,
-        row: np.ndarray,
-        item: np.ndarray,
-        values: np.ndarray,
-        shape: tuple[int, int],
-    ) -> None:
-        self.row, self.item, self.values, self.shape = row, item, values, shape
+    def __init__(self, row: np.ndarray, item: np.ndarray, values: np.ndarray) -> None:
+        self.row, self.item, self.values = row, item, values
         self.done = 0
 
     def next_batch(self, history: csr_matrix) -> torch.Tensor:

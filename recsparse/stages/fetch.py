@@ -22,5 +22,6 @@ def fetch(name: str, out: str | Path | None = None, reporter: Reporter = SILENT)
         return fetch_public(
             name,
             None if out is None else local_path(out),
-            lambda done, total: advance(100 * done // max(total, 1)),
+            # Some servers do not say how much there is.
+            lambda done, total: advance(100 * done // total if total else 0),
         )

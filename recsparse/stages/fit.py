@@ -1,5 +1,7 @@
 """Fitting a model on a dataset's parts, and how well it does on the validation part."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pyarrow as pa
 from scipy.sparse import csr_matrix
@@ -34,7 +36,9 @@ def fit_on(data: Dataset, config: Config, plan: FitPlan) -> Recommender:
         The fitted model.
     """
     metric = f"ndcg@{config.training.k}"
-    part = _sampled(part_to_rank(data, "validation"), config.seed)
+    with plan.reporter.task("laying out the rows"):
+        part = _sampled(part_to_rank(data, "validation"), config.seed)
+        rows, item_words = rows_to_fit(data), _item_words(data)
 
     def quality(scores: Tensor, history: csr_matrix, targets: csr_matrix) -> np.ndarray:
         ranked = evaluate_ranking(
@@ -50,7 +54,7 @@ def fit_on(data: Dataset, config: Config, plan: FitPlan) -> Recommender:
         return validate(model, part, config).mean()[metric]
 
     looks_ahead = data.config.get("split", {}).get("kind") not in ("random", "held_out_users")
-    model, rows = build_model(config.model), rows_to_fit(data)
+    model = build_model(config.model)
     if model.predicts_ratings:
         check_ratings(data)
     return fit_model(
@@ -58,7 +62,7 @@ def fit_on(data: Dataset, config: Config, plan: FitPlan) -> Recommender:
         rows.interactions,
         plan,
         validate=score,
-        item_words=_item_words(data),
+        item_words=item_words,
         times=rows.times,
         validation=Validation(part.history, part.targets, part.times, quality, looks_ahead),
     )
@@ -76,9 +80,10 @@ def refit_on(data: Dataset, fitted: Recommender, plan: FitPlan) -> Recommender:
     Returns:
         A model of the same epochs and weights.
     """
-    rows = rows_to_fit(data, with_validation=True)
+    with plan.reporter.task("laying out the rows of training and validation"):
+        rows, item_words = rows_to_fit(data, with_validation=True), _item_words(data)
     model = build_model(fitted.settled())
-    fit_model(model, rows.interactions, plan, item_words=_item_words(data), times=rows.times)
+    fit_model(model, rows.interactions, plan, item_words=item_words, times=rows.times)
     # What goes on from it shall choose anew.
     model.config = fitted.config
     return model
@@ -103,16 +108,22 @@ def _sampled(part: EvaluationPart, seed: int) -> EvaluationPart:
     )
 
 
-def validate(model: Recommender, part: EvaluationPart, config: Config) -> RankingResult:
+def validate(
+    model: Recommender,
+    part: EvaluationPart,
+    config: Config,
+    on_batch: Callable[[int], None] | None = None,
+) -> RankingResult:
     """Rank the full catalogue for the validation part; a model of ratings predicts theirs, too.
 
     Args:
         model: A fitted model.
         part: The validation part.
         config: List lengths and users a batch.
+        on_batch: Called with the number of users done.
 
     Returns:
         Metrics a user.
     """
     ks = sorted({*config.evaluation.k, config.training.k})
-    return evaluate_part(model, part, ks, config.evaluation.batch_users)
+    return evaluate_part(model, part, ks, config.evaluation.batch_users, on_batch)

@@ -8,13 +8,13 @@ from recsparse.config import Config
 from recsparse.config_file import parse_config
 from recsparse.datasets.build import Sources, build_dataset
 from recsparse.datasets.dataset import Dataset
-from recsparse.datasets.dataset_folder import load_dataset, read_description
+from recsparse.datasets.dataset_folder import read_description
 from recsparse.datasets.files import Paths
 from recsparse.datasets.intake_settings import contradictions, log_of_intake
 from recsparse.datasets.workspace import Resources
 from recsparse.errors import InputError
-from recsparse.filesystems import fetched
 from recsparse.reporting import SILENT, Reporter
+from recsparse.stages.data import at_hand, load_data
 
 logger = logging.getLogger(__name__)
 
@@ -54,20 +54,20 @@ def prepare(
     sources = logs if isinstance(logs, Sources) else Sources(logs=logs, items=items)
     if not isinstance(sources.logs, (str, Path)) and not sources.logs:
         raise InputError("prepare needs at least one log, but got none")
-    sources = _at_hand(sources)
+    sources = _at_hand(sources, reporter)
     config = _config(sources, config)
     if sources.validation or sources.test:
         config = config.model_copy(
             update={"split": config.split.model_copy(update={"kind": "given"})}
         )
     build_dataset(sources, out, config, resources, reporter, overwrite)
-    return load_dataset(out, check=False)
+    return load_data(out, reporter, check=False)
 
 
-def _at_hand(sources: Sources) -> Sources:
+def _at_hand(sources: Sources, reporter: Reporter) -> Sources:
     # Datasets are read file by file; logs and tables are read where they lie.
     append_to, ids_from = (
-        None if folder is None else fetched(folder)
+        None if folder is None else at_hand(folder, reporter)
         for folder in (sources.append_to, sources.ids_from)
     )
     return replace(sources, append_to=append_to, ids_from=ids_from)

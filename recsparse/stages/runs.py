@@ -6,6 +6,7 @@ import pandas as pd
 
 from recsparse.addresses import plain
 from recsparse.config import TrackingConfig
+from recsparse.reporting import SILENT, Reporter
 from recsparse.training.store import tracking_uri
 from recsparse.training.tracked import list_runs
 from recsparse.training.tracking import send_unsent
@@ -19,7 +20,10 @@ _COLUMNS = {
 
 
 def runs(
-    folder: str | Path, config: TrackingConfig | None = None, send: bool = False
+    folder: str | Path,
+    config: TrackingConfig | None = None,
+    send: bool = False,
+    reporter: Reporter = SILENT,
 ) -> pd.DataFrame:
     """Return the runs, the newest first, with their validation and test metrics.
 
@@ -28,6 +32,7 @@ def runs(
         config: The tracking section; where its `experiment` is set, only the runs of that one are
             returned, else those of all.
         send: First send what jobs of this folder could not send to their stores.
+        reporter: Shows the progress.
 
     Returns:
         One row a run: `run_id`, experiment, name, status, start, and one column a metric.
@@ -38,9 +43,11 @@ def runs(
     """
     config, folder = config or TrackingConfig(), plain(folder)
     if send:
-        send_unsent(folder, config)
+        with reporter.task("sending what was kept"):
+            send_unsent(folder, config)
     experiment = config.experiment if "experiment" in config.model_fields_set else None
-    found = list_runs(tracking_uri(config, folder), experiment)
+    with reporter.task("reading the runs"):
+        found = list_runs(tracking_uri(config, folder), experiment)
     figures = sorted(
         name for name in map(str, found) if name.startswith(("metrics.val", "metrics.test"))
     )

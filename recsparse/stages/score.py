@@ -8,7 +8,6 @@ import pyarrow as pa
 from recsparse.addresses import folder_of, last_name
 from recsparse.config import OnUnknown
 from recsparse.data_config import LogConfig
-from recsparse.datasets.dataset_folder import load_dataset
 from recsparse.datasets.files import Paths
 from recsparse.datasets.history import read_history
 from recsparse.datasets.log_files import OtherIds
@@ -22,6 +21,7 @@ from recsparse.scoring.batch import BatchOptions, read_ids, recommend_users, sco
 from recsparse.scoring.model_folder import load_model
 from recsparse.scoring.stamp import ScoresKind
 from recsparse.scoring.trained import TrainedModel
+from recsparse.stages.data import load_data
 from recsparse.stages.load import locate
 
 
@@ -104,9 +104,8 @@ def score(  # noqa: PLR0913  (dataset is short for the usual start)
         OutputError: If the output is an input, or not ours to replace; nothing is touched then.
     """
     start = start or HistoryOptions(dataset)
-    folder, inputs = _early_checked(out, model, start, candidates)
-    with reporter.task("loading the model"):
-        trained, _ = _load(folder, start)
+    folder, inputs = _early_checked(out, model, start, candidates, reporter)
+    trained, _ = _load(folder, start, reporter)
     options = BatchOptions(
         on_unknown=on_unknown, reporter=reporter, overwrite=overwrite, inputs=inputs
     )
@@ -161,11 +160,11 @@ def recommend(
     """
     options = options or RecommendOptions()
     start = HistoryOptions(options.dataset, options.parts, options.history, options.log)
-    folder, inputs = _early_checked(out, model, start, options.users)
-    with reporter.task("loading the model"):
-        trained, wanted = _load(folder, start)
+    folder, inputs = _early_checked(out, model, start, options.users, reporter)
+    trained, wanted = _load(folder, start, reporter)
     if options.users is not None:
-        wanted = read_ids(options.users, "user_id", trained.users.ids.type)
+        with reporter.task("reading the users"):
+            wanted = read_ids(options.users, "user_id", trained.users.ids.type)
     batch = BatchOptions(
         on_unknown=options.on_unknown, reporter=reporter, overwrite=overwrite, inputs=inputs
     )
@@ -173,26 +172,36 @@ def recommend(
 
 
 def _early_checked(
-    out: str | Path, model: str | Path, start: HistoryOptions, table: Paths | None
+    out: str | Path,
+    model: str | Path,
+    start: HistoryOptions,
+    table: Paths | None,
+    reporter: Reporter,
 ) -> tuple[Path, tuple[str | Path, ...]]:
     """Return the model's folder, and all that the job reads, once the output may be written."""
     kind = ScoresKind.named(Path(last_name(out)), local_place(out))
     others = Job.reading("", "", [table, start.dataset, start.history])
-    folder = locate(model, folder_of(out))
+    folder = locate(model, folder_of(out), reporter)
     inputs: tuple[str | Path, ...] = (folder, *others.inputs, *others.addresses)
     # Which job wrote it is known later, when the model is loaded.
     require_replaceable(out, kind, inputs)
     return folder, inputs
 
 
-def _load(folder: Path, start: HistoryOptions) -> tuple[TrainedModel, pa.Array | None]:
+def _load(
+    folder: Path, start: HistoryOptions, reporter: Reporter
+) -> tuple[TrainedModel, pa.Array | None]:
     """Load a model with what it starts from, and the users of the history."""
-    trained = load_model(folder)
+    with reporter.task("loading the model"):
+        trained = load_model(folder)
     if start.dataset is not None:
-        trained = trained.with_history(rows_of_parts(load_dataset(start.dataset), start.parts))
+        data = load_data(start.dataset, reporter)
+        with reporter.task("taking histories from the dataset"):
+            trained = trained.with_history(rows_of_parts(data, start.parts))
     if start.history is None:
         return trained, None
-    ids = OtherIds(trained.users.ids.type, trained.items.ids.type, decide=True)
-    in_order = trained.times is not None
-    rows = read_history(start.history, trained.data, start.log, in_order, ids)
-    return trained.with_history(rows), rows["user_id"].unique()
+    with reporter.task("reading the history"):
+        ids = OtherIds(trained.users.ids.type, trained.items.ids.type, decide=True)
+        in_order = trained.times is not None
+        rows = read_history(start.history, trained.data, start.log, in_order, ids)
+        return trained.with_history(rows), rows["user_id"].unique()

@@ -15,7 +15,6 @@ from recsparse.atomic import remove_or_warn
 from recsparse.config import Config
 from recsparse.datasets.data_settings import DataSettings
 from recsparse.datasets.dataset import Dataset, EvaluationPart
-from recsparse.datasets.dataset_folder import load_dataset
 from recsparse.datasets.fit_rows import rows_to_fit
 from recsparse.digest import digest
 from recsparse.errors import InputError
@@ -27,6 +26,7 @@ from recsparse.outputs import Output, claim, require_own_files
 from recsparse.reporting import SILENT, Reporter
 from recsparse.scoring.model_folder import MODEL, save_model
 from recsparse.scoring.trained import TrainedModel
+from recsparse.stages.data import load_data
 from recsparse.stages.fit import fit_on, refit_on, validate
 from recsparse.stages.load import load
 from recsparse.stages.part import part_to_rank
@@ -102,23 +102,27 @@ def train(  # noqa: PLR0913
         OutputError: If the output is an input, or not ours to replace; nothing is touched then.
     """
     config, beside = config or Config(), folder_of(out)
-    data = load_dataset(dataset)
-    known, config = _start(go_on_from, config, beside)
+    data = load_data(dataset, reporter)
+    known, config = _start(go_on_from, config, beside, reporter)
     with reporter.task("reading the validation part"):
         validation_part = part_to_rank(data, "validation")
     epochs: dict[int, dict[str, float]] = {}
     job = Job.of("train", [dataset, go_on_from], config.model_dump(exclude={"tracking"}))
     settings = digest(config.model_dump_json())
-    with claim(out, MODEL, job, overwrite, working=(CHECKPOINTS,)) as output, ExitStack() as opened:
+    with (
+        claim(out, MODEL, job, overwrite, (CHECKPOINTS,), reporter) as output,
+        ExitStack() as opened,
+    ):
         checkpoints = output.beside(CHECKPOINTS)
         require_own_files(checkpoints, _CHECKPOINT.fullmatch)
         start_checkpoints(checkpoints, resume, fresh)
         kept = kept_run(checkpoints, tracking_uri(config.tracking, beside), settings)
         run = opened.enter_context(
-            start_run(config.tracking, beside, config.model.kind, go_on_in=kept)
+            start_run(config.tracking, beside, config.model.kind, go_on_in=kept, reporter=reporter)
         )
         if run.run_id != kept:
-            _log_inputs(run, data, fetched(dataset), config)
+            with reporter.task("recording the dataset"):
+                _log_inputs(run, data, fetched(dataset), config)
             keep_run(checkpoints, run.run_id, run.uri, settings)
 
         def on_epoch(epoch: int, metrics: Mapping[str, float]) -> None:
@@ -148,7 +152,7 @@ def train(  # noqa: PLR0913
 
 
 def _start(
-    go_on_from: str | Path | None, config: Config, beside: Path
+    go_on_from: str | Path | None, config: Config, beside: Path, reporter: Reporter
 ) -> tuple[TrainedModel | None, Config]:
     # Returns the model to go on from, if any, and the configuration with its section `model`.
     if go_on_from is None:
@@ -158,7 +162,7 @@ def _start(
             "a model that goes on from another cannot be fitted again on the validation rows: it "
             "would be trained too little; leave refit or --from out"
         )
-    known = load(go_on_from, beside)
+    known = load(go_on_from, beside, reporter)
     return known, _with_model_of(known, config)
 
 
@@ -175,15 +179,16 @@ def _fit(data: Dataset, config: Config, plan: FitPlan, part: EvaluationPart) -> 
     started = time.perf_counter()
     model = fit_on(data, config, plan)
     settled = config.model_copy(update={"model": model.settled(), "refit": False})
-    with plan.reporter.task("validating the model"):
-        validation = validate(model, part, config).mean()
+    with plan.reporter.task("validating the model", len(part.user_ids)) as advance:
+        validation = validate(model, part, config, advance).mean()
     if config.refit:
         model = refit_on(data, model, _refit_plan(plan))
     seconds = time.perf_counter() - started
-    rows = rows_to_fit(data, with_validation=config.refit)
-    trained = TrainedModel(
-        model, rows.users, data.items, rows.interactions, rows.times, DataSettings.of(data)
-    )
+    with plan.reporter.task("laying out the histories"):
+        rows = rows_to_fit(data, with_validation=config.refit)
+        trained = TrainedModel(
+            model, rows.users, data.items, rows.interactions, rows.times, DataSettings.of(data)
+        )
     return _Fitted(trained, validation, settled, seconds)
 
 

@@ -14,7 +14,6 @@ from recsparse.config import Config
 from recsparse.config_file import parse_config
 from recsparse.datasets.data_settings import DataSettings
 from recsparse.datasets.dataset import Dataset
-from recsparse.datasets.dataset_folder import load_dataset
 from recsparse.errors import InputError
 from recsparse.filesystems import fetched
 from recsparse.job import Job
@@ -23,6 +22,7 @@ from recsparse.models.registry import MODEL_CLASSES
 from recsparse.output_kinds import TextKind
 from recsparse.outputs import Output, claim
 from recsparse.reporting import SILENT, Reporter
+from recsparse.stages.data import load_data
 from recsparse.stages.fit import fit_on, validate
 from recsparse.stages.part import part_to_rank
 from recsparse.toml_file import to_toml
@@ -127,7 +127,7 @@ def tune(
         OutputError: If the output is an input, or not ours to replace; nothing is touched then.
         StoreError: If the MLflow store cannot be reached or written; nothing is fitted then.
     """
-    config, data = config or Config(), load_dataset(dataset)
+    config, data = config or Config(), load_data(dataset, reporter)
     space = SEARCH_SPACES[config.model.kind] if space is None else space
     for settings in _combinations(space):
         _with_settings(config, settings)
@@ -135,21 +135,26 @@ def tune(
         return _search(data, config, space, reporter)
     job = Job.of("tune", [dataset], (config.model_dump(exclude={"tracking"}), space))
     with (
-        claim(out, CONFIGURATION, job, overwrite) as output,
-        start_run(config.tracking, folder_of(out), f"tune {config.model.kind}") as run,
+        claim(out, CONFIGURATION, job, overwrite, reporter=reporter) as output,
+        start_run(
+            config.tracking, folder_of(out), f"tune {config.model.kind}", reporter=reporter
+        ) as run,
     ):
         rows = data.split.validation.num_rows
-        run.log_dataset(fetched(dataset), data.train_frame(SCHEMA_ROWS), rows, "validation")
+        with reporter.task("recording the dataset"):
+            run.log_dataset(fetched(dataset), data.train_frame(SCHEMA_ROWS), rows, "validation")
         result = _search(data, config, space, reporter)
         _write(DataSettings.of(data).laid_over(result.config), output)
-        _record(run, result, fetched(out))
+        with reporter.task("recording the trials"):
+            _record(run, result, fetched(out))
     return result
 
 
 def _search(
     data: Dataset, config: Config, space: Mapping[str, Sequence[Any]], reporter: Reporter
 ) -> TuneResult:
-    part, trials = part_to_rank(data, "validation"), _combinations(space)
+    with reporter.task("reading the validation part"):
+        part, trials = part_to_rank(data, "validation"), _combinations(space)
     is_rating = MODEL_CLASSES[config.model.kind].predicts_ratings
     metric = "rmse" if is_rating else f"ndcg@{config.training.k}"
     rows: list[dict[str, Any]] = []

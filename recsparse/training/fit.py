@@ -60,7 +60,8 @@ def fit_model(
     if plan.checkpoints is not None:
         if not plan.resume:
             remove(plan.checkpoints)
-        job = job_of(model.config, plan, interactions, times, item_words, validation)
+        with plan.reporter.task("computing what tells this training from others"):
+            job = job_of(model.config, plan, interactions, times, item_words, validation)
         plan = replace(plan, job=job)
     extras = FitExtras(
         seed=plan.seed,

@@ -15,6 +15,7 @@ from mlflow.tracking.context.registry import resolve_tags
 from recsparse.atomic import require_room
 from recsparse.config import TrackingConfig
 from recsparse.errors import MissingFileError, StoreError
+from recsparse.reporting import SILENT, Reporter
 from recsparse.training.contact import first_contact, ping, store_in_use
 from recsparse.training.delivery import deliver
 from recsparse.training.outbox import Outbox, read_records, send_kept
@@ -41,6 +42,7 @@ def start_run(
     name: str,
     tags: Mapping[str, str] | None = None,
     go_on_in: str | None = None,
+    reporter: Reporter = SILENT,
 ) -> Iterator[Run]:
     """Open a run in the configured experiment; an exception marks it as failed.
 
@@ -55,6 +57,7 @@ def start_run(
         tags: Tags of the run.
         go_on_in: A run that did not finish, to go on in; where it is gone or has finished, that is
             said and a new one is opened.
+        reporter: Shows that the store is waited for.
 
     Yields:
         The run.
@@ -81,9 +84,10 @@ def start_run(
             )
             return str(created.info.run_id)
 
-        run_id = first_contact(uri, open_run, writes=True)
+        with reporter.task("opening the run in MLflow"):
+            run_id = first_contact(uri, open_run, writes=True)
+            recorded = first_contact(uri, lambda: _recorded(run_id)) if run_id == go_on_in else {}
         outbox = Outbox(Path(beside).absolute() / UNSENT / run_id, deliver)
-        recorded = first_contact(uri, lambda: _recorded(run_id)) if run_id == go_on_in else {}
         run = Run(run_id, uri, outbox, recorded)
         status = "KILLED"
         try:
@@ -93,8 +97,9 @@ def start_run(
             status = "FAILED"
             raise
         finally:
-            run.end(status)
-            run.outbox.close(retry=status != "KILLED")
+            with reporter.task("ending the run in MLflow"):
+                run.end(status)
+                run.outbox.close(retry=status != "KILLED")
 
 
 def check_store(config: TrackingConfig, beside: str | Path) -> None:

@@ -32,5 +32,12 @@ def recsparse(workplace, capfd):
     return run
 
 
+def lines(text):
+    """The lines of a log without their times; they hold no control characters."""
+    assert all(sign.isprintable() or sign == "\n" for sign in text)
+    assert all(PROGRESS.match(line) for line in text.splitlines())
+    return [PROGRESS.sub("", line) for line in text.splitlines()]
+
+
 def sets(settings):
     return [word for setting in settings for word in ("--set", setting)]

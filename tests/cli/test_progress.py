@@ -18,19 +18,12 @@ from recsparse.cli.exit import exit_on_error
 from recsparse.cli.main import app
 from recsparse.cli.progress import LogReporter, TerminalReporter, progress, speaker
 from recsparse.reporting import SILENT
-from tests.cli.conftest import PROGRESS, sets
+from tests.cli.conftest import lines, sets
 
 BLEND = sets([
     'model.parts=[{kind="popularity"}, {kind="sparse_grid", factors=4, hidden=8, '
     "item_iterations=1, linear='none', training={epochs=2}}]",
 ])  # fmt: skip
-
-
-def lines(text):
-    """The lines of a log without their times; they hold no control characters."""
-    assert all(sign.isprintable() or sign == "\n" for sign in text)
-    assert all(PROGRESS.match(line) for line in text.splitlines())
-    return [PROGRESS.sub("", line) for line in text.splitlines()]
 
 
 @contextmanager
@@ -157,19 +150,14 @@ def test_a_training_in_a_log_tells_its_parts_epochs_and_quality(recsparse, small
     assert json.loads(out)["model"] == "model"
     said = lines(err)
     fit = "fitting blend · part 2 of 2, sparse_grid"
-    assert said[0] == "reading the validation part"
-    assert said[1:4] == ["fitting blend", "fitting blend · part 1 of 2, popularity", fit]
+    fits = said[said.index("fitting blend") :]
+    assert fits[1:3] == ["fitting blend · part 1 of 2, popularity", fit]
     epochs = [line for line in said if "epoch" in line]
     assert len(epochs) == 2
     for number, line in enumerate(epochs, start=1):
         start = rf"{fit} · training: epoch {number} of at most 2, validation ndcg 0\.\d{{4}}"
         assert re.match(rf"{start}.*, {50 * number} %, .* left$", line), line
-    assert said[-4:] == [
-        "fitting blend · weighing the parts",
-        "validating the model",
-        "saving the model",
-        "recording the model",
-    ]
+    assert "fitting blend · weighing the parts" in fits[3:]
 
 
 def test_a_training_on_a_terminal_shows_no_bars_of_another_library(

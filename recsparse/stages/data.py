@@ -1,0 +1,48 @@
+"""What stages read, fetched from where it lies; whoever watches hears what is waited for."""
+
+from pathlib import Path
+
+from recsparse.addresses import is_address, last_name
+from recsparse.datasets.dataset import Dataset
+from recsparse.datasets.dataset_folder import load_dataset
+from recsparse.filesystems import fetched
+from recsparse.reporting import Reporter
+
+
+def load_data(dataset: str | Path, reporter: Reporter, check: bool = True) -> Dataset:
+    """Return a dataset, fetched from where it lies.
+
+    Args:
+        dataset: A dataset folder, or its address on another filesystem.
+        reporter: Shows the progress.
+        check: Compare the size and the checksum of each file with the manifest, which reads all.
+
+    Returns:
+        The dataset.
+
+    Raises:
+        MissingFileError: If there is no such folder.
+        InputError: If it is no dataset, of another version, or a file is damaged.
+    """
+    with reporter.task("loading the dataset"):
+        return load_dataset(at_hand(dataset, reporter), check)
+
+
+def at_hand(place: str | Path, reporter: Reporter) -> Path:
+    """Return a local path to read from.
+
+    Args:
+        place: A path, or the address of a file or a folder on another filesystem.
+        reporter: Shows that it is fetched.
+
+    Returns:
+        The path itself, or that of a copy, which is gone when the process ends.
+
+    Raises:
+        MissingFileError: If there is nothing at the address.
+        InputError: If it cannot be read.
+    """
+    if not is_address(place):
+        return fetched(place)
+    with reporter.task(f"fetching {last_name(place)}"):
+        return fetched(place)
