@@ -45,9 +45,11 @@ def fetch(
     as_json: AsJson = False,
 ) -> None:
     """Download a public data set and check it."""
-    from recsparse.stages.fetch import fetch as stage
+    reporter = progress(quiet)
+    with reporter.task("loading libraries"):
+        from recsparse.stages.fetch import fetch as stage
 
-    show_pairs(name, {"folder": str(stage(name, out, progress(quiet)))}, as_json)
+    show_pairs(name, {"folder": str(stage(name, out, reporter))}, as_json)
 
 
 @app.command()
@@ -74,9 +76,11 @@ def prepare(
     as_json: AsJson = False,
 ) -> None:
     """Turn logs into a dataset folder: checked, split, indexed; the log may exceed the memory."""
-    from recsparse.datasets.build import Sources
-    from recsparse.datasets.workspace import Resources
-    from recsparse.stages.prepare import prepare as stage
+    reporter = progress(quiet)
+    with reporter.task("loading libraries"):
+        from recsparse.datasets.build import Sources
+        from recsparse.datasets.workspace import Resources
+        from recsparse.stages.prepare import prepare as stage
 
     settings = [*(overrides or []), *(["log.strict=true"] if strict else [])]
     if where is not None:
@@ -97,7 +101,7 @@ def prepare(
         sources,
         out,
         config=load_config(config, settings),
-        reporter=progress(quiet),
+        reporter=reporter,
         resources=Resources.named(memory, threads, spill),
         overwrite=overwrite,
     )
@@ -118,13 +122,15 @@ def describe(
     as_json: AsJson = False,
 ) -> None:
     """Tell what is in a log or a dataset; the log may exceed the memory."""
-    from recsparse.datasets.files import named
-    from recsparse.datasets.workspace import Resources
-    from recsparse.stages.describe import describe as stage
+    reporter = progress(quiet)
+    with reporter.task("loading libraries"):
+        from recsparse.datasets.files import named
+        from recsparse.datasets.workspace import Resources
+        from recsparse.stages.describe import describe as stage
 
     log = load_config(config, overrides or []).log
     resources = Resources.named(memory, threads, spill)
-    groups = stage(paths, log, html, resources, progress(quiet), overwrite)
+    groups = stage(paths, log, html, resources, reporter, overwrite)
     if as_json:
         show_json(groups)
     else:

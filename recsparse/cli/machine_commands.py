@@ -41,10 +41,12 @@ def runs(
     as_json: AsJson = False,
 ) -> None:
     """List the MLflow runs there, the newest first; --json has all their figures."""
-    from recsparse.stages.runs import runs as stage
+    reporter = progress(quiet)
+    with reporter.task("loading libraries"):
+        from recsparse.stages.runs import runs as stage
 
     tracking = load_config(config, overrides or []).tracking
-    frame = stage(folder, tracking, send, progress(quiet))
+    frame = stage(folder, tracking, send, reporter)
     if as_json:
         show_json(frame.to_dict("records"))
     else:

@@ -50,11 +50,13 @@ def train(
     as_json: AsJson = False,
 ) -> None:
     """Fit a model, record it in MLflow, write a model folder."""
-    from recsparse.stages.train import train as stage
+    reporter = progress(quiet)
+    with reporter.task("loading libraries"):
+        from recsparse.stages.train import train as stage
 
     when_interrupted(lambda: training_kept(place_of_work(out)))
     settings = load_config(config, overrides or [])
-    result = stage(dataset, out, settings, resume, progress(quiet), go_on_from, overwrite, fresh)
+    result = stage(dataset, out, settings, resume, reporter, go_on_from, overwrite, fresh)
     shown = {
         "model": str(out),
         "mlflow model": result.model_uri or "not sent",
@@ -76,12 +78,14 @@ def tune(
     as_json: AsJson = False,
 ) -> None:
     """Search a model's settings on the validation part; --out is the TOML of the best."""
-    from recsparse.stages.tune import tune as stage
+    reporter = progress(quiet)
+    with reporter.task("loading libraries"):
+        from recsparse.stages.tune import tune as stage
 
     settings = load_config(config, overrides or [])
     space = parse_space(tries) if tries else None
     require_apart(out, [config])
-    result = stage(dataset, settings, out, space, progress(quiet), overwrite)
+    result = stage(dataset, settings, out, space, reporter, overwrite)
     if as_json:
         show_json(result.trials.to_dict("records"))
     else:
@@ -101,13 +105,15 @@ def evaluate(
     as_json: AsJson = False,
 ) -> None:
     """Rank the test part with one or several models, side by side."""
-    from recsparse.stages.evaluate import evaluate as stage
+    reporter = progress(quiet)
+    with reporter.task("loading libraries"):
+        from recsparse.stages.evaluate import evaluate as stage
 
     if len(models) < 2:
         raise typer.BadParameter("name at least one model and then the dataset")
     *folders, dataset = models
     settings = load_config(config, _test_options(overrides, catalogue, include_users))
-    result = stage(folders, dataset, out, settings, progress(quiet), overwrite)
+    result = stage(folders, dataset, out, settings, reporter, overwrite)
     if as_json:
         show_json({name: _figures(each) for name, each in result.results.items()})
         return
@@ -129,10 +135,12 @@ def evaluate_file(
     as_json: AsJson = False,
 ) -> None:
     """Rank the test part by any system's scores."""
-    from recsparse.stages.evaluate_file import evaluate_file as stage
+    reporter = progress(quiet)
+    with reporter.task("loading libraries"):
+        from recsparse.stages.evaluate_file import evaluate_file as stage
 
     settings = load_config(config, _test_options(overrides, catalogue, include_users))
-    result = stage(scored, dataset, settings, progress(quiet))
+    result = stage(scored, dataset, settings, reporter)
     if as_json:
         show_json({**_figures(result), **result.coverage})
         return

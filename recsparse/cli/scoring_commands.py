@@ -43,13 +43,15 @@ def score(
     as_json: AsJson = False,
 ) -> None:
     """Add a score to every candidate pair, part by part."""
-    from recsparse.stages.score import HistoryOptions, parts_named
-    from recsparse.stages.score import score as stage
+    reporter = progress(quiet)
+    with reporter.task("loading libraries"):
+        from recsparse.stages.score import HistoryOptions, parts_named
+        from recsparse.stages.score import score as stage
 
     when_interrupted(lambda: parts_kept(place_of_work(out)))
     log = load_config(config, overrides or []).log
     start = HistoryOptions(dataset, parts_named(history_parts), history, log)
-    rows = stage(model, candidates, out, None, on_unknown, progress(quiet), start, overwrite)
+    rows = stage(model, candidates, out, None, on_unknown, reporter, start, overwrite)
     show_pairs("scored", {"scores": str(out), "rows": rows}, as_json)
 
 
@@ -70,12 +72,14 @@ def recommend(
     as_json: AsJson = False,
 ) -> None:
     """Write the k best unseen items of each user."""
-    from recsparse.stages.score import RecommendOptions, parts_named
-    from recsparse.stages.score import recommend as stage
+    reporter = progress(quiet)
+    with reporter.task("loading libraries"):
+        from recsparse.stages.score import RecommendOptions, parts_named
+        from recsparse.stages.score import recommend as stage
 
     when_interrupted(lambda: parts_kept(place_of_work(out)))
     log = load_config(config, overrides or []).log
     parts = parts_named(history_parts)
     options = RecommendOptions(k, users, dataset, history, on_unknown, log, parts)
-    count = stage(model, out, options, progress(quiet), overwrite)
+    count = stage(model, out, options, reporter, overwrite)
     show_pairs("recommended", {"recommendations": str(out), "users": count}, as_json)

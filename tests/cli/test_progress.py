@@ -203,8 +203,8 @@ def test_scores_and_lists_tell_their_parts_and_how_much_is_left(
     with pytest.raises(SystemExit):
         exit_on_error(lambda: app(words))
     said = lines(capfd.readouterr().err)
-    assert said[:3] == ["loading the model", "looking through the candidates", "scoring"]
-    assert re.fullmatch(r"scoring: part 1, 3 rows, 100 %, .* left", said[3])
+    assert said[1:4] == ["loading the model", "looking through the candidates", "scoring"]
+    assert re.fullmatch(r"scoring: part 1, 3 rows, 100 %, .* left", said[4])
     with pytest.raises(SystemExit):
         exit_on_error(lambda: app(["recommend", model, "--out", "lists"]))
     said = lines(capfd.readouterr().err)
