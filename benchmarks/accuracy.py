@@ -30,6 +30,7 @@ from recsparse.atomic import atomic_file
 from recsparse.cli.terminal import show_frame
 from recsparse.config import Config
 from recsparse.datasets.dataset import Dataset
+from recsparse.datasets.lists import Lists
 from recsparse.models.base import Recommender
 from recsparse.stages.evaluate import rank_part
 from recsparse.stages.fit import fit_on, refit_on, validate
@@ -125,7 +126,7 @@ class Job:
             started = time.process_time()
             model = refit_on(data, model, FitPlan(config.training, self.seed))
             seconds += time.process_time() - started
-        test = rank_part(model, part_to_rank(data, "test"), config)
+        test = rank_part(model, Lists.of_part(part_to_rank(data, "test")), config)
         table = pd.DataFrame({metric: test.per_user[metric] for metric in self.protocol.metrics})
         if self.protocol.counts_unseen:
             table = with_misses(table, data.counts["test_rows_of_unseen_items"])

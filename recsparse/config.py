@@ -32,12 +32,12 @@ class EvaluationConfig(Section):
 
     Attributes:
         k: List lengths.
-        batch_users: Users scored at a time.
+        batch_users: Users, or lists of users, scored at a time.
         catalogue: Items of the test: `all`, where an item that a model does not know is a miss for
             it; the items of the training part alone (`known`); those that every compared model
             knows (`common`); or, ranked among all, the test items without training rows (`new`).
         include_users: Users of the test: those with training rows (`known`), those without, who
-            are folded in by what they did before their first test row (`new`), or `all`.
+            are folded in by what they did before their test rows (`new`), or `all`.
     """
 
     k: tuple[Annotated[int, Field(ge=1)], ...] = Field(default=(10, 20), min_length=1)

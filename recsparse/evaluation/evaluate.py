@@ -1,7 +1,7 @@
 """Evaluation over the full catalogue: scores, masks, lists, metrics a user."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 from torch import Tensor
 
-from recsparse.datasets.whole_part import PartCounts
+from recsparse.datasets.lists import SharedCells
+from recsparse.datasets.part_counts import PartCounts
 from recsparse.errors import InputError
 from recsparse.evaluation.metrics import coverage, ranking_metrics
 from recsparse.evaluation.ranking import mask_seen, top_k
@@ -67,6 +68,18 @@ class RankingResult:
             return {}
         return {"known users": self._of(~self.is_new), "new users": self._of(self.is_new)}
 
+    def by_user(self, user: NDArray[np.int64]) -> "RankingResult":
+        """Return the mean of each metric over the lists of each user.
+
+        Args:
+            user: The user of each value that is here, which is one of a list; from 0 on.
+
+        Returns:
+            One value a user; NaN where no list has targets.
+        """
+        per_user = {name: _means(values, user) for name, values in self.per_user.items()}
+        return replace(self, per_user=per_user, num_users=_num_known(per_user))
+
     def _of(self, users: NDArray[np.bool_]) -> "RankingResult":
         per_user = {name: values[users] for name, values in self.per_user.items()}
         # All users of a part have targets.
@@ -75,12 +88,12 @@ class RankingResult:
 
 def evaluate_ranking(  # noqa: PLR0913 (one parameter an option)
     score_batch: Callable[..., Tensor],
-    history: csr_matrix,
-    targets: csr_matrix,
+    history: csr_matrix | SharedCells,
+    targets: csr_matrix | SharedCells,
     ks: Sequence[int],
     batch_users: int = 1024,
     on_batch: Callable[[int], None] | None = None,
-    times: csr_matrix | None = None,
+    times: csr_matrix | SharedCells | None = None,
     targets_are_cold: bool = False,
     candidates: NDArray[np.bool_] | None = None,
 ) -> RankingResult:
@@ -112,6 +125,7 @@ def evaluate_ranking(  # noqa: PLR0913 (one parameter an option)
         raise InputError(f"list lengths must be at least 1, but got {list(ks)}")
     num_candidates = targets.shape[1] if candidates is None else int(candidates.sum())
     lists = [torch.empty(0, max(ks), dtype=torch.int64)]
+    measured = [ranking_metrics(lists[0], targets[:0], ks)]
     for start in range(0, history.shape[0], batch_users):
         rows = history[start : start + batch_users]
         when = () if times is None else (times[start : start + batch_users],)
@@ -122,19 +136,21 @@ def evaluate_ranking(  # noqa: PLR0913 (one parameter an option)
             scores = scores.masked_fill(torch.from_numpy(~candidates), -torch.inf)
         best, _ = top_k(scores, max(ks))
         lists.append(best)
+        measured.append(ranking_metrics(best, targets[start : start + batch_users], ks))
         if on_batch is not None:
             on_batch(start + rows.shape[0])
     recommended = torch.cat(lists)
+    per_user = {name: np.concatenate([some[name] for some in measured]) for name in measured[0]}
     return RankingResult(
-        per_user=ranking_metrics(recommended, targets, ks),
+        per_user=per_user,
         coverage={f"coverage@{k}": coverage(recommended, num_candidates, k) for k in ks},
-        num_users=int((targets.getnnz(axis=1) > 0).sum()),
+        num_users=_num_known(per_user),
     )
 
 
 def _check_shapes(
-    history: csr_matrix,
-    targets: csr_matrix,
+    history: csr_matrix | SharedCells,
+    targets: csr_matrix | SharedCells,
     targets_are_cold: bool,
     candidates: NDArray[np.bool_] | None,
 ) -> None:
@@ -147,6 +163,18 @@ def _check_shapes(
             f"history and targets must have one shape, but got {history.shape} and {targets.shape}"
             + ("" if candidates is None else f" with {len(candidates)} candidates")
         )
+
+
+def _num_known(per_user: dict[str, NDArray[np.float64]]) -> int:
+    """Count the users with targets, of whom all metrics are known."""
+    return int((~np.isnan(next(iter(per_user.values())))).sum())
+
+
+def _means(values: NDArray[np.float64], user: NDArray[np.int64]) -> NDArray[np.float64]:
+    known, num_users = ~np.isnan(values), int(user.max(initial=-1)) + 1
+    total = np.bincount(user[known], values[known], num_users)
+    count = np.bincount(user[known], minlength=num_users)
+    return np.divide(total, count, out=np.full(num_users, np.nan), where=count > 0)
 
 
 def _mean(values: NDArray[np.float64]) -> float:

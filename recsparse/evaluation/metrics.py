@@ -112,7 +112,8 @@ def _at(
     precision_at_hits = (hits * hits.cumsum(axis=1) / rank).sum(axis=1)
     some_targets = np.maximum(num_targets, 1)
     return {
-        "ndcg": (hits @ discount) / np.maximum(ideal, 1e-12),
+        # A product of matrices would round a row by what else is in its batch.
+        "ndcg": (hits * discount).sum(axis=1) / np.maximum(ideal, 1e-12),
         "recall": total / some_targets,
         "precision": total / k,
         "map": precision_at_hits / some_targets,

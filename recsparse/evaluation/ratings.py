@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
+from recsparse.datasets.lists import SharedCells
 from recsparse.errors import InputError
 from recsparse.models.base import Recommender
 from recsparse.models.rating_model import predicted_cells
@@ -36,9 +37,10 @@ class RatingResult:
 
 def evaluate_ratings(
     model: Recommender,
-    history: csr_matrix,
+    history: csr_matrix | SharedCells,
     targets: csr_matrix,
     batch_users: int = 1024,
+    user: NDArray[np.int64] | None = None,
 ) -> RatingResult:
     """Predict ratings and compare them with the true ones.
 
@@ -47,6 +49,7 @@ def evaluate_ratings(
         history: Users × items, the ratings that the model may see.
         targets: Users × items, the ratings that it has to predict.
         batch_users: Users scored at a time.
+        user: The user of each row, from 0 on; None where each row is a user.
 
     Returns:
         Root mean squared and mean absolute errors, as `RATING_FORMULAS` defines them.
@@ -63,16 +66,20 @@ def evaluate_ratings(
         raise InputError(
             f"history and targets must have one shape, but got {history.shape} and {targets.shape}"
         )
-    errors = predicted_cells(model, history, targets, batch_users) - targets.data
-    return _result(errors, targets)
+    found = [np.zeros(0)]
+    for start in range(0, history.shape[0], batch_users):
+        rows = slice(start, start + batch_users)
+        found.append(predicted_cells(model, history[rows], targets[rows], batch_users))
+    errors = np.concatenate(found) - targets.data
+    user = np.arange(targets.shape[0]) if user is None else user
+    return _result(errors, np.repeat(user, np.diff(targets.indptr)), int(user.max(initial=-1)) + 1)
 
 
-def _result(errors: NDArray[np.float64], targets: csr_matrix) -> RatingResult:
-    count, num_users = targets.getnnz(axis=1), targets.shape[0]
-    row = np.repeat(np.arange(num_users), count)
+def _result(errors: NDArray[np.float64], user: NDArray[np.int64], num_users: int) -> RatingResult:
+    count = np.bincount(user, minlength=num_users)
     known = np.where(count > 0, count, np.nan)
     squared, absolute = (
-        np.bincount(row, values, minlength=num_users) for values in (errors**2, np.abs(errors))
+        np.bincount(user, values, minlength=num_users) for values in (errors**2, np.abs(errors))
     )
     total = len(errors) or np.nan
     return RatingResult(

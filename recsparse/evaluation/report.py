@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from recsparse.config import EvaluationConfig
-from recsparse.datasets.whole_part import PartCounts
+from recsparse.datasets.part_counts import PartCounts
 from recsparse.errors import InputError
 from recsparse.evaluation.evaluate import RankingResult
 from recsparse.evaluation.ratings import RATING_FORMULAS
@@ -138,8 +138,10 @@ def counts_table(part: PartCounts) -> pd.DataFrame:
 
     Returns:
         Columns `users` and `rows`, one line each for the whole part, what training does not know
-        of it, and what is evaluated.
+        of it, and what is evaluated, with the number of lists where it is not that of the users.
     """
+    several = part.evaluated_lists != part.evaluated_users
+    evaluated = f"evaluated by {part.evaluated_lists:,} lists" if several else "evaluated"
     lines = {
         "test part": (part.users, part.rows),
         "users without training rows": (part.unseen_users, part.rows_of_unseen_users),
@@ -147,8 +149,8 @@ def counts_table(part: PartCounts) -> pd.DataFrame:
             part.users_of_unseen_items,
             part.rows_of_unseen_items,
         ),
-        "evaluated": (part.evaluated_users, part.evaluated_rows),
-        "evaluated without a history": (
+        evaluated: (part.evaluated_users, part.evaluated_rows),
+        "evaluated without a history before the part": (
             part.users_without_history,
             part.rows_of_users_without_history,
         ),

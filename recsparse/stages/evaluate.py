@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from recsparse.addresses import folder_of, is_address, last_name
 from recsparse.config import Config
-from recsparse.datasets.dataset import Dataset, EvaluationPart
+from recsparse.datasets.dataset import Dataset
+from recsparse.datasets.lists import Lists
+from recsparse.datasets.part_counts import PartCounts
 from recsparse.datasets.vocabulary import Vocabulary
-from recsparse.datasets.whole_part import PartCounts
 from recsparse.errors import InputError
 from recsparse.evaluation.evaluate import RankingResult
 from recsparse.evaluation.report import (
@@ -74,7 +75,8 @@ def evaluate(
     Models of ratings predict those of the test part, too: `rmse`, `mae` and the errors a user.
     What a test user did before, training and validation rows, is every model's input and is left
     out of the ranking. Users without training rows are ranked for by what they did before their
-    first test row, be it nothing.
+    first test row, be it nothing; in a split by time again before each later test row, by all that
+    they had done by then, and a user's figures are the means over these lists.
 
     Items are matched by id, so that models of other datasets can be compared as well. A test item
     that a model does not know is a miss for it; `evaluation.catalogue` and
@@ -151,7 +153,7 @@ def _compare(
     for name, folder in folders.items():
         with reporter.task(f"loading {name}"):
             model, candidates = load_model(folder).model, compared.ranked(items[name])
-        with reporter.task(f"evaluating {name}", len(part.user_ids)) as advance:
+        with reporter.task(f"evaluating {name}", len(part.lists)) as advance:
             ranked = rank_part(model, part.by_catalogue(items[name]), config, advance, candidates)
         known = items[name].index_of(part.items.ids) >= 0
         results[name] = compared_result(ranked, part, counts, known)
@@ -163,7 +165,7 @@ def _compare(
 
 def rank_part(
     model: Recommender,
-    part: EvaluationPart,
+    part: Lists,
     config: Config,
     advance: Advance | None = None,
     candidates: NDArray[np.bool_] | None = None,
@@ -172,9 +174,9 @@ def rank_part(
 
     Args:
         model: A fitted model.
-        part: Histories and targets.
-        config: List lengths and users a batch.
-        advance: Called with the number of users done.
+        part: Histories and targets of the lists.
+        config: List lengths and lists a batch.
+        advance: Called with the number of lists done.
         candidates: Which items of the model may be in the lists; None for all that it knows.
 
     Returns:

@@ -42,7 +42,9 @@ def evaluate_file(
     numbers.
 
     `evaluation.catalogue` and `evaluation.include_users` say which items and users count, as in
-    `evaluate`; the file stands for a model that knows the items it scores for anyone.
+    `evaluate`; the file stands for a model that knows the items it scores for anyone. It has one
+    set of scores a user, and so users without training rows have one list, too: that of what they
+    did before their first test row, the first of those that `evaluate` makes.
 
     Args:
         scored: Parquet with `user_id`, `item_id` and `score`: integers, floating-point numbers or
@@ -65,7 +67,7 @@ def evaluate_file(
         file = _File.read(scored, data)
     compared = ComparedItems(options.catalogue, data.items, [file.items])
     with reporter.task("reading the test part"):
-        part, counts = part_to_compare(data, "test", compared, options.include_users)
+        part, counts = part_to_compare(data, "test", compared, options.include_users, one_list=True)
     with reporter.task("matching users and items"):
         items = _columns(part.items, part.num_known, file.items)
         given = file.matched(part, items)

@@ -11,6 +11,7 @@ from recsparse.config import Config
 from recsparse.datasets.bags import bags_to_tensor
 from recsparse.datasets.dataset import Dataset, EvaluationPart
 from recsparse.datasets.fit_rows import rows_to_fit
+from recsparse.datasets.lists import Lists
 from recsparse.evaluation.evaluate import RankingResult, evaluate_ranking
 from recsparse.evaluation.ratings import evaluate_ratings
 from recsparse.models.base import Recommender, Validation
@@ -126,4 +127,4 @@ def validate(
         Metrics a user.
     """
     ks = sorted({*config.evaluation.k, config.training.k})
-    return evaluate_part(model, part, ks, config.evaluation.batch_users, on_batch)
+    return evaluate_part(model, Lists.of_part(part), ks, config.evaluation.batch_users, on_batch)

@@ -8,9 +8,11 @@ from numpy.typing import NDArray
 
 from recsparse.config import IncludeUsers
 from recsparse.datasets.dataset import Dataset, EvaluationPart
+from recsparse.datasets.lists import Lists
+from recsparse.datasets.part_counts import PartCounts, part_counts
 from recsparse.datasets.schema import WEIGHT
 from recsparse.datasets.vocabulary import Vocabulary
-from recsparse.datasets.whole_part import PartCounts, WholePart, part_counts, whole_part
+from recsparse.datasets.whole_part import WholePart, whole_part
 from recsparse.errors import InputError
 from recsparse.evaluation.evaluate import RankingResult, evaluate_ranking
 from recsparse.evaluation.ratings import evaluate_ratings
@@ -41,7 +43,11 @@ def part_to_rank(data: Dataset, name: str) -> EvaluationPart:
 
 
 def part_to_compare(
-    data: Dataset, name: str, compared: ComparedItems, include_users: IncludeUsers
+    data: Dataset,
+    name: str,
+    compared: ComparedItems,
+    include_users: IncludeUsers,
+    one_list: bool = False,
 ) -> tuple[WholePart, PartCounts]:
     """Return a part of a dataset for models of any catalogue, and how much of it is evaluated.
 
@@ -50,6 +56,7 @@ def part_to_compare(
         name: `validation` or `test`.
         compared: Which items count.
         include_users: Which users count.
+        one_list: Whether each user has one list, made from what was done before the part.
 
     Returns:
         At least one user with at least one target, and the counts.
@@ -58,6 +65,8 @@ def part_to_compare(
         InputError: If nothing is left of the part.
     """
     whole = whole_part(data, name)
+    if one_list:
+        whole = whole.first_lists()
     part = whole.of_users(include_users).of_targets(compared.wanted(whole.items))
     counts = part_counts(whole, part)
     if len(part.user_ids) == 0:
@@ -109,7 +118,7 @@ def compared_result(
 
 def evaluate_part(
     model: Recommender,
-    part: EvaluationPart,
+    part: Lists,
     ks: Sequence[int],
     batch_users: int,
     on_batch: Callable[[int], None] | None = None,
@@ -119,24 +128,26 @@ def evaluate_part(
 
     Args:
         model: A fitted model.
-        part: Histories and targets.
+        part: Histories and targets of the lists.
         ks: List lengths.
-        batch_users: Users scored at a time.
-        on_batch: Called with the number of users done.
+        batch_users: Lists scored at a time.
+        on_batch: Called with the number of lists done.
         candidates: Which items of the model may be in the lists, as `evaluate_ranking` takes it;
             of targets that the model does not know, no rating is predicted.
 
     Returns:
-        Metrics a user; those of ratings, where there are any, come first.
+        Metrics a user, the mean over the lists of each; those of ratings, where there are any, come
+        first. A rating is predicted once, from what the last list with it may be made from.
     """
     ranked = evaluate_ranking(
         model.score_batch, part.history, part.targets, ks, batch_users, on_batch, part.times,
         candidates=candidates,
     )  # fmt: skip
+    ranked = ranked.by_user(part.user)
     if not model.predicts_ratings:
         return ranked
-    known = part.targets[:, : part.history.shape[1]]
-    rated = evaluate_ratings(model, part.history, known, batch_users)
+    known = part.ratings()[:, : part.history.shape[1]]
+    rated = evaluate_ratings(model, part.history, known, batch_users, part.user)
     return replace(ranked, per_user={**rated.per_user, **ranked.per_user}, overall=rated.overall)
 
 

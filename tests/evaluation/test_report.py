@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from recsparse.datasets.whole_part import PartCounts
+from recsparse.datasets.part_counts import PartCounts
 from recsparse.errors import InputError, OutputError
 from recsparse.evaluation.evaluate import RankingResult
 from recsparse.evaluation.report import (
@@ -24,7 +24,7 @@ METRIC = "ndcg@10"
 PART = PartCounts(
     users=5, rows=9, unseen_users=2, rows_of_unseen_users=3, unseen_items=1,
     users_of_unseen_items=2, rows_of_unseen_items=4, evaluated_users=3, evaluated_rows=5,
-    users_without_history=1, rows_of_users_without_history=2,
+    evaluated_lists=3, users_without_history=1, rows_of_users_without_history=2,
 )  # fmt: skip
 
 
@@ -82,8 +82,14 @@ def test_what_is_counted_stands_behind_the_figures_of_each_model():
         "users without training rows": {"users": 2, "rows": 3},
         "1 items without training rows": {"users": 2, "rows": 4},
         "evaluated": {"users": 3, "rows": 5},
-        "evaluated without a history": {"users": 1, "rows": 2},
+        "evaluated without a history before the part": {"users": 1, "rows": 2},
     }
+
+
+def test_lists_are_counted_where_users_have_several():
+    counts = replace(PART, evaluated_lists=1204)
+    assert counts_table(counts).loc["evaluated by 1,204 lists"].tolist() == [3, 5]
+    assert part_figures(counts)["test_evaluated_lists"] == 1204
 
 
 def test_figures_of_a_run_have_names_of_their_own():

@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 
 import ir_measures
 import numpy as np
@@ -73,9 +74,25 @@ def shared(jobs):
     return rows, set(rows["train"]["item_id"]), set(rows["train"]["user_id"])
 
 
-def naive(jobs, names, catalogue="all", include="all"):
-    """Lists by loops and sorted tuples, and metrics of ir_measures, a user at a time."""
-    rows, trained_items, trained_users = shared(jobs)
+def lists_to_make(jobs, wanted, include, once):
+    """The user, the history and the targets of each list: new users have one for each time."""
+    rows, _, trained_users = shared(jobs)
+    before = pd.concat([rows["train"], rows["validation"]])
+    for user, mine in rows["test"].groupby("user_id"):
+        earlier, is_known = before[before["user_id"] == user], user in trained_users
+        if include != "all" and is_known != (include == "known"):
+            continue
+        times = sorted(set(mine["timestamp"]))
+        for now in times[:1] if is_known or once else times:
+            known = [*earlier["item_id"], *mine[mine["timestamp"] < now]["item_id"]]
+            later = mine if is_known else mine[mine["timestamp"] >= now]
+            if kept := [item for item in later["item_id"] if wanted(item)]:
+                yield user, known, kept
+
+
+def naive(jobs, names, catalogue="all", include="all", once=False):
+    """Lists by loops and sorted tuples, and metrics of ir_measures: the mean of each user."""
+    _, trained_items, _ = shared(jobs)
     models = {name: load_model(jobs / name) for name in names}
     catalogues = {name: model.items.ids.to_pylist() for name, model in models.items()}
     common = set.intersection(*map(set, catalogues.values()))
@@ -84,20 +101,17 @@ def naive(jobs, names, catalogue="all", include="all"):
         "common": lambda item: item in common, "new": lambda item: True,
     }[catalogue]  # fmt: skip
     wanted = (lambda item: item not in trained_items) if catalogue == "new" else allowed
-    before = pd.concat([rows["train"], rows["validation"]]).groupby("user_id")["item_id"].agg(set)
     found = {name: {} for name in names}
-    qrels = {}
-    for user, items in rows["test"].groupby("user_id")["item_id"]:
-        is_known = user in trained_users
-        if include != "all" and is_known != (include == "known"):
-            continue
-        if kept := [item for item in items if wanted(item)]:
-            qrels[user] = {str(item): 1 for item in kept}
+    lists = {
+        f"{user} {number}": (user, known, kept)
+        for number, (user, known, kept) in enumerate(lists_to_make(jobs, wanted, include, once))
+    }
+    qrels = {key: {str(item): 1 for item in kept} for key, (_, _, kept) in lists.items()}
     for name, model in models.items():
         place = {item: index for index, item in enumerate(catalogues[name])}
         run = {}
-        for user in qrels:
-            seen = [place[item] for item in before.get(user, set()) if item in place]
+        for key, (_, known, _) in lists.items():
+            seen = [place[item] for item in known if item in place]
             row = np.zeros((1, len(place)), dtype=np.float32)
             row[0, seen] = 1
             scores = model.model.score_batch(csr_matrix(row))[0].tolist()
@@ -107,13 +121,17 @@ def naive(jobs, names, catalogue="all", include="all"):
                 if index not in seen and allowed(item)
             )
             items = [str(catalogues[name][index]) for _, index in ranked[:5]]
-            run[user] = {item: float(-rank) for rank, item in enumerate(items)}
+            run[key] = {item: float(-rank) for rank, item in enumerate(items)}
         values = {metric: dict.fromkeys(qrels, 0.0) for metric in PEERS}
         names_of = {peer: metric for metric, peer in PEERS.items()}
         for each in ir_measures.iter_calc(list(PEERS.values()), qrels, run):
             values[names_of[each.measure]][each.query_id] = each.value
-        found[name] = values
-    return found, qrels
+        of_user = {key: user for key, (user, _, _) in lists.items()}
+        found[name] = {
+            metric: pd.Series(each).groupby(of_user).mean().to_dict()
+            for metric, each in values.items()
+        }
+    return found, lists
 
 
 def evaluated(jobs, names, *settings, out=None):
@@ -127,23 +145,29 @@ def test_models_of_other_catalogues_are_compared_as_a_loop_with_ir_measures_does
     jobs, catalogue, include
 ):
     names = ["champion", "challenger"]
-    expected, qrels = naive(jobs, names, catalogue, include)
+    expected, lists = naive(jobs, names, catalogue, include)
+    # Each row once: a user's first list has all of its targets.
+    targets = {}
+    for user, _, kept in lists.values():
+        targets.setdefault(user, kept)
     settings = [f"evaluation.catalogue={catalogue}", f"evaluation.include_users={include}"]
     found = evaluated(jobs, names, *settings)
     for name in names:
         result = found.results[name]
-        assert result.num_users == len(qrels) > 0
+        assert result.num_users == len(targets) > 0
         for metric, values in expected[name].items():
             # Users come in the order of the dataset; sorted, they are alike.
             np.testing.assert_allclose(
                 sorted(result.per_user[metric]), sorted(values.values()), atol=1e-9, err_msg=metric
             )
         known = set(load_model(jobs / name).items.ids.to_pylist())
-        strange = [item for items in qrels.values() for item in items if int(item) not in known]
+        strange = [item for items in targets.values() for item in items if item not in known]
         assert result.rows_of_unknown_items == len(strange)
         assert result.unknown_items == len(set(strange))
-    assert found.part.evaluated_users == len(qrels)
-    assert found.part.evaluated_rows == sum(map(len, qrels.values()))
+    assert found.part.evaluated_users == len(targets)
+    assert found.part.evaluated_rows == sum(map(len, targets.values()))
+    assert found.part.evaluated_lists == len(lists)
+    assert (len(lists) > len(targets)) == (include != "known")
 
 
 def test_users_and_rows_that_training_does_not_know_are_counted(jobs, tmp_path):
@@ -186,6 +210,8 @@ def test_known_and_new_users_have_figures_of_their_own(jobs, tmp_path):
     assert "## known users" in text
     assert "## new users" in text
     assert f"| users without training rows | {found.part.unseen_users} |" in text
+    assert found.part.evaluated_lists > found.part.evaluated_users
+    assert f"| evaluated by {found.part.evaluated_lists} lists |" in text
 
 
 def test_a_run_has_the_counts_and_the_figures_of_each_group(jobs):
@@ -203,6 +229,7 @@ def test_a_run_has_the_counts_and_the_figures_of_each_group(jobs):
         "test_unseen_users": found.part.unseen_users,
         "test_rows_of_unseen_items": found.part.rows_of_unseen_items,
         "test_evaluated_rows": found.part.evaluated_rows,
+        "test_evaluated_lists": found.part.evaluated_lists,
         "test_rows_of_unknown_items": result.rows_of_unknown_items,
     }
     assert {name: metrics[name] for name in expected} == pytest.approx(expected)
@@ -266,17 +293,27 @@ def scored_by(jobs, name):
 
 
 @pytest.mark.parametrize("catalogue", ["all", "known", "common"])
-def test_the_scores_of_a_popular_model_in_a_file_give_its_metrics(jobs, tmp_path, catalogue):
+def test_the_scores_of_a_popular_model_in_a_file_give_its_metrics_of_one_list_a_user(
+    jobs, tmp_path, catalogue
+):
     """Of popularity, users without a history get what the model scores them, too."""
-    settings = [f"evaluation.catalogue={catalogue}"]
-    expected = evaluated(jobs, ["popular"], *settings).results["popular"]
     scored_by(jobs, "popular").to_parquet(tmp_path / "scored.parquet")
-    config = load_config(None, ["evaluation.k=[5]", *settings])
-    found = evaluate_file(tmp_path / "scored.parquet", jobs / "dataset", config)
-    assert found.mean() == pytest.approx(expected.mean())
-    assert found.coverage == pytest.approx(expected.coverage)
-    assert found.part == expected.part
-    assert found.groups().keys() == {"known users", "new users"}
+    for include in ("known", "all"):
+        settings = [f"evaluation.catalogue={catalogue}", f"evaluation.include_users={include}"]
+        config = load_config(None, ["evaluation.k=[5]", *settings])
+        found = evaluate_file(tmp_path / "scored.parquet", jobs / "dataset", config)
+        expected, lists = naive(jobs, ["popular"], catalogue, include, once=True)
+        for metric, values in expected["popular"].items():
+            np.testing.assert_allclose(
+                sorted(found.per_user[metric]), sorted(values.values()), atol=1e-9
+            )
+        compared = evaluated(jobs, ["popular"], *settings).results["popular"]
+        assert found.part == replace(compared.part, evaluated_lists=len(lists))
+        if include == "known":
+            assert found.mean() == pytest.approx(compared.mean())
+            assert found.coverage == pytest.approx(compared.coverage)
+        else:
+            assert found.groups().keys() == {"known users", "new users"}
 
 
 def test_a_file_that_scores_items_without_training_rows_finds_them(jobs, tmp_path):
@@ -318,6 +355,7 @@ def test_the_command_line_chooses_items_and_users_and_shows_both_groups(jobs, ca
     shown = run("evaluate", *models, jobs / "dataset")
     for text in ("known users", "new users", "users without training rows", "unknown items"):
         assert text in shown
+    assert " lists" in shown
     options = ["--catalogue", "common", "--include-users", "known", "--json"]
     found = json.loads(run("evaluate", *models, jobs / "dataset", *options))
     settings = ["evaluation.catalogue=common", "evaluation.include_users=known"]
