@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.sparse import csr_matrix
 
+from recsparse.datasets.lists import SharedCells
 from recsparse.errors import InputError
 from recsparse.evaluation.evaluate import RankingResult, evaluate_ranking
 
@@ -130,6 +131,29 @@ def test_known_and_new_users_are_told_apart_where_there_are_both():
     }
     for alike in (np.ones(3, dtype=bool), np.zeros(3, dtype=bool), None):
         assert RankingResult(values, {}, 3, is_new=alike).groups() == {}
+
+
+def test_the_figure_of_a_user_is_the_mean_over_the_lists_with_targets():
+    values = {"recall@1": np.array([0.5, 1.0, np.nan, 0.25, np.nan])}
+    lists = RankingResult(values, {"coverage@1": 0.5}, 3)
+    users = lists.by_user(np.array([0, 0, 0, 1, 2]))
+    np.testing.assert_array_equal(users.per_user["recall@1"], [(0.5 + 1.0) / 2, 0.25, np.nan])
+    assert users.num_users == 2
+    assert users.mean() == {"recall@1": ((0.5 + 1.0) / 2 + 0.25) / 2}
+    assert users.coverage == lists.coverage
+
+
+@given(st.integers(0, 7), st.integers(1, 6), st.integers(0, 99), st.integers(1, 4))
+def test_rows_that_are_laid_out_batch_by_batch_give_the_same_as_matrices(
+    users, items, seed, batch_users
+):
+    score, *part = random_part(users, items, seed)
+    expected = evaluate_ranking(score, *part, ks=[1, 3], batch_users=100)
+    shared = [SharedCells.of_matrix(matrix) for matrix in part]
+    found = evaluate_ranking(score, *shared, ks=[1, 3], batch_users=batch_users)
+    assert (found.coverage, found.num_users) == (expected.coverage, expected.num_users)
+    for name, values in expected.per_user.items():
+        np.testing.assert_array_equal(found.per_user[name], values)
 
 
 @pytest.mark.parametrize("ks", [(), (0,), (0, 2)])

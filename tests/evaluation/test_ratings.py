@@ -67,6 +67,19 @@ def test_errors_are_those_of_scikit_learn(num_users, num_items, batch_users, see
         assert mae == pytest.approx(mean_absolute_error(dense[each][seen], scores[each][seen]))
 
 
+def test_the_errors_of_a_user_are_of_all_ratings_in_its_rows():
+    """Rows 0 and 1 are of one user, row 2 of another, who has no rating."""
+    targets = csr_matrix([[1.0, 0], [0, 2], [0, 0]])
+    scores = np.array([[4.0, 0], [0, 6], [1, 1]])
+    result = evaluate_ratings(
+        Oracle(scores), csr_matrix((3, 2)), targets, 2, user=np.array([0, 0, 1])
+    )
+    assert result.per_user["user_rmse"][0] == math.sqrt((3**2 + 4**2) / 2)
+    assert result.per_user["user_mae"][0] == (3 + 4) / 2
+    assert math.isnan(result.per_user["user_mae"][1])
+    assert result.overall == {"rmse": math.sqrt((3**2 + 4**2) / 2), "mae": (3 + 4) / 2}
+
+
 def test_true_ratings_have_no_error():
     _, targets = random_part(5, 4, seed=1)
     result = evaluate_ratings(Oracle(targets.toarray()), csr_matrix(targets.shape), targets)
