@@ -22,7 +22,7 @@ from benchmarks.turns import Out, show_rows
 
 
 def run(  # noqa: PLR0913 (one parameter an option)
-    rows: Annotated[int, typer.Option(help="Rows of the log.", min=100)] = 2_000_000,
+    rows: Annotated[int, typer.Option(help="Rows of the log.", min=2_000)] = 2_000_000,
     files: Annotated[int, typer.Option(help="Files of the log.", min=1)] = 8,
     rounds: Annotated[int, typer.Option(help="Turns of each contender.", min=1)] = 3,
     forms: Annotated[str, typer.Option(help="Of files and ids, by commas.")] = ",".join(Form),
