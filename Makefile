@@ -111,7 +111,7 @@ docs: setup
 
 ui: setup
 	$(BIN)/mlflow ui --backend-store-uri \
-	  "$$($(BIN)/python -c 'import sys; from recsparse.training.store import local_uri; print(local_uri(sys.argv[1]))' "$(OUT)")"
+	  "$$($(BIN)/python -c 'import sys; from recsparse.tracking.store import local_uri; print(local_uri(sys.argv[1]))' "$(OUT)")"
 
 # In $(DIST): the sdist and, made from it, one wheel for every Python, since its kernels load by
 # ctypes. Its tag says the oldest glibc that they run with.

@@ -26,16 +26,16 @@ from scipy.stats import ttest_rel
 from benchmarks.contenders import CONTENDERS, Contender
 from benchmarks.curves import QUALITY, SECONDS, plot_curves
 from benchmarks.protocols import PROTOCOLS, Protocol
-from recsparse.atomic import atomic_file
 from recsparse.cli.terminal import show_frame
-from recsparse.config import Config
+from recsparse.config.config import Config
+from recsparse.config.toml_writer import write_toml
 from recsparse.datasets.dataset import Dataset
 from recsparse.datasets.lists import Lists
+from recsparse.files.atomic import atomic_file
 from recsparse.models.base import Recommender
 from recsparse.stages.evaluate import rank_part
-from recsparse.stages.fit import fit_on, refit_on, validate
-from recsparse.stages.part import part_to_rank
-from recsparse.toml_file import write_toml
+from recsparse.stages.fit_on_dataset import fit_on, refit_on, validate
+from recsparse.stages.rank_part import part_to_rank
 from recsparse.training.plan import FitPlan
 
 # The first of them that is measured is compared with the others.

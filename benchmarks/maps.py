@@ -27,19 +27,19 @@ from torch import Tensor, nn
 
 from benchmarks.ablation import differences
 from benchmarks.protocols import PROTOCOLS
-from recsparse.atomic import atomic_file
 from recsparse.cli.terminal import show_frame
+from recsparse.config.linear_models import IALSConfig
+from recsparse.config.network_models import TrainingConfig
 from recsparse.datasets.dataset import Dataset, EvaluationPart
-from recsparse.evaluation.evaluate import RankingResult, evaluate_ranking
+from recsparse.evaluation.rank_catalogue import RankingResult, evaluate_ranking
+from recsparse.files.atomic import atomic_file
 from recsparse.layers.blocks import ResidualBlock, SparseGELU, SparseSequential
 from recsparse.layers.conv import SubmanifoldConv2d
 from recsparse.layers.norm import SparseLayerNorm
 from recsparse.layers.pool import GlobalPool
 from recsparse.layers.unet import SparseUNet
-from recsparse.linear_config import IALSConfig
 from recsparse.models.ials import als_factors, with_empty_weight
 from recsparse.models.objective import HiddenCells
-from recsparse.network_config import TrainingConfig
 from recsparse.sparse.tensor import SparseTensor, sparse_tensor
 from recsparse.training.optimise import optimise_network
 from recsparse.training.plan import FitPlan

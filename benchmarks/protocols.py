@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from recsparse.config import Config
-from recsparse.config_file import load_config
+from recsparse.config.config import Config
+from recsparse.config.toml_reader import load_config
 from recsparse.datasets.build import Sources
 from recsparse.datasets.dataset import Dataset
 from recsparse.datasets.dataset_folder import load_dataset

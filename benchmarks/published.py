@@ -18,8 +18,8 @@ from scipy.sparse import csr_matrix
 
 from benchmarks.protocols import DATA
 from recsparse.cli.terminal import show_frame
-from recsparse.evaluation.evaluate import evaluate_ranking
-from recsparse.linear_config import EASEConfig, GFCFConfig, IALSConfig
+from recsparse.config.linear_models import EASEConfig, GFCFConfig, IALSConfig
+from recsparse.evaluation.rank_catalogue import evaluate_ranking
 from recsparse.models.base import FitExtras, Recommender
 from recsparse.models.registry import build_model
 

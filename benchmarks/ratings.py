@@ -23,7 +23,7 @@ from scipy.stats import ttest_rel
 
 from benchmarks.protocols import DATA
 from recsparse.cli.terminal import show_frame
-from recsparse.config import Config
+from recsparse.config.config import Config
 from recsparse.evaluation.ratings import RatingResult, evaluate_ratings
 from recsparse.models.base import Recommender, Validation
 from recsparse.models.rating_grid import RatingGrid

@@ -20,10 +20,10 @@ import typer
 from torch import Tensor, nn
 
 from benchmarks.turns import Out, Rounds, Threads, row_of, show_rows
+from recsparse.config.network_models import SASRecConfig, TimelineConfig
 from recsparse.models.sasrec import SASRecNetwork
 from recsparse.models.sequences import Events, Sequences
 from recsparse.models.timeline import TimelineNetwork
-from recsparse.network_config import SASRecConfig, TimelineConfig
 
 OURS = "timeline"
 # How torch's layer calls the weights of a block of SASRec.

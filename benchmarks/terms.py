@@ -29,7 +29,7 @@ from recsparse.datasets.bags import bags_to_tensor
 from recsparse.datasets.cold_items import ColdPart, cold_part
 from recsparse.datasets.dataset import Dataset
 from recsparse.datasets.ordering import Activity, OrderKind, fit_order
-from recsparse.evaluation.evaluate import RankingResult, evaluate_ranking
+from recsparse.evaluation.rank_catalogue import RankingResult, evaluate_ranking
 from recsparse.layers.conv import SubmanifoldConv1d
 from recsparse.layers.strided import SparseConv1d
 from recsparse.models.cold import bags_of

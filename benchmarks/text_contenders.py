@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import typer
 from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 
-from recsparse.data_config import TextConfig
+from recsparse.config.data import TextConfig
 from recsparse.datasets.side_columns import SideColumns
 from recsparse.datasets.side_table import fit_side_features
 from recsparse.datasets.vocabulary import Vocabulary

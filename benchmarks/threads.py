@@ -17,11 +17,11 @@ import typer
 from scipy.sparse import csr_matrix
 
 from benchmarks.turns import Out, show_rows
+from recsparse.config.models import MODEL_CONFIGS
+from recsparse.config.network_models import TrainingConfig
 from recsparse.evaluation.ranking import top_k
-from recsparse.model_config import MODEL_CONFIGS
 from recsparse.models.base import Recommender
 from recsparse.models.registry import build_model
-from recsparse.network_config import TrainingConfig
 from recsparse.training.fit import fit_model
 from recsparse.training.plan import FitPlan
 

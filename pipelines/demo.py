@@ -15,23 +15,23 @@ import pyarrow.parquet as pq
 import typer
 
 from pipelines.steps import Steps, file_state
-from recsparse.atomic import atomic_file, make_folder
 from recsparse.cli.exit import exit_on_error
 from recsparse.cli.interrupt import ending_on_signals, when_interrupted
-from recsparse.cli.progress import speaker
+from recsparse.cli.reporters import speaker
 from recsparse.cli.terminal import show_frame
-from recsparse.config import Config
-from recsparse.config_file import load_config, parse_config
+from recsparse.config.config import Config
+from recsparse.config.toml_reader import load_config, parse_config
+from recsparse.config.toml_writer import write_toml
 from recsparse.errors import MissingFileError
 from recsparse.evaluation.report import COMPARISON
-from recsparse.reporting import Reporter
+from recsparse.files.atomic import atomic_file, make_folder
+from recsparse.reporting.progress import Reporter
 from recsparse.stages.evaluate import evaluate
 from recsparse.stages.fetch import fetch
 from recsparse.stages.prepare import prepare
 from recsparse.stages.score import RecommendOptions, recommend, score
 from recsparse.stages.train import train
 from recsparse.stages.tune import SEARCH_SPACES, tune
-from recsparse.toml_file import write_toml
 
 OURS = "blend"
 BASELINES = ("popularity", "item_knn", "ease", "ials")

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from recsparse.atomic import atomic_file
-from recsparse.toml_file import write_toml
+from recsparse.config.toml_writer import write_toml
+from recsparse.files.atomic import atomic_file
 
 _BEGUN = " was begun"
 

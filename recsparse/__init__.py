@@ -13,7 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from recsparse.config_file import load_config
+    from recsparse.config.toml_reader import load_config
     from recsparse.errors import RecsparseError
     from recsparse.sparse.concatenate import cat
     from recsparse.sparse.grid import Grid
@@ -50,7 +50,7 @@ _HOME = {
     "union": "sparse.sets",
     "intersection": "sparse.sets",
     "difference": "sparse.sets",
-    "load_config": "config_file",
+    "load_config": "config.toml_reader",
     "load": "stages.load",
 }
 

@@ -90,8 +90,8 @@ def small_dataset(small_log, tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def empty_store(tmp_path_factory) -> Path:
     """An MLflow store without runs; making one takes a second, copying one does not."""
-    from recsparse.config import TrackingConfig
-    from recsparse.training.tracking import start_run
+    from recsparse.config.config import TrackingConfig
+    from recsparse.tracking.open_run import start_run
 
     folder = tmp_path_factory.mktemp("store")
     with pytest.MonkeyPatch.context() as patch:
@@ -118,7 +118,7 @@ def forget_mlflow(monkeypatch):
 @pytest.fixture(scope="session")
 def trained_folder(small_dataset, tmp_path_factory, empty_store) -> Path:
     """A folder with the models `popularity` and `sparse_grid`, the latter registered as `shelf`."""
-    from recsparse.config_file import load_config
+    from recsparse.config.toml_reader import load_config
     from recsparse.stages.train import train
 
     folder = tmp_path_factory.mktemp("trained")

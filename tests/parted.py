@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from hypothesis import strategies as st
 
-from recsparse.data_config import SplitConfig
+from recsparse.config.data import SplitConfig
 from recsparse.datasets.building.clean import clean_rows
 from recsparse.datasets.building.shuffle import Keys
 from recsparse.datasets.rows import NO_RATING, NO_TIME, Rows

@@ -5,12 +5,12 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from recsparse.config_file import load_config
+from recsparse.config.toml_reader import load_config
 from recsparse.datasets.build import Sources
 from recsparse.datasets.building.taken import TAKEN
 from recsparse.datasets.dataset import Dataset
 from recsparse.datasets.workspace import Resources
-from recsparse.manifest import MANIFEST
+from recsparse.outputs.manifest import MANIFEST
 from recsparse.stages.prepare import prepare
 
 

@@ -3,7 +3,7 @@
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from recsparse.data_config import TextConfig
+from recsparse.config.data import TextConfig
 from recsparse.datasets.side_columns import SideColumns
 from recsparse.datasets.side_table import SideFeatures, fit_side_features
 from recsparse.datasets.vocabulary import Vocabulary

@@ -4,7 +4,7 @@ import sys
 import pytest
 
 import recsparse as rs
-from recsparse.config_file import load_config
+from recsparse.config.toml_reader import load_config
 from recsparse.errors import RecsparseError
 from recsparse.sparse.concatenate import cat
 from recsparse.sparse.grid import Grid

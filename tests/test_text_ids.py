@@ -5,7 +5,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from recsparse.config_file import load_config
+from recsparse.config.toml_reader import load_config
 from recsparse.datasets.build import Sources
 from recsparse.errors import InputError
 from recsparse.scoring.batch import read_ids, score_candidates

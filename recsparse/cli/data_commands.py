@@ -28,13 +28,13 @@ from recsparse.cli.options import (
     ValidationLogs,
     Where,
 )
-from recsparse.cli.progress import progress
+from recsparse.cli.reporters import progress
 from recsparse.cli.terminal import (
     show_groups,
     show_json,
     show_pairs,
 )
-from recsparse.config_file import load_config
+from recsparse.config.toml_reader import load_config
 
 
 @app.command()

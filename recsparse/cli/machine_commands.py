@@ -11,13 +11,13 @@ from recsparse.cli.options import (
     Overrides,
     Quiet,
 )
-from recsparse.cli.progress import progress
+from recsparse.cli.reporters import progress
 from recsparse.cli.terminal import (
     show_json,
     show_pairs,
     show_runs,
 )
-from recsparse.config_file import load_config
+from recsparse.config.toml_reader import load_config
 
 
 @app.command()

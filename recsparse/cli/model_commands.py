@@ -20,7 +20,7 @@ from recsparse.cli.options import (
     TestUsers,
     Tries,
 )
-from recsparse.cli.progress import progress
+from recsparse.cli.reporters import progress
 from recsparse.cli.terminal import (
     show_comparison,
     show_frame,
@@ -28,12 +28,12 @@ from recsparse.cli.terminal import (
     show_json,
     show_pairs,
 )
-from recsparse.config_file import load_config, parse_space
-from recsparse.output_places import place_of_work
-from recsparse.outputs import require_apart
+from recsparse.config.toml_reader import load_config, parse_space
+from recsparse.outputs.claim import require_apart
+from recsparse.outputs.places import place_of_work
 
 if TYPE_CHECKING:  # which takes a second to import
-    from recsparse.evaluation.evaluate import RankingResult
+    from recsparse.evaluation.rank_catalogue import RankingResult
 
 
 @app.command()

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from recsparse.config import Catalogue, IncludeUsers, OnUnknown
+from recsparse.config.config import Catalogue, IncludeUsers, OnUnknown
 
 ConfigPath = Annotated[str | None, typer.Option("--config", help="TOML configuration.")]
 Overrides = Annotated[

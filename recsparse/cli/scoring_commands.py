@@ -19,12 +19,12 @@ from recsparse.cli.options import (
     Quiet,
     UnknownIds,
 )
-from recsparse.cli.progress import progress
+from recsparse.cli.reporters import progress
 from recsparse.cli.terminal import (
     show_pairs,
 )
-from recsparse.config_file import load_config
-from recsparse.output_places import place_of_work
+from recsparse.config.toml_reader import load_config
+from recsparse.outputs.places import place_of_work
 
 
 @app.command()

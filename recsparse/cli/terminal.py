@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from recsparse.stages.value_text import value_text
+from recsparse.reporting.value_text import value_text
 
 
 def show_json(value: Any) -> None:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from recsparse.config import Config
-from recsparse.data_config import SplitConfig
+from recsparse.config.config import Config
+from recsparse.config.data import SplitConfig
 from recsparse.datasets.building.bucket_sort import sorted_rows
 from recsparse.datasets.building.clean import CleanRows, clean_rows
 from recsparse.datasets.building.encode import Ids
@@ -39,9 +39,9 @@ from recsparse.datasets.split import PART_NAMES, TEST, VALIDATION, least_rows, p
 from recsparse.datasets.vocabulary import Vocabulary
 from recsparse.datasets.workspace import Resources, Workspace, workspace
 from recsparse.errors import InputError
-from recsparse.job import Job, local_paths
-from recsparse.outputs import claim
-from recsparse.reporting import SILENT, Reporter
+from recsparse.outputs.claim import claim
+from recsparse.outputs.job import Job, local_paths
+from recsparse.reporting.progress import SILENT, Reporter
 
 DATA_SECTIONS = {"seed", "log", "split", "text", "features", "order"}
 

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from recsparse.config import Config
-from recsparse.config_file import parse_config
-from recsparse.data_config import LogConfig
+from recsparse.config.config import Config
+from recsparse.config.data import LogConfig
+from recsparse.config.toml_reader import parse_config
 from recsparse.datasets.dataset import Dataset
 
 SECTIONS = ("log", "split", "text", "features", "order")

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from recsparse.config.toml_writer import write_toml
 from recsparse.datasets.dataset import Dataset, Parts
 from recsparse.datasets.ordering import AxisOrder
 from recsparse.datasets.parquet import read_table
@@ -16,10 +17,9 @@ from recsparse.datasets.side_folder import load_side
 from recsparse.datasets.split import PART_NAMES
 from recsparse.datasets.vocabulary import Vocabulary
 from recsparse.errors import InputError, MissingFileError, reason
-from recsparse.filesystems import fetched
-from recsparse.manifest import check_file, read_manifest
-from recsparse.output_kinds import FolderKind
-from recsparse.toml_file import write_toml
+from recsparse.files.filesystems import fetched
+from recsparse.outputs.kinds import FolderKind
+from recsparse.outputs.manifest import check_file, read_manifest
 
 FORMAT_VERSION = 2
 DESCRIPTION, REJECTED = "dataset.toml", "rejected.parquet"

@@ -9,9 +9,9 @@ import pyarrow.dataset as ds
 import pyarrow.fs as pafs
 from pyarrow.csv import ConvertOptions, ParseOptions
 
-from recsparse.addresses import plain
 from recsparse.errors import InputError, MissingFileError
-from recsparse.filesystems import answer_in_time, open_filesystem, readable
+from recsparse.files.addresses import plain
+from recsparse.files.filesystems import answer_in_time, open_filesystem, readable
 
 Paths = str | Path | Sequence[str | Path]
 

@@ -4,7 +4,7 @@ import logging
 
 import pyarrow as pa
 
-from recsparse.data_config import LogConfig
+from recsparse.config.data import LogConfig
 from recsparse.datasets.ageing import aged_weights
 from recsparse.datasets.data_settings import DataSettings
 from recsparse.datasets.files import Paths

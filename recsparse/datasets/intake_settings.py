@@ -1,7 +1,7 @@
 """Which settings belong to one intake of rows, and which to the dataset as a whole."""
 
-from recsparse.config import Config
-from recsparse.data_config import LogConfig
+from recsparse.config.config import Config
+from recsparse.config.data import LogConfig
 
 # How the files of an intake are read: these say nothing of the rows that are there already.
 _COLUMNS = {name for name in LogConfig.model_fields if name.endswith("_column")}

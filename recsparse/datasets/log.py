@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 import pyarrow as pa
 import pyarrow.dataset as ds
 
-from recsparse.data_config import LogConfig
+from recsparse.config.data import LogConfig
 from recsparse.datasets.building.duplicates import table_without_duplicates
 from recsparse.datasets.checks import CheckedBatch, check_rows
 from recsparse.datasets.files import Paths, named

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
-from recsparse.data_config import LogConfig
+from recsparse.config.data import LogConfig
 from recsparse.datasets.files import Paths
 from recsparse.datasets.parquet import open_dataset, require_columns
 from recsparse.datasets.roles import Roles

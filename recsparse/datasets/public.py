@@ -14,11 +14,11 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from recsparse.atomic import atomic_folder
 from recsparse.datasets.download import Progress, download, download_wheel
 from recsparse.datasets.movielens import read_official_archive, read_recbole_wheel
 from recsparse.environment import cache_folder
 from recsparse.errors import InputError, MissingFileError, nearest
+from recsparse.files.atomic import atomic_folder
 
 logger = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 from scipy.sparse import coo_matrix, csr_matrix
 
-from recsparse.data_config import TextConfig
+from recsparse.config.data import TextConfig
 from recsparse.datasets.features import (
     CategoryFeatures,
     NumberFeatures,

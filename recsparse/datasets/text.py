@@ -10,12 +10,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from scipy.sparse import csr_matrix
 
-from recsparse.atomic import atomic_file
-from recsparse.data_config import TextConfig
+from recsparse.config.data import TextConfig
 from recsparse.datasets.tokens import vectoriser
 from recsparse.datasets.weighting import WordWeights
 from recsparse.datasets.word_counts import Texts, count_hashed_words, count_words
 from recsparse.errors import InputError, MissingFileError, SchemaError
+from recsparse.files.atomic import atomic_file
 
 _SETTINGS = b"recsparse.text"
 # What a text becomes depends on these; the others only decide what is read and kept.

@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Callable
 from typing import Any
 
-from recsparse.data_config import TextConfig
+from recsparse.config.data import TextConfig
 
 # A regular expression and not html.parser, which takes fifty times as long and stops no attack:
 # nothing of the text is ever shown as HTML.

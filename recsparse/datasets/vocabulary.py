@@ -8,10 +8,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from recsparse.atomic import atomic_file
 from recsparse.datasets.ids import Ids, ids_of
 from recsparse.datasets.parquet import read_table
 from recsparse.errors import InputError
+from recsparse.files.atomic import atomic_file
 
 _COLUMN = "id"
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.sparse import csr_matrix
 
-from recsparse.data_config import TextConfig
+from recsparse.config.data import TextConfig
 
 
 @dataclass(frozen=True, eq=False)

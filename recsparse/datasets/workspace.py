@@ -11,10 +11,10 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from recsparse.addresses import local_path
-from recsparse.atomic import make_folder, remove, remove_or_warn
 from recsparse.errors import InputError, OutputError
-from recsparse.output_errors import NO_SPACE
+from recsparse.files.addresses import local_path
+from recsparse.files.atomic import make_folder, remove, remove_or_warn
+from recsparse.files.write_errors import NO_SPACE
 
 
 @dataclass(frozen=True)

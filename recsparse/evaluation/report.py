@@ -8,14 +8,14 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from recsparse.config import EvaluationConfig
+from recsparse.config.config import EvaluationConfig
 from recsparse.datasets.part_counts import PartCounts
 from recsparse.errors import InputError
-from recsparse.evaluation.evaluate import RankingResult
+from recsparse.evaluation.rank_catalogue import RankingResult
 from recsparse.evaluation.ratings import RATING_FORMULAS
 from recsparse.evaluation.significance import significance_table
-from recsparse.output_kinds import FolderKind
-from recsparse.outputs import Output, filled_folder
+from recsparse.outputs.claim import Output, filled_folder
+from recsparse.outputs.kinds import FolderKind
 
 COMPARISON = "comparison.parquet"
 _TEXT = "report.md"

@@ -7,7 +7,7 @@ import pandas as pd
 from scipy.stats import t as student_t
 
 from recsparse.errors import InputError
-from recsparse.evaluation.evaluate import RankingResult
+from recsparse.evaluation.rank_catalogue import RankingResult
 from recsparse.evaluation.ratings import RATING_FORMULAS
 
 

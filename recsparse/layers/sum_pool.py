@@ -6,8 +6,8 @@ from torch import Tensor
 from recsparse.layers.window import WindowPool
 from recsparse.sparse.kernel import OneOrMany
 from recsparse.sparse.kernel_map import KernelMap
+from recsparse.sparse.pool_windows import window_lp, window_sum
 from recsparse.sparse.pooling import check_norm_type
-from recsparse.sparse.window_pool import window_lp, window_sum
 
 
 class _SumPool(WindowPool):

@@ -3,8 +3,8 @@
 from recsparse.errors import InputError
 from recsparse.layers.window import WindowLayer
 from recsparse.sparse.kernel_map import KernelMap
+from recsparse.sparse.pool_windows import spread_to_winners, window_mean
 from recsparse.sparse.tensor import SparseTensor
-from recsparse.sparse.window_pool import spread_to_winners, window_mean
 
 
 class _Unpool(WindowLayer):

@@ -9,7 +9,7 @@ from recsparse.errors import InputError
 from recsparse.layers.window import WindowPool
 from recsparse.sparse.kernel import OneOrMany
 from recsparse.sparse.kernel_map import KernelMap
-from recsparse.sparse.window_pool import window_max, window_mean
+from recsparse.sparse.pool_windows import window_max, window_mean
 
 Divisor = Literal["active", "kernel"]
 

@@ -11,11 +11,11 @@ from jaxtyping import Float
 from scipy.sparse import csr_matrix
 from torch import Tensor
 
+from recsparse.config.network_models import TrainingConfig
 from recsparse.digest import digest
 from recsparse.errors import InputError
 from recsparse.models.objective import Objective
-from recsparse.network_config import TrainingConfig
-from recsparse.reporting import SILENT, Reporter
+from recsparse.reporting.progress import SILENT, Reporter
 from recsparse.sparse.tensor import SparseTensor
 
 Validate = Callable[["Recommender"], float]

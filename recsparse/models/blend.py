@@ -10,16 +10,16 @@ from jaxtyping import Float
 from scipy.sparse import csr_matrix
 from torch import Tensor
 
+from recsparse.config.models import BlendConfig, PartConfig, default_parts
+from recsparse.config.network_models import TrainingConfig
 from recsparse.errors import InputError
 from recsparse.heap import trim_heap
-from recsparse.model_config import BlendConfig, PartConfig, default_parts
 from recsparse.models.base import FitExtras, Recommender, WarmStart, check_interactions
 from recsparse.models.blend_weights import best_weights, sampled_users, standardised
 from recsparse.models.cold import ColdScorer
 from recsparse.models.objective import Objective
 from recsparse.models.sparse_ease import pairs_of_items
 from recsparse.models.stored import stored_tensor
-from recsparse.network_config import TrainingConfig
 from recsparse.sparse.tensor import SparseTensor
 
 logger = logging.getLogger(__name__)

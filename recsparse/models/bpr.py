@@ -6,8 +6,8 @@ import torch
 from scipy.sparse import csr_matrix
 from torch import nn
 
+from recsparse.config.network_models import BPRConfig
 from recsparse.models.pairwise import PairwiseNetwork, PairwiseRecommender, Tables
-from recsparse.network_config import BPRConfig
 
 
 class BPR(PairwiseRecommender):

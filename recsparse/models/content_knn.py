@@ -9,8 +9,8 @@ from jaxtyping import Float
 from scipy.sparse import csr_matrix, diags_array
 from torch import Tensor
 
+from recsparse.config.linear_models import ContentKNNConfig
 from recsparse.errors import InputError
-from recsparse.linear_config import ContentKNNConfig
 from recsparse.models.base import FitExtras, Recommender, check_interactions
 from recsparse.models.cold import ColdScorer, bags_of
 from recsparse.models.stored import stored_csr, stored_tensor

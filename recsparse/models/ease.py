@@ -9,8 +9,8 @@ from jaxtyping import Float
 from scipy.sparse import csr_matrix
 from torch import Tensor
 
+from recsparse.config.linear_models import EASEConfig
 from recsparse.errors import InputError
-from recsparse.linear_config import EASEConfig
 from recsparse.models.base import FitExtras, Recommender, check_interactions
 from recsparse.models.recency import recency_weighted
 from recsparse.models.sequences import times_of_cells

@@ -6,9 +6,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from recsparse.config.network_models import EventConfig
 from recsparse.models.item_words import ItemWords
 from recsparse.models.sequences import NUM_GAPS, Events
-from recsparse.network_config import EventConfig
 from recsparse.sparse.tensor import SparseTensor
 
 

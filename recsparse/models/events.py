@@ -10,6 +10,7 @@ from jaxtyping import Float
 from scipy.sparse import csr_matrix
 from torch import Tensor
 
+from recsparse.config.network_models import EventConfig
 from recsparse.models.base import FitExtras, NetworkRecommender, check_interactions
 from recsparse.models.column_sums import column_sums
 from recsparse.models.event_network import EventNetwork
@@ -18,7 +19,6 @@ from recsparse.models.next_event import NextEvent
 from recsparse.models.sequences import Sequences, times_of_cells
 from recsparse.models.stored import load_network, stored_tensor
 from recsparse.models.warm_start import take_over
-from recsparse.network_config import EventConfig
 from recsparse.sparse.tensor import SparseTensor
 
 # Of several users that are scored at a time.

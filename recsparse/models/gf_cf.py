@@ -10,7 +10,7 @@ from scipy.sparse import csr_matrix, dia_array, diags_array
 from sklearn.utils.extmath import randomized_svd
 from torch import Tensor
 
-from recsparse.linear_config import GFCFConfig
+from recsparse.config.linear_models import GFCFConfig
 from recsparse.models.base import FitExtras, Recommender, check_interactions
 from recsparse.models.column_sums import column_sums
 from recsparse.models.stored import stored_csr, stored_tensor

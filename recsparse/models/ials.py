@@ -8,13 +8,13 @@ from jaxtyping import Float
 from scipy.sparse import csr_matrix
 from torch import Tensor
 
+from recsparse.config.linear_models import IALSConfig
+from recsparse.config.network_models import SparseGridConfig
 from recsparse.errors import InputError
-from recsparse.linear_config import IALSConfig
 from recsparse.models.base import FitExtras, Recommender, WarmStart, check_interactions
 from recsparse.models.stored import stored_number, stored_tensor
 from recsparse.models.warm_start import rows_of_items
-from recsparse.network_config import SparseGridConfig
-from recsparse.reporting import SILENT, Reporter
+from recsparse.reporting.progress import SILENT, Reporter
 from recsparse.sparse.ridge import ridge_pool
 
 # Numbers in the d × d systems that are solved at once: 1 MB, which stay near the processor; larger

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from scipy.sparse import csr_matrix, diags_array, vstack
 from torch import Tensor
 
-from recsparse.linear_config import ItemKNNConfig
+from recsparse.config.linear_models import ItemKNNConfig
 from recsparse.models.base import FitExtras, Recommender, check_interactions
 from recsparse.models.stored import stored_csr
 

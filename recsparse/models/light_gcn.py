@@ -9,9 +9,9 @@ from scipy.sparse import csr_matrix, diags_array
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+from recsparse.config.network_models import LightGCNConfig
 from recsparse.models.column_sums import column_sums
 from recsparse.models.pairwise import PairwiseNetwork, PairwiseRecommender, Tables
-from recsparse.network_config import LightGCNConfig
 
 
 class LightGCN(PairwiseRecommender):

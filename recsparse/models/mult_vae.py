@@ -8,12 +8,12 @@ from jaxtyping import Float
 from scipy.sparse import csr_matrix
 from torch import Tensor, nn
 
+from recsparse.config.network_models import MultVAEConfig
 from recsparse.layers.dropout import Dropout
 from recsparse.models.base import FitExtras, NetworkRecommender, check_interactions
 from recsparse.models.objective import RowsOfMatrix
 from recsparse.models.stored import load_network, stored_tensor
 from recsparse.models.warm_start import take_over
-from recsparse.network_config import MultVAEConfig
 from recsparse.sparse.tensor import SparseTensor
 
 _PER_ITEM = ("item_vectors.weight", "decoder.2.weight", "decoder.2.bias")

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from recsparse.network_config import SoftmaxConfig
+from recsparse.config.network_models import SoftmaxConfig
 
 
 class Negatives:

@@ -7,12 +7,12 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from recsparse.config.network_models import EventConfig
 from recsparse.models.event_network import EventNetwork
 from recsparse.models.losses import full_softmax_loss
 from recsparse.models.negatives import Negatives, negatives_where_large
 from recsparse.models.objective import Objective
 from recsparse.models.sequences import Events, Sequences
-from recsparse.network_config import EventConfig
 
 
 class NextEvents(NamedTuple):

@@ -10,8 +10,8 @@ from jaxtyping import Float
 from scipy.sparse import csr_matrix
 from torch import Tensor
 
+from recsparse.config.linear_models import NextItemRidgeConfig
 from recsparse.errors import InputError
-from recsparse.linear_config import NextItemRidgeConfig
 from recsparse.models.base import FitExtras, Recommender, check_interactions
 from recsparse.models.column_sums import column_sums
 from recsparse.models.ease import ease_diagonal

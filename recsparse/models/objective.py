@@ -9,9 +9,9 @@ from jaxtyping import Bool, Float, Int
 from scipy.sparse import csr_matrix
 from torch import Tensor, nn
 
+from recsparse.config.network_models import TrainingConfig
 from recsparse.models.losses import masked_softmax_loss
 from recsparse.models.negatives import Negatives
-from recsparse.network_config import TrainingConfig
 from recsparse.sparse.tensor import SparseTensor
 
 

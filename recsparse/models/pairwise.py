@@ -10,13 +10,13 @@ from jaxtyping import Float, Int
 from scipy.sparse import csr_matrix
 from torch import Tensor, nn
 
-from recsparse.linear_config import IALSConfig
+from recsparse.config.linear_models import IALSConfig
+from recsparse.config.network_models import PairwiseConfig
 from recsparse.models.base import FitExtras, NetworkRecommender, Recommender, check_interactions
 from recsparse.models.ials import empty_weight, half_step
 from recsparse.models.losses import masked_softmax_loss
 from recsparse.models.objective import Objective
 from recsparse.models.stored import stored_number, stored_tensor
-from recsparse.network_config import PairwiseConfig
 from recsparse.sparse.tensor import SparseTensor
 
 # How often an item that the row holds is drawn again.

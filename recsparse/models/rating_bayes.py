@@ -11,7 +11,7 @@ from jaxtyping import Float
 from scipy.sparse import csr_matrix
 from torch import Tensor
 
-from recsparse.linear_config import RatingBayesConfig
+from recsparse.config.linear_models import RatingBayesConfig
 from recsparse.models.base import FitExtras
 from recsparse.models.rating_gibbs import (
     gibbs_sweeps,

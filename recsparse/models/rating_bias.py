@@ -9,7 +9,7 @@ from jaxtyping import Float
 from scipy.sparse import csr_matrix
 from torch import Tensor
 
-from recsparse.linear_config import RatingBiasConfig
+from recsparse.config.linear_models import RatingBiasConfig
 from recsparse.models.base import FitExtras
 from recsparse.models.rating_model import RatingModel, with_values
 from recsparse.models.stored import stored_number, stored_tensor

@@ -8,7 +8,7 @@ from jaxtyping import Float
 from scipy.sparse import csr_matrix
 from torch import Tensor
 
-from recsparse.linear_config import RatingFactorsConfig
+from recsparse.config.linear_models import RatingFactorsConfig
 from recsparse.models.base import FitExtras
 from recsparse.models.rating_bias import RatingBias
 from recsparse.models.rating_model import RatingModel

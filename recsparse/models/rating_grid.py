@@ -10,6 +10,7 @@ from jaxtyping import Float
 from scipy.sparse import csr_matrix
 from torch import Tensor
 
+from recsparse.config.network_models import RatingGridConfig
 from recsparse.errors import InputError
 from recsparse.models.base import FitExtras, NetworkRecommender, Validation
 from recsparse.models.rating_bayes import RatingBayes
@@ -23,7 +24,6 @@ from recsparse.models.rating_grid_network import (
 )
 from recsparse.models.rating_model import RatingModel, predicted_cells, with_values
 from recsparse.models.stored import load_network, stored_tensor
-from recsparse.network_config import RatingGridConfig
 
 logger = logging.getLogger(__name__)
 

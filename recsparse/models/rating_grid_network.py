@@ -9,11 +9,11 @@ from jaxtyping import Float
 from scipy.sparse import csr_matrix
 from torch import Tensor, nn
 
+from recsparse.config.network_models import RatingGridConfig
 from recsparse.layers.axis import AxisConv2d
 from recsparse.layers.blocks import ResidualBlock, SparseGELU, SparseSequential
 from recsparse.layers.norm import SparseLayerNorm
 from recsparse.models.objective import Objective
-from recsparse.network_config import RatingGridConfig
 from recsparse.sparse.scatter import scatter_sum
 from recsparse.sparse.tensor import SparseTensor
 

@@ -6,12 +6,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from recsparse.config.network_models import SASRecConfig
 from recsparse.layers.dropout import Dropout
 from recsparse.models.event_network import EventNetwork
 from recsparse.models.events import EventRecommender
 from recsparse.models.ragged_attention import LengthGroup, causal_attention, length_groups
 from recsparse.models.sequences import Events
-from recsparse.network_config import SASRecConfig
 from recsparse.sparse.tensor import SparseTensor
 
 

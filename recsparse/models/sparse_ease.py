@@ -9,8 +9,8 @@ from jaxtyping import Float
 from scipy.sparse import csr_matrix
 from torch import Tensor
 
+from recsparse.config.linear_models import SparseEASEConfig
 from recsparse.errors import InputError
-from recsparse.linear_config import SparseEASEConfig
 from recsparse.models.base import FitExtras, Recommender, check_interactions
 from recsparse.models.ease import ease_diagonal
 from recsparse.models.recency import recency_weighted

@@ -9,8 +9,9 @@ from jaxtyping import Float
 from scipy.sparse import csr_matrix
 from torch import Tensor
 
+from recsparse.config.linear_models import IALSConfig
+from recsparse.config.network_models import SparseGridConfig
 from recsparse.errors import InputError
-from recsparse.linear_config import IALSConfig
 from recsparse.models.base import FitExtras, NetworkRecommender, Validate, check_interactions
 from recsparse.models.ease import EASE
 from recsparse.models.ials import als_factors, with_empty_weight
@@ -20,7 +21,6 @@ from recsparse.models.objective import HiddenCells
 from recsparse.models.sparse_grid_network import SparseGridNetwork
 from recsparse.models.stored import load_network, stored_tensor
 from recsparse.models.warm_start import take_over
-from recsparse.network_config import SparseGridConfig
 from recsparse.sparse.tensor import SparseTensor
 
 logger = logging.getLogger(__name__)

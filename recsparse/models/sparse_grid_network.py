@@ -4,6 +4,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from recsparse.config.network_models import SparseGridConfig
 from recsparse.layers.attention_pool import AttentionPool
 from recsparse.layers.axis import AxisConv2d
 from recsparse.layers.blocks import ResidualBlock, SparseGELU, SparseSequential
@@ -13,7 +14,6 @@ from recsparse.layers.norm import SparseLayerNorm
 from recsparse.layers.pool import RidgePool
 from recsparse.models.item_words import ItemWords
 from recsparse.models.objective import RowNetwork
-from recsparse.network_config import SparseGridConfig
 from recsparse.sparse.pooling import axis_pool
 from recsparse.sparse.tensor import SparseTensor
 

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from scipy.sparse import csr_matrix
 from torch import Tensor
 
-from recsparse.linear_config import TextRidgeConfig
+from recsparse.config.linear_models import TextRidgeConfig
 from recsparse.models.base import FitExtras, Recommender, check_interactions
 from recsparse.models.cold import ColdScorer, bags_of
 from recsparse.models.content_knn import unit_rows, wanted_words

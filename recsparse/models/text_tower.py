@@ -9,6 +9,7 @@ from jaxtyping import Float, Int
 from scipy.sparse import csr_matrix
 from torch import Tensor, nn
 
+from recsparse.config.network_models import TextTowerConfig
 from recsparse.layers.dropout import Dropout
 from recsparse.models.base import FitExtras, NetworkRecommender, check_interactions
 from recsparse.models.cold import ColdScorer, bags_of
@@ -16,7 +17,6 @@ from recsparse.models.content_knn import unit_rows, wanted_words
 from recsparse.models.negatives import negatives_where_large
 from recsparse.models.objective import HiddenCells, RowNetwork
 from recsparse.models.stored import load_network, stored_csr, stored_tensor
-from recsparse.network_config import TextTowerConfig
 from recsparse.sparse.scatter import scatter_sum
 from recsparse.sparse.tensor import SparseTensor
 

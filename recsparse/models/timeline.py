@@ -5,12 +5,12 @@ from typing import ClassVar
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from recsparse.config.network_models import TimelineConfig
 from recsparse.layers.causal import CausalConv1d
 from recsparse.layers.dropout import Dropout
 from recsparse.models.event_network import EventNetwork
 from recsparse.models.events import EventRecommender
 from recsparse.models.sequences import Events
-from recsparse.network_config import TimelineConfig
 from recsparse.sparse.tensor import SparseTensor
 
 

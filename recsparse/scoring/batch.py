@@ -11,8 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.dataset as ds
 
-from recsparse.addresses import last_name
-from recsparse.config import OnUnknown
+from recsparse.config.config import OnUnknown
 from recsparse.datasets.files import Paths, named
 from recsparse.datasets.id_digest import digest_of_ids
 from recsparse.datasets.ids import ids_of
@@ -21,13 +20,14 @@ from recsparse.datasets.pieces import READ_ERRORS
 from recsparse.datasets.roles import Roles
 from recsparse.digest import digest
 from recsparse.errors import InputError, SchemaError
-from recsparse.job import Job
-from recsparse.job import Paths as Inputs
-from recsparse.output_places import local_place
-from recsparse.outputs import claim
-from recsparse.reporting import SILENT, Reporter
-from recsparse.scoring.ids import slices
-from recsparse.scoring.parts import ENDING, PartedOutput, rechunk
+from recsparse.files.addresses import last_name
+from recsparse.outputs.claim import claim
+from recsparse.outputs.job import Job
+from recsparse.outputs.job import Paths as Inputs
+from recsparse.outputs.places import local_place
+from recsparse.reporting.progress import SILENT, Reporter
+from recsparse.scoring.parted_output import ENDING, PartedOutput, rechunk
+from recsparse.scoring.request_columns import slices
 from recsparse.scoring.stamp import ScoresKind
 from recsparse.scoring.trained import TrainedModel
 

@@ -12,7 +12,7 @@ from safetensors.torch import load_file as load_tensors
 from scipy.sparse import csr_matrix
 from torch import Tensor
 
-from recsparse.config_file import parse_config
+from recsparse.config.toml_reader import parse_config
 from recsparse.datasets.data_settings import LAST_SECOND, DataSettings
 from recsparse.datasets.vocabulary import Vocabulary
 from recsparse.errors import InputError, ModelFolderError

@@ -9,10 +9,11 @@ from typing import Any
 from safetensors.numpy import save as array_bytes
 from safetensors.torch import save as tensor_bytes
 
+from recsparse.config.toml_writer import to_toml, write_toml
 from recsparse.datasets.vocabulary import Vocabulary
 from recsparse.errors import MissingFileError, ModelFolderError, reason
-from recsparse.output_kinds import FolderKind
-from recsparse.outputs import Output, filled_folder
+from recsparse.outputs.claim import Output, filled_folder
+from recsparse.outputs.kinds import FolderKind
 from recsparse.scoring.model_content import (
     DESCRIPTION,
     HISTORY,
@@ -23,7 +24,6 @@ from recsparse.scoring.model_content import (
     read_content,
 )
 from recsparse.scoring.trained import TrainedModel
-from recsparse.toml_file import to_toml, write_toml
 
 FORMAT_VERSION = 1
 SETTLED = "settled.toml"

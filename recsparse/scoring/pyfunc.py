@@ -15,8 +15,8 @@ from scipy.sparse import csr_matrix
 from recsparse.datasets.history import read_history
 from recsparse.datasets.vocabulary import Vocabulary
 from recsparse.errors import InputError
-from recsparse.scoring.ids import id_column
 from recsparse.scoring.model_folder import load_model
+from recsparse.scoring.request_columns import id_column
 from recsparse.scoring.trained import TrainedModel
 
 

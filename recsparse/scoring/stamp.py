@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from recsparse.output_proof import Evidence
+from recsparse.outputs.proof import Evidence
 
 KEY = "recsparse"
 _PART = re.compile(r"part-\d{8}\.parquet")

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from scipy.sparse import coo_matrix, csr_matrix
 
-from recsparse.config import OnUnknown
+from recsparse.config.config import OnUnknown
 from recsparse.datasets.data_settings import DataSettings
 from recsparse.datasets.ids import Ids, ids_of, is_nobody
 from recsparse.datasets.matrices import last_of_cells
@@ -20,8 +20,7 @@ from recsparse.errors import InputError
 from recsparse.evaluation.ranking import mask_seen, top_k
 from recsparse.models.base import Recommender
 from recsparse.models.column_sums import column_sums
-from recsparse.scoring.histories import merged_rows, rows_of_users
-from recsparse.scoring.ids import (
+from recsparse.scoring.request_columns import (
     Rows,
     as_table,
     id_column,
@@ -30,6 +29,7 @@ from recsparse.scoring.ids import (
     time_column,
     weight_column,
 )
+from recsparse.scoring.user_histories import merged_rows, rows_of_users
 
 logger = logging.getLogger(__name__)
 

@@ -17,9 +17,9 @@ from recsparse.sparse.coords import (
     sort_cells,
     whole_sizes,
 )
-from recsparse.sparse.duplicates import DuplicateRule, coalesce
 from recsparse.sparse.grid import Grid
 from recsparse.sparse.precision import rows_at
+from recsparse.sparse.repeated_cells import DuplicateRule, coalesce
 from recsparse.sparse.sets import check_same_space, intersection, rows_of, union
 from recsparse.sparse.slicing import Key, sampled, sliced, slices_of
 

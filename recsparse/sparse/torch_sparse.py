@@ -6,9 +6,9 @@ from torch import Tensor
 
 from recsparse.errors import InputError, InputTypeError
 from recsparse.sparse.coords import check_coords
-from recsparse.sparse.duplicates import coalesce
 from recsparse.sparse.precision import wide_type
 from recsparse.sparse.real_numbers import as_float
+from recsparse.sparse.repeated_cells import coalesce
 
 _BY_ROW, _BY_COLUMN = (torch.sparse_csr, torch.sparse_bsr), (torch.sparse_csc, torch.sparse_bsc)
 _BLOCKED = (torch.sparse_bsr, torch.sparse_bsc)

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from recsparse.addresses import is_address, last_name
 from recsparse.datasets.dataset import Dataset
 from recsparse.datasets.dataset_folder import load_dataset
-from recsparse.filesystems import fetched
-from recsparse.reporting import Reporter
+from recsparse.files.addresses import is_address, last_name
+from recsparse.files.filesystems import fetched
+from recsparse.reporting.progress import Reporter
 
 
 def load_data(dataset: str | Path, reporter: Reporter, check: bool = True) -> Dataset:

@@ -4,19 +4,19 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
 
-from recsparse.data_config import LogConfig
+from recsparse.config.data import LogConfig
 from recsparse.datasets.dataset_folder import DESCRIPTION
 from recsparse.datasets.files import Paths, named
 from recsparse.datasets.profiling.profile_figures import Groups
 from recsparse.datasets.workspace import Resources
-from recsparse.filesystems import holds
-from recsparse.job import Job
-from recsparse.outputs import Output, claim
-from recsparse.reporting import SILENT, Reporter
+from recsparse.files.filesystems import holds
+from recsparse.outputs.claim import Output, claim
+from recsparse.outputs.job import Job
+from recsparse.reporting.progress import SILENT, Reporter
 from recsparse.stages.data import at_hand
 from recsparse.stages.describe_dataset import describe_dataset
 from recsparse.stages.describe_log import describe_log
-from recsparse.stages.page import PAGE, write_page
+from recsparse.stages.html_page import PAGE, write_page
 
 
 def describe(

@@ -18,7 +18,7 @@ from recsparse.datasets.profiling.profile_plot import plot_profile
 from recsparse.datasets.schema import REASON
 from recsparse.datasets.split import PART_NAMES
 from recsparse.errors import InputError
-from recsparse.reporting import Reporter
+from recsparse.reporting.progress import Reporter
 from recsparse.stages.data import load_data
 
 try:

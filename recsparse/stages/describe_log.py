@@ -8,8 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 from matplotlib.figure import Figure
 
-from recsparse.atomic import make_folder
-from recsparse.data_config import LogConfig
+from recsparse.config.data import LogConfig
 from recsparse.datasets.building.bucket_sort import sorted_rows
 from recsparse.datasets.building.clean import without_duplicates
 from recsparse.datasets.building.encode import LogEncoder
@@ -24,7 +23,8 @@ from recsparse.datasets.profiling.profile_plot import plot_profile
 from recsparse.datasets.where import filtered_batches
 from recsparse.datasets.workspace import Resources, Workspace, workspace
 from recsparse.errors import InputError
-from recsparse.reporting import Reporter
+from recsparse.files.atomic import make_folder
+from recsparse.reporting.progress import Reporter
 
 _BATCH_ROWS = 1_048_576
 _MOST_EVENTS = 20

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from recsparse.config import TrackingConfig
+from recsparse.config.config import TrackingConfig
 from recsparse.datasets.building.id_table import is_compiled
 from recsparse.errors import reason
 from recsparse.stages.installed import NOT_INSTALLED, build_again, installed_version
 from recsparse.stages.machine import file_system, free_memory, usable_cores
-from recsparse.training.store import local_uri, tracking_uri
+from recsparse.tracking.store import local_uri, tracking_uri
 
 try:
     from recsparse.stages.torch_health import torch_advice, torch_findings

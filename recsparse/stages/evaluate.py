@@ -8,14 +8,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from recsparse.addresses import folder_of, is_address, last_name
-from recsparse.config import Config
+from recsparse.config.config import Config
 from recsparse.datasets.dataset import Dataset
 from recsparse.datasets.lists import Lists
 from recsparse.datasets.part_counts import PartCounts
 from recsparse.datasets.vocabulary import Vocabulary
 from recsparse.errors import InputError
-from recsparse.evaluation.evaluate import RankingResult
+from recsparse.evaluation.rank_catalogue import RankingResult
 from recsparse.evaluation.report import (
     REPORT,
     comparison_table,
@@ -24,19 +23,20 @@ from recsparse.evaluation.report import (
     run_figures,
     write_report,
 )
-from recsparse.filesystems import fetched
-from recsparse.job import Job
+from recsparse.files.addresses import folder_of, is_address, last_name
+from recsparse.files.filesystems import fetched
 from recsparse.models.base import Recommender
-from recsparse.outputs import claim
-from recsparse.reporting import SILENT, Advance, Reporter
+from recsparse.outputs.claim import claim
+from recsparse.outputs.job import Job
+from recsparse.reporting.progress import SILENT, Advance, Reporter
 from recsparse.scoring.model_folder import load_items, load_model, read_description
 from recsparse.stages.compared_items import ComparedItems
 from recsparse.stages.data import load_data
 from recsparse.stages.load import locate
-from recsparse.stages.part import compared_result, evaluate_part, part_to_compare
-from recsparse.training.run import SCHEMA_ROWS
-from recsparse.training.store import is_model_uri
-from recsparse.training.tracking import check_store, log_to_run, start_run
+from recsparse.stages.rank_part import compared_result, evaluate_part, part_to_compare
+from recsparse.tracking.open_run import check_store, log_to_run, start_run
+from recsparse.tracking.run import SCHEMA_ROWS
+from recsparse.tracking.store import is_model_uri
 
 
 @dataclass(frozen=True)

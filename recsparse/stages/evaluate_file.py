@@ -10,18 +10,18 @@ import torch
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from recsparse.config import Config
+from recsparse.config.config import Config
 from recsparse.datasets.dataset import Dataset
 from recsparse.datasets.parquet import open_dataset, read_columns, require_columns
 from recsparse.datasets.roles import Roles
 from recsparse.datasets.vocabulary import Vocabulary
 from recsparse.datasets.whole_part import WholePart
 from recsparse.errors import InputError, SchemaError
-from recsparse.evaluation.evaluate import RankingResult, evaluate_ranking
-from recsparse.reporting import SILENT, Reporter
+from recsparse.evaluation.rank_catalogue import RankingResult, evaluate_ranking
+from recsparse.reporting.progress import SILENT, Reporter
 from recsparse.stages.compared_items import ComparedItems
 from recsparse.stages.data import load_data
-from recsparse.stages.part import compared_result, part_to_compare
+from recsparse.stages.rank_part import compared_result, part_to_compare
 
 COLUMNS = ("user_id", "item_id", "score")
 

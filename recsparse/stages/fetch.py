@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from recsparse.addresses import local_path
 from recsparse.datasets.public import fetch as fetch_public
-from recsparse.reporting import SILENT, Reporter
+from recsparse.files.addresses import local_path
+from recsparse.reporting.progress import SILENT, Reporter
 
 
 def fetch(name: str, out: str | Path | None = None, reporter: Reporter = SILENT) -> Path:

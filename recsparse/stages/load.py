@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
-from recsparse.config import TrackingConfig
-from recsparse.reporting import SILENT, Reporter
+from recsparse.config.config import TrackingConfig
+from recsparse.reporting.progress import SILENT, Reporter
 from recsparse.scoring.model_folder import load_model
 from recsparse.scoring.trained import TrainedModel
 from recsparse.stages.data import at_hand
-from recsparse.training.store import is_model_uri, tracking_uri
-from recsparse.training.tracked import download_model
+from recsparse.tracking.store import is_model_uri, tracking_uri
+from recsparse.tracking.tracked import download_model
 
 
 def load(model: str | Path, beside: str | Path = ".", reporter: Reporter = SILENT) -> TrainedModel:

@@ -4,8 +4,8 @@ import logging
 from dataclasses import replace
 from pathlib import Path
 
-from recsparse.config import Config
-from recsparse.config_file import parse_config
+from recsparse.config.config import Config
+from recsparse.config.toml_reader import parse_config
 from recsparse.datasets.build import Sources, build_dataset
 from recsparse.datasets.dataset import Dataset
 from recsparse.datasets.dataset_folder import read_description
@@ -13,7 +13,7 @@ from recsparse.datasets.files import Paths
 from recsparse.datasets.intake_settings import contradictions, log_of_intake
 from recsparse.datasets.workspace import Resources
 from recsparse.errors import InputError
-from recsparse.reporting import SILENT, Reporter
+from recsparse.reporting.progress import SILENT, Reporter
 from recsparse.stages.data import at_hand, load_data
 
 logger = logging.getLogger(__name__)

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from recsparse.addresses import plain
-from recsparse.config import TrackingConfig
-from recsparse.reporting import SILENT, Reporter
-from recsparse.training.store import tracking_uri
-from recsparse.training.tracked import list_runs
-from recsparse.training.tracking import send_unsent
+from recsparse.config.config import TrackingConfig
+from recsparse.files.addresses import plain
+from recsparse.reporting.progress import SILENT, Reporter
+from recsparse.tracking.open_run import send_unsent
+from recsparse.tracking.store import tracking_uri
+from recsparse.tracking.tracked import list_runs
 
 _COLUMNS = {
     "experiment": "experiment",

@@ -5,18 +5,18 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from recsparse.addresses import folder_of, last_name
-from recsparse.config import OnUnknown
-from recsparse.data_config import LogConfig
+from recsparse.config.config import OnUnknown
+from recsparse.config.data import LogConfig
 from recsparse.datasets.files import Paths
 from recsparse.datasets.history import read_history
 from recsparse.datasets.log_files import OtherIds
 from recsparse.datasets.rows_of_parts import PARTS, rows_of_parts
 from recsparse.errors import InputError
-from recsparse.job import Job
-from recsparse.output_places import local_place
-from recsparse.outputs import require_replaceable
-from recsparse.reporting import SILENT, Reporter
+from recsparse.files.addresses import folder_of, last_name
+from recsparse.outputs.claim import require_replaceable
+from recsparse.outputs.job import Job
+from recsparse.outputs.places import local_place
+from recsparse.reporting.progress import SILENT, Reporter
 from recsparse.scoring.batch import BatchOptions, read_ids, recommend_users, score_candidates
 from recsparse.scoring.model_folder import load_model
 from recsparse.scoring.stamp import ScoresKind

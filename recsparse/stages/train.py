@@ -10,32 +10,32 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from recsparse.addresses import absolute, folder_of
-from recsparse.atomic import remove_or_warn
-from recsparse.config import Config
+from recsparse.config.config import Config
+from recsparse.config.models import BlendConfig
 from recsparse.datasets.data_settings import DataSettings
 from recsparse.datasets.dataset import Dataset, EvaluationPart
 from recsparse.datasets.fit_rows import rows_to_fit
 from recsparse.digest import digest
 from recsparse.errors import InputError
-from recsparse.filesystems import fetched
-from recsparse.job import Job
-from recsparse.model_config import BlendConfig
+from recsparse.files.addresses import absolute, folder_of
+from recsparse.files.atomic import remove_or_warn
+from recsparse.files.filesystems import fetched
 from recsparse.models.base import WarmStart
-from recsparse.outputs import Output, claim, require_own_files
-from recsparse.reporting import SILENT, Reporter
+from recsparse.outputs.claim import Output, claim, require_own_files
+from recsparse.outputs.job import Job
+from recsparse.reporting.progress import SILENT, Reporter
 from recsparse.scoring.model_folder import MODEL, save_model
 from recsparse.scoring.trained import TrainedModel
 from recsparse.stages.data import load_data
-from recsparse.stages.fit import fit_on, refit_on, validate
+from recsparse.stages.fit_on_dataset import fit_on, refit_on, validate
 from recsparse.stages.load import load
-from recsparse.stages.part import part_to_rank
+from recsparse.stages.rank_part import part_to_rank
+from recsparse.tracking.open_run import start_run
+from recsparse.tracking.run import SCHEMA_ROWS, Run
+from recsparse.tracking.store import tracking_uri
 from recsparse.training.learning_curve import plot_learning_curve
 from recsparse.training.plan import FitPlan
 from recsparse.training.resumption import keep_run, kept_run, start_checkpoints
-from recsparse.training.run import SCHEMA_ROWS, Run
-from recsparse.training.store import tracking_uri
-from recsparse.training.tracking import start_run
 
 # Ending of the folder of the training's state, and the files in it, of older builds too.
 CHECKPOINTS = ".checkpoints"

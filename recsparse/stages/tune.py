@@ -9,26 +9,26 @@ from typing import Any
 
 import pandas as pd
 
-from recsparse.addresses import folder_of
-from recsparse.config import Config
-from recsparse.config_file import parse_config
+from recsparse.config.config import Config
+from recsparse.config.toml_reader import parse_config
+from recsparse.config.toml_writer import to_toml
 from recsparse.datasets.data_settings import DataSettings
 from recsparse.datasets.dataset import Dataset
 from recsparse.errors import InputError
-from recsparse.filesystems import fetched
-from recsparse.job import Job
+from recsparse.files.addresses import folder_of
+from recsparse.files.filesystems import fetched
 from recsparse.models.base import Recommender
 from recsparse.models.registry import MODEL_CLASSES
-from recsparse.output_kinds import TextKind
-from recsparse.outputs import Output, claim
-from recsparse.reporting import SILENT, Reporter
+from recsparse.outputs.claim import Output, claim
+from recsparse.outputs.job import Job
+from recsparse.outputs.kinds import TextKind
+from recsparse.reporting.progress import SILENT, Reporter
 from recsparse.stages.data import load_data
-from recsparse.stages.fit import fit_on, validate
-from recsparse.stages.part import part_to_rank
-from recsparse.toml_file import to_toml
+from recsparse.stages.fit_on_dataset import fit_on, validate
+from recsparse.stages.rank_part import part_to_rank
+from recsparse.tracking.open_run import start_run
+from recsparse.tracking.run import SCHEMA_ROWS, Run
 from recsparse.training.plan import FitPlan
-from recsparse.training.run import SCHEMA_ROWS, Run
-from recsparse.training.tracking import start_run
 
 # What a search tries where the caller names nothing else. The grids suit logs of some 100,000 rows,
 # and the baselines get at least as many trials as the network.

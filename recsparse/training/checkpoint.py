@@ -10,8 +10,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from recsparse.atomic import atomic_file
 from recsparse.errors import CheckpointError
+from recsparse.files.atomic import atomic_file
 
 # After the last epoch that was done, and after all of them.
 LAST, COMPLETE = "last.safetensors", "complete.safetensors"

@@ -5,8 +5,8 @@ from typing import Any
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Checkpoint as LastOfCallbacks
 
-from recsparse.reporting import Advance
-from recsparse.training.progress import Progress
+from recsparse.reporting.progress import Advance
+from recsparse.training.fit_progress import Progress
 
 
 class EpochReport(LastOfCallbacks):

@@ -5,13 +5,13 @@ from dataclasses import replace
 
 from scipy.sparse import csr_matrix
 
-from recsparse.atomic import remove
+from recsparse.config.network_models import TrainingConfig
 from recsparse.errors import InputError
+from recsparse.files.atomic import remove
 from recsparse.models.base import FitExtras, Recommender, Validation
 from recsparse.models.objective import Objective
-from recsparse.network_config import TrainingConfig
 from recsparse.sparse.tensor import SparseTensor
-from recsparse.training.job import job_of
+from recsparse.training.fit_digest import job_of
 from recsparse.training.optimise import optimise_network
 from recsparse.training.plan import FitPlan
 

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from recsparse.config.network_models import TrainingConfig
 from recsparse.errors import InputError
 from recsparse.models.objective import Objective
-from recsparse.network_config import TrainingConfig
 from recsparse.training.optimizer import network_optimizer
 
 LOSS_METRIC = "train_loss"

@@ -15,15 +15,15 @@ import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Callback
 from torch import Tensor
 
-from recsparse.atomic import remove
+from recsparse.files.atomic import remove
 from recsparse.models.objective import Objective
+from recsparse.quiet import only_warnings
 from recsparse.training.checkpoint import COMPLETE, LAST, Checkpoint, Facts
 from recsparse.training.epoch_report import EpochReport
+from recsparse.training.fit_progress import Progress, tell_epochs
 from recsparse.training.module import ObjectiveModule, row_batches
 from recsparse.training.plan import FitPlan
-from recsparse.training.precision import uses_bfloat16
-from recsparse.training.progress import Progress, tell_epochs
-from recsparse.training.quiet import only_warnings
+from recsparse.training.product_precision import uses_bfloat16
 
 logger = logging.getLogger(__name__)
 

@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from recsparse.config.network_models import TrainingConfig
 from recsparse.models.base import WarmStart
-from recsparse.network_config import TrainingConfig
-from recsparse.reporting import SILENT, Reporter
+from recsparse.reporting.progress import SILENT, Reporter
 
 OnEpoch = Callable[[int, Mapping[str, float]], None]
 

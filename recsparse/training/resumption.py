@@ -5,9 +5,9 @@ import shutil
 import tomllib
 from pathlib import Path
 
-from recsparse.atomic import atomic_file
+from recsparse.config.toml_writer import write_toml
 from recsparse.errors import CheckpointError, OutputError
-from recsparse.toml_file import write_toml
+from recsparse.files.atomic import atomic_file
 
 logger = logging.getLogger(__name__)
 

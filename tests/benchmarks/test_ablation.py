@@ -6,7 +6,7 @@ import typer
 from benchmarks.ablation import View, chosen, differences
 from benchmarks.protocols import PROTOCOLS
 from benchmarks.variants import VARIANTS, Variant
-from recsparse.config import Config
+from recsparse.config.config import Config
 from recsparse.datasets.dataset_folder import load_dataset
 from recsparse.models.registry import build_model
 

@@ -9,12 +9,12 @@ from benchmarks.accuracy import Epochs, Job, paired, summary, with_misses
 from benchmarks.contenders import CONTENDERS, Contender
 from benchmarks.curves import plot_curves
 from benchmarks.protocols import PROTOCOLS, Protocol
-from recsparse.config import Config
-from recsparse.config_file import load_config
+from recsparse.config.config import Config
+from recsparse.config.linear_models import EASEConfig
+from recsparse.config.toml_reader import load_config
 from recsparse.datasets.dataset_folder import load_dataset
 from recsparse.datasets.fit_rows import rows_to_fit
-from recsparse.evaluation.evaluate import evaluate_ranking
-from recsparse.linear_config import EASEConfig
+from recsparse.evaluation.rank_catalogue import evaluate_ranking
 from recsparse.models.ease import EASE
 from recsparse.models.popularity import Popularity
 from recsparse.models.registry import build_model

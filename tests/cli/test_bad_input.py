@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from recsparse.toml_file import write_toml
+from recsparse.config.toml_writer import write_toml
 
 LOG = pa.table({"user_id": [1, 1, 2, 2, 3, 3], "item_id": [5, 6, 5, 6, 5, 6]})
 

@@ -8,13 +8,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from recsparse.config_file import load_config
+from recsparse.config.toml_reader import load_config
+from recsparse.config.toml_writer import to_toml
 from recsparse.datasets.dataset_folder import load_dataset, read_description
 from recsparse.scoring.model_folder import load_model
 from recsparse.stages.load import load
 from recsparse.stages.prepare import prepare
 from recsparse.stages.train import train
-from recsparse.toml_file import to_toml
 from tests.cli.conftest import sets
 from tests.datasets.test_history import NAMED, OTHER_NAMES, shop_log
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from recsparse.manifest import MANIFEST
+from recsparse.outputs.manifest import MANIFEST
 
 # The output, the command but for it, options that make another job of it, and an input.
 COMMANDS = {

@@ -7,13 +7,13 @@ import fsspec
 import pandas as pd
 import pytest
 
-from recsparse.cli import progress
+from recsparse.cli import reporters as progress
 from recsparse.cli.exit import exit_on_error
 from recsparse.cli.main import app
-from recsparse.cli.progress import LogReporter
-from recsparse.config import TrackingConfig
+from recsparse.cli.reporters import LogReporter
+from recsparse.config.config import TrackingConfig
 from recsparse.stages import data
-from recsparse.training.tracking import start_run
+from recsparse.tracking.open_run import start_run
 from tests.cli.conftest import lines, sets
 
 EASE = sets(["model.kind=ease"])

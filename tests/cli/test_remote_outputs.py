@@ -10,10 +10,10 @@ import pyarrow.fs as pafs
 import pyarrow.parquet as pq
 import pytest
 
-from recsparse import filesystems
-from recsparse.filesystems import fetched
-from recsparse.manifest import MANIFEST, read_manifest
-from recsparse.output_places import local_place, place_of_work
+from recsparse.files import filesystems
+from recsparse.files.filesystems import fetched
+from recsparse.outputs.manifest import MANIFEST, read_manifest
+from recsparse.outputs.places import local_place, place_of_work
 
 PAIRS = pd.DataFrame({"user_id": [0, 1, 2], "item_id": [2, 3, 4]})
 POPULARITY = ["--set", "model.kind=popularity"]
@@ -260,7 +260,7 @@ def test_outputs_on_s3(recsparse, inputs, s3):
 def test_a_model_at_an_address_is_sent_from_there_where_the_store_was_gone(
     recsparse, memory, workplace, monkeypatch
 ):
-    from recsparse.training import tracking
+    from recsparse.tracking import open_run as tracking
 
     def gone(record):
         raise ConnectionError("the server is gone")

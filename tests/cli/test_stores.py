@@ -10,7 +10,7 @@ from recsparse.scoring.model_folder import load_model
 from recsparse.stages import evaluate as evaluating
 from recsparse.stages import train as training
 from recsparse.stages import tune as tuning
-from recsparse.training.store import local_uri
+from recsparse.tracking.store import local_uri
 from tests.cli.conftest import sets
 from tests.stores import refusing_address, silent_address
 
@@ -118,7 +118,7 @@ def test_a_folder_s_name_may_have_any_signs(recsparse, small_dataset, workplace,
 def test_a_store_that_goes_away_costs_no_model_and_its_records_can_be_sent_later(
     recsparse, small_dataset, workplace, monkeypatch, caplog
 ):
-    from recsparse.training import tracking
+    from recsparse.tracking import open_run as tracking
 
     deliver, down = tracking.deliver, [True]
 
@@ -153,7 +153,7 @@ def test_a_store_that_goes_away_costs_no_model_and_its_records_can_be_sent_later
 def test_records_of_a_model_that_is_no_longer_there_stay_and_are_told(
     recsparse, small_dataset, workplace, monkeypatch, caplog
 ):
-    from recsparse.training import tracking
+    from recsparse.tracking import open_run as tracking
 
     deliver = tracking.deliver
     with monkeypatch.context() as patch:
@@ -173,7 +173,7 @@ def never_there(record):
 
 
 def test_sending_to_a_store_that_is_still_gone_is_told(recsparse, small_dataset, workplace):
-    from recsparse.training.outbox import Outbox, Record
+    from recsparse.tracking.outbox import Outbox, Record
 
     uri = refusing_address()
     outbox = Outbox(workplace / "mlflow.unsent" / "run", never_there)

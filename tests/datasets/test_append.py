@@ -5,7 +5,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from recsparse.config_file import load_config
+from recsparse.config.toml_reader import load_config
 from recsparse.datasets.build import Sources
 from recsparse.datasets.building.log_store import LogStore
 from recsparse.datasets.dataset_folder import load_dataset, read_rejected

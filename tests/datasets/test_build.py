@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recsparse.config_file import load_config
+from recsparse.config.toml_reader import load_config
 from recsparse.errors import InputError
 from tests.logs import DUPLICATES, SPLIT_SETTINGS, log_of, logs
 from tests.plain_prepare import PARTS, plain_prepare

@@ -89,7 +89,7 @@ def test_a_killed_run_leaves_the_old_dataset_or_the_new_one(tmp_path):
 WAITING = """
 import sys
 from contextlib import contextmanager
-from recsparse.reporting import SilentReporter
+from recsparse.reporting.progress import SilentReporter
 from recsparse.stages.prepare import prepare
 
 class Waiting(SilentReporter):

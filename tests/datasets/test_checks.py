@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recsparse.data_config import LogConfig
+from recsparse.config.data import LogConfig
 from recsparse.datasets.checks import REASONS, check_rows
 from recsparse.datasets.schema import interactions_schema
 from recsparse.errors import SchemaError

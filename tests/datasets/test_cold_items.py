@@ -3,11 +3,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from recsparse.config.linear_models import ContentKNNConfig
 from recsparse.datasets.bags import bags_to_tensor
 from recsparse.datasets.cold_items import cold_part
 from recsparse.errors import InputError
-from recsparse.evaluation.evaluate import evaluate_ranking
-from recsparse.linear_config import ContentKNNConfig
+from recsparse.evaluation.rank_catalogue import evaluate_ranking
 from recsparse.models.base import FitExtras
 from recsparse.models.content_knn import ContentKNN
 from tests.prepared import prepared

@@ -7,7 +7,7 @@ import pyarrow.fs as pafs
 import pyarrow.parquet as pq
 import pytest
 
-from recsparse.data_config import LogConfig
+from recsparse.config.data import LogConfig
 from recsparse.datasets.files import find_files
 from recsparse.datasets.log import InteractionLog
 from recsparse.datasets.parquet import open_dataset

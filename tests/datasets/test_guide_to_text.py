@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from recsparse.data_config import FeaturesConfig, TextConfig
+from recsparse.config.data import FeaturesConfig, TextConfig
 
 GUIDE = Path(__file__).parents[2] / "docs" / "guide" / "text.md"
 

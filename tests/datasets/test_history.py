@@ -6,8 +6,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from recsparse.config_file import load_config
-from recsparse.data_config import LogConfig
+from recsparse.config.data import LogConfig
+from recsparse.config.toml_reader import load_config
 from recsparse.datasets.data_settings import DataSettings
 from recsparse.datasets.dataset_folder import load_dataset
 from recsparse.datasets.history import read_history

@@ -1,7 +1,7 @@
 import pytest
 
-from recsparse.config_file import load_config
-from recsparse.data_config import LogConfig
+from recsparse.config.data import LogConfig
+from recsparse.config.toml_reader import load_config
 from recsparse.datasets.intake_settings import contradictions, log_of_intake
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recsparse.data_config import LogConfig
+from recsparse.config.data import LogConfig
 from recsparse.datasets.log import InteractionLog, LogCounts
 from recsparse.datasets.schema import interactions_schema
 

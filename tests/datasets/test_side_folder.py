@@ -6,7 +6,7 @@ import pyarrow.parquet as pq
 import pytest
 from scipy.sparse import csr_matrix
 
-from recsparse.data_config import TextConfig
+from recsparse.config.data import TextConfig
 from recsparse.datasets.side_folder import load_side, save_side
 from recsparse.datasets.side_table import SideFeatures
 from recsparse.errors import InputError, SchemaError

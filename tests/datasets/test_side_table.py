@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 
-from recsparse.data_config import TextConfig
+from recsparse.config.data import TextConfig
 from recsparse.datasets import side_table
 from recsparse.datasets.side_columns import SideColumns
 from recsparse.datasets.side_table import fit_side_features

@@ -15,7 +15,7 @@ from sklearn.feature_extraction.text import (
     TfidfVectorizer,
 )
 
-from recsparse.data_config import TextConfig
+from recsparse.config.data import TextConfig
 from recsparse.datasets.text import BagOfWords
 from recsparse.errors import InputError, MissingFileError, OutputError, SchemaError
 

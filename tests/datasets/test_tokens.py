@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from sklearn.feature_extraction.text import CountVectorizer
 
-from recsparse.data_config import TextConfig
+from recsparse.config.data import TextConfig
 from recsparse.datasets.tokens import preprocessor, vectoriser, without_html, words
 
 ASCII = st.text(st.characters(max_codepoint=127), max_size=40)

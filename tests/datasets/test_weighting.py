@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy.sparse import csr_matrix, random_array
 from sklearn.feature_extraction.text import TfidfTransformer
 
-from recsparse.data_config import TextConfig
+from recsparse.config.data import TextConfig
 from recsparse.datasets.weighting import WordWeights
 
 WEIGHTINGS = ["tfidf", "bm25", "counts", "binary"]

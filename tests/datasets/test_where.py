@@ -4,7 +4,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from recsparse.data_config import LogConfig
+from recsparse.config.data import LogConfig
 from recsparse.datasets.log import InteractionLog, LogSource
 from recsparse.datasets.parquet import open_dataset
 from recsparse.datasets.where import Condition, check_condition, filtered_batches

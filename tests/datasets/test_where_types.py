@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from recsparse.data_config import LogConfig
+from recsparse.config.data import LogConfig
 from recsparse.datasets.log import InteractionLog, LogSource
 from recsparse.errors import InputError, SchemaError
 from tests.datasets.test_where import users

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer
 
-from recsparse.data_config import TextConfig
+from recsparse.config.data import TextConfig
 from recsparse.datasets.word_counts import count_hashed_words, count_words
 
 WORDS = ["red", "fox", "hen", "x", "B2", "re-do"]

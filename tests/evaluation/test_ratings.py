@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from scipy.sparse import csr_matrix
 from sklearn.metrics import mean_absolute_error, root_mean_squared_error
 
+from recsparse.config.linear_models import PopularityConfig
 from recsparse.errors import InputError
 from recsparse.evaluation.ratings import RATING_FORMULAS, evaluate_ratings
-from recsparse.linear_config import PopularityConfig
 from recsparse.models.popularity import Popularity
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from recsparse.datasets.part_counts import PartCounts
 from recsparse.errors import InputError, OutputError
-from recsparse.evaluation.evaluate import RankingResult
+from recsparse.evaluation.rank_catalogue import RankingResult
 from recsparse.evaluation.report import (
     REPORT,
     comparison_table,
@@ -17,8 +17,8 @@ from recsparse.evaluation.report import (
     run_figures,
     write_report,
 )
-from recsparse.job import Job
-from recsparse.outputs import claim
+from recsparse.outputs.claim import claim
+from recsparse.outputs.job import Job
 
 METRIC = "ndcg@10"
 PART = PartCounts(

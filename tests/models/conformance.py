@@ -9,11 +9,11 @@ import safetensors.torch
 import torch
 from scipy.sparse import csr_matrix, random_array
 
-from recsparse.config_file import parse_config
-from recsparse.data_config import Section
+from recsparse.config.data import Section
+from recsparse.config.network_models import TrainingConfig
+from recsparse.config.toml_reader import parse_config
 from recsparse.errors import InputError
 from recsparse.models.registry import MODEL_CLASSES, build_model
-from recsparse.network_config import TrainingConfig
 from recsparse.sparse.tensor import SparseTensor, sparse_tensor
 from recsparse.training.fit import fit_model
 from recsparse.training.plan import FitPlan

@@ -5,24 +5,24 @@ import pytest
 import torch
 from scipy.sparse import csr_matrix
 
-from recsparse.config_file import parse_config
-from recsparse.errors import InputError
-from recsparse.evaluation.evaluate import evaluate_ranking
-from recsparse.linear_config import (
+from recsparse.config.linear_models import (
     EASEConfig,
     IALSConfig,
     ItemKNNConfig,
     PopularityConfig,
     SparseEASEConfig,
 )
-from recsparse.model_config import BlendConfig, default_parts
+from recsparse.config.models import BlendConfig, default_parts
+from recsparse.config.network_models import SparseGridConfig, TrainingConfig
+from recsparse.config.toml_reader import parse_config
+from recsparse.errors import InputError
+from recsparse.evaluation.rank_catalogue import evaluate_ranking
 from recsparse.models import blend, blend_weights
 from recsparse.models.base import FitExtras, Recommender, Validation
 from recsparse.models.blend import BlendRecommender
 from recsparse.models.blend_weights import best_weights, standardised
 from recsparse.models.ease import EASE
 from recsparse.models.popularity import Popularity
-from recsparse.network_config import SparseGridConfig, TrainingConfig
 from recsparse.training.fit import fit_model
 from recsparse.training.plan import FitPlan
 from tests.models.conformance import PersonalConformance, fitted, log_of, times_of

@@ -7,9 +7,10 @@ import pytest
 import torch
 from scipy.sparse import csr_matrix, diags_array
 
-from recsparse.config_file import parse_config
+from recsparse.config.linear_models import EASEConfig
+from recsparse.config.network_models import SASRecConfig, TimelineConfig, TrainingConfig
+from recsparse.config.toml_reader import parse_config
 from recsparse.errors import InputError
-from recsparse.linear_config import EASEConfig
 from recsparse.models import events
 from recsparse.models.base import FitExtras
 from recsparse.models.ease import EASE
@@ -20,7 +21,6 @@ from recsparse.models.registry import build_model
 from recsparse.models.sasrec import SASRecNetwork
 from recsparse.models.sequences import Sequences
 from recsparse.models.timeline import TimelineNetwork
-from recsparse.network_config import SASRecConfig, TimelineConfig, TrainingConfig
 from recsparse.training.fit import fit_model
 from recsparse.training.plan import FitPlan
 from tests.models.conformance import (

@@ -3,11 +3,11 @@ import pytest
 import torch
 from scipy.sparse import csr_matrix
 
+from recsparse.config.network_models import SASRecConfig, TimelineConfig, TrainingConfig
 from recsparse.datasets.bags import bags_to_tensor
 from recsparse.errors import InputError
 from recsparse.models.registry import build_model
 from recsparse.models.timeline import TimelineNetwork
-from recsparse.network_config import SASRecConfig, TimelineConfig, TrainingConfig
 from recsparse.training.fit import fit_model
 from recsparse.training.plan import FitPlan
 from tests.models.event_logs import matrices_of

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.sparse import csr_matrix
 
+from recsparse.config.network_models import SASRecConfig, TimelineConfig, TrainingConfig
 from recsparse.models.registry import build_model
 from recsparse.models.sequences import NUM_GAPS, Sequences, gap_classes
-from recsparse.network_config import SASRecConfig, TimelineConfig, TrainingConfig
 from recsparse.training.fit import fit_model
 from recsparse.training.plan import FitPlan
 from tests.models.conformance import RecommenderConformance

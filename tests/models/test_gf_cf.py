@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
 
-from recsparse.linear_config import GFCFConfig
+from recsparse.config.linear_models import GFCFConfig
 from recsparse.models.gf_cf import GFCF
 from tests.models.conformance import PersonalConformance, log_of
 

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 from implicit.als import AlternatingLeastSquares
 from scipy.sparse import csr_matrix
 
+from recsparse.config.linear_models import IALSConfig
 from recsparse.errors import InputError
-from recsparse.linear_config import IALSConfig
 from recsparse.models.ials import IALS, als_factors, half_step, with_empty_weight
 from tests.models.conformance import PersonalConformance, fitted, log_of
 

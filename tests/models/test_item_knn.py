@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.sparse import csr_matrix
 
-from recsparse.linear_config import ItemKNNConfig
+from recsparse.config.linear_models import ItemKNNConfig
 from recsparse.models import item_knn
 from recsparse.models.item_knn import ItemKNN
 from tests.models.conformance import PersonalConformance, log_of

@@ -3,9 +3,9 @@ import pytest
 import torch
 from scipy.sparse import csr_matrix
 
+from recsparse.config.network_models import MultVAEConfig, TrainingConfig
 from recsparse.errors import InputError
 from recsparse.models.mult_vae import EvidenceLowerBound, MultVAE, MultVAENetwork
-from recsparse.network_config import MultVAEConfig, TrainingConfig
 from recsparse.sparse.tensor import SparseTensor
 from tests.models.conformance import PersonalConformance, RecommenderConformance, log_of
 

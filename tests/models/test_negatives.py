@@ -5,18 +5,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.sparse import csr_matrix
 
+from recsparse.config.network_models import (
+    SoftmaxConfig,
+    SparseGridConfig,
+    TextTowerConfig,
+    TrainingConfig,
+)
 from recsparse.models.content_knn import unit_rows
 from recsparse.models.negatives import Negatives, negatives_where_large
 from recsparse.models.objective import HiddenCells
 from recsparse.models.registry import build_model
 from recsparse.models.sparse_grid_network import SparseGridNetwork
 from recsparse.models.text_tower import TextTowerNetwork
-from recsparse.network_config import (
-    SoftmaxConfig,
-    SparseGridConfig,
-    TextTowerConfig,
-    TrainingConfig,
-)
 from recsparse.sparse.tensor import SparseTensor
 from recsparse.training.fit import fit_model
 from recsparse.training.plan import FitPlan

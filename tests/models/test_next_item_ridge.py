@@ -5,9 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.sparse import csr_matrix
 
-from recsparse.config_file import parse_config
+from recsparse.config.linear_models import NextItemRidgeConfig
+from recsparse.config.toml_reader import parse_config
 from recsparse.errors import InputError
-from recsparse.linear_config import NextItemRidgeConfig
 from recsparse.models.base import FitExtras
 from recsparse.models.next_item_ridge import NextItemRidge, decayed_moments
 from recsparse.models.registry import build_model

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.sparse import csr_matrix
 
+from recsparse.config.network_models import BPRConfig, LightGCNConfig, TrainingConfig
 from recsparse.models.bpr import BPR
 from recsparse.models.light_gcn import LightGCN, LightGCNNetwork
 from recsparse.models.pairwise import (
@@ -13,7 +14,6 @@ from recsparse.models.pairwise import (
     negatives_of,
     pairwise_loss,
 )
-from recsparse.network_config import BPRConfig, LightGCNConfig, TrainingConfig
 from recsparse.sparse.tensor import SparseTensor
 from tests.models.conformance import PersonalConformance, fitted, log_of
 

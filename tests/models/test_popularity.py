@@ -3,8 +3,8 @@ import pytest
 import torch
 from scipy.sparse import csr_matrix
 
+from recsparse.config.linear_models import PopularityConfig
 from recsparse.errors import InputError
-from recsparse.linear_config import PopularityConfig
 from recsparse.models.base import FitExtras
 from recsparse.models.popularity import Popularity
 from tests.models.conformance import RecommenderConformance, fitted, log_of

@@ -5,10 +5,10 @@ import pandas as pd
 import pytest
 from scipy.sparse import csr_matrix
 
-from recsparse.evaluation.evaluate import evaluate_ranking
-from recsparse.linear_config import EASEConfig, IALSConfig, ItemKNNConfig, PopularityConfig
+from recsparse.config.linear_models import EASEConfig, IALSConfig, ItemKNNConfig, PopularityConfig
+from recsparse.config.network_models import SparseGridConfig, TrainingConfig
+from recsparse.evaluation.rank_catalogue import evaluate_ranking
 from recsparse.models.registry import build_model
-from recsparse.network_config import SparseGridConfig, TrainingConfig
 from recsparse.training.fit import fit_model
 from recsparse.training.plan import FitPlan
 

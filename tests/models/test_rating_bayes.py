@@ -2,7 +2,7 @@ import numpy as np
 import torch
 from scipy.sparse import csr_matrix
 
-from recsparse.linear_config import RatingBayesConfig
+from recsparse.config.linear_models import RatingBayesConfig
 from recsparse.models.base import FitExtras
 from recsparse.models.rating_bayes import RatingBayes
 from recsparse.models.rating_gibbs import (

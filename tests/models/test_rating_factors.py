@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from recsparse.linear_config import RatingBiasConfig, RatingFactorsConfig
+from recsparse.config.linear_models import RatingBiasConfig, RatingFactorsConfig
 from recsparse.models.base import FitExtras
 from recsparse.models.rating_bias import RatingBias
 from recsparse.models.rating_factors import RatingFactors

@@ -3,8 +3,9 @@ import pytest
 import torch
 from scipy.sparse import csr_matrix
 
+from recsparse.config.linear_models import RatingBayesConfig
+from recsparse.config.network_models import RatingGridConfig, TrainingConfig
 from recsparse.errors import InputError
-from recsparse.linear_config import RatingBayesConfig
 from recsparse.models.base import FitExtras, Validation
 from recsparse.models.rating_bayes import RatingBayes
 from recsparse.models.rating_grid import RatingGrid
@@ -15,7 +16,6 @@ from recsparse.models.rating_grid_network import (
     rating_cells,
 )
 from recsparse.models.rating_model import predicted_cells
-from recsparse.network_config import RatingGridConfig, TrainingConfig
 from recsparse.training.fit import fit_model
 from recsparse.training.plan import FitPlan
 from tests.models.conformance import fitted, log_of

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.sparse import csr_matrix
 
+from recsparse.config.linear_models import EASEConfig
 from recsparse.errors import InputError
-from recsparse.linear_config import EASEConfig
 from recsparse.models.ease import EASE
 from recsparse.models.recency import recency_weighted
 from tests.models.conformance import log_of

@@ -1,4 +1,4 @@
-from recsparse.model_config import MODEL_CONFIGS
+from recsparse.config.models import MODEL_CONFIGS
 from recsparse.models.registry import MODEL_CLASSES, build_model
 
 

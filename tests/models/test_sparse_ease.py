@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.sparse import csr_matrix
 
+from recsparse.config.linear_models import EASEConfig, SparseEASEConfig
 from recsparse.errors import InputError
-from recsparse.linear_config import EASEConfig, SparseEASEConfig
 from recsparse.models.ease import EASE
 from recsparse.models.sparse_ease import SparseEASE, nearest_by_cosine, solved_columns
 from tests.models.conformance import NUM_ITEMS, PersonalConformance, log_of, times_of

@@ -3,15 +3,15 @@ import pytest
 import torch
 from scipy.sparse import csr_matrix
 
+from recsparse.config.linear_models import EASEConfig, PopularityConfig
+from recsparse.config.network_models import SparseGridConfig, TrainingConfig
 from recsparse.datasets.synthetic import synthetic_log
 from recsparse.errors import InputError
-from recsparse.evaluation.evaluate import evaluate_ranking
-from recsparse.linear_config import EASEConfig, PopularityConfig
+from recsparse.evaluation.rank_catalogue import evaluate_ranking
 from recsparse.models.base import FitExtras
 from recsparse.models.ease import EASE
 from recsparse.models.popularity import Popularity
 from recsparse.models.sparse_grid import LINEAR_SHARES, SparseGridRecommender
-from recsparse.network_config import SparseGridConfig, TrainingConfig
 from recsparse.sparse.tensor import SparseTensor
 from recsparse.training.fit import fit_model
 from recsparse.training.plan import FitPlan

@@ -5,9 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.func import functional_call
 
+from recsparse.config.network_models import SparseGridConfig
 from recsparse.models.item_words import ItemWords, stored_words
 from recsparse.models.sparse_grid_network import SparseGridNetwork
-from recsparse.network_config import SparseGridConfig
 from recsparse.sparse.tensor import sparse_tensor
 from tests.models.conformance import words_of
 

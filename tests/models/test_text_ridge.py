@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 from scipy.sparse import csr_matrix
 from sklearn.linear_model import Ridge
 
+from recsparse.config.linear_models import IALSConfig, TextRidgeConfig
 from recsparse.errors import InputError
-from recsparse.linear_config import IALSConfig, TextRidgeConfig
 from recsparse.models.base import FitExtras
 from recsparse.models.ials import IALS
 from recsparse.models.text_ridge import TextRidge, ridge_map

@@ -3,12 +3,12 @@ import pytest
 import torch
 from scipy.sparse import csr_matrix
 
+from recsparse.config.network_models import TextTowerConfig, TrainingConfig
 from recsparse.datasets.bags import bags_to_tensor
 from recsparse.errors import InputError
 from recsparse.models.base import FitExtras
 from recsparse.models.registry import build_model
 from recsparse.models.text_tower import TextTower, TextTowerNetwork
-from recsparse.network_config import TextTowerConfig, TrainingConfig
 from recsparse.sparse.tensor import SparseTensor
 from recsparse.training.fit import fit_model
 from recsparse.training.plan import FitPlan

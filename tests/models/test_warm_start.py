@@ -5,20 +5,20 @@ import pytest
 import torch
 from scipy.sparse import csr_matrix, hstack
 
-from recsparse.errors import InputError
-from recsparse.linear_config import EASEConfig, IALSConfig
-from recsparse.model_config import BlendConfig
-from recsparse.models.base import FitExtras, WarmStart
-from recsparse.models.blend import BlendRecommender
-from recsparse.models.ials import als_factors, with_empty_weight
-from recsparse.models.registry import build_model
-from recsparse.network_config import (
+from recsparse.config.linear_models import EASEConfig, IALSConfig
+from recsparse.config.models import BlendConfig
+from recsparse.config.network_models import (
     MultVAEConfig,
     SASRecConfig,
     SparseGridConfig,
     TimelineConfig,
     TrainingConfig,
 )
+from recsparse.errors import InputError
+from recsparse.models.base import FitExtras, WarmStart
+from recsparse.models.blend import BlendRecommender
+from recsparse.models.ials import als_factors, with_empty_weight
+from recsparse.models.registry import build_model
 from recsparse.training.fit import fit_model
 from recsparse.training.plan import FitPlan
 from tests.models.conformance import NUM_ITEMS, TRAINING, fitted, log_of, times_of

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.sparse import csr_matrix
 
+from recsparse.config.linear_models import EASEConfig
 from recsparse.errors import InputError
-from recsparse.linear_config import EASEConfig
 from recsparse.models.base import FitExtras
 from recsparse.models.ease import EASE
 from recsparse.models.registry import build_model

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 from nbclient import NotebookClient
 
-from recsparse.config_file import load_config
+from recsparse.config.toml_reader import load_config
 from recsparse.datasets.synthetic import synthetic_log
 from recsparse.stages.evaluate import evaluate
 from recsparse.stages.prepare import prepare

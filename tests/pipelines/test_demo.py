@@ -8,14 +8,14 @@ import pytest
 from pipelines import demo
 from pipelines.demo import app
 from recsparse.cli.exit import exit_on_error
-from recsparse.config_file import load_config
-from recsparse.model_config import BlendConfig
+from recsparse.config.models import BlendConfig
+from recsparse.config.toml_reader import load_config
+from recsparse.config.toml_writer import write_toml
 from recsparse.scoring.model_folder import load_model
 from recsparse.stages import train as training
 from recsparse.stages import tune as tuning
-from recsparse.toml_file import write_toml
-from recsparse.training.progress import Progress
-from recsparse.training.run import Run
+from recsparse.tracking.run import Run
+from recsparse.training.fit_progress import Progress
 
 GRID = {"kind": "sparse_grid", "factors": 4, "hidden": 8, "item_iterations": 1}
 KINDS = ["blend", "popularity", "item_knn", "ease", "ials"]

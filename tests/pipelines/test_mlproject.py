@@ -9,8 +9,8 @@ import yaml
 from mlflow.tracking import MlflowClient
 
 from recsparse.cli.main import app
+from recsparse.config.toml_writer import write_toml
 from recsparse.scoring.model_folder import read_description
-from recsparse.toml_file import write_toml
 
 ROOT = Path(__file__).parents[2]
 

@@ -5,8 +5,8 @@ import pyarrow as pa
 import torch
 from scipy.sparse import csr_matrix
 
+from recsparse.config.linear_models import PopularityConfig
 from recsparse.datasets.vocabulary import Vocabulary
-from recsparse.linear_config import PopularityConfig
 from recsparse.models.base import Recommender
 from recsparse.scoring.trained import TrainedModel
 

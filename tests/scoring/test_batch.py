@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from recsparse.config.linear_models import PopularityConfig
 from recsparse.datasets.vocabulary import Vocabulary
 from recsparse.errors import (
     InputError,
@@ -18,7 +19,6 @@ from recsparse.errors import (
     SchemaError,
     UnknownIdError,
 )
-from recsparse.linear_config import PopularityConfig
 from recsparse.models.popularity import Popularity
 from recsparse.scoring.batch import BatchOptions, read_ids, recommend_users, score_candidates
 from recsparse.scoring.model_folder import load_model, save_model

@@ -14,10 +14,10 @@ from safetensors.torch import load_file as load_tensors
 from safetensors.torch import save_file as save_tensors
 from scipy.sparse import csr_matrix
 
+from recsparse.config.toml_writer import to_toml
 from recsparse.errors import InputError, ModelFolderError
 from recsparse.scoring.model_folder import load_model, save_model
 from recsparse.scoring.trained import TrainedModel
-from recsparse.toml_file import to_toml
 from tests.scoring.test_model_folder import CONFIGS, WITH_MORE, train
 
 # Of these, as many as one likes fit: ranks, words and users of the fit.

@@ -12,17 +12,17 @@ import pytest
 from safetensors.numpy import load_file
 from scipy.sparse import csr_matrix
 
-from recsparse.data_config import TextConfig
+from recsparse.config.data import TextConfig
+from recsparse.config.models import MODEL_CONFIGS
+from recsparse.config.network_models import SparseGridConfig, TimelineConfig, TrainingConfig
+from recsparse.config.toml_writer import to_toml
 from recsparse.datasets.bags import bags_to_tensor
 from recsparse.datasets.text import BagOfWords
 from recsparse.datasets.vocabulary import Vocabulary
 from recsparse.errors import MissingFileError, ModelFolderError, OutputError
-from recsparse.model_config import MODEL_CONFIGS
 from recsparse.models.registry import MODEL_CLASSES, build_model
-from recsparse.network_config import SparseGridConfig, TimelineConfig, TrainingConfig
 from recsparse.scoring.model_folder import load_items, load_model, read_description, save_model
 from recsparse.scoring.trained import TrainedModel
-from recsparse.toml_file import to_toml
 from recsparse.training.fit import fit_model
 from recsparse.training.plan import FitPlan
 

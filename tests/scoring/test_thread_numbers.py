@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from benchmarks.threads import differences, random_rows
-from recsparse.linear_config import IALSConfig
+from recsparse.config.linear_models import IALSConfig
 from recsparse.models.ials import IALS
 from tests.scoring.test_model_folder import CONFIGS, train
 

@@ -7,10 +7,10 @@ import pytest
 import torch
 from scipy.sparse import csr_matrix
 
+from recsparse.config.linear_models import PopularityConfig
 from recsparse.datasets.rows import NO_TIME
 from recsparse.datasets.vocabulary import Vocabulary
 from recsparse.errors import InputError
-from recsparse.linear_config import PopularityConfig
 from recsparse.models.base import Recommender
 from recsparse.models.popularity import Popularity
 from recsparse.scoring.model_folder import load_model, save_model

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from recsparse.config_file import load_config
+from recsparse.config.toml_reader import load_config
 from recsparse.datasets.workspace import Resources
 from recsparse.errors import InputError, MissingFileError, OutputError, SchemaError
 from recsparse.stages.describe import describe

@@ -5,7 +5,7 @@ import pyarrow.parquet as pq
 import pytest
 from mlflow.tracking import MlflowClient
 
-from recsparse.config_file import load_config
+from recsparse.config.toml_reader import load_config
 from recsparse.datasets.dataset_folder import load_dataset
 from recsparse.errors import InputError, MissingFileError
 from recsparse.scoring.model_folder import load_model, read_description

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from scipy.sparse import csr_matrix
 
-from recsparse.config_file import load_config
+from recsparse.config.toml_reader import load_config
 from recsparse.datasets.build import Sources
 from recsparse.scoring.model_folder import load_model
 from recsparse.stages.evaluate import evaluate

@@ -12,7 +12,7 @@ from ir_measures import AP, RR, P, R, Success, nDCG
 from mlflow.tracking import MlflowClient
 from scipy.sparse import csr_matrix
 
-from recsparse.config_file import load_config
+from recsparse.config.toml_reader import load_config
 from recsparse.datasets.dataset_folder import load_dataset
 from recsparse.errors import InputError
 from recsparse.scoring.model_folder import load_model, read_description

@@ -6,7 +6,7 @@ import tomllib
 import pytest
 from mlflow.tracking import MlflowClient
 
-from recsparse.config_file import load_config
+from recsparse.config.toml_reader import load_config
 from recsparse.errors import CheckpointError
 from recsparse.scoring.model_folder import load_model
 from recsparse.stages import train as module

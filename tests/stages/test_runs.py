@@ -1,10 +1,10 @@
 import pytest
 from mlflow.tracking import MlflowClient
 
-from recsparse.config import TrackingConfig
+from recsparse.config.config import TrackingConfig
 from recsparse.errors import MissingFileError
 from recsparse.stages.runs import runs
-from recsparse.training.tracking import start_run
+from recsparse.tracking.open_run import start_run
 
 
 def test_runs_have_their_names_states_and_figures(workplace):

@@ -3,11 +3,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from recsparse.data_config import LogConfig
+from recsparse.config.data import LogConfig
 from recsparse.datasets.dataset_folder import load_dataset
 from recsparse.errors import SchemaError, UnknownIdError
 from recsparse.scoring.model_folder import load_model
-from recsparse.scoring.parts import PartedOutput
+from recsparse.scoring.parted_output import PartedOutput
 from recsparse.stages.score import RecommendOptions, recommend, score
 
 PAIRS = pd.DataFrame({"user_id": [3, 0, 3], "note": ["a", "b", "c"], "item_id": [1, 2, 0]})

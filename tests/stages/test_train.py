@@ -9,16 +9,16 @@ import pyarrow.parquet as pq
 import pytest
 from mlflow.tracking import MlflowClient
 
-from recsparse.config_file import load_config
+from recsparse.config.toml_reader import load_config
 from recsparse.datasets.dataset_folder import load_dataset
 from recsparse.datasets.synthetic import synthetic_log
 from recsparse.errors import MissingFileError
 from recsparse.scoring.model_folder import load_model, read_description
 from recsparse.stages import train as module
-from recsparse.stages.fit import validate
+from recsparse.stages.fit_on_dataset import validate
 from recsparse.stages.prepare import prepare
 from recsparse.stages.train import train
-from recsparse.training.progress import Progress
+from recsparse.training.fit_progress import Progress
 from tests.conftest import SMALL_NETWORK
 
 

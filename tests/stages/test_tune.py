@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 from mlflow.tracking import MlflowClient
 
-from recsparse.config_file import load_config
+from recsparse.config.models import MODEL_CONFIGS
+from recsparse.config.toml_reader import load_config
 from recsparse.errors import ConfigError, InputError
-from recsparse.evaluation.evaluate import RankingResult
-from recsparse.model_config import MODEL_CONFIGS
+from recsparse.evaluation.rank_catalogue import RankingResult
 from recsparse.stages import tune as module
 from recsparse.stages.train import train
 from recsparse.stages.tune import SEARCH_SPACES, tune

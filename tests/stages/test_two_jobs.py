@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from recsparse.manifest import read_manifest
+from recsparse.outputs.manifest import read_manifest
 from recsparse.scoring.model_folder import load_model, read_description
 
 pytestmark = pytest.mark.slow

@@ -12,12 +12,12 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import nn
 
+from recsparse.config.linear_models import EASEConfig
+from recsparse.config.network_models import SparseGridConfig, TrainingConfig
 from recsparse.errors import CheckpointError
-from recsparse.linear_config import EASEConfig
 from recsparse.models.base import WarmStart
 from recsparse.models.ease import EASE
 from recsparse.models.registry import build_model
-from recsparse.network_config import SparseGridConfig, TrainingConfig
 from recsparse.training.fit import fit_model
 from recsparse.training.plan import FitPlan
 from tests.training.test_optimise import (

@@ -6,13 +6,13 @@ import pytest
 import pytorch_lightning as pl
 import torch
 
-from recsparse.linear_config import EASEConfig
-from recsparse.model_config import BlendConfig
+from recsparse.config.linear_models import EASEConfig
+from recsparse.config.models import BlendConfig
+from recsparse.config.network_models import SparseGridConfig
 from recsparse.models.base import FitExtras
 from recsparse.models.blend import BlendRecommender
 from recsparse.models.ease import EASE
 from recsparse.models.sparse_grid import SparseGridRecommender
-from recsparse.network_config import SparseGridConfig
 from recsparse.training.fit import fit_model
 from recsparse.training.module import row_batches
 from recsparse.training.plan import FitPlan

@@ -12,12 +12,12 @@ from safetensors import safe_open
 from scipy.sparse import csr_matrix
 from torch import nn
 
+from recsparse.config.linear_models import EASEConfig
+from recsparse.config.network_models import TrainingConfig
 from recsparse.errors import InputError
-from recsparse.linear_config import EASEConfig
 from recsparse.models.base import WarmStart
 from recsparse.models.ease import EASE
 from recsparse.models.objective import HiddenCells
-from recsparse.network_config import TrainingConfig
 from recsparse.training.optimise import optimise_network
 from recsparse.training.plan import FitPlan
 

@@ -7,10 +7,7 @@ import pytest
 import torch
 from scipy.sparse import csr_matrix
 
-from recsparse.datasets.bags import bags_to_tensor
-from recsparse.models.objective import HiddenCells
-from recsparse.models.registry import build_model
-from recsparse.network_config import (
+from recsparse.config.network_models import (
     LightGCNConfig,
     MultVAEConfig,
     RatingGridConfig,
@@ -19,6 +16,9 @@ from recsparse.network_config import (
     TimelineConfig,
     TrainingConfig,
 )
+from recsparse.datasets.bags import bags_to_tensor
+from recsparse.models.objective import HiddenCells
+from recsparse.models.registry import build_model
 from recsparse.training.fit import fit_model
 from recsparse.training.optimise import optimise_network
 from recsparse.training.plan import FitPlan

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from scipy.sparse import csr_matrix
 
-from recsparse.config import Config
-from recsparse.data_config import TextConfig
+from recsparse.config.config import Config
+from recsparse.config.data import TextConfig
 from recsparse.datasets.building.log_store import FOLDER, LogStore
 from recsparse.datasets.building.parts import Axis, PartedRows, WrittenParts
 from recsparse.datasets.building.reviews import AxisName, Reviews

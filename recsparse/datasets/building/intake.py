@@ -9,8 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from recsparse.config import Config
-from recsparse.data_config import LogConfig
+from recsparse.config.config import Config
+from recsparse.config.data import LogConfig
 from recsparse.datasets.building.encode import LogEncoder
 from recsparse.datasets.building.log_store import LogStore
 from recsparse.datasets.building.prefetch import prefetched

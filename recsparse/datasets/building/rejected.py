@@ -5,10 +5,10 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from recsparse.atomic import atomic_file
 from recsparse.datasets.building.row_groups import ROWS, write_row_groups
 from recsparse.datasets.schema import REASON
 from recsparse.datasets.workspace import Workspace
+from recsparse.files.atomic import atomic_file
 
 
 class RejectedRows:

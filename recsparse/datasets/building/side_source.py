@@ -7,7 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from recsparse.data_config import TextConfig
+from recsparse.config.data import TextConfig
 from recsparse.datasets.building.log_store import LogStore
 from recsparse.datasets.building.parts import Axis
 from recsparse.datasets.building.side_store import (

@@ -3,7 +3,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from recsparse.data_config import TextConfig
+from recsparse.config.data import TextConfig
 from recsparse.datasets.side_table import SideColumns, fit_side_features
 from recsparse.errors import InputError, MissingFileError
 from tests.prepared import contents, ids, prepared, prepared_files

@@ -3,7 +3,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from recsparse.config_file import load_config
+from recsparse.config.toml_reader import load_config
 from recsparse.datasets.building.intake import Intake, IntakeCounts
 from recsparse.datasets.workspace import Resources, workspace
 from recsparse.errors import InputError, SchemaError

@@ -7,8 +7,8 @@ import pyarrow.parquet as pq
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
-from recsparse.config_file import load_config
-from recsparse.data_config import LogConfig
+from recsparse.config.data import LogConfig
+from recsparse.config.toml_reader import load_config
 from recsparse.datasets.build import Sources
 from recsparse.datasets.building.taken import TAKEN, TakenFile, TakenFiles, load_taken
 from recsparse.datasets.dataset_folder import load_dataset

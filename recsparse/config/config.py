@@ -1,0 +1,101 @@
+"""The configuration: everything that can be set, as pydantic models with their defaults."""
+
+import unicodedata
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
+
+from recsparse.config.data import (
+    FeaturesConfig,
+    LogConfig,
+    OrderConfig,
+    Section,
+    SplitConfig,
+    TextConfig,
+)
+from recsparse.config.models import BlendConfig, ModelConfig
+from recsparse.config.network_models import TrainingConfig
+
+# What to do with ids that a model has never seen: refuse them, leave their scores empty, or fall
+# back on popularity.
+OnUnknown = Literal["error", "null", "popularity"]
+
+# Which items are ranked and wanted in the test: those of training, all, those that all compared
+# models know; or of all items, only those that training does not know are wanted.
+Catalogue = Literal["known", "all", "common", "new"]
+# Which users of the test are ranked for: those with training rows, those without, or both.
+IncludeUsers = Literal["known", "new", "all"]
+
+
+class EvaluationConfig(Section):
+    """What evaluation reports.
+
+    Attributes:
+        k: List lengths.
+        batch_users: Users, or lists of users, scored at a time.
+        catalogue: Items of the test: `all`, where an item that a model does not know is a miss for
+            it; the items of the training part alone (`known`); those that every compared model
+            knows (`common`); or, ranked among all, the test items without training rows (`new`).
+        include_users: Users of the test: those with training rows (`known`), those without, who
+            are folded in by what they did before their test rows (`new`), or `all`.
+    """
+
+    k: tuple[Annotated[int, Field(ge=1)], ...] = Field(default=(10, 20), min_length=1)
+    batch_users: int = Field(default=1024, ge=1)
+    catalogue: Catalogue = "all"
+    include_users: IncludeUsers = "all"
+
+
+def _readable(name: str) -> str:
+    if not name.strip() or any(unicodedata.category(sign) == "Cc" for sign in name):
+        raise ValueError("a name must have letters, and no control characters")
+    return name
+
+
+def _in_registry(name: str) -> str:
+    # MLflow refuses these when the model is registered, which is after the training.
+    if "/" in name or ":" in name or name == "." or name.startswith(".."):
+        raise ValueError("the registry takes no name with '/' or ':', and none of dots alone")
+    return name
+
+
+class TrackingConfig(Section):
+    """Where runs are recorded.
+
+    Attributes:
+        uri: MLflow tracking address; without one, `MLFLOW_TRACKING_URI`, else `mlflow.db`
+            beside the model folder.
+        experiment: Name of the MLflow experiment, at most 500 characters.
+        register_as: Register the model under this name, at most 256 characters without `/` and `:`.
+    """
+
+    uri: str | None = None
+    experiment: Annotated[str, Field(max_length=500), AfterValidator(_readable)] = "recsparse"
+    register_as: (
+        Annotated[
+            str, Field(max_length=256), AfterValidator(_readable), AfterValidator(_in_registry)
+        ]
+        | None
+    ) = None
+
+
+class Config(Section):
+    """Everything that can be set, with its default.
+
+    Attributes:
+        seed: Of every random choice.
+        refit: Fit again, on training and validation rows, with the epochs and weights that the
+            validation found.
+    """
+
+    seed: int = Field(default=0, ge=0, lt=2**63)
+    refit: bool = False
+    log: LogConfig = LogConfig()
+    split: SplitConfig = SplitConfig()
+    text: TextConfig = TextConfig()
+    features: FeaturesConfig = FeaturesConfig()
+    order: OrderConfig = OrderConfig()
+    model: ModelConfig = BlendConfig()
+    training: TrainingConfig = TrainingConfig()
+    evaluation: EvaluationConfig = EvaluationConfig()
+    tracking: TrackingConfig = TrackingConfig()

@@ -1,0 +1,226 @@
+"""The configuration of counting and linear models: one section a kind, with their defaults."""
+
+from typing import Literal
+
+from pydantic import Field, field_validator
+
+from recsparse.config.data import Section
+
+
+class PopularityConfig(Section):
+    """Popularity: every user gets the items with the largest total weight.
+
+    Attributes:
+        recent_days: Count only the rows of so many days before the last one; None counts all.
+    """
+
+    kind: Literal["popularity"] = "popularity"
+    recent_days: float | None = Field(default=None, gt=0)
+
+
+class ItemKNNConfig(Section):
+    """ItemKNN: asymmetric cosine with shrinkage, the nearest neighbours of each item.
+
+    Attributes:
+        neighbours: Neighbours kept for each item.
+        shrinkage: Added to the cosine's denominator; damps items with few rows.
+        asymmetry: Power of the squared norm of the item that is scored; the other's gets the rest
+            to 1. A half is the plain cosine, less favours popular items.
+        user_exponent: Users with many items count less, by this power of their number.
+    """
+
+    kind: Literal["item_knn"] = "item_knn"
+    neighbours: int = Field(default=100, ge=1)
+    shrinkage: float = Field(default=1.0, ge=0)
+    asymmetry: float = Field(default=0.3, ge=0, le=1)
+    user_exponent: float = Field(default=0.25, ge=0, le=1)
+
+
+class ContentKNNConfig(Section):
+    """ContentKNN: items whose words are those of the user's history.
+
+    Attributes:
+        word_exponent: Power of a word's weight in a bag; below 1, repeated words count less.
+    """
+
+    kind: Literal["content_knn"] = "content_knn"
+    word_exponent: float = Field(default=1.0, gt=0, le=2)
+
+
+class EASEConfig(Section):
+    """EASE (Steck 2019), with a regularisation that grows with popularity.
+
+    Attributes:
+        regularisation: Mean of the diagonal that is added to the item-item Gram matrix.
+        popularity_exponent: The diagonal of item i is scaled by (n_i / mean n) to this power.
+        window_events: Items are related by how often they stand in a window of so many events of
+            a user, in the order of time, instead of in one row; the model then needs times.
+        recency_decay: Where users are scored, an event counts by this factor less for each later
+            one of the user; below 1 the model needs times.
+        recency_floor: What an old event keeps of its weight all the same.
+        most_items: More items are refused, since memory grows with their square.
+    """
+
+    kind: Literal["ease"] = "ease"
+    regularisation: float = Field(default=200.0, gt=0)
+    popularity_exponent: float = Field(default=0.5, ge=0, le=1)
+    window_events: int | None = Field(default=None, ge=2)
+    recency_decay: float = Field(default=1.0, gt=0, le=1)
+    recency_floor: float = Field(default=0.0, ge=0, lt=1)
+    most_items: int = Field(default=30_000, ge=1)
+
+
+class SparseEASEConfig(Section):
+    """SparseEASE: EASE on each item's nearest items.
+
+    Attributes:
+        neighbours: Items that may count for an item.
+        regularisation: Mean of the diagonal that is added to the item-item Gram matrix.
+        popularity_exponent: The diagonal of item i is scaled by (n_i / mean n) to this power.
+        recency_decay: Where users are scored, an event counts by this factor less for each later
+            one of the user; below 1 the model needs times.
+        recency_floor: What an old event keeps of its weight all the same.
+        most_pairs: Logs with more pairs of items in one row are refused, since memory grows with
+            them.
+    """
+
+    kind: Literal["sparse_ease"] = "sparse_ease"
+    neighbours: int = Field(default=100, ge=1)
+    regularisation: float = Field(default=100.0, gt=0)
+    popularity_exponent: float = Field(default=0.5, ge=0, le=1)
+    recency_decay: float = Field(default=1.0, gt=0, le=1)
+    recency_floor: float = Field(default=0.0, ge=0, lt=1)
+    most_pairs: int = Field(default=500_000_000, ge=1)
+
+
+class NextItemRidgeConfig(Section):
+    """NextItemRidge: least squares from what is left of a user's events to the next one.
+
+    Attributes:
+        decays: Factors by which an event fades with each later one, side by side.
+        regularisation: Mean of the diagonal that is added to the Gram matrix of the features, in
+            events of an item.
+        popularity_exponent: The diagonal of item i is scaled by (n_i / mean n) to this power.
+        popularity_discount: Scores are divided by an item's rows to this power.
+        most_items: More items are refused, since memory grows with the square of items × decays.
+    """
+
+    kind: Literal["next_item_ridge"] = "next_item_ridge"
+    decays: tuple[float, ...] = (0.5, 0.9)
+    regularisation: float = Field(default=750.0, gt=0)
+    popularity_exponent: float = Field(default=0.5, ge=0, le=1)
+    popularity_discount: float = Field(default=0.2, ge=0, le=1)
+    most_items: int = Field(default=10_000, ge=1)
+
+    @field_validator("decays")
+    @classmethod
+    def _events_fade(cls, decays: tuple[float, ...]) -> tuple[float, ...]:
+        if not decays or not all(0 < decay < 1 for decay in decays):
+            raise ValueError("decays must be one or more factors between 0 and 1")
+        return decays
+
+
+class IALSConfig(Section):
+    """iALS (Hu et al. 2008) with the regularisation of Rendle et al. 2021.
+
+    Attributes:
+        factors: Length of the user and item vectors.
+        unobserved_weight: Weight of an empty cell, to which an observed one adds its own; None for
+            ten times the share of active cells, which suits small and large catalogues alike.
+        regularisation: Scale of the ridge term.
+        frequency_exponent: Power of the frequency by which the ridge term grows.
+        iterations: Sweeps over all users and all items.
+    """
+
+    kind: Literal["ials"] = "ials"
+    factors: int = Field(default=64, ge=1)
+    unobserved_weight: float | None = Field(default=None, gt=0)
+    regularisation: float = Field(default=0.005, gt=0)
+    frequency_exponent: float = Field(default=1.0, ge=0, le=1)
+    iterations: int = Field(default=15, ge=1)
+
+
+class TextRidgeConfig(Section):
+    """TextRidge: a ridge regression from an item's words to its iALS factors.
+
+    Attributes:
+        ridge: The regularisation of the regression.
+        ials: The factors.
+    """
+
+    kind: Literal["text_ridge"] = "text_ridge"
+    ridge: float = Field(default=1.0, gt=0)
+    ials: IALSConfig = IALSConfig()
+
+
+class GFCFConfig(Section):
+    """GF-CF (Shen et al. 2021): a linear graph filter and an ideal low-pass filter.
+
+    Attributes:
+        rank: Singular vectors that the low-pass filter lets pass.
+        low_pass_weight: What it counts beside the linear filter.
+        item_exponent: Power of an item's number of rows that it is divided by in the linear filter;
+            a half is the published one, less lets popular items count more.
+        sharpening: Part of the filtered scores' own filtering that is taken away again, a step of
+            the sharpening of Choi et al. 2023 (BSPM); it takes as long again to score.
+    """
+
+    kind: Literal["gf_cf"] = "gf_cf"
+    rank: int = Field(default=256, ge=1)
+    low_pass_weight: float = Field(default=0.3, ge=0)
+    item_exponent: float = Field(default=0.5, ge=0, le=1)
+    sharpening: float = Field(default=0.0, ge=0, le=1)
+
+
+class RatingBiasConfig(Section):
+    """RatingBias: the mean of the ratings, plus deviations of users and items.
+
+    Attributes:
+        user_shrinkage: Ratings of the mean that are added to those of each user.
+        item_shrinkage: Ratings of the mean that are added to those of each item.
+    """
+
+    kind: Literal["rating_bias"] = "rating_bias"
+    user_shrinkage: float = Field(default=5.0, ge=0)
+    item_shrinkage: float = Field(default=5.0, ge=0)
+
+
+class RatingFactorsConfig(Section):
+    """RatingFactors: alternating least squares on what the deviations leave of the ratings.
+
+    Attributes:
+        factors: Length of the user and item vectors.
+        regularisation: The ridge term.
+        iterations: Sweeps over all users and all items.
+        bias: The deviations.
+    """
+
+    kind: Literal["rating_factors"] = "rating_factors"
+    factors: int = Field(default=16, ge=1)
+    regularisation: float = Field(default=15.0, gt=0)
+    iterations: int = Field(default=20, ge=1)
+    bias: RatingBiasConfig = RatingBiasConfig()
+
+
+class RatingBayesConfig(Section):
+    """RatingBayes: Bayesian factors of ratings, the items' around a prediction from who rated them.
+
+    Attributes:
+        factors: Length of the user and item vectors.
+        noise: Variance of the noise as a share of the variance of the ratings.
+        spectral_features: Singular vectors of who rated what, from which the items' vectors are
+            predicted.
+        feature_precision: Precision of that prediction's weights relative to the vectors' own.
+        burn_in: Sweeps of the sampler before the first sample.
+        samples: Samples that predictions are the mean of; all are a part of the model.
+        thinning: Sweeps from one sample to the next.
+    """
+
+    kind: Literal["rating_bayes"] = "rating_bayes"
+    factors: int = Field(default=32, ge=1)
+    noise: float = Field(default=0.525, gt=0)
+    spectral_features: int = Field(default=30, ge=1)
+    feature_precision: float = Field(default=50.0, gt=0)
+    burn_in: int = Field(default=30, ge=0)
+    samples: int = Field(default=80, ge=1)
+    thinning: int = Field(default=3, ge=1)

@@ -1,0 +1,271 @@
+"""The configuration of networks and of their training: one section a kind, with their defaults."""
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from recsparse.config.data import Section
+from recsparse.config.linear_models import EASEConfig, RatingBayesConfig, RatingBiasConfig
+
+
+class TrainingConfig(Section):
+    """The gradient training of a neural model.
+
+    Attributes:
+        epochs: Upper bound of passes over the users.
+        batch_users: Users a step.
+        learning_rate: AdamW's peak rate; it falls to zero along a cosine.
+        weight_decay: AdamW's decoupled weight decay.
+        patience: Epochs without a better validation nDCG (of ratings: RMSE) after which training
+            stops.
+        stop_after: Epochs after which training ends all the same, the rate having fallen as for all
+            of `epochs`; what a refit takes over from the best epoch of the fit before.
+        k: Length of the list for the validation nDCG.
+        device: `auto`, `cpu`, `cuda` or `mps`; a model's own training that says `auto` has that of
+            the section `training`.
+        precision: Of the products in training; `bfloat16` keeps weights, sums and losses in
+            float32 and takes half of the time where the processor multiplies in it, many times the
+            time where it does not; `auto` is `bfloat16` on devices that do, `float32` on others.
+    """
+
+    epochs: int = Field(default=30, ge=1)
+    batch_users: int = Field(default=128, ge=1)
+    learning_rate: float = Field(default=1e-3, gt=0)
+    weight_decay: float = Field(default=0.0, ge=0)
+    patience: int = Field(default=5, ge=1)
+    stop_after: int | None = Field(default=None, ge=1)
+    k: int = Field(default=10, ge=1)
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    precision: Literal["auto", "float32", "bfloat16"] = "float32"
+
+
+class SoftmaxConfig(Section):
+    """Models that are trained by a softmax over the items, all of them or drawn ones.
+
+    Attributes:
+        full_softmax_items: Up to so many items the softmax is over all of them.
+        negatives: Items that are drawn for each batch where there are more.
+        negatives_exponent: They are drawn by their number of rows to this power.
+    """
+
+    full_softmax_items: int = Field(default=50_000, ge=1)
+    negatives: int = Field(default=2_048, ge=1)
+    negatives_exponent: float = Field(default=0.75, ge=0, le=1)
+
+
+class MultVAEConfig(Section):
+    """MultVAE (Liang et al. 2018): a variational autoencoder of rows.
+
+    Attributes:
+        hidden: Width of the hidden layers.
+        latent: Dimensions of the distribution that a row is encoded into.
+        dropout: Share of a row's cells that are dropped.
+        kl_weight: Weight of the divergence from the prior; 0 makes it MultDAE.
+        annealing_steps: Training steps over which that weight grows from nothing.
+        training: How the network is trained; None for the section `training`.
+    """
+
+    kind: Literal["mult_vae"] = "mult_vae"
+    hidden: int = Field(default=600, ge=1)
+    latent: int = Field(default=200, ge=1)
+    dropout: float = Field(default=0.5, ge=0, lt=1)
+    kl_weight: float = Field(default=0.2, ge=0)
+    annealing_steps: int = Field(default=2_000, ge=1)
+    training: TrainingConfig | None = None
+
+
+class PairwiseConfig(Section):
+    """Vectors of users and items that are trained to rank the items of a row before others.
+
+    Attributes:
+        channels: Length of a vector.
+        loss: `bpr`, pairs with one drawn item each, or `softmax` over all items.
+        regularisation: Weight of the squared length of the vectors of a batch.
+        fold_in_unobserved_weight: Weight of an empty cell where a user's vector is solved for; None
+            for twice the share of active cells.
+        fold_in_regularisation: Ridge term of that.
+        training: How the vectors are trained; None for the section `training`.
+    """
+
+    channels: int = Field(default=64, ge=1)
+    loss: Literal["bpr", "softmax"] = "bpr"
+    regularisation: float = Field(default=1e-3, ge=0)
+    fold_in_unobserved_weight: float | None = Field(default=None, gt=0)
+    fold_in_regularisation: float = Field(default=0.01, gt=0)
+    training: TrainingConfig | None = TrainingConfig(epochs=100, learning_rate=1e-2, patience=10)
+
+
+class BPRConfig(PairwiseConfig):
+    """BPR (Rendle et al. 2009): matrix factorisation that ranks pairs of items."""
+
+    kind: Literal["bpr"] = "bpr"
+    regularisation: float = Field(default=1e-2, ge=0)
+
+
+class LightGCNConfig(PairwiseConfig):
+    """LightGCN (He et al. 2020): vectors smoothed along the edges of the user-item graph.
+
+    Attributes:
+        loss: The published one is `bpr`; `softmax` ranks better here.
+        fold_in_regularisation: Ridge term of the fold-in.
+        layers: Times that vectors are passed along the edges; the result is the mean of all.
+    """
+
+    kind: Literal["light_gcn"] = "light_gcn"
+    loss: Literal["bpr", "softmax"] = "softmax"
+    fold_in_regularisation: float = Field(default=0.3, gt=0)
+    layers: int = Field(default=3, ge=0)
+
+
+class SparseGridConfig(SoftmaxConfig):
+    """SparseGridRecommender: ridge pooling of a row's cells, a residual network, a linear term.
+
+    Attributes:
+        factors: Channels of an item vector.
+        hidden: Width of the residual network.
+        unobserved_weight: Start of the learned weight of an empty cell in the ridge pooling; None
+            for ten times the share of active cells.
+        regularisation: Start of the learned ridge term.
+        item_iterations: iALS sweeps that give the item vectors.
+        axis_blocks: `AxisConv2d` residual blocks on the cells before the pooling.
+        window_blocks: Likewise, blocks of a window over neighbouring items of a row, in the order
+            of the catalogue; measured, and of no use, since that order says little.
+        window: Width of that window.
+        pooling: How a row's cells become one vector: by a `ridge` regression, as their `mean`, or
+            by learned `attention`.
+        use_text: Add a bag-of-words encoding of the item text to the item vectors.
+        cell_dropout: Share of a row's cells that are hidden and have to be predicted.
+        dropout: Dropout inside the residual network.
+        linear: The linear term; None for none.
+        linear_weight: Its weight; None for the best on validation, after training.
+        training: How the network is trained; None for the section `training`.
+    """
+
+    kind: Literal["sparse_grid"] = "sparse_grid"
+    factors: int = Field(default=64, ge=1)
+    hidden: int = Field(default=512, ge=1)
+    unobserved_weight: float | None = Field(default=None, gt=0)
+    regularisation: float = Field(default=0.005, gt=0)
+    item_iterations: int = Field(default=8, ge=1)
+    axis_blocks: int = Field(default=0, ge=0)
+    window_blocks: int = Field(default=0, ge=0)
+    window: int = Field(default=3, ge=1)
+    pooling: Literal["ridge", "mean", "attention"] = "ridge"
+    use_text: bool = False
+    cell_dropout: float = Field(default=0.5, gt=0, lt=1)
+    dropout: float = Field(default=0.2, ge=0, lt=1)
+    linear: EASEConfig | None = EASEConfig()
+    linear_weight: float | None = Field(default=None, ge=0)
+    training: TrainingConfig | None = None
+
+
+class RatingGridConfig(Section):
+    """RatingGrid: a network on the cells of a row of ratings, Bayesian factors beside it.
+
+    Attributes:
+        channels: Channels of a cell and of the user and item vectors.
+        blocks: `AxisConv2d` residual blocks on the cells.
+        hidden: Width of the network from a row's sum to its vector.
+        levels: Steps between the lowest and the highest rating that a cell is one-hot over.
+        spectral_features: Singular vectors of who rated what, the features of the items.
+        cell_dropout: Share of a row's ratings that are hidden and have to be predicted.
+        dropout: Dropout of a row's sum and of the hidden layer.
+        bias: The deviations of users and items.
+        bayes: The model beside the network; None for the network alone.
+        network_weight: Weight of the network beside it where there is no validation.
+        training: How the network is trained; None for the section `training`.
+    """
+
+    kind: Literal["rating_grid"] = "rating_grid"
+    channels: int = Field(default=64, ge=1)
+    blocks: int = Field(default=1, ge=0)
+    hidden: int = Field(default=128, ge=1)
+    levels: int = Field(default=5, ge=2)
+    spectral_features: int = Field(default=30, ge=1)
+    cell_dropout: float = Field(default=0.2, gt=0, lt=1)
+    dropout: float = Field(default=0.2, ge=0, lt=1)
+    bias: RatingBiasConfig = RatingBiasConfig()
+    bayes: RatingBayesConfig | None = RatingBayesConfig()
+    network_weight: float = Field(default=0.25, ge=0, le=1)
+    training: TrainingConfig | None = TrainingConfig(
+        epochs=80, batch_users=64, learning_rate=2e-3, weight_decay=0.1, patience=80
+    )
+
+
+class TextTowerConfig(SoftmaxConfig):
+    """TextTower: learned word vectors, and the cosine of the words themselves beside them.
+
+    Attributes:
+        channels: Channels of a word vector.
+        word_exponent: Power of a word's weight in a bag; below 1, repeated words count less.
+        dropout: Dropout of a user's vector.
+        cell_dropout: Share of a row's cells that are hidden and have to be predicted.
+        cosine_weight: What the cosine of the words counts beside the network.
+        training: How the network is trained.
+    """
+
+    kind: Literal["text_tower"] = "text_tower"
+    channels: int = Field(default=256, ge=1)
+    word_exponent: float = Field(default=0.5, gt=0, le=2)
+    dropout: float = Field(default=0.3, ge=0, lt=1)
+    cell_dropout: float = Field(default=0.5, gt=0, lt=1)
+    cosine_weight: float = Field(default=10.0, ge=0)
+    training: TrainingConfig | None = TrainingConfig(epochs=10, learning_rate=1e-2)
+
+
+class EventConfig(SoftmaxConfig):
+    """Models that read a user's events in the order of time.
+
+    Attributes:
+        channels: Channels of an event.
+        dropout: Dropout of the input and inside the blocks.
+        most_events: Events of a user that are used, the last ones.
+        use_text: Add a bag-of-words encoding of the item text to the item vectors.
+        use_gaps: Add a vector of the time since the event before to that of each event.
+        training: How the network is trained; None for the section `training`.
+    """
+
+    channels: int = Field(default=64, ge=1)
+    dropout: float = Field(default=0.2, ge=0, lt=1)
+    most_events: int = Field(default=200, ge=1)
+    use_text: bool = False
+    use_gaps: bool = False
+    training: TrainingConfig | None = TrainingConfig(
+        epochs=20, batch_users=64, learning_rate=2e-3, precision="auto"
+    )
+
+
+class TimelineConfig(EventConfig):
+    """TimelineRecommender: causal convolutions along a user's events, the next one predicted.
+
+    Attributes:
+        blocks: Residual blocks, each a gated causal convolution and a feed-forward layer.
+        kernel_size: Events that a convolution sees, itself included.
+        dilation_base: The distance between taps grows by this factor from block to block.
+    """
+
+    kind: Literal["timeline"] = "timeline"
+    blocks: int = Field(default=4, ge=1)
+    kernel_size: int = Field(default=3, ge=1)
+    dilation_base: int = Field(default=2, ge=1)
+
+
+class SASRecConfig(EventConfig):
+    """SASRec (Kang and McAuley 2018): self-attention along a user's events.
+
+    Attributes:
+        blocks: Residual blocks, each an attention and a feed-forward layer.
+        heads: Heads of the attention; the channels are a multiple of it.
+    """
+
+    kind: Literal["sasrec"] = "sasrec"
+    blocks: int = Field(default=2, ge=1)
+    heads: int = Field(default=2, ge=1)
+
+    @model_validator(mode="after")
+    def _channels_fit_the_heads(self) -> "SASRecConfig":
+        if self.channels % self.heads:
+            raise ValueError(
+                f"channels must be a multiple of heads, but are {self.channels} with {self.heads}"
+            )
+        return self

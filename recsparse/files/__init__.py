@@ -1,0 +1,1 @@
+"""Paths, addresses and filesystems; files that appear whole or not at all."""

@@ -1,0 +1,1 @@
+"""What a job writes: claimed, locked, proved by a manifest, and replaced only where it is ours."""

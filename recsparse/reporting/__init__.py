@@ -1,0 +1,1 @@
+"""How a job shows itself: progress, and figures as text."""

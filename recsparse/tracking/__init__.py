@@ -1,0 +1,1 @@
+"""Runs, models and metrics in MLflow: the one room that imports it."""

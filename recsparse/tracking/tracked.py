@@ -1,0 +1,94 @@
+"""What an MLflow store holds: models and runs."""
+
+from pathlib import Path
+
+import mlflow
+import pandas as pd
+import yaml
+
+from recsparse.errors import MissingFileError, ModelFolderError, StoreError
+from recsparse.tracking.contact import first_contact, ping, store_in_use
+from recsparse.tracking.root_cause import root_cause
+from recsparse.tracking.store import require_store, without_password
+
+
+def download_model(address: str, uri: str) -> Path:
+    """Fetch a logged or registered model and return its model folder.
+
+    Args:
+        address: `runs:/<run>/model`, `models:/<name>@<alias>` and the like.
+        uri: The store that knows it.
+
+    Returns:
+        The folder as it was logged.
+
+    Raises:
+        MissingFileError: If the store has no such model.
+        StoreError: If the store cannot be reached.
+        ModelFolderError: If what it says to be the model's folder is outside of what was logged.
+    """
+    require_store(uri)
+    try:
+        with store_in_use(uri):
+            first_contact(uri, ping)
+            local = Path(mlflow.artifacts.download_artifacts(address))
+            # MLflow itself would read a percent sign in the path as the start of a code.
+            described = yaml.safe_load((local / "MLmodel").read_text(encoding="utf-8"))
+            data = described["flavors"]["python_function"]["data"]
+    except StoreError:
+        raise
+    except (
+        mlflow.MlflowException,
+        OSError,
+        ValueError,
+        KeyError,
+        TypeError,
+        yaml.YAMLError,
+    ) as error:
+        raise MissingFileError(
+            f"{address} must be a recsparse model in the MLflow store {without_password(uri)}, but "
+            f"{root_cause(error)}; set MLFLOW_TRACKING_URI to the right store"
+        ) from error
+    root, folder = local.resolve(), (local / str(data)).resolve()
+    # A path of its own, or links, could lead to any file of this machine.
+    outside = [each for each in (folder, *folder.glob("*")) if not _is_inside(each, root)]
+    if outside:
+        raise ModelFolderError(
+            f"the model folder of {address} must lie within the artifact, but its MLmodel names "
+            f"{data!r}, which leads to {outside[0].resolve()}; log the model again"
+        )
+    return folder
+
+
+def list_runs(uri: str, experiment: str | None = None) -> pd.DataFrame:
+    """Return the runs of a store, the newest first.
+
+    Args:
+        uri: The store.
+        experiment: Name of the experiment; None for those of all.
+
+    Returns:
+        One row a run: `experiment`, its name, and MLflow's columns (`run_id`, `status`,
+        `metrics.…`, `params.…`, `tags.…`).
+
+    Raises:
+        MissingFileError: If there is no such store, or no such experiment in it.
+        StoreError: If the store cannot be reached.
+    """
+    require_store(uri)
+    with store_in_use(uri):
+        known = first_contact(uri, mlflow.search_experiments)
+        names = {found.experiment_id: found.name for found in known}
+        wanted = [key for key, name in names.items() if experiment in (None, name)]
+        if not wanted and experiment is not None:
+            raise MissingFileError(
+                f"{without_password(uri)} must hold the experiment {experiment!r}, but it holds "
+                f"{', '.join(sorted(names.values())) or 'none'}"
+            )
+        found = mlflow.search_runs(experiment_ids=wanted)
+    named = found.get("experiment_id", pd.Series(dtype=str)).map(names)
+    return found.assign(experiment=named)
+
+
+def _is_inside(path: Path, folder: Path) -> bool:
+    return path.resolve().is_relative_to(folder)

@@ -1,0 +1,62 @@
+import unicodedata
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from mlflow.exceptions import MlflowException
+from mlflow.utils.validation import _validate_experiment_name, _validate_model_name
+
+from recsparse.config.toml_reader import load_config, parse_config
+from recsparse.errors import ConfigError
+
+NAMES = st.text("aZé0 ./:\\%?#@-_;'\"\n\t\x00", max_size=8) | st.sampled_from(
+    ["a" * 256, "a" * 257, "a" * 500, "a" * 501, "team/model", "a:1", ".", "..", "..a", "a/../b"]
+)
+
+
+def accepts(key, name):
+    try:
+        parse_config({"tracking": {key: name}})
+    except ConfigError as error:
+        if f"tracking.{key} is wrong" not in str(error):
+            raise
+        return False
+    return True
+
+
+def mlflow_accepts(judge, name):
+    try:
+        judge(name)
+    except MlflowException:
+        return False
+    return True
+
+
+def is_unreadable(name):
+    return not name.strip() or any(unicodedata.category(sign) == "Cc" for sign in name)
+
+
+@given(NAMES)
+@example("team/model")
+@example("")
+def test_registry_names_are_judged_as_mlflow_judges_them(name):
+    expected = mlflow_accepts(_validate_model_name, name) and len(name) <= 256
+    assert accepts("register_as", name) == (expected and not is_unreadable(name))
+
+
+@given(NAMES)
+@example("/Users/me/experiment")
+@example("")
+def test_experiment_names_are_judged_as_mlflow_judges_them(name):
+    expected = mlflow_accepts(_validate_experiment_name, name)
+    assert accepts("experiment", name) == (expected and not is_unreadable(name))
+
+
+def test_the_error_names_the_key_the_value_and_the_rule():
+    message = r"tracking.register_as is wrong: .*no name with '/' or ':'.*but got 'team/model'"
+    with pytest.raises(ConfigError, match=message):
+        load_config(None, ["tracking.register_as=team/model"])
+
+
+def test_no_name_of_a_model_is_a_setting():
+    assert load_config(None, ["tracking.register_as=none"]).tracking.register_as is None

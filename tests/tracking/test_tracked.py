@@ -1,0 +1,41 @@
+import os
+import re
+import shutil
+
+import pytest
+
+from recsparse.errors import ModelFolderError
+from recsparse.tracking.open_run import start_run
+from recsparse.tracking.tracked import download_model
+from tests.tracking.test_open_run import CONFIG, EXAMPLE, store
+
+
+@pytest.mark.parametrize(
+    "data", ["/{model}", "../../{model}", "data/../../..", "link"], ids=lambda data: data[:9]
+)
+def test_a_model_folder_outside_of_its_artifact_is_not_opened(workplace, trained_folder, data):
+    """By an absolute path, by steps up, by a link: anyone may write an MLmodel."""
+    outside = workplace / "outside"
+    shutil.copytree(trained_folder / "popularity", outside)
+    with start_run(CONFIG, workplace, "run") as run:
+        address = run.log_model(outside, EXAMPLE, None)
+    root = download_model(address, store(workplace)).parent
+    root = next(each for each in (root, *root.parents) if (each / "MLmodel").is_file())
+    (root / "link").symlink_to(outside)
+    text = (root / "MLmodel").read_text()
+    wanted = data.format(model=str(outside).lstrip("/"))
+    if data.startswith("../.."):
+        wanted = os.path.relpath(outside, root)
+    (root / "MLmodel").write_text(re.sub(r"(?m)^( +data:).*$", rf"\1 {wanted}", text))
+    with pytest.raises(ModelFolderError, match="must lie within the artifact, but"):
+        download_model(address, store(workplace))
+
+
+def test_a_file_of_a_model_that_links_out_of_its_artifact_is_not_opened(workplace, trained_folder):
+    with start_run(CONFIG, workplace, "run") as run:
+        address = run.log_model(trained_folder / "popularity", EXAMPLE, None)
+    folder = download_model(address, store(workplace))
+    (folder / "users.parquet").unlink()
+    (folder / "users.parquet").symlink_to(trained_folder / "popularity" / "users.parquet")
+    with pytest.raises(ModelFolderError, match="must lie within the artifact, but"):
+        download_model(address, store(workplace))
