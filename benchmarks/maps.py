@@ -29,7 +29,7 @@ from benchmarks.ablation import differences
 from benchmarks.protocols import PROTOCOLS
 from recsparse.cli.terminal import show_frame
 from recsparse.config.linear_models import IALSConfig
-from recsparse.config.network_models import TrainingConfig
+from recsparse.config.training import TrainingConfig
 from recsparse.datasets.dataset import Dataset, EvaluationPart
 from recsparse.evaluation.rank_catalogue import RankingResult, evaluate_ranking
 from recsparse.files.atomic import atomic_file

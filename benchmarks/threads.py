@@ -18,7 +18,7 @@ from scipy.sparse import csr_matrix
 
 from benchmarks.turns import Out, show_rows
 from recsparse.config.models import MODEL_CONFIGS
-from recsparse.config.network_models import TrainingConfig
+from recsparse.config.training import TrainingConfig
 from recsparse.evaluation.ranking import top_k
 from recsparse.models.base import Recommender
 from recsparse.models.registry import build_model

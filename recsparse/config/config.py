@@ -5,16 +5,10 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from recsparse.config.data import (
-    FeaturesConfig,
-    LogConfig,
-    OrderConfig,
-    Section,
-    SplitConfig,
-    TextConfig,
-)
+from recsparse.config.data import FeaturesConfig, LogConfig, OrderConfig, SplitConfig, TextConfig
 from recsparse.config.models import BlendConfig, ModelConfig
-from recsparse.config.network_models import TrainingConfig
+from recsparse.config.section import Section
+from recsparse.config.training import TrainingConfig
 
 # What to do with ids that a model has never seen: refuse them, leave their scores empty, or fall
 # back on popularity.

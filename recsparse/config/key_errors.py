@@ -6,8 +6,8 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 
 from recsparse.config.config import Config
-from recsparse.config.data import Section
 from recsparse.config.models import MODEL_CONFIGS
+from recsparse.config.section import Section
 from recsparse.errors import nearest
 
 _MOST_ERRORS, _LONGEST_VALUE = 5, 120

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator
 
-from recsparse.config.data import Section
+from recsparse.config.section import Section
 
 
 class PopularityConfig(Section):

@@ -5,7 +5,6 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from recsparse.config.data import Section
 from recsparse.config.linear_models import (
     ContentKNNConfig,
     EASEConfig,
@@ -30,6 +29,7 @@ from recsparse.config.network_models import (
     TextTowerConfig,
     TimelineConfig,
 )
+from recsparse.config.section import Section
 
 _Part = (
     PopularityConfig

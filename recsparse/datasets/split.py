@@ -5,7 +5,8 @@ from collections.abc import Callable
 import numpy as np
 import pyarrow as pa
 
-from recsparse.config.data import SplitConfig, in_utc
+from recsparse.config.data import SplitConfig
+from recsparse.config.section import in_utc
 from recsparse.datasets.building.clean import CleanRows
 from recsparse.datasets.building.shuffle import Keys, place_of_user
 from recsparse.datasets.rows import Rows, first_of_user

@@ -11,7 +11,7 @@ from jaxtyping import Float
 from scipy.sparse import csr_matrix
 from torch import Tensor
 
-from recsparse.config.network_models import TrainingConfig
+from recsparse.config.training import TrainingConfig
 from recsparse.digest import digest
 from recsparse.errors import InputError
 from recsparse.models.objective import Objective

@@ -11,7 +11,7 @@ from scipy.sparse import csr_matrix
 from torch import Tensor
 
 from recsparse.config.models import BlendConfig, PartConfig, default_parts
-from recsparse.config.network_models import TrainingConfig
+from recsparse.config.training import TrainingConfig
 from recsparse.errors import InputError
 from recsparse.heap import trim_heap
 from recsparse.models.base import FitExtras, Recommender, WarmStart, check_interactions

@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float, Int
 from scipy.sparse import csr_matrix
 from torch import Tensor, nn
 
-from recsparse.config.network_models import TrainingConfig
+from recsparse.config.training import TrainingConfig
 from recsparse.models.losses import masked_softmax_loss
 from recsparse.models.negatives import Negatives
 from recsparse.sparse.tensor import SparseTensor

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from scipy.sparse import csr_matrix
 
-from recsparse.config.network_models import TrainingConfig
+from recsparse.config.training import TrainingConfig
 from recsparse.errors import InputError
 from recsparse.files.atomic import remove
 from recsparse.models.base import FitExtras, Recommender, Validation

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.optim import AdamW, Optimizer, SparseAdam
 
-from recsparse.config.network_models import TrainingConfig
+from recsparse.config.training import TrainingConfig
 
 _BETAS = (0.9, 0.98)
 

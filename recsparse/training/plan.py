@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from recsparse.config.network_models import TrainingConfig
+from recsparse.config.training import TrainingConfig
 from recsparse.models.base import WarmStart
 from recsparse.reporting.progress import SILENT, Reporter
 

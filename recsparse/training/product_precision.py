@@ -4,7 +4,7 @@ import logging
 
 import torch
 
-from recsparse.config.network_models import TrainingConfig
+from recsparse.config.training import TrainingConfig
 
 logger = logging.getLogger(__name__)
 

@@ -9,9 +9,9 @@ import safetensors.torch
 import torch
 from scipy.sparse import csr_matrix, random_array
 
-from recsparse.config.data import Section
-from recsparse.config.network_models import TrainingConfig
+from recsparse.config.section import Section
 from recsparse.config.toml_reader import parse_config
+from recsparse.config.training import TrainingConfig
 from recsparse.errors import InputError
 from recsparse.models.registry import MODEL_CLASSES, build_model
 from recsparse.sparse.tensor import SparseTensor, sparse_tensor

@@ -13,8 +13,9 @@ from recsparse.config.linear_models import (
     SparseEASEConfig,
 )
 from recsparse.config.models import BlendConfig, default_parts
-from recsparse.config.network_models import SparseGridConfig, TrainingConfig
+from recsparse.config.network_models import SparseGridConfig
 from recsparse.config.toml_reader import parse_config
+from recsparse.config.training import TrainingConfig
 from recsparse.errors import InputError
 from recsparse.evaluation.rank_catalogue import evaluate_ranking
 from recsparse.models import blend, blend_weights

@@ -8,8 +8,9 @@ import torch
 from scipy.sparse import csr_matrix, diags_array
 
 from recsparse.config.linear_models import EASEConfig
-from recsparse.config.network_models import SASRecConfig, TimelineConfig, TrainingConfig
+from recsparse.config.network_models import SASRecConfig, TimelineConfig
 from recsparse.config.toml_reader import parse_config
+from recsparse.config.training import TrainingConfig
 from recsparse.errors import InputError
 from recsparse.models import events
 from recsparse.models.base import FitExtras

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.sparse import csr_matrix
 
-from recsparse.config.network_models import SASRecConfig, TimelineConfig, TrainingConfig
+from recsparse.config.network_models import SASRecConfig, TimelineConfig
+from recsparse.config.training import TrainingConfig
 from recsparse.models.registry import build_model
 from recsparse.models.sequences import NUM_GAPS, Sequences, gap_classes
 from recsparse.training.fit import fit_model

@@ -3,7 +3,8 @@ import pytest
 import torch
 from scipy.sparse import csr_matrix
 
-from recsparse.config.network_models import MultVAEConfig, TrainingConfig
+from recsparse.config.network_models import MultVAEConfig
+from recsparse.config.training import TrainingConfig
 from recsparse.errors import InputError
 from recsparse.models.mult_vae import EvidenceLowerBound, MultVAE, MultVAENetwork
 from recsparse.sparse.tensor import SparseTensor

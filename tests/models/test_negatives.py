@@ -5,12 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.sparse import csr_matrix
 
-from recsparse.config.network_models import (
-    SoftmaxConfig,
-    SparseGridConfig,
-    TextTowerConfig,
-    TrainingConfig,
-)
+from recsparse.config.network_models import SoftmaxConfig, SparseGridConfig, TextTowerConfig
+from recsparse.config.training import TrainingConfig
 from recsparse.models.content_knn import unit_rows
 from recsparse.models.negatives import Negatives, negatives_where_large
 from recsparse.models.objective import HiddenCells

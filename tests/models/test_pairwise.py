@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.sparse import csr_matrix
 
-from recsparse.config.network_models import BPRConfig, LightGCNConfig, TrainingConfig
+from recsparse.config.network_models import BPRConfig, LightGCNConfig
+from recsparse.config.training import TrainingConfig
 from recsparse.models.bpr import BPR
 from recsparse.models.light_gcn import LightGCN, LightGCNNetwork
 from recsparse.models.pairwise import (

@@ -6,7 +6,8 @@ import pytest
 from scipy.sparse import csr_matrix
 
 from recsparse.config.linear_models import EASEConfig, IALSConfig, ItemKNNConfig, PopularityConfig
-from recsparse.config.network_models import SparseGridConfig, TrainingConfig
+from recsparse.config.network_models import SparseGridConfig
+from recsparse.config.training import TrainingConfig
 from recsparse.evaluation.rank_catalogue import evaluate_ranking
 from recsparse.models.registry import build_model
 from recsparse.training.fit import fit_model

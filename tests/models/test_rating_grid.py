@@ -4,7 +4,8 @@ import torch
 from scipy.sparse import csr_matrix
 
 from recsparse.config.linear_models import RatingBayesConfig
-from recsparse.config.network_models import RatingGridConfig, TrainingConfig
+from recsparse.config.network_models import RatingGridConfig
+from recsparse.config.training import TrainingConfig
 from recsparse.errors import InputError
 from recsparse.models.base import FitExtras, Validation
 from recsparse.models.rating_bayes import RatingBayes

@@ -4,7 +4,8 @@ import torch
 from scipy.sparse import csr_matrix
 
 from recsparse.config.linear_models import EASEConfig, PopularityConfig
-from recsparse.config.network_models import SparseGridConfig, TrainingConfig
+from recsparse.config.network_models import SparseGridConfig
+from recsparse.config.training import TrainingConfig
 from recsparse.datasets.synthetic import synthetic_log
 from recsparse.errors import InputError
 from recsparse.evaluation.rank_catalogue import evaluate_ranking

@@ -3,7 +3,8 @@ import pytest
 import torch
 from scipy.sparse import csr_matrix
 
-from recsparse.config.network_models import TextTowerConfig, TrainingConfig
+from recsparse.config.network_models import TextTowerConfig
+from recsparse.config.training import TrainingConfig
 from recsparse.datasets.bags import bags_to_tensor
 from recsparse.errors import InputError
 from recsparse.models.base import FitExtras

@@ -12,8 +12,8 @@ from recsparse.config.network_models import (
     SASRecConfig,
     SparseGridConfig,
     TimelineConfig,
-    TrainingConfig,
 )
+from recsparse.config.training import TrainingConfig
 from recsparse.errors import InputError
 from recsparse.models.base import FitExtras, WarmStart
 from recsparse.models.blend import BlendRecommender

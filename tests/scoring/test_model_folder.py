@@ -14,8 +14,9 @@ from scipy.sparse import csr_matrix
 
 from recsparse.config.data import TextConfig
 from recsparse.config.models import MODEL_CONFIGS
-from recsparse.config.network_models import SparseGridConfig, TimelineConfig, TrainingConfig
+from recsparse.config.network_models import SparseGridConfig, TimelineConfig
 from recsparse.config.toml_writer import to_toml
+from recsparse.config.training import TrainingConfig
 from recsparse.datasets.bags import bags_to_tensor
 from recsparse.datasets.text import BagOfWords
 from recsparse.datasets.vocabulary import Vocabulary

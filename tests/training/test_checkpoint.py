@@ -13,7 +13,8 @@ from safetensors.torch import save_file
 from torch import nn
 
 from recsparse.config.linear_models import EASEConfig
-from recsparse.config.network_models import SparseGridConfig, TrainingConfig
+from recsparse.config.network_models import SparseGridConfig
+from recsparse.config.training import TrainingConfig
 from recsparse.errors import CheckpointError
 from recsparse.models.base import WarmStart
 from recsparse.models.ease import EASE

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from scipy.sparse import csr_matrix, random_array
 from torch import nn
 
-from recsparse.config.network_models import TrainingConfig
+from recsparse.config.training import TrainingConfig
 from recsparse.models.losses import masked_softmax_loss
 from recsparse.models.objective import HiddenCells
 from recsparse.training.module import ObjectiveModule, row_batches

@@ -13,7 +13,7 @@ from scipy.sparse import csr_matrix
 from torch import nn
 
 from recsparse.config.linear_models import EASEConfig
-from recsparse.config.network_models import TrainingConfig
+from recsparse.config.training import TrainingConfig
 from recsparse.errors import InputError
 from recsparse.models.base import WarmStart
 from recsparse.models.ease import EASE

@@ -3,7 +3,7 @@ import torch
 from torch import nn
 from torch.optim import AdamW
 
-from recsparse.config.network_models import TrainingConfig
+from recsparse.config.training import TrainingConfig
 from recsparse.training.optimizer import JointOptimizer, network_optimizer
 
 CONFIG = TrainingConfig(learning_rate=0.1)

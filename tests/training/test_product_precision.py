@@ -3,7 +3,7 @@ import logging
 import pytest
 import torch
 
-from recsparse.config.network_models import TrainingConfig
+from recsparse.config.training import TrainingConfig
 from recsparse.training.product_precision import uses_bfloat16
 
 NOTHING = {"avx512_bf16": False, "amx_bf16": False, "avx2": True}

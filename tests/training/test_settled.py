@@ -14,8 +14,8 @@ from recsparse.config.network_models import (
     SparseGridConfig,
     TextTowerConfig,
     TimelineConfig,
-    TrainingConfig,
 )
+from recsparse.config.training import TrainingConfig
 from recsparse.datasets.bags import bags_to_tensor
 from recsparse.models.objective import HiddenCells
 from recsparse.models.registry import build_model

@@ -1,0 +1,38 @@
+"""Settings of the gradient training of networks."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from recsparse.config.section import Section
+
+
+class TrainingConfig(Section):
+    """The gradient training of a neural model.
+
+    Attributes:
+        epochs: Upper bound of passes over the users.
+        batch_users: Users a step.
+        learning_rate: AdamW's peak rate; it falls to zero along a cosine.
+        weight_decay: AdamW's decoupled weight decay.
+        patience: Epochs without a better validation nDCG (of ratings: RMSE) after which training
+            stops.
+        stop_after: Epochs after which training ends all the same, the rate having fallen as for all
+            of `epochs`; what a refit takes over from the best epoch of the fit before.
+        k: Length of the list for the validation nDCG.
+        device: `auto`, `cpu`, `cuda` or `mps`; a model's own training that says `auto` has that of
+            the section `training`.
+        precision: Of the products in training; `bfloat16` keeps weights, sums and losses in
+            float32 and takes half of the time where the processor multiplies in it, many times the
+            time where it does not; `auto` is `bfloat16` on devices that do, `float32` on others.
+    """
+
+    epochs: int = Field(default=30, ge=1)
+    batch_users: int = Field(default=128, ge=1)
+    learning_rate: float = Field(default=1e-3, gt=0)
+    weight_decay: float = Field(default=0.0, ge=0)
+    patience: int = Field(default=5, ge=1)
+    stop_after: int | None = Field(default=None, ge=1)
+    k: int = Field(default=10, ge=1)
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    precision: Literal["auto", "float32", "bfloat16"] = "float32"
