@@ -30,7 +30,7 @@ from recsparse.cli.terminal import show_frame
 from recsparse.config.config import Config
 from recsparse.config.toml_writer import write_toml
 from recsparse.datasets.dataset import Dataset
-from recsparse.datasets.lists import Lists
+from recsparse.datasets.evaluated.lists import Lists
 from recsparse.files.atomic import atomic_file
 from recsparse.models.base import Recommender
 from recsparse.stages.evaluate import rank_part

@@ -24,12 +24,12 @@ from benchmarks.protocols import DATA
 from recsparse.cli.terminal import show_frame
 from recsparse.config.config import Config
 from recsparse.config.toml_reader import load_config
-from recsparse.datasets.bags import bags_to_tensor
-from recsparse.datasets.build import Sources
+from recsparse.datasets.building.build import Sources
 from recsparse.datasets.cold_items import ColdPart, cold_part
 from recsparse.datasets.dataset import Dataset
 from recsparse.datasets.dataset_folder import load_dataset
 from recsparse.evaluation.rank_catalogue import RankingResult, evaluate_ranking
+from recsparse.grids.bag_tensor import bags_to_tensor
 from recsparse.models.base import Recommender
 from recsparse.models.cold import ColdScorer
 from recsparse.models.registry import build_model

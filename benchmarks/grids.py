@@ -26,12 +26,12 @@ import typer
 from scipy.sparse import coo_matrix, csr_matrix
 
 from recsparse.cli.terminal import show_frame
-from recsparse.datasets.blocks import grid_blocks
-from recsparse.datasets.grid import interactions_to_grid, locality
-from recsparse.datasets.grid_axes import GridFeature, GridSpec, GridStatistics
-from recsparse.datasets.grid_plot import plot_grids
-from recsparse.datasets.ordering import Activity, AxisOrder, OrderKind, fit_order
-from recsparse.datasets.rows import INDEXED_SCHEMA, RowsWriter, open_indexed
+from recsparse.datasets.indexed_rows import INDEXED_SCHEMA, RowsWriter, open_indexed
+from recsparse.datasets.orders.axis_order import Activity, AxisOrder, OrderKind, fit_order
+from recsparse.grids.grid_plot import plot_grids
+from recsparse.grids.grid_spec import GridFeature, GridSpec, GridStatistics
+from recsparse.grids.interaction_grid import interactions_to_grid, locality
+from recsparse.grids.user_blocks import grid_blocks
 from recsparse.sparse.tensor import SparseTensor
 
 KINDS: tuple[OrderKind, ...] = ("random", "popularity", "time", "spectral", "bisection")

@@ -25,11 +25,11 @@ from scipy.sparse import csr_matrix
 from benchmarks.ablation import differences
 from benchmarks.cold import METRICS, dataset
 from recsparse.cli.terminal import show_frame
-from recsparse.datasets.bags import bags_to_tensor
 from recsparse.datasets.cold_items import ColdPart, cold_part
 from recsparse.datasets.dataset import Dataset
-from recsparse.datasets.ordering import Activity, OrderKind, fit_order
+from recsparse.datasets.orders.axis_order import Activity, OrderKind, fit_order
 from recsparse.evaluation.rank_catalogue import RankingResult, evaluate_ranking
+from recsparse.grids.bag_tensor import bags_to_tensor
 from recsparse.layers.conv import SubmanifoldConv1d
 from recsparse.layers.strided import SparseConv1d
 from recsparse.models.cold import bags_of

@@ -13,8 +13,8 @@ import typer
 from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 
 from recsparse.config.data import TextConfig
-from recsparse.datasets.side_columns import SideColumns
-from recsparse.datasets.side_table import fit_side_features
+from recsparse.datasets.features.side_columns import SideColumns
+from recsparse.datasets.features.side_table import fit_side_features
 from recsparse.datasets.vocabulary import Vocabulary
 
 MAX_WORDS = 20_000

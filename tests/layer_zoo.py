@@ -4,7 +4,7 @@ import torch
 from torch import nn
 
 from recsparse import layers
-from tests.grids import random_tensor
+from tests.random_grids import random_tensor
 
 CHANNELS = 4
 SHAPE = (8, 6)

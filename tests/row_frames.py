@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from hypothesis import strategies as st
 
-from recsparse.datasets.rows import NO_RATING, NO_TIME, Rows
+from recsparse.datasets.indexed_rows import NO_RATING, NO_TIME, Rows
 
 COLUMNS = ["user", "timestamp", "item", "rating", "weight", "part"]
 row = st.tuples(

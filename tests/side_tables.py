@@ -4,8 +4,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from recsparse.config.data import TextConfig
-from recsparse.datasets.side_columns import SideColumns
-from recsparse.datasets.side_table import SideFeatures, fit_side_features
+from recsparse.datasets.features.side_columns import SideColumns
+from recsparse.datasets.features.side_table import SideFeatures, fit_side_features
 from recsparse.datasets.vocabulary import Vocabulary
 
 COUNTS = TextConfig(weighting="counts")

@@ -24,8 +24,8 @@ from recsparse.sparse.grid import Grid
 from recsparse.sparse.tensor import SparseTensor, sparse_tensor
 from tests import oracles
 from tests.convolutions import KINDS, kinds_of_layers, moved, moved_by
-from tests.grids import random_tensor
 from tests.oracles import Window
+from tests.random_grids import random_tensor
 
 pytestmark = pytest.mark.usefixtures("conv_path")
 

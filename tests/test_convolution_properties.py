@@ -10,7 +10,7 @@ from recsparse.sparse.concatenate import cat
 from recsparse.sparse.tensor import sparse_tensor
 from tests import oracles
 from tests.convolutions import KINDS, WINDOWS, kinds_of_layers, moved, moved_by
-from tests.grids import random_tensor
+from tests.random_grids import random_tensor
 
 pytestmark = pytest.mark.usefixtures("conv_path")
 

@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 
-from recsparse.datasets.whole_part import WholePart
+from recsparse.datasets.evaluated.whole_part import WholePart
 from tests.prepared import prepared
 
 KEEP = "log.duplicates=keep"

@@ -78,7 +78,7 @@ def prepare(
     """Turn logs into a dataset folder: checked, split, indexed; the log may exceed the memory."""
     reporter = progress(quiet)
     with reporter.task("loading libraries"):
-        from recsparse.datasets.build import Sources
+        from recsparse.datasets.building.build import Sources
         from recsparse.datasets.workspace import Resources
         from recsparse.stages.prepare import prepare as stage
 
@@ -124,7 +124,7 @@ def describe(
     """Tell what is in a log or a dataset; the log may exceed the memory."""
     reporter = progress(quiet)
     with reporter.task("loading libraries"):
-        from recsparse.datasets.files import named
+        from recsparse.datasets.reading.find_files import named
         from recsparse.datasets.workspace import Resources
         from recsparse.stages.describe import describe as stage
 

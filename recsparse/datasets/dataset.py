@@ -9,11 +9,11 @@ import pyarrow as pa
 from scipy.sparse import csr_matrix
 
 from recsparse.datasets.ageing import aged_weights
+from recsparse.datasets.features.bag_of_words import BagOfWords
+from recsparse.datasets.features.side_table import SideFeatures
 from recsparse.datasets.matrices import item_of, laid_out, matrix_of, times_of, user_of
-from recsparse.datasets.ordering import AxisOrder
+from recsparse.datasets.orders.axis_order import AxisOrder
 from recsparse.datasets.schema import ITEM_ID, RATING, TIMESTAMP, USER_ID, WEIGHT
-from recsparse.datasets.side_table import SideFeatures
-from recsparse.datasets.text import BagOfWords
 from recsparse.datasets.vocabulary import Vocabulary
 from recsparse.errors import InputError
 

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 from scipy.sparse import coo_matrix, csr_matrix
 
-from recsparse.datasets.rows import ITEM_INDEX, NO_TIME, USER_INDEX
+from recsparse.datasets.indexed_rows import ITEM_INDEX, NO_TIME, USER_INDEX
 from recsparse.datasets.schema import TIMESTAMP, WEIGHT
 from recsparse.errors import InputError
 

@@ -8,8 +8,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from recsparse.datasets.ids import Ids, ids_of
-from recsparse.datasets.parquet import read_table
+from recsparse.datasets.id_types import Ids, ids_of
+from recsparse.datasets.reading.tables import read_table
 from recsparse.errors import InputError
 from recsparse.files.atomic import atomic_file
 

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 from torch import Tensor
 
-from recsparse.datasets.lists import SharedCells
-from recsparse.datasets.part_counts import PartCounts
+from recsparse.datasets.evaluated.lists import SharedCells
+from recsparse.datasets.evaluated.part_counts import PartCounts
 from recsparse.errors import InputError
 from recsparse.evaluation.metrics import coverage, ranking_metrics
 from recsparse.evaluation.ranking import mask_seen, top_k

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from recsparse.datasets.lists import SharedCells
+from recsparse.datasets.evaluated.lists import SharedCells
 from recsparse.errors import InputError
 from recsparse.models.base import Recommender
 from recsparse.models.rating_model import predicted_cells

@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from recsparse.config.config import EvaluationConfig
-from recsparse.datasets.part_counts import PartCounts
+from recsparse.datasets.evaluated.part_counts import PartCounts
 from recsparse.errors import InputError
 from recsparse.evaluation.rank_catalogue import RankingResult
 from recsparse.evaluation.ratings import RATING_FORMULAS

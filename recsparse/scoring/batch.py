@@ -12,12 +12,17 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 
 from recsparse.config.config import OnUnknown
-from recsparse.datasets.files import Paths, named
 from recsparse.datasets.id_digest import digest_of_ids
-from recsparse.datasets.ids import ids_of
-from recsparse.datasets.parquet import open_dataset, read_batches, read_columns, require_columns
-from recsparse.datasets.pieces import READ_ERRORS
-from recsparse.datasets.roles import Roles
+from recsparse.datasets.id_types import ids_of
+from recsparse.datasets.reading.find_files import Paths, named
+from recsparse.datasets.reading.fragments import READ_ERRORS
+from recsparse.datasets.reading.roles import Roles
+from recsparse.datasets.reading.tables import (
+    open_dataset,
+    read_batches,
+    read_columns,
+    require_columns,
+)
 from recsparse.digest import digest
 from recsparse.errors import InputError, SchemaError
 from recsparse.files.addresses import last_name

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from scipy.sparse import csr_matrix
 
-from recsparse.datasets.history import read_history
+from recsparse.datasets.history_log import read_history
 from recsparse.datasets.vocabulary import Vocabulary
 from recsparse.errors import InputError
 from recsparse.scoring.model_folder import load_model

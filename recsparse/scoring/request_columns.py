@@ -10,9 +10,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from recsparse.datasets.ids import ArrowStream, ids_of
-from recsparse.datasets.rows import NO_TIME
-from recsparse.datasets.timestamps import TOO_LATE
+from recsparse.datasets.id_types import ArrowStream, ids_of
+from recsparse.datasets.indexed_rows import NO_TIME
+from recsparse.datasets.reading.timestamps import TOO_LATE
 from recsparse.errors import InputError, UnknownIdError, nearest
 
 logger = logging.getLogger(__name__)

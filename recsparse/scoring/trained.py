@@ -13,7 +13,7 @@ from scipy.sparse import coo_matrix, csr_matrix
 
 from recsparse.config.config import OnUnknown
 from recsparse.datasets.data_settings import DataSettings
-from recsparse.datasets.ids import Ids, ids_of, is_nobody
+from recsparse.datasets.id_types import Ids, ids_of, is_nobody
 from recsparse.datasets.matrices import last_of_cells
 from recsparse.datasets.vocabulary import Vocabulary
 from recsparse.errors import InputError

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from recsparse.config.data import LogConfig
 from recsparse.datasets.dataset_folder import DESCRIPTION
-from recsparse.datasets.files import Paths, named
-from recsparse.datasets.profiling.profile_figures import Groups
+from recsparse.datasets.profiling.figures import Groups
+from recsparse.datasets.profiling.log_profile import describe_log
+from recsparse.datasets.reading.find_files import Paths, named
 from recsparse.datasets.workspace import Resources
 from recsparse.files.filesystems import holds
 from recsparse.outputs.claim import Output, claim
@@ -15,7 +16,6 @@ from recsparse.outputs.job import Job
 from recsparse.reporting.progress import SILENT, Reporter
 from recsparse.stages.data import at_hand
 from recsparse.stages.describe_dataset import describe_dataset
-from recsparse.stages.describe_log import describe_log
 from recsparse.stages.html_page import PAGE, write_page
 
 

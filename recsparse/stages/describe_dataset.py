@@ -10,19 +10,19 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from matplotlib.figure import Figure
 
+from recsparse.datasets.building.split import PART_NAMES
 from recsparse.datasets.dataset import Dataset
 from recsparse.datasets.dataset_folder import REJECTED
-from recsparse.datasets.profiling.profile import Profile, indexed_blocks
-from recsparse.datasets.profiling.profile_figures import Groups, profile_figures
-from recsparse.datasets.profiling.profile_plot import plot_profile
+from recsparse.datasets.profiling.counts import Profile, indexed_blocks
+from recsparse.datasets.profiling.figures import Groups, profile_figures
+from recsparse.datasets.profiling.plots import plot_profile
 from recsparse.datasets.schema import REASON
-from recsparse.datasets.split import PART_NAMES
 from recsparse.errors import InputError
 from recsparse.reporting.progress import Reporter
 from recsparse.stages.data import load_data
 
 try:
-    from recsparse.stages.grid_picture import grid_picture
+    from recsparse.grids.dataset_picture import grid_picture
 except ImportError:  # figures and other pictures need no torch
     grid_picture = None  # type: ignore[assignment]
 

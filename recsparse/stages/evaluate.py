@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from recsparse.config.config import Config
 from recsparse.datasets.dataset import Dataset
-from recsparse.datasets.lists import Lists
-from recsparse.datasets.part_counts import PartCounts
+from recsparse.datasets.evaluated.lists import Lists
+from recsparse.datasets.evaluated.part_counts import PartCounts
 from recsparse.datasets.vocabulary import Vocabulary
 from recsparse.errors import InputError
 from recsparse.evaluation.rank_catalogue import RankingResult

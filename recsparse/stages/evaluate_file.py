@@ -12,10 +12,10 @@ from scipy.sparse import csr_matrix
 
 from recsparse.config.config import Config
 from recsparse.datasets.dataset import Dataset
-from recsparse.datasets.parquet import open_dataset, read_columns, require_columns
-from recsparse.datasets.roles import Roles
+from recsparse.datasets.evaluated.whole_part import WholePart
+from recsparse.datasets.reading.roles import Roles
+from recsparse.datasets.reading.tables import open_dataset, read_columns, require_columns
 from recsparse.datasets.vocabulary import Vocabulary
-from recsparse.datasets.whole_part import WholePart
 from recsparse.errors import InputError, SchemaError
 from recsparse.evaluation.rank_catalogue import RankingResult, evaluate_ranking
 from recsparse.reporting.progress import SILENT, Reporter

@@ -8,12 +8,12 @@ from scipy.sparse import csr_matrix
 from torch import Tensor
 
 from recsparse.config.config import Config
-from recsparse.datasets.bags import bags_to_tensor
 from recsparse.datasets.dataset import Dataset, EvaluationPart
+from recsparse.datasets.evaluated.lists import Lists
 from recsparse.datasets.fit_rows import rows_to_fit
-from recsparse.datasets.lists import Lists
 from recsparse.evaluation.rank_catalogue import RankingResult, evaluate_ranking
 from recsparse.evaluation.ratings import evaluate_ratings
+from recsparse.grids.bag_tensor import bags_to_tensor
 from recsparse.models.base import Recommender, Validation
 from recsparse.models.registry import build_model
 from recsparse.sparse.tensor import SparseTensor

@@ -6,11 +6,11 @@ from pathlib import Path
 
 from recsparse.config.config import Config
 from recsparse.config.toml_reader import parse_config
-from recsparse.datasets.build import Sources, build_dataset
+from recsparse.datasets.building.build import Sources, build_dataset
+from recsparse.datasets.building.intake_settings import contradictions, log_of_intake
 from recsparse.datasets.dataset import Dataset
 from recsparse.datasets.dataset_folder import read_description
-from recsparse.datasets.files import Paths
-from recsparse.datasets.intake_settings import contradictions, log_of_intake
+from recsparse.datasets.reading.find_files import Paths
 from recsparse.datasets.workspace import Resources
 from recsparse.errors import InputError
 from recsparse.reporting.progress import SILENT, Reporter

@@ -8,11 +8,11 @@ from numpy.typing import NDArray
 
 from recsparse.config.config import IncludeUsers
 from recsparse.datasets.dataset import Dataset, EvaluationPart
-from recsparse.datasets.lists import Lists
-from recsparse.datasets.part_counts import PartCounts, part_counts
+from recsparse.datasets.evaluated.lists import Lists
+from recsparse.datasets.evaluated.part_counts import PartCounts, part_counts
+from recsparse.datasets.evaluated.whole_part import WholePart, whole_part
 from recsparse.datasets.schema import WEIGHT
 from recsparse.datasets.vocabulary import Vocabulary
-from recsparse.datasets.whole_part import WholePart, whole_part
 from recsparse.errors import InputError
 from recsparse.evaluation.rank_catalogue import RankingResult, evaluate_ranking
 from recsparse.evaluation.ratings import evaluate_ratings

@@ -7,9 +7,9 @@ import pyarrow as pa
 
 from recsparse.config.config import OnUnknown
 from recsparse.config.data import LogConfig
-from recsparse.datasets.files import Paths
-from recsparse.datasets.history import read_history
-from recsparse.datasets.log_files import OtherIds
+from recsparse.datasets.history_log import read_history
+from recsparse.datasets.reading.find_files import Paths
+from recsparse.datasets.reading.log_files import OtherIds
 from recsparse.datasets.rows_of_parts import PARTS, rows_of_parts
 from recsparse.errors import InputError
 from recsparse.files.addresses import folder_of, last_name

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from benchmarks import grids
-from recsparse.datasets.rows import open_indexed
+from recsparse.datasets.indexed_rows import open_indexed
 
 
 @pytest.fixture

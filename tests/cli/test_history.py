@@ -16,7 +16,7 @@ from recsparse.stages.load import load
 from recsparse.stages.prepare import prepare
 from recsparse.stages.train import train
 from tests.cli.conftest import sets
-from tests.datasets.test_history import NAMED, OTHER_NAMES, shop_log
+from tests.datasets.test_history_log import NAMED, OTHER_NAMES, shop_log
 
 WEIGHED = ["log.event_weights={view=1, cart=3}", "log.duplicates=sum", "log.half_life_days=20"]
 FROM_DATA = ["--dataset", "d", "--history-parts"]

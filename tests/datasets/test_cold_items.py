@@ -4,10 +4,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from recsparse.config.linear_models import ContentKNNConfig
-from recsparse.datasets.bags import bags_to_tensor
 from recsparse.datasets.cold_items import cold_part
 from recsparse.errors import InputError
 from recsparse.evaluation.rank_catalogue import evaluate_ranking
+from recsparse.grids.bag_tensor import bags_to_tensor
 from recsparse.models.base import FitExtras
 from recsparse.models.content_knn import ContentKNN
 from tests.prepared import prepared

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.sparse import csr_matrix
 
-from recsparse.datasets.lists import SharedCells
+from recsparse.datasets.evaluated.lists import SharedCells
 from recsparse.errors import InputError
 from recsparse.evaluation.rank_catalogue import RankingResult, evaluate_ranking
 

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from recsparse.datasets.part_counts import PartCounts
+from recsparse.datasets.evaluated.part_counts import PartCounts
 from recsparse.errors import InputError, OutputError
 from recsparse.evaluation.rank_catalogue import RankingResult
 from recsparse.evaluation.report import (

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from recsparse.errors import InputError
 from recsparse.layers.attention_pool import AttentionPool
-from tests.grids import random_tensor, sparse_tensors
+from tests.random_grids import random_tensor, sparse_tensors
 
 
 def layer_of(*settings, **more):

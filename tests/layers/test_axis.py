@@ -8,7 +8,7 @@ from recsparse.errors import InputError
 from recsparse.layers.axis import AxisConv, AxisConv2d
 from recsparse.sparse.concatenate import cat
 from recsparse.sparse.tensor import sparse_tensor
-from tests.grids import random_tensor, sparse_tensors
+from tests.random_grids import random_tensor, sparse_tensors
 
 some_axes = st.lists(st.sampled_from(["row", "column", "all"]), unique=True).map(tuple)
 

@@ -5,7 +5,7 @@ from torch import nn
 from recsparse.errors import InputError
 from recsparse.layers.base_conv import BaseConv
 from recsparse.sparse.kernel import Kernel
-from tests.grids import random_tensor
+from tests.random_grids import random_tensor
 
 
 class TransposedConv(BaseConv):

@@ -14,7 +14,7 @@ from recsparse.layers.blocks import (
 )
 from recsparse.layers.conv import SubmanifoldConv2d
 from recsparse.sparse.tensor import sparse_tensor
-from tests.grids import random_tensor, sparse_tensors
+from tests.random_grids import random_tensor, sparse_tensors
 
 
 def cells_of(x):

@@ -10,7 +10,7 @@ from recsparse.errors import InputError
 from recsparse.layers.causal import CausalConv1d
 from recsparse.sparse.positions import from_positions, to_positions
 from recsparse.sparse.tensor import SparseTensor, sparse_tensor
-from tests.grids import random_tensor, sparse_tensors
+from tests.random_grids import random_tensor, sparse_tensors
 
 
 @st.composite

@@ -11,7 +11,7 @@ from recsparse.layers.conv import (
     SubmanifoldConv3d,
     SubmanifoldConv4d,
 )
-from tests.grids import random_tensor, sparse_tensors
+from tests.random_grids import random_tensor, sparse_tensors
 
 LAYERS = {1: SubmanifoldConv1d, 2: SubmanifoldConv2d, 3: SubmanifoldConv3d}
 DENSE_LAYERS = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}

@@ -9,7 +9,7 @@ from recsparse.errors import InputError
 from recsparse.layers.conv import SubmanifoldConv2d
 from recsparse.layers.graph_tap import GraphTapConv
 from recsparse.sparse.tensor import sparse_tensor
-from tests.grids import random_tensor, sparse_tensors
+from tests.random_grids import random_tensor, sparse_tensors
 
 
 def random_table(num_places, num_neighbours, seed):

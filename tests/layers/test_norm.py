@@ -14,7 +14,7 @@ from recsparse.layers.norm import (
     SparseSyncBatchNorm,
 )
 from recsparse.sparse.concatenate import cat
-from tests.grids import random_tensor, sparse_tensors
+from tests.random_grids import random_tensor, sparse_tensors
 
 
 def test_batches_are_normalised_over_the_active_cells_alone():

@@ -14,7 +14,7 @@ from recsparse.layers.plain import OnFeats
 from recsparse.layers.pool import GlobalPool
 from recsparse.layers.residual import SparseBasicBlock
 from recsparse.layers.unet import SparseUNet
-from tests.grids import random_tensor
+from tests.random_grids import random_tensor
 
 
 class Swish(nn.Module):

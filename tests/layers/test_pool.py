@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from recsparse.errors import InputError
 from recsparse.layers.pool import AxisPool, GlobalPool, RidgePool
 from recsparse.sparse.tensor import sparse_tensor
-from tests.grids import random_tensor, sparse_tensors
+from tests.random_grids import random_tensor, sparse_tensors
 
 REDUCTIONS = {
     "sum": np.sum,

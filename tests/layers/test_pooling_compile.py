@@ -14,7 +14,7 @@ from recsparse.layers.sum_pool import SparseLPPool2d, SparseSumPool2d
 from recsparse.layers.unpool import SparseMaxUnpool2d, SparseUnpool2d
 from recsparse.layers.window_pool import SparseAvgPool2d, SparseMaxPool2d
 from tests import plain
-from tests.grids import random_tensor
+from tests.random_grids import random_tensor
 
 
 class ThereAndBack(nn.Module):

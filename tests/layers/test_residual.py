@@ -7,7 +7,7 @@ from torch.nn import functional
 from recsparse.errors import InputError
 from recsparse.layers.norm import SparseLayerNorm
 from recsparse.layers.residual import SparseBasicBlock, SparseBottleneck
-from tests.grids import random_tensor, sparse_tensors
+from tests.random_grids import random_tensor, sparse_tensors
 
 CONVS = {1: functional.conv1d, 2: functional.conv2d, 3: functional.conv3d}
 BLOCKS = [SparseBasicBlock, SparseBottleneck]

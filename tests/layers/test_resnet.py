@@ -9,7 +9,7 @@ from recsparse.layers.residual import SparseBottleneck
 from recsparse.layers.resnet import SparseResNet
 from recsparse.sparse.concatenate import cat
 from recsparse.sparse.tensor import sparse_tensor
-from tests.grids import random_tensor
+from tests.random_grids import random_tensor
 
 SMALL = {"blocks": (1, 2), "width": 2}
 

@@ -6,7 +6,7 @@ from torch import nn
 
 from recsparse.errors import InputError
 from recsparse.layers.strided import SparseConv1d, SparseConv2d, SparseConv3d, SparseConv4d
-from tests.grids import random_tensor
+from tests.random_grids import random_tensor
 
 LAYERS = {1: SparseConv1d, 2: SparseConv2d, 3: SparseConv3d}
 DENSE_LAYERS = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}

@@ -8,7 +8,7 @@ from hypothesis import given
 from recsparse.errors import InputError
 from recsparse.layers.text import BagOfWordsEncoder
 from recsparse.sparse.tensor import sparse_tensor
-from tests.grids import random_tensor, sparse_tensors
+from tests.random_grids import random_tensor, sparse_tensors
 
 
 @given(sparse_tensors(1, channels=1, min_size=1))

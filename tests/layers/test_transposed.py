@@ -14,7 +14,7 @@ from recsparse.layers.transposed import (
     SparseInverseConv3d,
     SparseInverseConv4d,
 )
-from tests.grids import random_tensor
+from tests.random_grids import random_tensor
 
 LAYERS = {1: SparseConvTranspose1d, 2: SparseConvTranspose2d, 3: SparseConvTranspose3d}
 DENSE_LAYERS = {1: nn.ConvTranspose1d, 2: nn.ConvTranspose2d, 3: nn.ConvTranspose3d}

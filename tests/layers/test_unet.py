@@ -10,7 +10,7 @@ from recsparse.layers.norm import SparseLayerNorm
 from recsparse.layers.unet import SparseUNet
 from recsparse.sparse.concatenate import cat
 from recsparse.sparse.tensor import sparse_tensor
-from tests.grids import random_tensor, sparse_tensors
+from tests.random_grids import random_tensor, sparse_tensors
 
 CONVS = {1: functional.conv1d, 2: functional.conv2d, 3: functional.conv3d}
 TRANSPOSED = {

@@ -10,7 +10,7 @@ from recsparse.layers import unpool, window_pool
 from recsparse.layers.sum_pool import SparseSumPool2d
 from recsparse.layers.unpool import SparseMaxUnpool1d, SparseMaxUnpool2d, SparseUnpool2d
 from recsparse.layers.window_pool import SparseMaxPool1d, SparseMaxPool2d
-from tests.grids import random_tensor, sparse_tensors
+from tests.random_grids import random_tensor, sparse_tensors
 
 
 def layers_of(num_axes, *window):

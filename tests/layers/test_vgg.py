@@ -5,7 +5,7 @@ from torch import nn
 from recsparse.errors import InputError
 from recsparse.layers.vgg import SparseVGG
 from recsparse.sparse.concatenate import cat
-from tests.grids import random_tensor
+from tests.random_grids import random_tensor
 
 
 def dense_vgg(net, num_axes):

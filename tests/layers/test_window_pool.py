@@ -22,7 +22,7 @@ from recsparse.layers.window_pool import (
     SparseMaxPool1d,
     SparseMaxPool2d,
 )
-from tests.grids import random_tensor, sparse_tensors
+from tests.random_grids import random_tensor, sparse_tensors
 
 REDUCTIONS = {
     "Max": lambda rows, taps: rows.max(axis=0),

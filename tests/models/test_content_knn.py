@@ -5,8 +5,8 @@ from scipy.sparse import csr_matrix
 from sklearn.metrics.pairwise import cosine_similarity
 
 from recsparse.config.linear_models import ContentKNNConfig
-from recsparse.datasets.bags import bags_to_tensor
 from recsparse.errors import InputError
+from recsparse.grids.bag_tensor import bags_to_tensor
 from recsparse.models.base import FitExtras
 from recsparse.models.content_knn import ContentKNN
 from tests.models.conformance import RecommenderConformance, fitted, log_of, words_of

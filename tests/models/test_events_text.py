@@ -5,8 +5,8 @@ from scipy.sparse import csr_matrix
 
 from recsparse.config.network_models import SASRecConfig, TimelineConfig
 from recsparse.config.training import TrainingConfig
-from recsparse.datasets.bags import bags_to_tensor
 from recsparse.errors import InputError
+from recsparse.grids.bag_tensor import bags_to_tensor
 from recsparse.models.registry import build_model
 from recsparse.models.timeline import TimelineNetwork
 from recsparse.training.fit import fit_model

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.sparse import csr_matrix
 
-from recsparse.datasets.rows import NO_TIME
+from recsparse.datasets.indexed_rows import NO_TIME
 from recsparse.errors import InputError
 from recsparse.models.sequences import UNKNOWN_TIME, Sequences
 from tests.models.event_logs import matrices_of

@@ -5,8 +5,8 @@ from scipy.sparse import csr_matrix
 
 from recsparse.config.network_models import TextTowerConfig
 from recsparse.config.training import TrainingConfig
-from recsparse.datasets.bags import bags_to_tensor
 from recsparse.errors import InputError
+from recsparse.grids.bag_tensor import bags_to_tensor
 from recsparse.models.base import FitExtras
 from recsparse.models.registry import build_model
 from recsparse.models.text_tower import TextTower, TextTowerNetwork

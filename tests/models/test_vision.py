@@ -6,7 +6,7 @@ from benchmarks.digits import dense_net, digits, num_right, sparse_net, trained
 from recsparse.errors import InputError
 from recsparse.models.vision import SparseConvNet
 from recsparse.sparse.tensor import SparseTensor
-from tests.grids import random_tensor
+from tests.random_grids import random_tensor
 
 
 def test_where_every_window_sees_a_pixel_the_network_equals_its_dense_twin():

@@ -17,10 +17,10 @@ from recsparse.config.models import MODEL_CONFIGS
 from recsparse.config.network_models import SparseGridConfig, TimelineConfig
 from recsparse.config.toml_writer import to_toml
 from recsparse.config.training import TrainingConfig
-from recsparse.datasets.bags import bags_to_tensor
-from recsparse.datasets.text import BagOfWords
+from recsparse.datasets.features.bag_of_words import BagOfWords
 from recsparse.datasets.vocabulary import Vocabulary
 from recsparse.errors import MissingFileError, ModelFolderError, OutputError
+from recsparse.grids.bag_tensor import bags_to_tensor
 from recsparse.models.registry import MODEL_CLASSES, build_model
 from recsparse.scoring.model_folder import load_items, load_model, read_description, save_model
 from recsparse.scoring.trained import TrainedModel

@@ -8,7 +8,7 @@ import torch
 from scipy.sparse import csr_matrix
 
 from recsparse.config.linear_models import PopularityConfig
-from recsparse.datasets.rows import NO_TIME
+from recsparse.datasets.indexed_rows import NO_TIME
 from recsparse.datasets.vocabulary import Vocabulary
 from recsparse.errors import InputError
 from recsparse.models.base import Recommender

@@ -12,9 +12,9 @@ from recsparse.sparse.grid import Grid
 from recsparse.sparse.kernel import Kernel
 from recsparse.sparse.tensor import SparseTensor
 from tests import layer_zoo, plain
-from tests.grids import random_tensor
 from tests.layer_zoo import ZOO, make
 from tests.networks import Network
+from tests.random_grids import random_tensor
 
 SHAPE = (12, 9)
 # Its rows are sorted by the length of what is in them; a torch.Generator is no part of graphs.

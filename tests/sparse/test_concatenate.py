@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from recsparse.errors import InputError
 from recsparse.sparse.concatenate import cat
 from recsparse.sparse.tensor import SparseTensor, sparse_tensor
-from tests.grids import random_tensor
+from tests.random_grids import random_tensor
 
 
 @st.composite

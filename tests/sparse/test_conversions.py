@@ -15,7 +15,7 @@ from recsparse.layers.conv import SubmanifoldConv2d
 from recsparse.sparse.functional import sparse_conv
 from recsparse.sparse.grid import Grid
 from recsparse.sparse.tensor import SparseTensor, sparse_tensor
-from tests.grids import random_tensor, sparse_tensors
+from tests.random_grids import random_tensor, sparse_tensors
 
 axes = st.integers(1, 3)
 

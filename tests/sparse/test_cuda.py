@@ -5,8 +5,8 @@ import torch
 
 from recsparse.sparse.kernel import Kernel
 from recsparse.sparse.tensor import sparse_tensor
-from tests.grids import random_tensor
 from tests.layer_zoo import ZOO, batch, make, result_and_gradients
+from tests.random_grids import random_tensor
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 

@@ -14,7 +14,7 @@ from recsparse.layers.norm import SparseLayerNorm
 from recsparse.layers.pool import GlobalPool
 from recsparse.layers.strided import SparseConv2d
 from tests import plain
-from tests.grids import random_tensor
+from tests.random_grids import random_tensor
 
 
 def test_two_processes_hold_every_check_of_this_file():

@@ -9,8 +9,8 @@ from torch import nn
 from recsparse.sparse.grid import Grid
 from recsparse.sparse.tensor import SparseTensor
 from tests import plain
-from tests.grids import random_tensor
 from tests.networks import Network
+from tests.random_grids import random_tensor
 
 SHAPE = (12, 9)
 

@@ -10,7 +10,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from recsparse.errors import InputError
 from recsparse.sparse.functional import sparse_conv
 from recsparse.sparse.kernel_map import KernelMap
-from tests.grids import random_tensor, sparse_tensors
+from tests.random_grids import random_tensor, sparse_tensors
 
 pytestmark = pytest.mark.usefixtures("conv_path")
 

@@ -7,8 +7,8 @@ from recsparse.errors import InputError
 from recsparse.sparse.generate import conv_coords, conv_transpose_coords
 from recsparse.sparse.kernel import Kernel
 from tests import oracles
-from tests.grids import random_tensor, sparse_tensors
 from tests.oracles import Window
+from tests.random_grids import random_tensor, sparse_tensors
 
 
 @st.composite

@@ -10,7 +10,7 @@ from recsparse.errors import InputError
 from recsparse.sparse.grid import Grid
 from recsparse.sparse.kernel import Kernel
 from recsparse.sparse.kernel_map import submanifold_kernel_map
-from tests.grids import random_tensor, sparse_tensors
+from tests.random_grids import random_tensor, sparse_tensors
 
 
 @given(sparse_tensors(channels=1))

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from recsparse.errors import InputError
 from recsparse.sparse.kernel import Kernel
 from recsparse.sparse.kernel_map import KernelMap, kernel_map_between, submanifold_kernel_map
-from tests.grids import random_tensor, sparse_tensors
 from tests.oracles import Window
+from tests.random_grids import random_tensor, sparse_tensors
 
 pytestmark = pytest.mark.usefixtures("conv_path")
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from recsparse.errors import InputError
 from recsparse.sparse import lines
 from recsparse.sparse.lines import active_lines, line_keys
-from tests.grids import random_tensor, sparse_tensors
+from tests.random_grids import random_tensor, sparse_tensors
 
 some_axes = st.lists(st.integers(0, 2), unique=True)
 

@@ -10,7 +10,7 @@ from recsparse.sparse import native, native_conv
 from recsparse.sparse.kernel_map import KernelMap
 from recsparse.sparse.native import Kernels
 from recsparse.sparse.tiled import tiled_conv, tiled_conv_weight
-from tests.grids import random_tensor
+from tests.random_grids import random_tensor
 
 VARIANTS = ["avx512bf16", "avx512", "avx2", "base"]
 TOLERANCE = {torch.float32: 1e-4, torch.float64: 1e-10, torch.bfloat16: 0.1}

@@ -7,7 +7,7 @@ from recsparse.sparse.neighbours import (
     neighbour_kernel_map,
     remembered_neighbour_map,
 )
-from tests.grids import random_tensor, sparse_tensors
+from tests.random_grids import random_tensor, sparse_tensors
 
 
 def random_table(num_places, num_neighbours, seed):

@@ -11,7 +11,7 @@ from recsparse.sparse.kernel import Kernel
 from recsparse.sparse.pair_conv import pair_conv, pair_conv_weight
 from recsparse.sparse.pair_max import pair_max
 from recsparse.sparse.pairs import cell_pairs
-from tests.grids import random_tensor
+from tests.random_grids import random_tensor
 
 # torch's own rules of forward mode are scripted when they are first loaded.
 # Sizes that stand for any number are no integers to the check of types.

@@ -8,7 +8,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from recsparse.layers import SparseConv2d, SubmanifoldConv2d
 from recsparse.sparse import native_conv, pair_conv
-from tests.grids import random_tensor
+from tests.random_grids import random_tensor
 
 pytestmark = pytest.mark.usefixtures("conv_path")
 

@@ -9,7 +9,7 @@ from recsparse.sparse import pair_max as module
 from recsparse.sparse.kernel import Kernel
 from recsparse.sparse.kernel_map import KernelMap
 from recsparse.sparse.pair_max import pair_max
-from tests.grids import random_tensor, sparse_tensors
+from tests.random_grids import random_tensor, sparse_tensors
 
 
 def fields(pairs):

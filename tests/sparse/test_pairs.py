@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recsparse.sparse.pairs import cell_pairs
-from tests.grids import random_tensor, sparse_tensors
 from tests.oracles import Window
+from tests.random_grids import random_tensor, sparse_tensors
 
 pytestmark = pytest.mark.usefixtures("conv_path")
 

@@ -17,7 +17,7 @@ from recsparse.sparse.coords import ravel_coords
 from recsparse.sparse.grid import Grid
 from recsparse.sparse.sets import grid_of
 from recsparse.sparse.tensor import SparseTensor, sparse_tensor
-from tests.grids import random_tensor
+from tests.random_grids import random_tensor
 
 pytestmark = pytest.mark.usefixtures("conv_path")
 

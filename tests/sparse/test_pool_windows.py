@@ -13,7 +13,7 @@ from recsparse.sparse.pool_windows import (
     window_sum,
     window_winners,
 )
-from tests.grids import random_tensor, sparse_tensors
+from tests.random_grids import random_tensor, sparse_tensors
 
 POOLS = {
     "sum": (window_sum, lambda rows: rows.sum(axis=0)),

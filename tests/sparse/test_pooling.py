@@ -12,7 +12,7 @@ from recsparse.sparse.pooling import (
     root_of_powers,
 )
 from recsparse.sparse.tensor import SparseTensor
-from tests.grids import random_tensor, sparse_tensors
+from tests.random_grids import random_tensor, sparse_tensors
 
 
 def lines_one_by_one(x, kept_axes, reduce):

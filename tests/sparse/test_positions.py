@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from recsparse.errors import InputError
 from recsparse.sparse.grid import Grid
 from recsparse.sparse.positions import from_positions, to_positions
-from tests.grids import random_tensor, sparse_tensors
+from tests.random_grids import random_tensor, sparse_tensors
 
 
 def cells_by_position(x, axis):

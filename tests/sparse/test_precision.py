@@ -11,8 +11,8 @@ from torch.utils._pytree import tree_leaves
 from recsparse import layers
 from recsparse.sparse.precision import in_wide_type, rows_at, wide_type, widened
 from recsparse.sparse.tensor import sparse_tensor
-from tests.grids import random_tensor
 from tests.layer_zoo import ELSEWHERE, VARIANTS, ZOO, batch, make, result_and_gradients
+from tests.random_grids import random_tensor
 
 # A few roundings of 8 or 11 bits one after the other.
 TOLERANCE = {torch.bfloat16: 0.03, torch.float16: 0.004}

@@ -14,8 +14,8 @@ from recsparse.layers.conv import SubmanifoldConv2d
 from recsparse.sparse.concatenate import cat
 from recsparse.sparse.grid import Grid
 from recsparse.sparse.tensor import SparseTensor
-from tests.grids import random_tensor
 from tests.layer_zoo import VARIANTS, ZOO, batch, make
+from tests.random_grids import random_tensor
 
 
 def through_a_file(value, folder):

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from recsparse.errors import InputError
 from recsparse.sparse.sets import difference, grid_of, intersection, rows_of, union
-from tests.grids import random_tensor, two_grids
+from tests.random_grids import random_tensor, two_grids
 
 OPERATIONS = [(union, set.union), (intersection, set.intersection), (difference, set.difference)]
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from recsparse.errors import InputError, InputTypeError
 from recsparse.sparse.grid import Grid
 from recsparse.sparse.slicing import sampled, sliced, slices_of
-from tests.grids import random_tensor, sparse_tensors
+from tests.random_grids import random_tensor, sparse_tensors
 
 bounds = st.none() | st.integers(-5, 5)
 slices = st.builds(slice, bounds, bounds, st.none() | st.integers(1, 3))

@@ -6,7 +6,7 @@ from hypothesis import given
 
 from recsparse.sparse.grid import Grid
 from recsparse.sparse.kernel import Kernel
-from tests.grids import random_tensor, sparse_tensors
+from tests.random_grids import random_tensor, sparse_tensors
 
 
 @given(sparse_tensors(2, channels=1))

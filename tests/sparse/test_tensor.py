@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from recsparse.errors import InputError, InputTypeError
 from recsparse.sparse.tensor import sparse_tensor
-from tests.grids import random_tensor, sparse_tensors, two_grids
+from tests.random_grids import random_tensor, sparse_tensors, two_grids
 
 
 @given(st.permutations(range(6)))

@@ -9,7 +9,7 @@ from hypothesis import given
 
 from recsparse.errors import InputError, InputTypeError, MissingPackageError
 from recsparse.sparse.tensor import SparseTensor
-from tests.grids import random_tensor, sparse_tensors
+from tests.random_grids import random_tensor, sparse_tensors
 
 
 def tf_sparse(indices, values, dense_shape):

@@ -11,8 +11,8 @@ from recsparse.sparse.kernel_map import KernelMap
 from recsparse.sparse.tensor import sparse_tensor
 from recsparse.sparse.tiled import sorted_by_output, tiled_conv, tiled_conv_weight
 from tests import oracles
-from tests.grids import random_tensor
 from tests.oracles import Window
+from tests.random_grids import random_tensor
 
 WINDOW = Window((3, 3), (1, 1), (1, 1), (1, 1))
 

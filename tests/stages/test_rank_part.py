@@ -7,7 +7,7 @@ from scipy.sparse import csr_matrix
 from recsparse.config.models import RatingBiasConfig
 from recsparse.config.toml_reader import load_config
 from recsparse.datasets.dataset import EvaluationPart
-from recsparse.datasets.lists import Lists
+from recsparse.datasets.evaluated.lists import Lists
 from recsparse.errors import InputError
 from recsparse.models.registry import build_model
 from recsparse.stages.prepare import prepare

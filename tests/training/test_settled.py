@@ -16,7 +16,7 @@ from recsparse.config.network_models import (
     TimelineConfig,
 )
 from recsparse.config.training import TrainingConfig
-from recsparse.datasets.bags import bags_to_tensor
+from recsparse.grids.bag_tensor import bags_to_tensor
 from recsparse.models.objective import HiddenCells
 from recsparse.models.registry import build_model
 from recsparse.training.fit import fit_model

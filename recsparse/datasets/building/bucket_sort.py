@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from recsparse.datasets.building.packed import packed_order
 from recsparse.datasets.building.prefetch import prefetched
-from recsparse.datasets.rows import NO_TIME, Rows
+from recsparse.datasets.indexed_rows import NO_TIME, Rows
+from recsparse.datasets.packed_order import packed_order
 
 # Rows of a block. Larger ones sort faster, and each of a few arrays takes 8 MB.
 BLOCK_ROWS = 1_048_576

@@ -9,8 +9,8 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from recsparse.datasets.building.packed import packed_order
-from recsparse.datasets.rows import NO_TIME, Rows, RowsWriter, read_blocks
+from recsparse.datasets.indexed_rows import NO_TIME, Rows, RowsWriter, read_blocks
+from recsparse.datasets.packed_order import packed_order
 from recsparse.errors import InputError
 
 _SECONDS_A_DAY = 86_400

@@ -7,17 +7,17 @@ from scipy.sparse import csr_matrix
 from recsparse.config.config import Config
 from recsparse.config.data import TextConfig
 from recsparse.datasets.building.log_store import FOLDER, LogStore
-from recsparse.datasets.building.parts import Axis, PartedRows, WrittenParts
+from recsparse.datasets.building.part_files import Axis, PartedRows, WrittenParts
 from recsparse.datasets.building.reviews import AxisName, Reviews
 from recsparse.datasets.building.side_source import SideSource, old_table
 from recsparse.datasets.dataset_folder import save_order
+from recsparse.datasets.features.bag_of_words import BagOfWords
+from recsparse.datasets.features.side_columns import SideColumns
+from recsparse.datasets.features.side_folder import save_side
+from recsparse.datasets.features.side_table import SideFeatures
+from recsparse.datasets.indexed_rows import open_indexed
 from recsparse.datasets.matrices import matrix_of
-from recsparse.datasets.ordering import fit_order
-from recsparse.datasets.rows import open_indexed
-from recsparse.datasets.side_columns import SideColumns
-from recsparse.datasets.side_folder import save_side
-from recsparse.datasets.side_table import SideFeatures
-from recsparse.datasets.text import BagOfWords
+from recsparse.datasets.orders.axis_order import fit_order
 from recsparse.datasets.workspace import Workspace
 from recsparse.errors import InputError
 

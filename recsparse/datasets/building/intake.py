@@ -11,17 +11,17 @@ import pyarrow.compute as pc
 
 from recsparse.config.config import Config
 from recsparse.config.data import LogConfig
-from recsparse.datasets.building.encode import LogEncoder
+from recsparse.datasets.building.id_encoder import LogEncoder
 from recsparse.datasets.building.log_store import LogStore
 from recsparse.datasets.building.prefetch import prefetched
 from recsparse.datasets.building.rejected import RejectedRows
 from recsparse.datasets.building.reviews import Reviews
+from recsparse.datasets.building.split import PART_NAMES, TEST
 from recsparse.datasets.building.taken import Repeats, TakenFiles
-from recsparse.datasets.checks import CheckedBatch
-from recsparse.datasets.files import Paths
-from recsparse.datasets.log import LogSource, listed
-from recsparse.datasets.log_files import OtherIds
-from recsparse.datasets.split import PART_NAMES, TEST
+from recsparse.datasets.reading.find_files import Paths
+from recsparse.datasets.reading.log_files import OtherIds
+from recsparse.datasets.reading.log_source import LogSource, listed
+from recsparse.datasets.reading.row_checks import CheckedBatch
 from recsparse.datasets.workspace import Workspace
 from recsparse.errors import InputError, SchemaError
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from recsparse.datasets.building.encode import LogEncoder
+from recsparse.datasets.building.id_encoder import LogEncoder
 from recsparse.datasets.building.reviews import Reviews
 from recsparse.datasets.building.taken import TakenFile, load_taken
 from recsparse.datasets.dataset_folder import REJECTED, read_description
-from recsparse.datasets.rows import Rows, RowsWriter, read_blocks
+from recsparse.datasets.indexed_rows import Rows, RowsWriter, read_blocks
 from recsparse.datasets.vocabulary import Vocabulary
 from recsparse.errors import InputError
 

@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow as pa
 
 from recsparse.datasets.building.row_groups import write_row_groups
-from recsparse.datasets.rows import Rows
+from recsparse.datasets.indexed_rows import Rows
 from recsparse.datasets.workspace import Workspace
 
 AxisName = Literal["user", "item"]

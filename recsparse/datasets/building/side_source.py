@@ -9,21 +9,21 @@ import pyarrow.parquet as pq
 
 from recsparse.config.data import TextConfig
 from recsparse.datasets.building.log_store import LogStore
-from recsparse.datasets.building.parts import Axis
+from recsparse.datasets.building.part_files import Axis
 from recsparse.datasets.building.side_store import (
     KeptTable,
     kept_table,
     merged_schema,
     save_tables,
 )
-from recsparse.datasets.ids import require_distinct
-from recsparse.datasets.side_columns import SideColumns
-from recsparse.datasets.side_table import (
+from recsparse.datasets.features.side_columns import SideColumns
+from recsparse.datasets.features.side_table import (
     SideFeatures,
     fit_side_features,
     require_side_schema,
     require_side_table,
 )
+from recsparse.datasets.id_types import require_distinct
 from recsparse.datasets.workspace import Workspace
 from recsparse.errors import InputError
 

@@ -8,10 +8,10 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
 from recsparse.datasets.building.row_groups import ROWS, write_row_groups
-from recsparse.datasets.parquet import open_dataset, read_batches, read_columns
-from recsparse.datasets.rows import RowsWriter
+from recsparse.datasets.features.side_columns import SideColumns
+from recsparse.datasets.indexed_rows import RowsWriter
+from recsparse.datasets.reading.tables import open_dataset, read_batches, read_columns
 from recsparse.datasets.schema import to_ids
-from recsparse.datasets.side_columns import SideColumns
 from recsparse.datasets.workspace import Workspace
 from recsparse.errors import SchemaError
 

@@ -16,9 +16,9 @@ import pyarrow.dataset as ds
 import pyarrow.fs as pafs
 import pyarrow.parquet as pq
 
-from recsparse.datasets.log import LogSource
-from recsparse.datasets.parquet import read_table
-from recsparse.datasets.pieces import READ_ERRORS, unreadable
+from recsparse.datasets.reading.fragments import READ_ERRORS, unreadable
+from recsparse.datasets.reading.log_source import LogSource
+from recsparse.datasets.reading.tables import read_table
 from recsparse.errors import InputError
 
 logger = logging.getLogger(__name__)

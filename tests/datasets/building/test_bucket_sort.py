@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from recsparse.datasets.building import bucket_sort
 from recsparse.datasets.building.bucket_sort import sorted_rows
-from recsparse.datasets.rows import Rows
+from recsparse.datasets.indexed_rows import Rows
 from tests.row_frames import frame_of, in_order, lists, logs, rows_of
 
 

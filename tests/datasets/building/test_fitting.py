@@ -4,7 +4,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from recsparse.config.data import TextConfig
-from recsparse.datasets.side_table import SideColumns, fit_side_features
+from recsparse.datasets.features.side_table import SideColumns, fit_side_features
 from recsparse.errors import InputError, MissingFileError
 from tests.prepared import contents, ids, prepared, prepared_files
 

@@ -1,9 +1,9 @@
 import pyarrow as pa
 import pytest
 
-from recsparse.datasets.building.encode import LogEncoder
+from recsparse.datasets.building.id_encoder import LogEncoder
 from recsparse.datasets.building.log_store import LogStore, save_log, stored
-from recsparse.datasets.rows import Rows, read_blocks
+from recsparse.datasets.indexed_rows import Rows, read_blocks
 from recsparse.datasets.vocabulary import Vocabulary
 from recsparse.datasets.workspace import Resources, workspace
 from recsparse.errors import InputError

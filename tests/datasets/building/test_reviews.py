@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from recsparse.datasets.building import reviews as module
 from recsparse.datasets.building.reviews import Reviews
-from recsparse.datasets.rows import Rows
+from recsparse.datasets.indexed_rows import Rows
 from recsparse.datasets.workspace import Resources, workspace
 
 TEXTS = ["good", "bad film", "日本", "", None, "x" * 10_000]

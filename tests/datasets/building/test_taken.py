@@ -9,10 +9,10 @@ from fsspec.implementations.memory import MemoryFileSystem
 
 from recsparse.config.data import LogConfig
 from recsparse.config.toml_reader import load_config
-from recsparse.datasets.build import Sources
+from recsparse.datasets.building.build import Sources
 from recsparse.datasets.building.taken import TAKEN, TakenFile, TakenFiles, load_taken
 from recsparse.datasets.dataset_folder import load_dataset
-from recsparse.datasets.log import LogSource
+from recsparse.datasets.reading.log_source import LogSource
 from recsparse.errors import InputError
 from recsparse.stages.prepare import prepare
 from tests.prepared import contents, log_table

@@ -5,10 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.sparse import csr_matrix, random_array
 
-from recsparse.datasets.grid import interactions_to_grid, locality
-from recsparse.datasets.ordering import AxisOrder
 from recsparse.datasets.orders import bisection
+from recsparse.datasets.orders.axis_order import AxisOrder
 from recsparse.datasets.orders.bisection import bisection_order
+from recsparse.grids.interaction_grid import interactions_to_grid, locality
 
 
 def cost(dense, order):

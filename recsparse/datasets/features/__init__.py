@@ -1,0 +1,1 @@
+"""What is known of an id besides its rows: text, categories and numbers."""

@@ -1,0 +1,161 @@
+"""Features of users and items besides text: categories and numbers."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from scipy.sparse import csr_matrix
+
+from recsparse.datasets.features.word_counts import Texts, count_words
+from recsparse.errors import SchemaError
+
+
+@dataclass(frozen=True, eq=False)
+class CategoryFeatures:
+    """Which categories each id is in.
+
+    Attributes:
+        names: `column=value`, in alphabetical order, those of training ids alone.
+        cells: float32, ids × names, 1 where an id is in a category; training ids come first.
+    """
+
+    names: tuple[str, ...]
+    cells: csr_matrix
+
+    @classmethod
+    def fit(cls, tokens: Texts, num_train: int, num_ids: int) -> "CategoryFeatures":
+        """Collect the categories of training ids.
+
+        Args:
+            tokens: Chunks of ids, by number, and the `column=value` of each.
+            num_train: The ids below this number are those to fit on.
+            num_ids: Number of all ids.
+
+        Returns:
+            The features.
+        """
+        counts, names = count_words(tokens, num_ids, iter)
+        kept = np.unique(counts[:num_train].indices)
+        cells = counts[:, kept].astype(np.float32)
+        cells.data[:] = 1.0  # a value that a list repeats counts once
+        return cls(tuple(names[place] for place in kept), cells)
+
+
+def category_tokens(table: pa.Table, columns: Sequence[str]) -> list[list[str]]:
+    """Return the categories of each row as `column=value`.
+
+    Args:
+        table: Rows.
+        columns: Columns of strings, integers or booleans, or of lists of them; null and blank text
+            are no category.
+
+    Returns:
+        A list a row.
+
+    Raises:
+        SchemaError: If a column holds something else.
+    """
+    rows: list[list[str]] = [[] for _ in range(table.num_rows)]
+    for name in columns:
+        column = table[name].combine_chunks()
+        row = np.arange(len(column))
+        if pa.types.is_list(column.type) or pa.types.is_large_list(column.type):
+            row = pc.list_parent_indices(column).to_numpy()
+            column = pc.list_flatten(column)
+        if pa.types.is_dictionary(column.type):
+            column = column.cast(column.type.value_type)
+        if not _is_category(column.type):
+            raise SchemaError(
+                f"the column {name!r} must hold categories (strings, integers, booleans, or lists "
+                f"of them), but holds {table[name].type}; name it among the numbers, or cast it"
+            )
+        for place, value in zip(row.tolist(), column.cast(pa.string()).to_pylist(), strict=True):
+            if value is not None and value.strip():
+                rows[place].append(f"{name}={value}")
+    return rows
+
+
+def _is_category(kind: pa.DataType) -> bool:
+    kinds = (
+        pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view,
+        pa.types.is_integer, pa.types.is_boolean, pa.types.is_null,
+    )  # fmt: skip
+    return any(each(kind) for each in kinds)
+
+
+@dataclass(frozen=True, eq=False)
+class NumberFeatures:
+    """Numbers of each id, on a common scale.
+
+    Attributes:
+        names: The columns; then `column is missing` for those with missing values in training.
+        mean: float64, the mean of each column over the training ids that have it.
+        scale: float64, its standard deviation there; 1 where all are equal.
+        values: float32, ids × names: (value − mean) / scale, 0 where missing; training ids first.
+    """
+
+    names: tuple[str, ...]
+    mean: np.ndarray
+    scale: np.ndarray
+    values: np.ndarray
+
+    @classmethod
+    def fit(cls, values: np.ndarray, columns: Sequence[str], num_train: int) -> "NumberFeatures":
+        """Scale numbers by their mean and deviation over training ids.
+
+        Args:
+            values: float64, ids × columns, NaN where missing.
+            columns: Names of the columns.
+            num_train: The ids below this number are those to fit on.
+
+        Returns:
+            The features.
+        """
+        train = values[:num_train]
+        known = ~np.isnan(train)
+        count = np.maximum(known.sum(axis=0), 1)
+        mean = np.where(known, train, 0.0).sum(axis=0) / count
+        deviation = np.sqrt(np.where(known, (train - mean) ** 2, 0.0).sum(axis=0) / count)
+        # The deviation of equal numbers is not 0 where their mean is rounded.
+        lowest = np.where(known, train, np.inf).min(axis=0, initial=np.inf)
+        highest = np.where(known, train, -np.inf).max(axis=0, initial=-np.inf)
+        scale = np.where((highest > lowest) & (deviation > 0), deviation, 1.0)
+        scaled = np.where(np.isnan(values), 0.0, (values - mean) / scale)
+        gaps = np.flatnonzero(~known.all(axis=0))
+        missing = np.isnan(values[:, gaps])
+        names = (*columns, *(f"{columns[int(place)]} is missing" for place in gaps))
+        return cls(names, mean, scale, np.hstack([scaled, missing]).astype(np.float32))
+
+
+def numbers_of(table: pa.Table, columns: Sequence[str]) -> np.ndarray:
+    """Return columns of numbers.
+
+    Args:
+        table: Rows.
+        columns: Columns of integers, floating-point numbers, decimals or booleans.
+
+    Returns:
+        float64, rows × columns, NaN where null, or no finite number of single precision.
+
+    Raises:
+        SchemaError: If a column holds something else.
+    """
+    result = np.full((table.num_rows, len(columns)), np.nan)
+    for place, name in enumerate(columns):
+        kind = table[name].type
+        if pa.types.is_dictionary(kind):
+            kind = kind.value_type
+        kinds = (
+            pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal, pa.types.is_boolean,
+            pa.types.is_null,
+        )  # fmt: skip
+        if not any(each(kind) for each in kinds):
+            raise SchemaError(
+                f"the column {name!r} must hold numbers, but holds {kind}; name it among the "
+                "categories, or cast it"
+            )
+        column = table[name].cast(kind).cast(pa.float64(), safe=False).to_numpy()
+        result[:, place] = np.where(np.abs(column) <= np.finfo(np.float32).max, column, np.nan)
+    return result

@@ -1,0 +1,1 @@
+"""From paths and addresses to batches of checked rows."""

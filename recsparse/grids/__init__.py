@@ -1,0 +1,1 @@
+"""Rows become sparse tensors: the one room that knows Arrow and torch."""
