@@ -23,8 +23,9 @@ from scipy.stats import ttest_rel
 from benchmarks.protocols import PROTOCOLS, Protocol
 from benchmarks.variants import ITEMS, VARIANTS, Variant
 from recsparse.cli.terminal import show_frame
-from recsparse.datasets.dataset import Dataset, EvaluationPart
+from recsparse.datasets.dataset import Dataset
 from recsparse.datasets.orders.axis_order import Activity, fit_order
+from recsparse.datasets.parts import EvaluationPart
 from recsparse.evaluation.rank_catalogue import RankingResult, evaluate_ranking
 from recsparse.files.atomic import atomic_file
 from recsparse.grids.bag_tensor import bags_to_tensor

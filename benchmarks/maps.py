@@ -30,7 +30,8 @@ from benchmarks.protocols import PROTOCOLS
 from recsparse.cli.terminal import show_frame
 from recsparse.config.linear_models import IALSConfig
 from recsparse.config.training import TrainingConfig
-from recsparse.datasets.dataset import Dataset, EvaluationPart
+from recsparse.datasets.dataset import Dataset
+from recsparse.datasets.parts import EvaluationPart
 from recsparse.evaluation.rank_catalogue import RankingResult, evaluate_ranking
 from recsparse.files.atomic import atomic_file
 from recsparse.layers.blocks import ResidualBlock, SparseGELU, SparseSequential

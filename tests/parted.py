@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 from recsparse.config.data import SplitConfig
 from recsparse.datasets.building.clean import clean_rows
 from recsparse.datasets.building.seeded_order import Keys
-from recsparse.datasets.building.split import PART_NAMES, TRAIN, plan_split
+from recsparse.datasets.building.split import plan_split
 from recsparse.datasets.indexed_rows import NO_RATING, NO_TIME, Rows
+from recsparse.datasets.parts import PART_NAMES, TRAIN
 from tests.row_frames import whole_users
 
 

@@ -9,11 +9,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from recsparse.config.toml_writer import write_toml
-from recsparse.datasets.building.split import PART_NAMES
-from recsparse.datasets.dataset import Dataset, Parts
+from recsparse.datasets.dataset import Dataset
 from recsparse.datasets.features.side_folder import load_side
 from recsparse.datasets.indexed_rows import open_indexed
 from recsparse.datasets.orders.axis_order import AxisOrder
+from recsparse.datasets.parts import PART_NAMES, Parts
 from recsparse.datasets.reading.tables import read_table
 from recsparse.datasets.vocabulary import Vocabulary
 from recsparse.errors import InputError, MissingFileError, reason

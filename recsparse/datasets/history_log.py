@@ -7,9 +7,9 @@ import pyarrow as pa
 from recsparse.config.data import LogConfig
 from recsparse.datasets.ageing import aged_weights
 from recsparse.datasets.data_settings import DataSettings
+from recsparse.datasets.interaction_log import InteractionLog
 from recsparse.datasets.reading.find_files import Paths
 from recsparse.datasets.reading.log_files import NO_OTHERS, OtherIds
-from recsparse.datasets.reading.log_source import InteractionLog
 from recsparse.datasets.reading.tables import open_dataset
 from recsparse.datasets.schema import TIMESTAMP, WEIGHT
 from recsparse.errors import InputError

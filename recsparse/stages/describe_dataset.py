@@ -10,9 +10,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from matplotlib.figure import Figure
 
-from recsparse.datasets.building.split import PART_NAMES
 from recsparse.datasets.dataset import Dataset
 from recsparse.datasets.dataset_folder import REJECTED
+from recsparse.datasets.parts import PART_NAMES
 from recsparse.datasets.profiling.counts import Profile, indexed_blocks
 from recsparse.datasets.profiling.figures import Groups, profile_figures
 from recsparse.datasets.profiling.plots import plot_profile

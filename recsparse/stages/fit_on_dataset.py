@@ -8,9 +8,10 @@ from scipy.sparse import csr_matrix
 from torch import Tensor
 
 from recsparse.config.config import Config
-from recsparse.datasets.dataset import Dataset, EvaluationPart
+from recsparse.datasets.dataset import Dataset
 from recsparse.datasets.evaluated.lists import Lists
 from recsparse.datasets.fit_rows import rows_to_fit
+from recsparse.datasets.parts import EvaluationPart
 from recsparse.evaluation.rank_catalogue import RankingResult, evaluate_ranking
 from recsparse.evaluation.ratings import evaluate_ratings
 from recsparse.grids.bag_tensor import bags_to_tensor

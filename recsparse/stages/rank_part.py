@@ -7,10 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recsparse.config.config import IncludeUsers
-from recsparse.datasets.dataset import Dataset, EvaluationPart
+from recsparse.datasets.dataset import Dataset
 from recsparse.datasets.evaluated.lists import Lists
 from recsparse.datasets.evaluated.part_counts import PartCounts, part_counts
 from recsparse.datasets.evaluated.whole_part import WholePart, whole_part
+from recsparse.datasets.parts import EvaluationPart
 from recsparse.datasets.schema import WEIGHT
 from recsparse.datasets.vocabulary import Vocabulary
 from recsparse.errors import InputError

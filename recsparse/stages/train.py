@@ -13,8 +13,9 @@ import pandas as pd
 from recsparse.config.config import Config
 from recsparse.config.models import BlendConfig
 from recsparse.datasets.data_settings import DataSettings
-from recsparse.datasets.dataset import Dataset, EvaluationPart
+from recsparse.datasets.dataset import Dataset
 from recsparse.datasets.fit_rows import rows_to_fit
+from recsparse.datasets.parts import EvaluationPart
 from recsparse.digest import digest
 from recsparse.errors import InputError
 from recsparse.files.addresses import absolute, folder_of

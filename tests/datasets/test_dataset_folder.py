@@ -6,8 +6,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from recsparse.datasets.building.split import PART_NAMES
 from recsparse.datasets.dataset_folder import load_dataset, load_vocabularies, read_rejected
+from recsparse.datasets.parts import PART_NAMES
 from recsparse.errors import InputError, MissingFileError
 from tests.prepared import prepared
 

@@ -6,8 +6,8 @@ from scipy.sparse import csr_matrix
 
 from recsparse.config.models import RatingBiasConfig
 from recsparse.config.toml_reader import load_config
-from recsparse.datasets.dataset import EvaluationPart
 from recsparse.datasets.evaluated.lists import Lists
+from recsparse.datasets.parts import EvaluationPart
 from recsparse.errors import InputError
 from recsparse.models.registry import build_model
 from recsparse.stages.prepare import prepare

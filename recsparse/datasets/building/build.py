@@ -26,7 +26,7 @@ from recsparse.datasets.building.prefetch import prefetched
 from recsparse.datasets.building.reviews import Reviews
 from recsparse.datasets.building.seeded_order import Keys
 from recsparse.datasets.building.side_source import SideSource
-from recsparse.datasets.building.split import PART_NAMES, TEST, VALIDATION, least_rows, plan_split
+from recsparse.datasets.building.split import least_rows, plan_split
 from recsparse.datasets.building.taken import Repeats
 from recsparse.datasets.dataset_folder import (
     DATASET,
@@ -35,6 +35,7 @@ from recsparse.datasets.dataset_folder import (
     write_description,
 )
 from recsparse.datasets.indexed_rows import Rows
+from recsparse.datasets.parts import PART_NAMES, TEST, VALIDATION
 from recsparse.datasets.reading.find_files import Paths, find_files
 from recsparse.datasets.vocabulary import Vocabulary
 from recsparse.datasets.workspace import Resources, Workspace, workspace

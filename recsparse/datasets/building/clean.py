@@ -7,82 +7,9 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-import pandas as pd
 
+from recsparse.datasets.duplicates import without_duplicates
 from recsparse.datasets.indexed_rows import NO_TIME, Rows, RowsWriter, read_blocks
-from recsparse.datasets.packed_order import packed_order
-from recsparse.errors import InputError
-
-_SECONDS_A_DAY = 86_400
-
-
-def without_duplicates(
-    rows: Rows, keep: Literal["last", "sum", "keep"], half_life_days: float | None = None
-) -> tuple[Rows, int]:
-    """Leave one row for each user and item (and part, where the log gives parts).
-
-    The last one stays, in the order of `sorted_rows`: the latest, of equal times the one with the
-    highest rating, then weight. `sum` gives it the weight of all, each halved for every half-life
-    that it is older; `keep` changes nothing.
-
-    Args:
-        rows: Whole users, sorted.
-        keep: What to do.
-        half_life_days: Of weights, for `sum`; None where age does not matter.
-
-    Returns:
-        The rows left, in their order, and the number of rows that repeat.
-
-    Raises:
-        InputError: If a sum of weights is too large for single precision.
-    """
-    repeated = _repeated(rows)
-    count = int(repeated.sum())
-    if keep == "keep" or count == 0:
-        return rows, count
-    if keep == "sum":
-        pair = rows.user.astype(np.int64) << 32 | rows.item
-        keys = pd.DataFrame(
-            {"pair": pair} if rows.part is None else {"pair": pair, "part": rows.part}
-        )
-        grouped = keys.assign(weight=_aged(rows, keys, half_life_days)).groupby(
-            list(keys.columns), sort=False
-        )
-        rows = rows.with_weight(_checked_sums(grouped["weight"].transform("sum").to_numpy()))
-    return rows.take(~repeated), count
-
-
-def _checked_sums(weights: np.ndarray) -> np.ndarray:
-    most = float(np.finfo(np.float32).max)
-    if (weights > most).any():
-        raise InputError(
-            f"the weights of one user and item must add up to at most {most:.2g}, but add up to "
-            f"{weights.max():.2g}; scale the column of weights, or set log.duplicates to last"
-        )
-    return weights
-
-
-def _repeated(rows: Rows) -> np.ndarray:
-    """Say of each row whether a later one has the same user, item and part."""
-    keys = [rows.user, rows.item] if rows.part is None else [rows.user, rows.item, rows.part]
-    order = packed_order(keys)
-    same = np.ones(max(len(rows) - 1, 0), dtype=bool)
-    for key in keys:
-        same &= key[order[1:]] == key[order[:-1]]
-    repeated = np.zeros(len(rows), dtype=bool)
-    repeated[order[:-1][same]] = True
-    return repeated
-
-
-def _aged(rows: Rows, keys: pd.DataFrame, half_life_days: float | None) -> np.ndarray:
-    weight = rows.weight.astype(np.float64)
-    if half_life_days is None:
-        return weight
-    time = pd.Series(rows.timestamp.astype(np.float64)).where(rows.timestamp != NO_TIME)
-    last = time.groupby([keys[name] for name in keys], sort=False).transform("max")
-    age = (last - time).fillna(0.0).to_numpy() / _SECONDS_A_DAY
-    aged: np.ndarray = weight * 0.5 ** (age / half_life_days)
-    return aged
 
 
 @dataclass(frozen=True, eq=False)

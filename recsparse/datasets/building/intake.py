@@ -16,8 +16,8 @@ from recsparse.datasets.building.log_store import LogStore
 from recsparse.datasets.building.prefetch import prefetched
 from recsparse.datasets.building.rejected import RejectedRows
 from recsparse.datasets.building.reviews import Reviews
-from recsparse.datasets.building.split import PART_NAMES, TEST
 from recsparse.datasets.building.taken import Repeats, TakenFiles
+from recsparse.datasets.parts import PART_NAMES, TEST
 from recsparse.datasets.reading.find_files import Paths
 from recsparse.datasets.reading.log_files import OtherIds
 from recsparse.datasets.reading.log_source import LogSource, listed

@@ -9,17 +9,17 @@ import numpy as np
 
 from recsparse.datasets.building.clean import CleanRows
 from recsparse.datasets.building.prefetch import prefetched
-from recsparse.datasets.building.split import (
+from recsparse.datasets.building.split import Assign
+from recsparse.datasets.indexed_rows import INDEXED_SCHEMA, NO_TIME, Rows, RowsWriter, first_of_user
+from recsparse.datasets.orders.axis_order import Activity
+from recsparse.datasets.parts import (
     PART_NAMES,
     TEST,
     TEST_HISTORY,
     TRAIN,
     VALIDATION,
     VALIDATION_HISTORY,
-    Assign,
 )
-from recsparse.datasets.indexed_rows import INDEXED_SCHEMA, NO_TIME, Rows, RowsWriter, first_of_user
-from recsparse.datasets.orders.axis_order import Activity
 from recsparse.datasets.vocabulary import Vocabulary
 
 

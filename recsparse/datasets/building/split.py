@@ -10,11 +10,9 @@ from recsparse.config.section import in_utc
 from recsparse.datasets.building.clean import CleanRows
 from recsparse.datasets.building.seeded_order import Keys, place_of_user
 from recsparse.datasets.indexed_rows import Rows, first_of_user
+from recsparse.datasets.parts import TEST, TEST_HISTORY, TRAIN, VALIDATION, VALIDATION_HISTORY
 from recsparse.datasets.workspace import Workspace
 from recsparse.errors import InputError
-
-TRAIN, VALIDATION, TEST, VALIDATION_HISTORY, TEST_HISTORY = range(5)
-PART_NAMES = ("train", "validation", "test", "validation_history", "test_history")
 
 # The part of each row of a block of whole users.
 Assign = Callable[[Rows], np.ndarray]

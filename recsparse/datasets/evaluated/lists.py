@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from recsparse.datasets.dataset import EvaluationPart
 from recsparse.datasets.matrices import laid_out, last_of_cells
+from recsparse.datasets.parts import EvaluationPart
 
 
 @dataclass(frozen=True, eq=False)

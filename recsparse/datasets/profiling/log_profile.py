@@ -10,10 +10,10 @@ from matplotlib.figure import Figure
 
 from recsparse.config.data import LogConfig
 from recsparse.datasets.building.bucket_sort import sorted_rows
-from recsparse.datasets.building.clean import without_duplicates
 from recsparse.datasets.building.id_encoder import LogEncoder
 from recsparse.datasets.building.intake import IntakeCounts
 from recsparse.datasets.building.prefetch import prefetched
+from recsparse.datasets.duplicates import without_duplicates
 from recsparse.datasets.profiling.counts import Profile
 from recsparse.datasets.profiling.figures import Groups, profile_figures
 from recsparse.datasets.profiling.plots import plot_profile

@@ -1,7 +1,6 @@
 """Logs: files become checked interactions, batch by batch; doubtful rows are set aside."""
 
 import logging
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -9,7 +8,6 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 
 from recsparse.config.data import LogConfig
-from recsparse.datasets.duplicates import table_without_duplicates
 from recsparse.datasets.reading.find_files import Paths, named
 from recsparse.datasets.reading.log_files import (
     NO_OTHERS,
@@ -25,7 +23,7 @@ from recsparse.datasets.reading.row_filter import Condition, check_condition, fi
 from recsparse.datasets.reading.tables import read_batches
 from recsparse.datasets.reading.time_units import number_unit
 from recsparse.datasets.reading.timestamps import NumberUnit, TimeCounts, unit_problem
-from recsparse.datasets.schema import ID_KINDS, TIMESTAMP, id_type
+from recsparse.datasets.schema import ID_KINDS, id_type
 from recsparse.errors import InputError
 
 logger = logging.getLogger(__name__)
@@ -205,82 +203,6 @@ def _with_numbers_as_keys(source: LogSource, paths: Paths, others: OtherIds) -> 
     except InputError:
         return None
     return found
-
-
-@dataclass(frozen=True)
-class InteractionLog:
-    """Checked interactions of a log that fits into memory.
-
-    Attributes:
-        table: Canonical columns: `user_id`, `item_id`, `weight`, `timestamp` (seconds since 1970,
-            UTC, null where unknown), `rating`.
-        rejected: The rows set aside, with their own columns and a `reason`.
-        counts: How many rows went where.
-        is_timed: Whether a row has a time of its own.
-    """
-
-    table: pa.Table
-    rejected: pa.Table
-    counts: LogCounts
-    is_timed: bool
-
-    @classmethod
-    def read(
-        cls,
-        paths: Paths,
-        config: LogConfig,
-        in_order: bool = False,
-        others: OtherIds = NO_OTHERS,
-    ) -> "InteractionLog":
-        """Read, check and clean a log.
-
-        Args:
-            paths: One or several files or folders.
-            config: Names of the columns, and what to do with doubtful rows.
-            in_order: Where no row has a time, its place in the log stands for it, so that later
-                rows are later; such times have no age.
-            others: Ids that those of the log are to fit.
-
-        Returns:
-            The log, its rows in the order of the files unless they are filtered.
-
-        Raises:
-            InputError: If no row is left.
-        """
-        source = LogSource.open(paths, config, others=others)
-        batches = list(source.batches())
-        read = sum(batch.rows_read for batch in batches)
-        if read == 0:
-            chosen = "" if config.where is None else f" for which {config.where}"
-            raise InputError(f"the log must have rows, but {source.where} has none{chosen}")
-        reasons: Counter[str] = Counter()
-        for batch in batches:
-            reasons.update(batch.reasons)
-        below = sum(batch.below_min_rating for batch in batches)
-        good = pa.concat_tables([batch.good for batch in batches])
-        if good.num_rows == 0:
-            left_out = {
-                **reasons,
-                "rating too low": below,
-                "event without a weight": sum(batch.other_events for batch in batches),
-            }
-            raise InputError(
-                f"{source.where} must have good rows, but of {read} none is left: "
-                f"{listed(left_out)}"
-            )
-        is_timed = good[TIMESTAMP].null_count < good.num_rows
-        if in_order and not is_timed:
-            good = _by_place(good)
-        half_life = config.half_life_days if is_timed else None
-        kept, duplicates = table_without_duplicates(good, config.duplicates, half_life)
-        counts = LogCounts(read, dict(sorted(reasons.items())), below, duplicates, kept.num_rows)
-        rejected = pa.concat_tables([batch.rejected for batch in batches])
-        return cls(kept, rejected, counts, is_timed)
-
-
-def _by_place(rows: pa.Table) -> pa.Table:
-    column = rows.schema.get_field_index(TIMESTAMP)
-    return rows.set_column(column, rows.schema.field(column), pa.array(range(rows.num_rows)))
 
 
 def listed(counts: dict[str, int]) -> str:

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recsparse.datasets.building.clean import clean_rows, k_core, without_duplicates
+from recsparse.datasets.building.clean import clean_rows, k_core
+from recsparse.datasets.duplicates import without_duplicates
 from recsparse.datasets.indexed_rows import RowsWriter, first_of_user
 from recsparse.errors import InputError
 from tests.row_frames import frame_of, in_order, lists, logs, rows_of, whole_users

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from recsparse.datasets.building.clean import clean_rows
 from recsparse.datasets.building.part_files import Axis, part_rows, write_parts
-from recsparse.datasets.building.split import PART_NAMES
 from recsparse.datasets.indexed_rows import NO_RATING, NO_TIME, Rows, open_indexed
+from recsparse.datasets.parts import PART_NAMES
 from recsparse.datasets.vocabulary import Vocabulary
 from tests.row_frames import whole_users
 

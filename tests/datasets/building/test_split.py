@@ -4,7 +4,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from recsparse.datasets.building.split import PART_NAMES, TEST, TRAIN, VALIDATION
+from recsparse.datasets.parts import PART_NAMES, TEST, TRAIN, VALIDATION
 from tests.parted import logs, parts, random_log, shares
 
 KINDS = ["random", "leave_last_out", "global_time", "held_out_users"]

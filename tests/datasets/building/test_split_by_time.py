@@ -4,7 +4,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from recsparse.datasets.building.split import PART_NAMES
+from recsparse.datasets.parts import PART_NAMES
 from recsparse.errors import InputError
 from tests.parted import logs, parts, shares
 

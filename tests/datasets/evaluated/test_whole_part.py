@@ -7,10 +7,10 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy.sparse import csr_matrix
 
-from recsparse.datasets.dataset import EvaluationPart
 from recsparse.datasets.evaluated.lists import Lists
 from recsparse.datasets.evaluated.part_counts import PartCounts, part_counts
 from recsparse.datasets.evaluated.whole_part import WholePart, whole_part
+from recsparse.datasets.parts import EvaluationPart
 from recsparse.datasets.vocabulary import Vocabulary
 from recsparse.errors import InputError
 from tests.prepared import prepared, triples

@@ -8,8 +8,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from recsparse.config.data import LogConfig
+from recsparse.datasets.interaction_log import InteractionLog
 from recsparse.datasets.reading.find_files import find_files
-from recsparse.datasets.reading.log_source import InteractionLog
 from recsparse.datasets.reading.tables import open_dataset
 from recsparse.errors import InputError, MissingFileError
 from recsparse.stages.prepare import prepare

@@ -5,7 +5,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from recsparse.config.data import LogConfig
-from recsparse.datasets.reading.log_source import InteractionLog
+from recsparse.datasets.interaction_log import InteractionLog
 from recsparse.errors import InputError, MissingFileError, SchemaError
 
 

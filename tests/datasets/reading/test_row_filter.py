@@ -5,7 +5,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from recsparse.config.data import LogConfig
-from recsparse.datasets.reading.log_source import InteractionLog, LogSource
+from recsparse.datasets.interaction_log import InteractionLog
+from recsparse.datasets.reading.log_source import LogSource
 from recsparse.datasets.reading.row_filter import Condition, check_condition, filtered_batches
 from recsparse.datasets.reading.tables import open_dataset
 from recsparse.errors import InputError, SchemaError

@@ -8,7 +8,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from recsparse.config.data import LogConfig
-from recsparse.datasets.reading.log_source import InteractionLog, LogSource
+from recsparse.datasets.interaction_log import InteractionLog
+from recsparse.datasets.reading.log_source import LogSource
 from recsparse.errors import InputError, SchemaError
 from tests.datasets.reading.test_row_filter import users
 
