@@ -29,7 +29,7 @@ from recsparse.datasets.parts import EvaluationPart
 from recsparse.evaluation.rank_catalogue import RankingResult, evaluate_ranking
 from recsparse.files.atomic import atomic_file
 from recsparse.grids.bag_tensor import bags_to_tensor
-from recsparse.models.base import Recommender
+from recsparse.models.protocol.recommender import Recommender
 from recsparse.models.registry import build_model
 from recsparse.training.fit import fit_model
 from recsparse.training.plan import FitPlan

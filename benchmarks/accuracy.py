@@ -32,7 +32,7 @@ from recsparse.config.toml_writer import write_toml
 from recsparse.datasets.dataset import Dataset
 from recsparse.datasets.evaluated.lists import Lists
 from recsparse.files.atomic import atomic_file
-from recsparse.models.base import Recommender
+from recsparse.models.protocol.recommender import Recommender
 from recsparse.stages.evaluate import rank_part
 from recsparse.stages.fit_on_dataset import fit_on, refit_on, validate
 from recsparse.stages.rank_part import part_to_rank

@@ -30,8 +30,8 @@ from recsparse.datasets.dataset import Dataset
 from recsparse.datasets.dataset_folder import load_dataset
 from recsparse.evaluation.rank_catalogue import RankingResult, evaluate_ranking
 from recsparse.grids.bag_tensor import bags_to_tensor
-from recsparse.models.base import Recommender
-from recsparse.models.cold import ColdScorer
+from recsparse.models.protocol.cold_scorer import ColdScorer
+from recsparse.models.protocol.recommender import Recommender
 from recsparse.models.registry import build_model
 from recsparse.stages.prepare import prepare
 from recsparse.training.fit import fit_model

@@ -21,7 +21,7 @@ from sklearn.model_selection import StratifiedKFold
 from torch import Tensor, nn
 
 from recsparse.cli.terminal import show_frame
-from recsparse.models.vision import SparseConvNet
+from recsparse.layers.networks.sparse_conv_net import SparseConvNet
 from recsparse.sparse.tensor import SparseTensor
 
 LEARNING_RATES = (3e-3, 1e-2, 2e-2)

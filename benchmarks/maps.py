@@ -36,11 +36,11 @@ from recsparse.evaluation.rank_catalogue import RankingResult, evaluate_ranking
 from recsparse.files.atomic import atomic_file
 from recsparse.layers.blocks import ResidualBlock, SparseGELU, SparseSequential
 from recsparse.layers.conv import SubmanifoldConv2d
+from recsparse.layers.networks.unet import SparseUNet
 from recsparse.layers.norm import SparseLayerNorm
 from recsparse.layers.pool import GlobalPool
-from recsparse.layers.unet import SparseUNet
-from recsparse.models.ials import als_factors, with_empty_weight
-from recsparse.models.objective import HiddenCells
+from recsparse.models.linear.ials import als_factors, with_empty_weight
+from recsparse.models.protocol.objective import HiddenCells
 from recsparse.sparse.tensor import SparseTensor, sparse_tensor
 from recsparse.training.optimise import optimise_network
 from recsparse.training.plan import FitPlan

@@ -20,7 +20,7 @@ from benchmarks.protocols import DATA
 from recsparse.cli.terminal import show_frame
 from recsparse.config.linear_models import EASEConfig, GFCFConfig, IALSConfig
 from recsparse.evaluation.rank_catalogue import evaluate_ranking
-from recsparse.models.base import FitExtras, Recommender
+from recsparse.models.protocol.recommender import FitExtras, Recommender
 from recsparse.models.registry import build_model
 
 ALLOWED = 0.02

@@ -25,8 +25,8 @@ from benchmarks.protocols import DATA
 from recsparse.cli.terminal import show_frame
 from recsparse.config.config import Config
 from recsparse.evaluation.ratings import RatingResult, evaluate_ratings
-from recsparse.models.base import Recommender, Validation
-from recsparse.models.rating_grid import RatingGrid
+from recsparse.models.protocol.recommender import Recommender, Validation
+from recsparse.models.ratings.rating_grid import RatingGrid
 from recsparse.models.registry import build_model
 from recsparse.training.fit import fit_model
 from recsparse.training.plan import FitPlan

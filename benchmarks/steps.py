@@ -21,9 +21,9 @@ from torch import Tensor, nn
 
 from benchmarks.turns import Out, Rounds, Threads, row_of, show_rows
 from recsparse.config.network_models import SASRecConfig, TimelineConfig
-from recsparse.models.sasrec import SASRecNetwork
-from recsparse.models.sequences import Events, Sequences
-from recsparse.models.timeline import TimelineNetwork
+from recsparse.models.event_networks.sasrec import SASRecNetwork
+from recsparse.models.event_networks.timeline import TimelineNetwork
+from recsparse.models.histories.sequences import Events, Sequences
 
 OURS = "timeline"
 # How torch's layer calls the weights of a block of SASRec.

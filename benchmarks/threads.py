@@ -19,8 +19,8 @@ from scipy.sparse import csr_matrix
 from benchmarks.turns import Out, show_rows
 from recsparse.config.models import MODEL_CONFIGS
 from recsparse.config.training import TrainingConfig
-from recsparse.evaluation.ranking import top_k
-from recsparse.models.base import Recommender
+from recsparse.metrics.top_k import top_k
+from recsparse.models.protocol.recommender import Recommender
 from recsparse.models.registry import build_model
 from recsparse.training.fit import fit_model
 from recsparse.training.plan import FitPlan

@@ -153,8 +153,8 @@ def evaluate_file(
 @app.command()
 def metrics(as_json: AsJson = False) -> None:
     """Show the formula of every metric."""
-    from recsparse.evaluation.metrics import FORMULAS
     from recsparse.evaluation.ratings import RATING_FORMULAS
+    from recsparse.metrics.ranking_metrics import FORMULAS
 
     show_pairs("metrics", {**FORMULAS, **RATING_FORMULAS}, as_json)
 

@@ -12,8 +12,8 @@ from torch import Tensor
 from recsparse.datasets.evaluated.lists import SharedCells
 from recsparse.datasets.evaluated.part_counts import PartCounts
 from recsparse.errors import InputError
-from recsparse.evaluation.metrics import coverage, ranking_metrics
-from recsparse.evaluation.ranking import mask_seen, top_k
+from recsparse.metrics.ranking_metrics import coverage, ranking_metrics
+from recsparse.metrics.top_k import mask_seen, top_k
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from scipy.sparse import csr_matrix
 
 from recsparse.datasets.evaluated.lists import SharedCells
 from recsparse.errors import InputError
-from recsparse.models.base import Recommender
-from recsparse.models.rating_model import predicted_cells
+from recsparse.models.protocol.recommender import Recommender
+from recsparse.models.ratings.rating_model import predicted_cells
 
 RATING_FORMULAS: Mapping[str, str] = {
     "rmse": "square root of the mean squared error over all ratings of the part",

@@ -17,6 +17,9 @@ from recsparse.layers.conv import (
     SubmanifoldConv4d,
 )
 from recsparse.layers.graph_tap import GraphTapConv
+from recsparse.layers.networks.resnet import SparseResNet
+from recsparse.layers.networks.unet import SparseUNet
+from recsparse.layers.networks.vgg import SparseVGG
 from recsparse.layers.norm import (
     SparseBatchNorm,
     SparseGroupNorm,
@@ -27,7 +30,6 @@ from recsparse.layers.norm import (
 from recsparse.layers.plain import OnFeats
 from recsparse.layers.pool import AxisPool, GlobalPool, RidgePool
 from recsparse.layers.residual import SparseBasicBlock, SparseBottleneck
-from recsparse.layers.resnet import SparseResNet
 from recsparse.layers.strided import SparseConv1d, SparseConv2d, SparseConv3d, SparseConv4d
 from recsparse.layers.sum_pool import (
     SparseLPPool1d,
@@ -50,7 +52,6 @@ from recsparse.layers.transposed import (
     SparseInverseConv3d,
     SparseInverseConv4d,
 )
-from recsparse.layers.unet import SparseUNet
 from recsparse.layers.unpool import (
     SparseMaxUnpool1d,
     SparseMaxUnpool2d,
@@ -61,7 +62,6 @@ from recsparse.layers.unpool import (
     SparseUnpool3d,
     SparseUnpool4d,
 )
-from recsparse.layers.vgg import SparseVGG
 from recsparse.layers.window_pool import (
     SparseAvgPool1d,
     SparseAvgPool2d,

@@ -2,28 +2,28 @@
 
 from typing import Any
 
-from recsparse.models.base import Recommender
-from recsparse.models.blend import BlendRecommender
-from recsparse.models.bpr import BPR
-from recsparse.models.content_knn import ContentKNN
-from recsparse.models.ease import EASE
-from recsparse.models.gf_cf import GFCF
-from recsparse.models.ials import IALS
-from recsparse.models.item_knn import ItemKNN
-from recsparse.models.light_gcn import LightGCN
-from recsparse.models.mult_vae import MultVAE
-from recsparse.models.next_item_ridge import NextItemRidge
-from recsparse.models.popularity import Popularity
-from recsparse.models.rating_bayes import RatingBayes
-from recsparse.models.rating_bias import RatingBias
-from recsparse.models.rating_factors import RatingFactors
-from recsparse.models.rating_grid import RatingGrid
-from recsparse.models.sasrec import SASRec
-from recsparse.models.sparse_ease import SparseEASE
-from recsparse.models.sparse_grid import SparseGridRecommender
-from recsparse.models.text_ridge import TextRidge
-from recsparse.models.text_tower import TextTower
-from recsparse.models.timeline import TimelineRecommender
+from recsparse.models.blend.blend import BlendRecommender
+from recsparse.models.content.content_knn import ContentKNN
+from recsparse.models.content.text_ridge import TextRidge
+from recsparse.models.content.text_tower import TextTower
+from recsparse.models.event_networks.sasrec import SASRec
+from recsparse.models.event_networks.timeline import TimelineRecommender
+from recsparse.models.linear.ease import EASE
+from recsparse.models.linear.gf_cf import GFCF
+from recsparse.models.linear.ials import IALS
+from recsparse.models.linear.item_knn import ItemKNN
+from recsparse.models.linear.next_item_ridge import NextItemRidge
+from recsparse.models.linear.popularity import Popularity
+from recsparse.models.linear.sparse_ease import SparseEASE
+from recsparse.models.protocol.recommender import Recommender
+from recsparse.models.ratings.rating_bayes import RatingBayes
+from recsparse.models.ratings.rating_bias import RatingBias
+from recsparse.models.ratings.rating_factors import RatingFactors
+from recsparse.models.ratings.rating_grid import RatingGrid
+from recsparse.models.row_networks.bpr import BPR
+from recsparse.models.row_networks.light_gcn import LightGCN
+from recsparse.models.row_networks.mult_vae import MultVAE
+from recsparse.models.row_networks.sparse_grid import SparseGridRecommender
 
 MODEL_CLASSES: dict[str, type[Recommender]] = {
     model.kind: model

@@ -16,9 +16,9 @@ from recsparse.config.toml_reader import parse_config
 from recsparse.datasets.data_settings import LAST_SECOND, DataSettings
 from recsparse.datasets.vocabulary import Vocabulary
 from recsparse.errors import InputError, ModelFolderError
-from recsparse.models.base import Recommender
+from recsparse.models.protocol.recommender import Recommender
+from recsparse.models.protocol.stored_arrays import checked_csr
 from recsparse.models.registry import MODEL_CLASSES
-from recsparse.models.stored import checked_csr
 from recsparse.scoring.trained import TrainedModel
 
 DESCRIPTION = "model.toml"

@@ -17,9 +17,9 @@ from recsparse.datasets.id_types import Ids, ids_of, is_nobody
 from recsparse.datasets.matrices import last_of_cells
 from recsparse.datasets.vocabulary import Vocabulary
 from recsparse.errors import InputError
-from recsparse.evaluation.ranking import mask_seen, top_k
-from recsparse.models.base import Recommender
-from recsparse.models.column_sums import column_sums
+from recsparse.metrics.top_k import mask_seen, top_k
+from recsparse.models.protocol.column_sums import column_sums
+from recsparse.models.protocol.recommender import Recommender
 from recsparse.scoring.request_columns import (
     Rows,
     as_table,

@@ -25,7 +25,7 @@ from recsparse.evaluation.report import (
 )
 from recsparse.files.addresses import folder_of, is_address, last_name
 from recsparse.files.filesystems import fetched
-from recsparse.models.base import Recommender
+from recsparse.models.protocol.recommender import Recommender
 from recsparse.outputs.claim import claim
 from recsparse.outputs.job import Job
 from recsparse.reporting.progress import SILENT, Advance, Reporter

@@ -15,7 +15,7 @@ from recsparse.datasets.parts import EvaluationPart
 from recsparse.evaluation.rank_catalogue import RankingResult, evaluate_ranking
 from recsparse.evaluation.ratings import evaluate_ratings
 from recsparse.grids.bag_tensor import bags_to_tensor
-from recsparse.models.base import Recommender, Validation
+from recsparse.models.protocol.recommender import Recommender, Validation
 from recsparse.models.registry import build_model
 from recsparse.sparse.tensor import SparseTensor
 from recsparse.stages.rank_part import check_ratings, evaluate_part, part_to_rank

@@ -17,7 +17,7 @@ from recsparse.datasets.vocabulary import Vocabulary
 from recsparse.errors import InputError
 from recsparse.evaluation.rank_catalogue import RankingResult, evaluate_ranking
 from recsparse.evaluation.ratings import evaluate_ratings
-from recsparse.models.base import Recommender
+from recsparse.models.protocol.recommender import Recommender
 from recsparse.stages.compared_items import ComparedItems
 
 

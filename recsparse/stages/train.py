@@ -21,7 +21,7 @@ from recsparse.errors import InputError
 from recsparse.files.addresses import absolute, folder_of
 from recsparse.files.atomic import remove_or_warn
 from recsparse.files.filesystems import fetched
-from recsparse.models.base import WarmStart
+from recsparse.models.protocol.recommender import WarmStart
 from recsparse.outputs.claim import Output, claim, require_own_files
 from recsparse.outputs.job import Job
 from recsparse.reporting.progress import SILENT, Reporter

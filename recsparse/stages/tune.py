@@ -17,7 +17,7 @@ from recsparse.datasets.dataset import Dataset
 from recsparse.errors import InputError
 from recsparse.files.addresses import folder_of
 from recsparse.files.filesystems import fetched
-from recsparse.models.base import Recommender
+from recsparse.models.protocol.recommender import Recommender
 from recsparse.models.registry import MODEL_CLASSES
 from recsparse.outputs.claim import Output, claim
 from recsparse.outputs.job import Job

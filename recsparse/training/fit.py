@@ -8,8 +8,8 @@ from scipy.sparse import csr_matrix
 from recsparse.config.training import TrainingConfig
 from recsparse.errors import InputError
 from recsparse.files.atomic import remove
-from recsparse.models.base import FitExtras, Recommender, Validation
-from recsparse.models.objective import Objective
+from recsparse.models.protocol.objective import Objective
+from recsparse.models.protocol.recommender import FitExtras, Recommender, Validation
 from recsparse.sparse.tensor import SparseTensor
 from recsparse.training.fit_digest import job_of
 from recsparse.training.optimise import optimise_network

@@ -6,7 +6,7 @@ from typing import Any
 from scipy.sparse import csr_matrix
 
 from recsparse.digest import digest
-from recsparse.models.base import Validation
+from recsparse.models.protocol.recommender import Validation
 from recsparse.sparse.tensor import SparseTensor
 from recsparse.training.plan import FitPlan
 

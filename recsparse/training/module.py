@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from recsparse.config.training import TrainingConfig
 from recsparse.errors import InputError
-from recsparse.models.objective import Objective
+from recsparse.models.protocol.objective import Objective
 from recsparse.training.optimizer import network_optimizer
 
 LOSS_METRIC = "train_loss"

@@ -16,7 +16,7 @@ from pytorch_lightning.callbacks import Callback
 from torch import Tensor
 
 from recsparse.files.atomic import remove
-from recsparse.models.objective import Objective
+from recsparse.models.protocol.objective import Objective
 from recsparse.quiet import only_warnings
 from recsparse.training.checkpoint import COMPLETE, LAST, Checkpoint, Facts
 from recsparse.training.epoch_report import EpochReport

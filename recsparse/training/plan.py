@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from recsparse.config.training import TrainingConfig
-from recsparse.models.base import WarmStart
+from recsparse.models.protocol.recommender import WarmStart
 from recsparse.reporting.progress import SILENT, Reporter
 
 OnEpoch = Callable[[int, Mapping[str, float]], None]

@@ -15,8 +15,8 @@ from recsparse.config.toml_reader import load_config
 from recsparse.datasets.dataset_folder import load_dataset
 from recsparse.datasets.fit_rows import rows_to_fit
 from recsparse.evaluation.rank_catalogue import evaluate_ranking
-from recsparse.models.ease import EASE
-from recsparse.models.popularity import Popularity
+from recsparse.models.linear.ease import EASE
+from recsparse.models.linear.popularity import Popularity
 from recsparse.models.registry import build_model
 
 METRICS = ("ndcg@10", "recall@20")

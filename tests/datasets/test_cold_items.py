@@ -8,8 +8,8 @@ from recsparse.datasets.cold_items import cold_part
 from recsparse.errors import InputError
 from recsparse.evaluation.rank_catalogue import evaluate_ranking
 from recsparse.grids.bag_tensor import bags_to_tensor
-from recsparse.models.base import FitExtras
-from recsparse.models.content_knn import ContentKNN
+from recsparse.models.content.content_knn import ContentKNN
+from recsparse.models.protocol.recommender import FitExtras
 from tests.prepared import prepared
 
 TEXTS = {

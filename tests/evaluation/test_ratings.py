@@ -11,7 +11,7 @@ from sklearn.metrics import mean_absolute_error, root_mean_squared_error
 from recsparse.config.linear_models import PopularityConfig
 from recsparse.errors import InputError
 from recsparse.evaluation.ratings import RATING_FORMULAS, evaluate_ratings
-from recsparse.models.popularity import Popularity
+from recsparse.models.linear.popularity import Popularity
 
 
 class Oracle:

@@ -9,11 +9,11 @@ from recsparse.errors import InputTypeError
 from recsparse.layers.blocks import ResidualBlock, SparseReLU, SparseSequential
 from recsparse.layers.conv import SubmanifoldConv2d
 from recsparse.layers.dropout import Dropout
+from recsparse.layers.networks.unet import SparseUNet
 from recsparse.layers.norm import SparseBatchNorm
 from recsparse.layers.plain import OnFeats
 from recsparse.layers.pool import GlobalPool
 from recsparse.layers.residual import SparseBasicBlock
-from recsparse.layers.unet import SparseUNet
 from tests.random_grids import random_tensor
 
 

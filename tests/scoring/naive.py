@@ -7,7 +7,7 @@ from scipy.sparse import csr_matrix
 
 from recsparse.config.linear_models import PopularityConfig
 from recsparse.datasets.vocabulary import Vocabulary
-from recsparse.models.base import Recommender
+from recsparse.models.protocol.recommender import Recommender
 from recsparse.scoring.trained import TrainedModel
 
 LISTED = ["user_id", "item_id", "rank", "score"]

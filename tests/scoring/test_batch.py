@@ -19,7 +19,7 @@ from recsparse.errors import (
     SchemaError,
     UnknownIdError,
 )
-from recsparse.models.popularity import Popularity
+from recsparse.models.linear.popularity import Popularity
 from recsparse.scoring.batch import BatchOptions, read_ids, recommend_users, score_candidates
 from recsparse.scoring.model_folder import load_model, save_model
 from recsparse.scoring.trained import TrainedModel

@@ -6,7 +6,7 @@ import torch
 
 from benchmarks.threads import differences, random_rows
 from recsparse.config.linear_models import IALSConfig
-from recsparse.models.ials import IALS
+from recsparse.models.linear.ials import IALS
 from tests.scoring.test_model_folder import CONFIGS, train
 
 # These score by SciPy alone, or by sums of single numbers.

@@ -11,8 +11,8 @@ from recsparse.config.linear_models import PopularityConfig
 from recsparse.datasets.indexed_rows import NO_TIME
 from recsparse.datasets.vocabulary import Vocabulary
 from recsparse.errors import InputError
-from recsparse.models.base import Recommender
-from recsparse.models.popularity import Popularity
+from recsparse.models.linear.popularity import Popularity
+from recsparse.models.protocol.recommender import Recommender
 from recsparse.scoring.model_folder import load_model, save_model
 from recsparse.scoring.trained import TrainedModel
 

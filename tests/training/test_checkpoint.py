@@ -16,8 +16,8 @@ from recsparse.config.linear_models import EASEConfig
 from recsparse.config.network_models import SparseGridConfig
 from recsparse.config.training import TrainingConfig
 from recsparse.errors import CheckpointError
-from recsparse.models.base import WarmStart
-from recsparse.models.ease import EASE
+from recsparse.models.linear.ease import EASE
+from recsparse.models.protocol.recommender import WarmStart
 from recsparse.models.registry import build_model
 from recsparse.training.fit import fit_model
 from recsparse.training.plan import FitPlan

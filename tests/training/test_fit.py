@@ -9,10 +9,10 @@ import torch
 from recsparse.config.linear_models import EASEConfig
 from recsparse.config.models import BlendConfig
 from recsparse.config.network_models import SparseGridConfig
-from recsparse.models.base import FitExtras
-from recsparse.models.blend import BlendRecommender
-from recsparse.models.ease import EASE
-from recsparse.models.sparse_grid import SparseGridRecommender
+from recsparse.models.blend.blend import BlendRecommender
+from recsparse.models.linear.ease import EASE
+from recsparse.models.protocol.recommender import FitExtras
+from recsparse.models.row_networks.sparse_grid import SparseGridRecommender
 from recsparse.training.fit import fit_model
 from recsparse.training.module import row_batches
 from recsparse.training.plan import FitPlan

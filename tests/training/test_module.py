@@ -6,8 +6,8 @@ from scipy.sparse import csr_matrix, random_array
 from torch import nn
 
 from recsparse.config.training import TrainingConfig
-from recsparse.models.losses import masked_softmax_loss
-from recsparse.models.objective import HiddenCells
+from recsparse.models.protocol.losses import masked_softmax_loss
+from recsparse.models.protocol.objective import HiddenCells
 from recsparse.training.module import ObjectiveModule, row_batches
 
 

@@ -15,9 +15,9 @@ from torch import nn
 from recsparse.config.linear_models import EASEConfig
 from recsparse.config.training import TrainingConfig
 from recsparse.errors import InputError
-from recsparse.models.base import WarmStart
-from recsparse.models.ease import EASE
-from recsparse.models.objective import HiddenCells
+from recsparse.models.linear.ease import EASE
+from recsparse.models.protocol.objective import HiddenCells
+from recsparse.models.protocol.recommender import WarmStart
 from recsparse.training.optimise import optimise_network
 from recsparse.training.plan import FitPlan
 

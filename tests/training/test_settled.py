@@ -17,7 +17,7 @@ from recsparse.config.network_models import (
 )
 from recsparse.config.training import TrainingConfig
 from recsparse.grids.bag_tensor import bags_to_tensor
-from recsparse.models.objective import HiddenCells
+from recsparse.models.protocol.objective import HiddenCells
 from recsparse.models.registry import build_model
 from recsparse.training.fit import fit_model
 from recsparse.training.optimise import optimise_network

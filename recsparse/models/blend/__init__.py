@@ -1,0 +1,1 @@
+"""The default model: parts fitted one by one, and the weights of their scores."""

@@ -1,0 +1,255 @@
+"""BlendRecommender: several models' scores added, with weights found on validation."""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, ClassVar
+
+import torch
+from jaxtyping import Float
+from scipy.sparse import csr_matrix
+from torch import Tensor
+
+from recsparse.config.models import BlendConfig, PartConfig, default_parts
+from recsparse.config.training import TrainingConfig
+from recsparse.errors import InputError
+from recsparse.heap import trim_heap
+from recsparse.models.blend.weights import best_weights, sampled_users, standardised
+from recsparse.models.linear.sparse_ease import pairs_of_items
+from recsparse.models.protocol.cold_scorer import ColdScorer
+from recsparse.models.protocol.objective import Objective
+from recsparse.models.protocol.recommender import (
+    FitExtras,
+    Recommender,
+    WarmStart,
+    check_interactions,
+)
+from recsparse.models.protocol.stored_arrays import stored_tensor
+from recsparse.sparse.tensor import SparseTensor
+
+logger = logging.getLogger(__name__)
+
+
+class BlendRecommender(Recommender, ColdScorer):
+    """The weighted sum of the scores of several models, its parts.
+
+    Each part is fitted alone. A part's scores of a user are brought to mean 0 and standard
+    deviation 1 over the items before they are weighted, since models speak in different units. The
+    weights are found on the validation users, one part after the other, the best of a few values
+    each; parts of weight 0 are dropped.
+    """
+
+    kind: ClassVar[str] = "blend"
+    config: BlendConfig
+
+    def __init__(self, config: BlendConfig) -> None:
+        super().__init__(config)
+        self.parts: list[Recommender] = []
+        self.weights: list[float] = []
+
+    def fit(self, interactions: csr_matrix, extras: FitExtras | None = None) -> "BlendRecommender":
+        """Fit all parts, then find their weights.
+
+        Args:
+            interactions: Users × items, positive weights.
+            extras: What the parts use; without `validation` all parts weigh the same. A part goes
+                on from that of `warm_start` with its configuration, however that was trained.
+
+        Returns:
+            The fitted model itself.
+
+        Raises:
+            InputError: If a part cannot be fitted, or nothing can be learned from the interactions.
+        """
+        extras, interactions = extras or FitExtras(), check_interactions(interactions)
+        validation = extras.validation
+        configs = self.config.parts
+        if configs is None:
+            configs = default_parts(
+                interactions.shape[1],
+                extras.times is not None,
+                extras.item_words is not None,
+                pairs_of_items(interactions),
+                validation is None or validation.looks_ahead,
+                interactions.shape[0],
+                interactions.nnz / interactions.shape[1],
+            )
+        parts: list[Recommender] = []
+        fitted = _fitted_parts(extras.warm_start)
+        for number, config in enumerate(configs):
+            known = _to_go_on_from(fitted, config, configs)
+            own = replace(_extras_of_part(extras, number, config.kind), warm_start=known)
+            with extras.reporter.task(f"part {number + 1} of {len(configs)}, {config.kind}"):
+                part = _twin(parts, config) or _class_of(config.kind)(config).fit(interactions, own)
+            parts.append(part)
+            trim_heap()
+        weights = [*(self.config.weights or [1.0] * len(parts))]
+        if self.config.weights is None and validation is not None and len(parts) > 1:
+            with extras.reporter.task("weighing the parts"):
+                weights = best_weights(parts, sampled_users(validation, extras.seed))
+        names = [part.kind for part in parts]
+        logger.info("weights of the parts: %s", [*zip(names, weights, strict=True)])
+        kept = [number for number, weight in enumerate(weights) if weight > 0]
+        self.parts = [parts[number] for number in kept]
+        self.weights = [weights[number] for number in kept]
+        chosen: dict[str, Any] = {"parts": tuple(configs[number] for number in kept)}
+        if self.config.weights is not None:
+            chosen["weights"] = tuple(self.weights)
+        self.config = self.config.model_copy(update=chosen)
+        self.num_items = interactions.shape[1]
+        return self
+
+    def settled(self) -> BlendConfig:
+        """Return the configuration with the weights of the parts, and each part's own choices.
+
+        Returns:
+            A section that fits the model likewise without a validation.
+        """
+        parts = tuple(part.settled() for part in self.parts)
+        return self.config.model_copy(update={"parts": parts, "weights": tuple(self.weights)})
+
+    def score_batch(
+        self, history: csr_matrix, times: csr_matrix | None = None
+    ) -> Float[Tensor, "b m"]:
+        """Score all items for some users.
+
+        Args:
+            history: One row of interactions a user, in the item order of the fit.
+            times: The time of each interaction, for the parts that use it.
+
+        Returns:
+            Weighted sums of the parts' standardised scores.
+        """
+        history = self._checked_history(history)
+        total = torch.zeros(history.shape)
+        for part, weight in zip(self.parts, self.weights, strict=True):
+            total.add_(standardised(part.score_batch(history, times)), alpha=weight)
+        return total
+
+    def score_cold(
+        self, history: csr_matrix, times: csr_matrix | None, words: SparseTensor
+    ) -> Float[Tensor, "b cold"]:
+        """Score items that the fit did not know, by the parts that read text.
+
+        Args:
+            history: One row of interactions a user.
+            times: The time of each interaction, for the parts that use it.
+            words: One bag of words an item to score, of the fit's vocabulary.
+
+        Returns:
+            Weighted sums of those parts' standardised scores.
+
+        Raises:
+            InputError: If no part reads text.
+        """
+        history = self._checked_history(history)
+        total = torch.zeros(history.shape[0], words.batch_size)
+        readers = 0
+        for part, weight in zip(self.parts, self.weights, strict=True):
+            if isinstance(part, ColdScorer):
+                total.add_(standardised(part.score_cold(history, times, words)), alpha=weight)
+                readers += 1
+        if not readers:
+            raise InputError(
+                "a blend scores items without a history by parts that read text, but has only "
+                f"{[part.kind for part in self.parts]}; fit it on a dataset with text, or name "
+                "such a part in model.parts, as content_knn"
+            )
+        return total
+
+    def state(self) -> dict[str, Tensor]:
+        """Return the parts' states and weights.
+
+        Returns:
+            Tensors by name.
+        """
+        state = {"weights": torch.tensor(self.weights, dtype=torch.float64)}
+        for number, part in enumerate(self.parts):
+            if _twin(self.parts[:number], part.config) is None:
+                state |= {f"parts.{number}.{name}": value for name, value in part.state().items()}
+        return state
+
+    @classmethod
+    def from_state(cls, config: BlendConfig, state: Mapping[str, Tensor]) -> "BlendRecommender":
+        """Rebuild a fitted model.
+
+        Args:
+            config: The configuration of the fitted model, which names its parts.
+            state: What `state` returned.
+
+        Returns:
+            A model that gives the same scores.
+
+        Raises:
+            InputError: If the configuration does not name the parts, or the state does not fit it.
+        """
+        model = cls(config)
+        weights = stored_tensor(state, "weights", None, dtype=torch.float64)
+        if config.parts is None or not 0 < len(config.parts) == len(weights):
+            raise InputError(
+                "a fitted blend must name its parts in model.parts, one for each of "
+                f"{len(weights)} weights, but got {config.parts}; use the fitted model's own config"
+            )
+        model.weights = weights.tolist()
+        for number, part in enumerate(config.parts):
+            prefix = f"parts.{number}."
+            own = {
+                name.removeprefix(prefix): value
+                for name, value in state.items()
+                if name.startswith(prefix)
+            }
+            twin = _twin(model.parts, part)
+            model.parts.append(twin or _class_of(part.kind).from_state(part, own))
+        model.num_items = model.parts[0].num_items
+        sizes = [part.num_items for part in model.parts]
+        if set(sizes) != {model.num_items}:
+            raise InputError(f"all parts of a blend must score the same items, but score {sizes}")
+        return model
+
+
+def _extras_of_part(extras: FitExtras, number: int, kind: str) -> FitExtras:
+    optimise = extras.optimise
+    if optimise is None:
+        return replace(extras, seed=extras.seed + number)
+
+    def optimise_part(objective: Objective, validate: Callable[[], float] | None) -> TrainingConfig:
+        objective.name = f"{number}_{kind}"
+        return optimise(objective, validate)
+
+    return replace(extras, seed=extras.seed + number, optimise=optimise_part)
+
+
+def _twin(parts: Sequence[Recommender], config: PartConfig) -> Recommender | None:
+    """Return what one of the parts is with other settings, where only its scoring differs."""
+    # Parts of the very same settings are fitted apart, with seeds of their own.
+    twins = (part.with_settings(config) for part in parts if part.config != config)
+    return next((twin for twin in twins if twin is not None), None)
+
+
+def _fitted_parts(warm_start: WarmStart | None) -> list[WarmStart]:
+    if warm_start is None:
+        return []
+    parts: list[Recommender] = warm_start.model.parts  # type: ignore[attr-defined]
+    return [WarmStart(part, warm_start.items) for part in parts]
+
+
+def _to_go_on_from(
+    fitted: Sequence[WarmStart], config: PartConfig, configs: Sequence[PartConfig]
+) -> WarmStart | None:
+    """Return the part of the same configuration, else a spare one that was trained otherwise."""
+    # The default's training follows from the size of the log, which grows.
+    training = {"training", "dropout"}
+    wanted = config.model_dump(exclude=training)
+    same = [old for old in fitted if old.model.config == config]
+    spare = [old for old in fitted if old.model.config not in configs]
+    alike = [old for old in spare if old.model.config.model_dump(exclude=training) == wanted]
+    return next(iter([*same, *alike]), None)
+
+
+def _class_of(kind: str) -> type[Recommender]:
+    # Imported here, since the registry names this model, too.
+    from recsparse.models.registry import MODEL_CLASSES
+
+    classes: Mapping[str, Any] = MODEL_CLASSES
+    found: type[Recommender] = classes[kind]
+    return found

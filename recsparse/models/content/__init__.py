@@ -1,0 +1,1 @@
+"""Models that rank by what is known of items: their words."""

@@ -1,0 +1,160 @@
+"""ContentKNN: items whose words are those of the user's history."""
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from scipy.sparse import csr_matrix, diags_array
+from torch import Tensor
+
+from recsparse.config.linear_models import ContentKNNConfig
+from recsparse.errors import InputError
+from recsparse.models.protocol.cold_scorer import ColdScorer, bags_of
+from recsparse.models.protocol.recommender import FitExtras, Recommender, check_interactions
+from recsparse.models.protocol.stored_arrays import stored_csr, stored_tensor
+from recsparse.sparse.tensor import SparseTensor
+
+
+class ContentKNN(Recommender, ColdScorer):
+    """The cosine between the bags of words of an item and of a user's history.
+
+    A user's profile is the weighted sum of the bags of the history's items, each of norm 1, so that
+    an item's score is the sum of its cosines to them. How words are weighted, by tf-idf or BM25, is
+    decided where the dataset is prepared. Nothing is learned from other users.
+    """
+
+    kind: ClassVar[str] = "content_knn"
+    config: ContentKNNConfig
+
+    def fit(self, interactions: csr_matrix, extras: FitExtras | None = None) -> "ContentKNN":
+        """Take the items' bags of words.
+
+        Args:
+            interactions: Users × items; only their number of items matters.
+            extras: The items' bags of words.
+
+        Returns:
+            The model itself.
+
+        Raises:
+            InputError: If there is not one bag of words an item.
+        """
+        interactions = check_interactions(interactions)
+        words = wanted_words(extras, interactions.shape[1], self.kind)
+        self.bags = unit_rows(bags_of(words), self.config.word_exponent)
+        self.num_items = interactions.shape[1]
+        return self
+
+    def score_batch(
+        self, history: csr_matrix, times: csr_matrix | None = None
+    ) -> Float[Tensor, "b m"]:
+        """Score all items for some users.
+
+        Args:
+            history: One row of interactions a user.
+            times: Not used.
+
+        Returns:
+            The weighted sum of the cosines to the history's items.
+        """
+        history = self._checked_history(history)
+        return self._cosines(history, self.bags)
+
+    def score_cold(
+        self, history: csr_matrix, times: csr_matrix | None, words: SparseTensor
+    ) -> Float[Tensor, "b cold"]:
+        """Score items that the fit did not know.
+
+        Args:
+            history: One row of interactions a user.
+            times: Not used.
+            words: One bag of words an item to score, of the fit's vocabulary.
+
+        Returns:
+            One row a user.
+        """
+        history = self._checked_history(history)
+        return self._cosines(history, unit_rows(bags_of(words), self.config.word_exponent))
+
+    def _cosines(self, history: csr_matrix, bags: csr_matrix) -> Float[Tensor, "b n"]:
+        profile = history @ self.bags
+        return torch.from_numpy((profile @ bags.T).toarray())
+
+    def state(self) -> dict[str, Tensor]:
+        """Return the bags of words.
+
+        Returns:
+            Tensors by name.
+        """
+        return {
+            "data": torch.from_numpy(self.bags.data),
+            "indices": torch.from_numpy(self.bags.indices.astype(np.int64)),
+            "indptr": torch.from_numpy(self.bags.indptr.astype(np.int64)),
+            "num_words": torch.tensor(self.bags.shape[1]),
+        }
+
+    @classmethod
+    def from_state(cls, config: ContentKNNConfig, state: Mapping[str, Tensor]) -> "ContentKNN":
+        """Rebuild a fitted model.
+
+        Args:
+            config: The configuration that it was fitted with.
+            state: What `state` returned.
+
+        Returns:
+            A model that gives the same scores.
+
+        Raises:
+            InputError: If the state does not fit the configuration, or itself.
+        """
+        model = cls(config)
+        num_words = int(stored_tensor(state, "num_words", dtype=torch.int64))
+        model.bags = stored_csr(state, None, num_words)
+        model.num_items = model.bags.shape[0]
+        return model
+
+
+def wanted_words(extras: FitExtras | None, num_items: int, kind: str) -> SparseTensor:
+    """Return the items' bags of words.
+
+    Args:
+        extras: What the fit was given.
+        num_items: Number of items.
+        kind: The model that wants them.
+
+    Returns:
+        One sample an item.
+
+    Raises:
+        InputError: If there are none, or not one an item.
+    """
+    words = None if extras is None else extras.item_words
+    if words is None:
+        raise InputError(
+            f"the model {kind} needs the items' bag of words, but the dataset has none; prepare it "
+            "with --items and text.columns, or choose another model.kind"
+        )
+    if words.batch_size != num_items:
+        raise InputError(
+            f"extras.item_words must have one sample for each of {num_items} items, but has "
+            f"{words.batch_size}"
+        )
+    return words
+
+
+def unit_rows(bags: csr_matrix, exponent: float = 1.0) -> csr_matrix:
+    """Bring each bag of words to norm 1.
+
+    Args:
+        bags: Documents × words, no negative weights.
+        exponent: Power of the weights beforehand; below 1, a word that is repeated counts less.
+
+    Returns:
+        float32; documents without words stay empty.
+    """
+    damped = csr_matrix((bags.data**exponent, bags.indices, bags.indptr), shape=bags.shape)
+    norm = np.sqrt(np.asarray(damped.multiply(damped).sum(axis=1)).ravel())
+    unit = diags_array(1 / np.where(norm > 0, norm, 1.0)) @ damped
+    return csr_matrix(unit, dtype=np.float32)

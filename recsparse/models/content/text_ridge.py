@@ -1,0 +1,152 @@
+"""TextRidge: a ridge regression from an item's words to its iALS factors."""
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from scipy.sparse import csr_matrix
+from torch import Tensor
+
+from recsparse.config.linear_models import TextRidgeConfig
+from recsparse.models.content.content_knn import unit_rows, wanted_words
+from recsparse.models.linear.ials import als_factors, half_step, with_empty_weight
+from recsparse.models.protocol.cold_scorer import ColdScorer, bags_of
+from recsparse.models.protocol.recommender import FitExtras, Recommender, check_interactions
+from recsparse.models.protocol.stored_arrays import stored_number, stored_tensor
+from recsparse.sparse.tensor import SparseTensor
+
+_ITERATIONS = 100
+_TOLERANCE = 1e-4
+
+
+class TextRidge(Recommender, ColdScorer):
+    """iALS whose factors a linear map of the words stands in for where an item has no history.
+
+    The content-to-factor mapping of Gantner et al. 2010 (https://doi.org/10.1109/ICDM.2010.129),
+    fitted by ridge regression. Items of the catalogue keep their own factors.
+    """
+
+    kind: ClassVar[str] = "text_ridge"
+    config: TextRidgeConfig
+
+    def fit(self, interactions: csr_matrix, extras: FitExtras | None = None) -> "TextRidge":
+        """Fit the factors, then the map from words to them.
+
+        Args:
+            interactions: Users × items, positive weights.
+            extras: The items' bags of words, and the seed of the starting factors.
+
+        Returns:
+            The model itself.
+
+        Raises:
+            InputError: If there is not one bag of words an item.
+        """
+        interactions = check_interactions(interactions)
+        words = wanted_words(extras, interactions.shape[1], self.kind)
+        extras = extras or FitExtras()
+        self.solver = with_empty_weight(self.config.ials, interactions)
+        _, self.item_factors = als_factors(
+            interactions, self.solver, extras.seed, reporter=extras.reporter
+        )
+        bags = unit_rows(bags_of(words))
+        weights = ridge_map(bags, self.item_factors.numpy(), self.config.ridge)
+        self.word_factors = torch.from_numpy(weights)
+        self.num_items = interactions.shape[1]
+        return self
+
+    def score_batch(
+        self, history: csr_matrix, times: csr_matrix | None = None
+    ) -> Float[Tensor, "b m"]:
+        """Score all items for some users.
+
+        Args:
+            history: One row of interactions a user.
+            times: Not used.
+
+        Returns:
+            Products of user and item factors.
+        """
+        history = self._checked_history(history)
+        return half_step(history, self.item_factors, self.solver) @ self.item_factors.T
+
+    def score_cold(
+        self, history: csr_matrix, times: csr_matrix | None, words: SparseTensor
+    ) -> Float[Tensor, "b cold"]:
+        """Score items that the fit did not know.
+
+        Args:
+            history: One row of interactions a user.
+            times: Not used.
+            words: One bag of words an item to score, of the fit's vocabulary.
+
+        Returns:
+            Products of user factors and the factors that follow from the words.
+        """
+        users = half_step(self._checked_history(history), self.item_factors, self.solver)
+        items = torch.from_numpy(unit_rows(bags_of(words)) @ self.word_factors.numpy())
+        return users @ items.T
+
+    def state(self) -> dict[str, Tensor]:
+        """Return the factors of items and of words, and the weight of an empty cell.
+
+        Returns:
+            Tensors by name.
+        """
+        return {
+            "item_factors": self.item_factors,
+            "word_factors": self.word_factors,
+            "unobserved_weight": torch.tensor(self.solver.unobserved_weight, dtype=torch.float64),
+        }
+
+    @classmethod
+    def from_state(cls, config: TextRidgeConfig, state: Mapping[str, Tensor]) -> "TextRidge":
+        """Rebuild a fitted model.
+
+        Args:
+            config: The configuration that it was fitted with.
+            state: What `state` returned.
+
+        Returns:
+            A model that gives the same scores.
+
+        Raises:
+            InputError: If the state does not fit the configuration, or itself.
+        """
+        model = cls(config)
+        model.item_factors = stored_tensor(state, "item_factors", None, config.ials.factors)
+        model.word_factors = stored_tensor(state, "word_factors", None, config.ials.factors)
+        weight = stored_number(state, "unobserved_weight")
+        model.solver = config.ials.model_copy(update={"unobserved_weight": weight})
+        model.num_items = len(model.item_factors)
+        return model
+
+
+def ridge_map(bags: csr_matrix, factors: np.ndarray, ridge: float) -> np.ndarray:
+    """Solve `(TᵀT + ridge I) W = Tᵀ V` by conjugate gradients, all columns at once.
+
+    Args:
+        bags: T, documents × words.
+        factors: V, documents × d.
+        ridge: At least 0.
+
+    Returns:
+        W, words × d, float32.
+    """
+    solution = np.zeros((bags.shape[1], factors.shape[1]), dtype=np.float32)
+    residual = np.asarray(bags.T @ factors)
+    direction = residual.copy()
+    squares = (residual**2).sum(axis=0)
+    enough = _TOLERANCE**2 * squares
+    for _ in range(_ITERATIONS):
+        if (squares <= enough).all():
+            break
+        product = bags.T @ (bags @ direction) + ridge * direction
+        step = squares / np.maximum((direction * product).sum(axis=0), 1e-30)
+        solution += step * direction
+        residual -= step * product
+        before, squares = squares, (residual**2).sum(axis=0)
+        direction = residual + squares / np.maximum(before, 1e-30) * direction
+    return solution

@@ -1,0 +1,259 @@
+"""TextTower: item vectors that are sums of learned word vectors, and the cosine of words beside."""
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from scipy.sparse import csr_matrix
+from torch import Tensor, nn
+
+from recsparse.config.network_models import TextTowerConfig
+from recsparse.layers.dropout import Dropout
+from recsparse.models.content.content_knn import unit_rows, wanted_words
+from recsparse.models.protocol.cold_scorer import ColdScorer, bags_of
+from recsparse.models.protocol.negatives import negatives_where_large
+from recsparse.models.protocol.objective import HiddenCells, RowNetwork
+from recsparse.models.protocol.recommender import FitExtras, NetworkRecommender, check_interactions
+from recsparse.models.protocol.stored_arrays import load_network, stored_csr, stored_tensor
+from recsparse.sparse.scatter import scatter_sum
+from recsparse.sparse.tensor import SparseTensor
+
+
+class TextTower(NetworkRecommender, ColdScorer):
+    """Learns word vectors from who took which items, and adds the cosine of the words themselves.
+
+    An item is the sum of the vectors of its words, weighted by its bag of norm 1; a user is the sum
+    of the items of the history over the square root of their number. The vectors are trained to
+    rank hidden items of the history by a softmax over all items, beside a bias an item that takes
+    popularity off them. An item without a history has words all the same, and no bias.
+    """
+
+    kind: ClassVar[str] = "text_tower"
+    scoring_settings = frozenset({"cosine_weight"})
+    config: TextTowerConfig
+    network: "TextTowerNetwork"
+
+    def fit(self, interactions: csr_matrix, extras: FitExtras | None = None) -> "TextTower":
+        """Train the word vectors.
+
+        Args:
+            interactions: Users × items, positive weights.
+            extras: The items' bags of words; `optimise` trains the network.
+
+        Returns:
+            The fitted model itself.
+
+        Raises:
+            InputError: If there is not one bag of words an item, `optimise` is missing, or nothing
+                can be learned from the interactions.
+        """
+        extras, interactions = extras or FitExtras(), check_interactions(interactions)
+        words = wanted_words(extras, interactions.shape[1], self.kind)
+        torch.manual_seed(extras.seed)
+        self.num_items = interactions.shape[1]
+        self.network = TextTowerNetwork(
+            self.config, unit_rows(bags_of(words), self.config.word_exponent)
+        )
+        config = self.config
+        negatives = negatives_where_large(interactions.getnnz(axis=0), config)
+        objective = HiddenCells(
+            self.network, interactions, config.cell_dropout, config.training, negatives
+        )
+        self._train(objective, extras)
+        return self
+
+    def score_batch(
+        self, history: csr_matrix, times: csr_matrix | None = None
+    ) -> Float[Tensor, "b m"]:
+        """Score all items for some users.
+
+        Args:
+            history: One row of interactions a user.
+            times: Not used.
+
+        Returns:
+            The network's scores plus the weighted cosines.
+        """
+        history = self._checked_history(history)
+        bags = self.network.bags()
+        return self._scores(history, bags) + self.network.item_bias.detach().cpu()
+
+    def score_cold(
+        self, history: csr_matrix, times: csr_matrix | None, words: SparseTensor
+    ) -> Float[Tensor, "b cold"]:
+        """Score items that the fit did not know.
+
+        Args:
+            history: One row of interactions a user.
+            times: Not used.
+            words: One bag of words an item to score, of the fit's vocabulary.
+
+        Returns:
+            One row a user.
+        """
+        history = self._checked_history(history)
+        bags = unit_rows(bags_of(words), self.config.word_exponent)
+        return self._scores(history, bags)
+
+    def _scores(self, history: csr_matrix, bags: csr_matrix) -> Float[Tensor, "b n"]:
+        network = self.network.cpu().eval()
+        with torch.inference_mode():
+            items = network.scale.exp() * network.encode(bags)
+            users = network.users(SparseTensor.from_scipy(history))
+            scores = users @ items.T
+        profile = (history @ network.bags()) @ bags.T
+        length = np.sqrt(np.maximum(np.asarray(history.sum(axis=1)), 1e-12))
+        cosines = torch.from_numpy((profile.toarray() / length).astype(np.float32))
+        return scores.clone() + self.config.cosine_weight * cosines
+
+    def state(self) -> dict[str, Tensor]:
+        """Return the network's weights and the bags of words.
+
+        Returns:
+            Tensors by name.
+        """
+        return dict(self.network.state_dict())
+
+    @classmethod
+    def from_state(cls, config: TextTowerConfig, state: Mapping[str, Tensor]) -> "TextTower":
+        """Rebuild a fitted model.
+
+        Args:
+            config: The configuration that it was fitted with.
+            state: What `state` returned.
+
+        Returns:
+            A model that gives the same scores.
+
+        Raises:
+            InputError: If the state does not fit the configuration, or itself.
+        """
+        model = cls(config)
+        words = stored_tensor(state, "word_vectors", None, config.channels)
+        bags = stored_csr(state, None, len(words))
+        model.num_items = bags.shape[0]
+        model.network = TextTowerNetwork(config, bags)
+        load_network(model.network, state)
+        return model
+
+
+class TextTowerNetwork(RowNetwork):
+    """Scores of all items from the active cells of some users' rows and the items' words.
+
+    Args:
+        config: Sizes.
+        bags: Items × words, rows of norm 1.
+    """
+
+    data: Tensor
+    indices: Tensor
+    indptr: Tensor
+
+    def __init__(self, config: TextTowerConfig, bags: csr_matrix) -> None:
+        super().__init__()
+        self.register_buffer("data", torch.from_numpy(bags.data))
+        self.register_buffer("indices", torch.from_numpy(bags.indices.astype(np.int64)))
+        self.register_buffer("indptr", torch.from_numpy(bags.indptr.astype(np.int64)))
+        num_items, num_words = bags.shape
+        self.word_vectors = nn.Parameter(torch.empty(num_words, config.channels))
+        nn.init.normal_(self.word_vectors, std=config.channels**-0.5)
+        self.item_bias = nn.Parameter(torch.zeros(num_items))
+        self.scale = nn.Parameter(torch.ones(()))
+        self.dropout = Dropout(config.dropout)
+
+    def bags(self) -> csr_matrix:
+        """Return the items' bags of words.
+
+        Returns:
+            Items × words, rows of norm 1.
+        """
+        arrays = tuple(each.cpu().numpy() for each in (self.data, self.indices, self.indptr))
+        return csr_matrix(arrays, shape=(len(arrays[2]) - 1, len(self.word_vectors)))
+
+    def encode(self, bags: csr_matrix) -> Float[Tensor, "n d"]:
+        """Sum the vectors of the words of documents.
+
+        Args:
+            bags: Documents × words.
+
+        Returns:
+            One vector a document; zero without words.
+        """
+        indices, indptr = (
+            torch.from_numpy(part.astype(np.int64)) for part in (bags.indices, bags.indptr)
+        )
+        return self._summed(indices, indptr, torch.from_numpy(bags.data))
+
+    def _summed(self, indices: Tensor, indptr: Tensor, data: Tensor) -> Tensor:
+        # The words that occur are read and no other; their vectors are not laid out one by one.
+        summed: Tensor = nn.functional.embedding_bag(
+            indices, self.word_vectors, indptr, mode="sum",
+            per_sample_weights=data, include_last_offset=True,
+        )  # fmt: skip
+        return summed
+
+    def users(self, cells: SparseTensor, items: Tensor | None = None) -> Float[Tensor, "rows d"]:
+        """Sum the vectors of the items of each row.
+
+        Args:
+            cells: One sample of shape (rows, items) with the weights as its one channel.
+            items: The items' vectors, where they are known already; None encodes those that occur.
+
+        Returns:
+            One vector a row; zero without cells.
+        """
+        item = cells.coords[:, 2]
+        if items is None:
+            which, place = item.unique(return_inverse=True)
+            vectors = self._encoded(which)[place]
+        else:
+            vectors = items[item]
+        row, weight = cells.coords[:, 1], cells.feats
+        num_rows = cells.spatial_shape[0]
+        summed = scatter_sum(vectors * weight, row, num_rows)
+        length = scatter_sum(weight, row, num_rows).clamp(min=1e-12).sqrt()
+        users: Tensor = self.dropout(summed / length)
+        return users
+
+    def row_vectors(self, cells: SparseTensor) -> Float[Tensor, "rows d"]:
+        """Sum the vectors of the items of each row, in the scale of the scores.
+
+        Args:
+            cells: The same as for `users`.
+
+        Returns:
+            One vector a row; zero without cells.
+        """
+        return self.scale.exp() * self.users(cells)
+
+    def items(self, which: Int[Tensor, " n"]) -> tuple[Float[Tensor, "n d"], Float[Tensor, " n"]]:
+        """Return the vectors and biases of some items.
+
+        Args:
+            which: The items.
+
+        Returns:
+            One vector and one number an item.
+        """
+        return self._encoded(which), self.item_bias[which]
+
+    def _encoded(self, which: Int[Tensor, " n"]) -> Float[Tensor, "n d"]:
+        starts, lengths = self.indptr[which], self.indptr.diff()[which]
+        indptr = nn.functional.pad(lengths.cumsum(0), (1, 0))
+        place = (starts - indptr[:-1]).repeat_interleave(lengths)
+        place = place + torch.arange(len(place), device=place.device)
+        return self._summed(self.indices[place], indptr, self.data[place])
+
+    def forward(self, cells: SparseTensor) -> Float[Tensor, "rows m"]:
+        """Score every item for every row.
+
+        Args:
+            cells: One sample of shape (rows, items) with the weights as its one channel.
+
+        Returns:
+            Unnormalised log-probabilities; a row without cells gets the item biases.
+        """
+        items = self._summed(self.indices, self.indptr, self.data)
+        return self.scale.exp() * self.users(cells, items) @ items.T + self.item_bias

@@ -1,0 +1,1 @@
+"""Networks over the events of each user in the order of time."""

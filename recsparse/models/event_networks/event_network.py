@@ -1,0 +1,94 @@
+"""What networks over users' events have in common: item vectors that go in and score."""
+
+from abc import abstractmethod
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from recsparse.config.network_models import EventConfig
+from recsparse.models.content.item_words import ItemWords
+from recsparse.models.histories.sequences import NUM_GAPS, Events
+from recsparse.sparse.tensor import SparseTensor
+
+
+class EventNetwork(nn.Module):
+    """One vector an event: what its user is likely to do next.
+
+    Items are scored by the same vectors that stand for them in the input.
+
+    Args:
+        config: Sizes.
+        num_items: Number of items.
+        item_words: One sample an item, its bag of words, where the configuration uses text.
+    """
+
+    def __init__(
+        self, config: EventConfig, num_items: int, item_words: SparseTensor | None = None
+    ) -> None:
+        super().__init__()
+        # Of a catalogue that is sampled from, a step touches few rows.
+        is_sampled = num_items > config.full_softmax_items
+        self.item_vectors = nn.Embedding(num_items, config.channels, sparse=is_sampled)
+        nn.init.normal_(self.item_vectors.weight, std=config.channels**-0.5)
+        self.item_bias = nn.Parameter(torch.zeros(num_items))
+        self.gap_vectors = nn.Embedding(NUM_GAPS, config.channels) if config.use_gaps else None
+        if self.gap_vectors is not None:
+            nn.init.zeros_(self.gap_vectors.weight)
+        self.words = None if item_words is None else ItemWords(item_words, config.channels)
+
+    @abstractmethod
+    def forward(self, events: Events) -> Float[Tensor, "n d"]:
+        """Summarise what was known at each event.
+
+        Args:
+            events: The events of some users.
+
+        Returns:
+            One vector an event, of it and those before it.
+        """
+
+    def embedded(self, events: Events) -> Float[Tensor, "n d"]:
+        """Return the input vectors of some events, of about unit variance.
+
+        Args:
+            events: The events of some users.
+
+        Returns:
+            One vector an event, of its item and, where the configuration uses it, of the time
+            since the event before.
+        """
+        vectors = self.vectors_of(events.items) * self.item_vectors.embedding_dim**0.5
+        return vectors if self.gap_vectors is None else vectors + self.gap_vectors(events.gaps)
+
+    def vectors_of(self, items: Int[Tensor, " n"]) -> Float[Tensor, "n d"]:
+        """Return the vectors of some items.
+
+        Args:
+            items: The items.
+
+        Returns:
+            One vector an item, that of its words added to its own.
+        """
+        vectors: Tensor = self.item_vectors(items)
+        return vectors if self.words is None else vectors + self.words()[items]
+
+    def all_vectors(self) -> Float[Tensor, "m d"]:
+        """Return the vectors of all items.
+
+        Returns:
+            The same as `vectors_of`.
+        """
+        vectors: Tensor = self.item_vectors.weight
+        return vectors if self.words is None else vectors + self.words()
+
+    def scores(self, summary: Float[Tensor, "n d"]) -> Float[Tensor, "n m"]:
+        """Score every item after some events.
+
+        Args:
+            summary: What `forward` returned, of some of the events.
+
+        Returns:
+            Unnormalised log-probabilities.
+        """
+        return summary @ self.all_vectors().T + self.item_bias

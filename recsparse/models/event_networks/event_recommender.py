@@ -1,0 +1,148 @@
+"""Recommenders that read each user's events in the order of time and predict the next one."""
+
+import itertools
+from abc import abstractmethod
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from scipy.sparse import csr_matrix
+from torch import Tensor
+
+from recsparse.config.network_models import EventConfig
+from recsparse.models.content.item_words import checked_words, stored_words
+from recsparse.models.event_networks.event_network import EventNetwork
+from recsparse.models.event_networks.next_event import NextEvent
+from recsparse.models.histories.sequences import Sequences, times_of_cells
+from recsparse.models.protocol.column_sums import column_sums
+from recsparse.models.protocol.recommender import FitExtras, NetworkRecommender, check_interactions
+from recsparse.models.protocol.stored_arrays import load_network, stored_tensor
+from recsparse.models.protocol.warm_start import take_over
+from recsparse.sparse.tensor import SparseTensor
+
+# Of several users that are scored at a time.
+_EVENTS_AT_ONCE = 16_384
+
+
+class EventRecommender(NetworkRecommender):
+    """A network that summarises a user's events and scores what may come next.
+
+    It is trained on every event of every user at once, by a softmax over all items, or over
+    sampled ones where the catalogue is large.
+    """
+
+    config: EventConfig
+    network: EventNetwork
+
+    @abstractmethod
+    def _new_network(self, num_items: int, words: SparseTensor | None) -> EventNetwork:
+        """Return an untrained network."""
+
+    def fit(self, interactions: csr_matrix, extras: FitExtras | None = None) -> "EventRecommender":
+        """Train the network.
+
+        Args:
+            interactions: Users × items, positive weights.
+            extras: `times` orders each user's events, `optimise` trains the network, from that of
+                `warm_start` on; `item_words` where the configuration uses text.
+
+        Returns:
+            The fitted model itself.
+
+        Raises:
+            InputError: If times, `optimise` or wanted text are missing, or nothing can be learned
+                from the interactions.
+        """
+        extras = extras or FitExtras()
+        cells = check_interactions(interactions)
+        times = times_of_cells(cells, extras.times)
+        torch.manual_seed(extras.seed)
+        self.num_items = cells.shape[1]
+        words = checked_words(self.num_items, extras) if self.config.use_text else None
+        self.network = self._new_network(self.num_items, words)
+        self._start_bias(cells)
+        # The words of another vocabulary would be others.
+        warm_start = extras.warm_start if words is None else None
+        take_over(self.network, warm_start, ("item_vectors.weight", "item_bias"))
+        sequences = Sequences.of(cells, times, self.config.most_events + 1)
+        self._train(NextEvent(self.network, sequences, self.config), extras)
+        return self
+
+    def score_batch(
+        self, history: csr_matrix, times: csr_matrix | None = None
+    ) -> Float[Tensor, "b m"]:
+        """Score all items after the last event of each user.
+
+        Args:
+            history: One row of interactions a user, in the item order of the fit.
+            times: The time of each interaction in seconds, a matrix with the cells of the history.
+
+        Returns:
+            Scores, float32; the larger the better.
+        """
+        history = self._checked_history(history)
+        self.network.eval()
+        with torch.inference_mode():
+            summary = [
+                self._summary(history[some], None if times is None else times[some])
+                for some in _slices(history, self.config.most_events)
+            ]
+            none = self.network.item_bias.new_zeros(0, self.config.channels)
+            scores = self.network.scores(torch.cat([none, *summary]))
+        return scores.cpu().clone()
+
+    def _summary(self, history: csr_matrix, times: csr_matrix | None) -> Float[Tensor, "b d"]:
+        """Return what is known after the last event of each user, zeros where there is none."""
+        sequences = Sequences.of(history, times, self.config.most_events)
+        bias = self.network.item_bias
+        summary = bias.new_zeros(len(sequences), self.config.channels)
+        filled = sequences.lengths > 0
+        if filled.any():
+            every = self.network(sequences.events().to(bias.device))
+            last = torch.from_numpy(sequences.row_ptr[1:][filled] - 1)
+            summary[torch.from_numpy(filled)] = every[last]
+        return summary
+
+    def state(self) -> dict[str, Tensor]:
+        """Return the network's weights.
+
+        Returns:
+            Tensors by name.
+        """
+        return dict(self.network.state_dict())
+
+    @classmethod
+    def from_state(cls, config: EventConfig, state: Mapping[str, Tensor]) -> "EventRecommender":
+        """Rebuild a fitted model.
+
+        Args:
+            config: The configuration that it was fitted with.
+            state: What `state` returned.
+
+        Returns:
+            A model that gives the same scores.
+
+        Raises:
+            InputError: If the state does not fit the configuration, or itself.
+        """
+        model = cls(config)
+        model.num_items = len(stored_tensor(state, "item_vectors.weight", None, config.channels))
+        words = stored_words(state, model.num_items)
+        model.network = model._new_network(model.num_items, words)
+        load_network(model.network, state)
+        return model
+
+    def _start_bias(self, cells: csr_matrix) -> None:
+        # Popularity is known before anything is learned.
+        count = column_sums(cells).astype(np.float32)
+        share = (count + 1) / (count + 1).sum()
+        with torch.no_grad():
+            self.network.item_bias.copy_(torch.from_numpy(np.log(share * len(share))).float())
+
+
+def _slices(history: csr_matrix, most_events: int) -> list[slice]:
+    """Return users some at a time, since a network holds several vectors of each event."""
+    events = np.minimum(np.diff(history.indptr), most_events).cumsum()
+    starts = np.flatnonzero(np.diff(events // _EVENTS_AT_ONCE, prepend=-1)).tolist()
+    return [slice(*some) for some in itertools.pairwise([*starts, history.shape[0]])]

@@ -1,0 +1,94 @@
+"""The objective of models of time: at each event of a user, the next one."""
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from recsparse.config.network_models import EventConfig
+from recsparse.models.event_networks.event_network import EventNetwork
+from recsparse.models.histories.sequences import Events, Sequences
+from recsparse.models.protocol.losses import full_softmax_loss
+from recsparse.models.protocol.negatives import Negatives, negatives_where_large
+from recsparse.models.protocol.objective import Objective
+
+
+class NextEvents(NamedTuple):
+    """Some users' events, each with the one that follows.
+
+    Attributes:
+        known: The events.
+        following: The next item.
+        weights: The weight of the next event.
+    """
+
+    known: Events
+    following: Int[Tensor, " n"]
+    weights: Float[Tensor, " n"]
+
+
+class NextEvent(Objective):
+    """Softmax cross-entropy of the event after each event.
+
+    Args:
+        network: Summarises events and scores items.
+        sequences: Each user's events; users with fewer than two teach nothing.
+        config: Negatives, and how the network is trained.
+    """
+
+    network: EventNetwork
+
+    def __init__(self, network: EventNetwork, sequences: Sequences, config: EventConfig) -> None:
+        super().__init__(network, np.flatnonzero(sequences.lengths > 1), config.training)
+        self.sequences = sequences
+        counts = np.bincount(sequences.items, minlength=len(network.item_bias))
+        self.negatives = negatives_where_large(counts, config)
+
+    def batch(self, rows: list[int]) -> NextEvents:
+        """Gather some users' events.
+
+        Args:
+            rows: Their numbers.
+
+        Returns:
+            The events that have a next one.
+        """
+        sequences = self.sequences.take(rows)
+        known, following = sequences.without_last(), sequences.without_first()
+        weights = torch.from_numpy(following.weights)
+        return NextEvents(known.events(), torch.from_numpy(following.items), weights)
+
+    def loss(self, batch: NextEvents) -> Tensor:
+        """Return the mean loss of the events, by weight.
+
+        Args:
+            batch: What `batch` returned.
+
+        Returns:
+            The loss.
+        """
+        known, following, weights = batch
+        summary = self.network(known)
+        if self.negatives is None:
+            vectors, bias = self.network.all_vectors(), self.network.item_bias
+            return full_softmax_loss(summary, vectors, bias, following, weights)
+        losses = self._sampled(summary, following, self.negatives)
+        return (losses * weights).sum() / weights.sum().clamp(min=torch.finfo(weights.dtype).tiny)
+
+    def _sampled(
+        self,
+        summary: Float[Tensor, "n d"],
+        following: Int[Tensor, " n"],
+        negatives: Negatives,
+    ) -> Float[Tensor, " n"]:
+        """Sampled softmax: negatives shared by the batch, corrected for how often each is drawn."""
+        vectors_of, bias = self.network.vectors_of, self.network.item_bias
+        drawn = negatives.draw(summary.device)
+        positive = (summary * vectors_of(following)).sum(dim=1) + bias[following]
+        negative = summary @ vectors_of(drawn).T + bias[drawn] - negatives.log_expected(drawn)
+        # What is the target itself competes as the positive alone.
+        negative = negative.masked_fill(drawn == following[:, None], -torch.inf)
+        both = torch.cat([positive[:, None], negative], dim=1)
+        return torch.logsumexp(both, dim=1) - positive

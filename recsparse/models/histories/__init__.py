@@ -1,0 +1,1 @@
+"""Rows of a user-item matrix in the order of time."""

@@ -1,0 +1,1 @@
+"""Models with closed forms: counts, neighbours, ridge regressions and factors."""

@@ -1,0 +1,151 @@
+"""EASE: a linear model from items to items, in closed form."""
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from scipy.sparse import csr_matrix
+from torch import Tensor
+
+from recsparse.config.linear_models import EASEConfig
+from recsparse.errors import InputError
+from recsparse.models.histories.recency_weights import recency_weighted
+from recsparse.models.histories.sequences import times_of_cells
+from recsparse.models.histories.window_gram import window_gram
+from recsparse.models.protocol.recommender import FitExtras, Recommender, check_interactions
+from recsparse.models.protocol.stored_arrays import stored_tensor
+
+# Bytes for each pair of items: solved in float64 in place, kept in float32.
+_BYTES = 12
+
+
+class EASE(Recommender):
+    """Embarrassingly shallow autoencoder (Steck 2019, https://arxiv.org/abs/1905.03375, eq. 8).
+
+    `B = I - P diag(1 / diag P)` with `P = (X^T X + L)^-1`: the least-squares map from the items of
+    a row to each item, forbidden to use the item itself. The diagonal matrix `L` is
+    `regularisation (n_i / mean n)^popularity_exponent`. Memory and time grow with the square and
+    the cube of the number of items.
+
+    With `window_events`, the rows of X are windows that slide along each user's events, so that
+    items are related by being close in time; what is scored is a user's whole row all the same.
+    """
+
+    kind: ClassVar[str] = "ease"
+    scoring_settings = frozenset({"recency_decay", "recency_floor"})
+    config: EASEConfig
+
+    def fit(self, interactions: csr_matrix, extras: FitExtras | None = None) -> "EASE":
+        """Solve for the item-item weights.
+
+        Args:
+            interactions: Users × items, positive weights.
+            extras: `times` orders each user's events, for `window_events`.
+
+        Returns:
+            The model itself.
+
+        Raises:
+            InputError: If there are more items than `most_items`, or wanted times are missing.
+        """
+        interactions = check_interactions(interactions)
+        self._refuse_too_many(interactions.shape[1])
+        extras = extras or FitExtras()
+        gram = self._gram(interactions, extras)
+        gram[np.diag_indices_from(gram)] += ease_diagonal(
+            interactions.getnnz(axis=0),
+            self.config.regularisation,
+            self.config.popularity_exponent,
+        )
+        # One matrix throughout, by columns as LAPACK has it: Gram matrix, factor, inverse, weights.
+        solved = torch.from_numpy(gram).mT
+        with extras.reporter.task("inverting the Gram matrix"):
+            torch.linalg.cholesky(solved, out=solved)
+            torch.cholesky_inverse(solved, out=solved)
+        solved.div_(-solved.diagonal()).fill_diagonal_(0.0)
+        # By rows, as scipy multiplies, else it would be copied for every batch.
+        self.weights = solved.to(torch.float32, memory_format=torch.contiguous_format)
+        self.num_items = len(solved)
+        return self
+
+    def _gram(self, interactions: csr_matrix, extras: FitExtras) -> np.ndarray:
+        events = self.config.window_events
+        if events is None:
+            return (interactions.T @ interactions).toarray().astype(np.float64, order="C")
+        return window_gram(interactions, times_of_cells(interactions, extras.times), events)
+
+    def _refuse_too_many(self, num_items: int) -> None:
+        if num_items > self.config.most_items:
+            gigabytes = _BYTES * num_items**2 / 1e9
+            raise InputError(
+                f"EASE must have at most most_items = {self.config.most_items} items, since it "
+                f"holds items × items numbers, but has {num_items}, for which it needs "
+                f"{gigabytes:.0f} GB; choose model.kind sparse_ease, gf_cf or ials, or raise "
+                "most_items"
+            )
+
+    def score_batch(
+        self, history: csr_matrix, times: csr_matrix | None = None
+    ) -> Float[Tensor, "b m"]:
+        """Score all items for some users.
+
+        Args:
+            history: One row of interactions a user.
+            times: The time of each interaction, used where `recency_decay` is below 1.
+
+        Returns:
+            The rows times the item-item weights.
+        """
+        history = self._checked_history(history)
+        decay, floor = self.config.recency_decay, self.config.recency_floor
+        if decay < 1:
+            history = recency_weighted(history, times, decay, floor)
+        return torch.from_numpy(history @ self.weights.numpy())
+
+    def state(self) -> dict[str, Tensor]:
+        """Return the item-item weights.
+
+        Returns:
+            One tensor.
+        """
+        return {"weights": self.weights}
+
+    @classmethod
+    def from_state(cls, config: EASEConfig, state: Mapping[str, Tensor]) -> "EASE":
+        """Rebuild a fitted model.
+
+        Args:
+            config: The configuration that it was fitted with.
+            state: What `state` returned.
+
+        Returns:
+            A model that gives the same scores.
+
+        Raises:
+            InputError: If the state does not fit the configuration, or itself.
+        """
+        model = cls(config)
+        weights = stored_tensor(state, "weights", None, None)
+        model.num_items = len(weights)
+        model.weights = stored_tensor(state, "weights", model.num_items, model.num_items)
+        return model
+
+
+def ease_diagonal(
+    count: np.ndarray, regularisation: float, popularity_exponent: float
+) -> np.ndarray:
+    """Return what each item's diagonal is raised by.
+
+    Args:
+        count: Number of rows of each item.
+        regularisation: The mean, but for the exponent's curvature.
+        popularity_exponent: Power of an item's rows over their mean.
+
+    Returns:
+        float64, one number an item.
+    """
+    share = np.maximum(count, 1.0) / count.mean()
+    diagonal: np.ndarray = regularisation * share**popularity_exponent
+    return diagonal

@@ -1,0 +1,104 @@
+"""Popularity: the same list for everyone, the baseline that any model must beat."""
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+import torch
+from jaxtyping import Float
+from scipy.sparse import csr_matrix
+from torch import Tensor
+
+from recsparse.config.linear_models import PopularityConfig
+from recsparse.errors import InputError
+from recsparse.models.histories.sequences import times_of_cells
+from recsparse.models.protocol.column_sums import column_sums
+from recsparse.models.protocol.recommender import FitExtras, Recommender, check_interactions
+from recsparse.models.protocol.stored_arrays import stored_tensor
+
+_SECONDS_A_DAY = 86_400
+
+
+class Popularity(Recommender):
+    """Scores an item by its share of all weights, whoever asks."""
+
+    kind: ClassVar[str] = "popularity"
+    config: PopularityConfig
+
+    def fit(self, interactions: csr_matrix, extras: FitExtras | None = None) -> "Popularity":
+        """Add up each item's weights.
+
+        Args:
+            interactions: Users × items, positive weights.
+            extras: The times, used where `recent_days` is set.
+
+        Returns:
+            The model itself.
+
+        Raises:
+            InputError: If times are needed and there are none.
+        """
+        interactions = check_interactions(interactions)
+        if self.config.recent_days is not None:
+            times = None if extras is None else extras.times
+            interactions = _recent(interactions, times, self.config.recent_days)
+        totals = column_sums(interactions)
+        self.shares = torch.from_numpy(totals / totals.sum()).float()
+        self.num_items = len(self.shares)
+        return self
+
+    def score_batch(
+        self, history: csr_matrix, times: csr_matrix | None = None
+    ) -> Float[Tensor, "b m"]:
+        """Score all items for some users.
+
+        Args:
+            history: One row of interactions a user; only their number matters.
+            times: Not used.
+
+        Returns:
+            The same row of shares for each user.
+        """
+        num_rows = self._checked_history(history).shape[0]
+        return self.shares.repeat(num_rows, 1)
+
+    def state(self) -> dict[str, Tensor]:
+        """Return the shares.
+
+        Returns:
+            One tensor.
+        """
+        return {"shares": self.shares}
+
+    @classmethod
+    def from_state(cls, config: PopularityConfig, state: Mapping[str, Tensor]) -> "Popularity":
+        """Rebuild a fitted model.
+
+        Args:
+            config: The configuration that it was fitted with.
+            state: What `state` returned.
+
+        Returns:
+            A model that gives the same scores.
+
+        Raises:
+            InputError: If the state does not fit the configuration, or itself.
+        """
+        model = cls(config)
+        model.shares = stored_tensor(state, "shares", None)
+        model.num_items = len(model.shares)
+        return model
+
+
+def _recent(interactions: csr_matrix, times: csr_matrix | None, days: float) -> csr_matrix:
+    # Those of the last days before the last one.
+    times = times_of_cells(interactions, times)
+    if times is None:
+        raise InputError(
+            "model.recent_days needs the time of each interaction, but the log has none; prepare a "
+            "log with log.timestamp_column, or leave recent_days out"
+        )
+    recent = times.data >= times.data.max() - days * _SECONDS_A_DAY
+    return csr_matrix(
+        (interactions.data * recent, interactions.indices, interactions.indptr),
+        shape=interactions.shape,
+    )

@@ -1,0 +1,1 @@
+"""What a model implements and what it is given."""

@@ -1,0 +1,188 @@
+"""Objectives: what a network is trained on, batch by batch, and the loss of a batch."""
+
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar, cast
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int
+from scipy.sparse import csr_matrix
+from torch import Tensor, nn
+
+from recsparse.config.training import TrainingConfig
+from recsparse.models.protocol.losses import masked_softmax_loss
+from recsparse.models.protocol.negatives import Negatives
+from recsparse.sparse.tensor import SparseTensor
+
+
+class Objective(ABC):
+    """A network together with its training rows and its loss.
+
+    Args:
+        network: The network to train.
+        rows: Numbers of the rows that hold anything to learn from.
+        training: Settings of its training; None for those of the configuration's `training`.
+
+    Attributes:
+        name: Tells the networks of one model apart; empty where there is but one.
+        quality_name: What the validation quality of the network is called in the metrics.
+    """
+
+    name = ""
+    quality_name: ClassVar[str] = "validation_ndcg"
+
+    def __init__(
+        self, network: nn.Module, rows: np.ndarray, training: TrainingConfig | None = None
+    ) -> None:
+        self.network = network
+        self.rows = rows
+        self.training = training
+
+    @abstractmethod
+    def batch(self, rows: list[int]) -> Any:
+        """Gather some rows.
+
+        Args:
+            rows: Their numbers.
+
+        Returns:
+            Tensors, sparse tensors, or a tuple of them, which the trainer moves to its device.
+        """
+
+    @abstractmethod
+    def loss(self, batch: Any) -> Tensor:
+        """Return the loss of a batch; random numbers come from torch's global generator.
+
+        Args:
+            batch: What `batch` returned.
+
+        Returns:
+            One number.
+        """
+
+
+class RowNetwork(nn.Module):
+    """A network that makes a vector of each row of a grid, and scores items by their vectors."""
+
+    @abstractmethod
+    def row_vectors(self, cells: SparseTensor) -> Float[Tensor, "rows d"]:
+        """Make a vector of each row's cells.
+
+        Args:
+            cells: One sample of shape (rows, items) with the weights as its one channel.
+
+        Returns:
+            One vector a row.
+        """
+
+    @abstractmethod
+    def items(self, which: Int[Tensor, " n"]) -> tuple[Float[Tensor, "n d"], Float[Tensor, " n"]]:
+        """Return the vectors and biases of some items.
+
+        Args:
+            which: The items.
+
+        Returns:
+            One vector and one number an item; the score of an item is its vector's product with
+            that of the row, plus its bias.
+        """
+
+
+class RowsOfMatrix(Objective):
+    """Trains on the rows of a matrix that hold anything.
+
+    Args:
+        network: Reads a grid of shape (rows, items).
+        interactions: Users × items.
+        training: Settings of its training; None for those of the configuration's `training`.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        interactions: csr_matrix,
+        training: TrainingConfig | None = None,
+    ) -> None:
+        super().__init__(network, interactions.getnnz(axis=1).nonzero()[0], training)
+        self.interactions = interactions
+
+    def batch(self, rows: list[int]) -> SparseTensor:
+        """Return some rows as a grid.
+
+        Args:
+            rows: Their numbers.
+
+        Returns:
+            One sample of shape (rows, items), one channel.
+        """
+        return SparseTensor.from_scipy(self.interactions[rows])
+
+
+class HiddenCells(RowsOfMatrix):
+    """Hides a share of each row's cells and has the network rank them first.
+
+    Args:
+        network: Maps the kept cells, a grid of shape (rows, items), to scores of all items.
+        interactions: Users × items.
+        share: Share of the cells that are hidden.
+        training: Settings of its training; None for those of the configuration's `training`.
+        negatives: Draws the items that compete, for a `RowNetwork`; None has all of them compete.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        interactions: csr_matrix,
+        share: float,
+        training: TrainingConfig | None = None,
+        negatives: Negatives | None = None,
+    ) -> None:
+        super().__init__(network, interactions, training)
+        self.share = share
+        self.negatives = negatives
+
+    def loss(self, batch: SparseTensor) -> Tensor:
+        """Return the softmax cross-entropy of the hidden cells.
+
+        Args:
+            batch: The rows' cells.
+
+        Returns:
+            The loss.
+        """
+        hidden = torch.rand(len(batch.feats), device=batch.feats.device) < self.share
+        kept = SparseTensor(batch.grid.select(~hidden), batch.feats[~hidden])
+        targets, weights = batch.coords[hidden, 1:], batch.feats[hidden, 0]
+        if self.negatives is not None:
+            return self._sampled(batch, kept, targets, weights, self.negatives)
+        return masked_softmax_loss(self.network(kept), kept.coords[:, 1:], targets, weights)
+
+    def _sampled(
+        self,
+        batch: SparseTensor,
+        kept: SparseTensor,
+        targets: Int[Tensor, "n 2"],
+        weights: Float[Tensor, " n"],
+        negatives: Negatives,
+    ) -> Tensor:
+        """Each hidden cell competes with the drawn items that its row does not hold."""
+        network = cast(RowNetwork, self.network)
+        rows = network.row_vectors(kept)
+        drawn = negatives.draw(rows.device)
+        row, item = targets.unbind(dim=1)
+        vectors, bias = network.items(torch.cat([drawn, item]))
+        count = len(drawn)
+        others = rows @ vectors[:count].T + bias[:count] - negatives.log_expected(drawn)
+        others = others.masked_fill(_holds(batch, drawn), -torch.inf).logsumexp(dim=1)
+        positive = (rows[row] * vectors[count:]).sum(dim=1) + bias[count:]
+        losses = nn.functional.softplus(others[row] - positive)
+        return (losses * weights).sum() / weights.sum().clamp(min=torch.finfo(weights.dtype).tiny)
+
+
+def _holds(cells: SparseTensor, items: Int[Tensor, " n"]) -> Bool[Tensor, "rows n"]:
+    """Say which rows of a grid have a cell of which items."""
+    num_rows, num_items = cells.spatial_shape
+    own = cells.coords[:, 1] * num_items + cells.coords[:, 2]
+    wanted = torch.arange(num_rows, device=items.device)[:, None] * num_items + items
+    place = torch.searchsorted(own, wanted).clamp(max=max(len(own) - 1, 0))
+    return own[place] == wanted

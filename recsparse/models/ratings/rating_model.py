@@ -1,0 +1,143 @@
+"""What all models of explicit ratings share: checked ratings, predictions in their range."""
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from typing import ClassVar
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from scipy.sparse import csr_matrix
+from torch import Tensor
+
+from recsparse.errors import InputError
+from recsparse.models.protocol.recommender import Recommender, check_interactions
+from recsparse.models.protocol.stored_arrays import stored_tensor
+
+
+class RatingModel(Recommender):
+    """A model whose scores are predicted ratings; the weights of the interactions are the ratings.
+
+    Predictions are cut off at the lowest and the highest rating of the fit.
+
+    Args:
+        config: The model's section of the configuration.
+    """
+
+    predicts_ratings: ClassVar[bool] = True
+
+    def __init__(self, config: object) -> None:
+        super().__init__(config)
+        self.lowest, self.highest = 0.0, 0.0
+
+    def score_batch(
+        self, history: csr_matrix, times: csr_matrix | None = None
+    ) -> Float[Tensor, "b m"]:
+        """Predict the rating of all items for some users.
+
+        Args:
+            history: One row of ratings a user, in the item order of the fit.
+            times: Not used.
+
+        Returns:
+            Ratings between the lowest and the highest one of the fit; for a row without ratings
+            those of a user of whom nothing is known.
+
+        Raises:
+            InputError: If the history holds a rating of 0.
+        """
+        history = self._checked_history(history)
+        refuse_zero_ratings(history)
+        history.sum_duplicates()
+        return self._predict(history).float().clamp(self.lowest, self.highest)
+
+    @abstractmethod
+    def _predict(self, history: csr_matrix) -> Float[Tensor, "b m"]:
+        """Predict without the limits, which `score_batch` keeps."""
+
+    def _start_fit(self, interactions: csr_matrix) -> csr_matrix:
+        """Check the ratings, and keep their range and the number of items."""
+        ratings = check_ratings(interactions)
+        self.num_items = ratings.shape[1]
+        self.lowest, self.highest = float(ratings.data.min()), float(ratings.data.max())
+        return ratings
+
+    def _range(self) -> Tensor:
+        return torch.tensor([self.lowest, self.highest])
+
+    def _set_range(self, state: Mapping[str, Tensor]) -> None:
+        self.lowest, self.highest = stored_tensor(state, "range", 2).tolist()
+
+
+def check_ratings(interactions: csr_matrix) -> csr_matrix:
+    """Return the ratings as float32, or raise an error if nothing can be learned from them.
+
+    Args:
+        interactions: Users × items, the weights of its cells are ratings.
+
+    Returns:
+        A copy with each cell once.
+
+    Raises:
+        InputError: If there is no rating, or one is zero, negative or not finite.
+    """
+    csr = csr_matrix(interactions, copy=True)
+    csr.sum_duplicates()
+    if csr.data.any():
+        refuse_zero_ratings(csr)
+    return check_interactions(csr)
+
+
+def refuse_zero_ratings(ratings: csr_matrix) -> None:
+    """Raise an error if a rating is zero.
+
+    Args:
+        ratings: Users × items.
+
+    Raises:
+        InputError: If a stored cell is zero.
+    """
+    zero = np.flatnonzero(ratings.data == 0)
+    if len(zero):
+        row = int(np.searchsorted(ratings.indptr, zero[0], side="right")) - 1
+        raise InputError(
+            "ratings must be above 0, since a cell of weight 0 is one without a rating, but "
+            f"{len(zero)} of {ratings.nnz} are 0; the first is that of item "
+            f"{ratings.indices[zero[0]]} in row {row}; add a constant to all ratings"
+        )
+
+
+def with_values(cells: csr_matrix, values: np.ndarray) -> csr_matrix:
+    """Return a matrix with the cells of another; those of value zero stay stored.
+
+    Args:
+        cells: The cells.
+        values: One number a cell.
+
+    Returns:
+        The matrix.
+    """
+    return csr_matrix((values, cells.indices, cells.indptr), shape=cells.shape)
+
+
+def predicted_cells(
+    model: Recommender, history: csr_matrix, targets: csr_matrix, batch_users: int = 1024
+) -> np.ndarray:
+    """Return the scores of the stored cells of a matrix.
+
+    Args:
+        model: A fitted model.
+        history: One row a user, what the model may see.
+        targets: One row a user, the cells to score.
+        batch_users: Users scored at a time.
+
+    Returns:
+        float64, in the order of `targets.data`.
+    """
+    found = [np.zeros(0)]
+    for start in range(0, history.shape[0], batch_users):
+        some = targets[start : start + batch_users]
+        row = np.repeat(np.arange(some.shape[0]), np.diff(some.indptr))
+        scores = model.score_batch(history[start : start + batch_users]).numpy()
+        found.append(scores[row, some.indices].astype(np.float64))
+    return np.concatenate(found)

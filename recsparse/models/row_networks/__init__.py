@@ -1,0 +1,1 @@
+"""Networks over whole rows of the user-item grid."""

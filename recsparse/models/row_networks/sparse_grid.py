@@ -1,0 +1,222 @@
+"""SparseGridRecommender: a network on the sparse user-item grid, and a linear term beside it."""
+
+import logging
+from collections.abc import Mapping
+from typing import ClassVar
+
+import torch
+from jaxtyping import Float
+from scipy.sparse import csr_matrix
+from torch import Tensor
+
+from recsparse.config.linear_models import IALSConfig
+from recsparse.config.network_models import SparseGridConfig
+from recsparse.errors import InputError
+from recsparse.models.content.item_words import checked_words, stored_words
+from recsparse.models.linear.ease import EASE
+from recsparse.models.linear.ials import als_factors, with_empty_weight
+from recsparse.models.protocol.negatives import negatives_where_large
+from recsparse.models.protocol.objective import HiddenCells
+from recsparse.models.protocol.recommender import (
+    FitExtras,
+    NetworkRecommender,
+    Validate,
+    check_interactions,
+)
+from recsparse.models.protocol.stored_arrays import load_network, stored_tensor
+from recsparse.models.protocol.warm_start import take_over
+from recsparse.models.row_networks.sparse_grid_network import SparseGridNetwork
+from recsparse.sparse.tensor import SparseTensor
+
+logger = logging.getLogger(__name__)
+
+# Tried weights of the linear term, relative to the one that gives both terms the same spread.
+LINEAR_SHARES = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.0, 8.0)
+SPREAD_ROWS = 1000
+_PER_ITEM = ("output_vectors.weight", "item_bias", "item_log_weight")
+
+
+class SparseGridRecommender(NetworkRecommender):
+    """A network on the sparse user-item grid plus EASE, weighted on validation.
+
+    The network's score and the linear term are learned apart and added: training the network
+    through the linear term was measured to be worse. The item vectors start from iALS.
+    """
+
+    kind: ClassVar[str] = "sparse_grid"
+    config: SparseGridConfig
+    network: SparseGridNetwork
+
+    def __init__(self, config: SparseGridConfig) -> None:
+        super().__init__(config)
+        self.linear: EASE | None = None
+        self.linear_weight = 0.0
+
+    def fit(
+        self, interactions: csr_matrix, extras: FitExtras | None = None
+    ) -> "SparseGridRecommender":
+        """Fit the item vectors, train the network, fit the linear term, choose its weight.
+
+        Args:
+            interactions: Users × items, positive weights.
+            extras: `optimise` trains the network, from that of `warm_start` on; `validate` chooses
+                the linear weight, and without it both terms get equal spread over the training
+                rows.
+
+        Returns:
+            The fitted model itself.
+
+        Raises:
+            InputError: If `optimise` is missing, if text is wanted and there is not one bag of
+                words an item, or if nothing can be learned from the interactions.
+        """
+        extras, interactions = extras or FitExtras(), check_interactions(interactions)
+        words = checked_words(interactions.shape[1], extras) if self.config.use_text else None
+        self._start(interactions, words, extras)
+        config = self.config
+        negatives = negatives_where_large(interactions.getnnz(axis=0), config)
+        objective = HiddenCells(
+            self.network, interactions, config.cell_dropout, config.training, negatives
+        )
+        self._train(objective, extras)
+        if config.linear is None:
+            return self
+        with extras.reporter.task("linear term"):
+            self.linear = EASE(config.linear).fit(interactions)
+        if config.linear_weight is not None:
+            self.linear_weight = config.linear_weight
+            return self
+        with extras.reporter.task("weighing the linear term"):
+            equal = self._equal_spread_weight(self.linear, interactions[:SPREAD_ROWS])
+            validate = extras.validate
+            self.linear_weight = equal if validate is None else self._best_weight(equal, validate)
+        return self
+
+    def settled(self) -> SparseGridConfig:
+        """Return the configuration with the best number of epochs and weight of the linear term.
+
+        Returns:
+            A section that fits the model likewise without a validation.
+        """
+        settled: SparseGridConfig = super().settled()
+        return settled.model_copy(update={"linear_weight": self.linear_weight})
+
+    def score_batch(
+        self, history: csr_matrix, times: csr_matrix | None = None
+    ) -> Float[Tensor, "b m"]:
+        """Score all items for each row of cells.
+
+        Args:
+            history: One row a user, in the item order of the fit.
+            times: Not used.
+
+        Returns:
+            Scores, float32; the larger the better.
+        """
+        history = self._checked_history(history)
+        scores = self._network_scores(history)
+        if self.linear is None or self.linear_weight == 0:
+            return scores
+        return scores + self.linear_weight * self.linear.score_batch(history)
+
+    @property
+    def item_factors(self) -> Float[Tensor, "m d"]:
+        """The item vectors of iALS."""
+        return self.network.item_vectors
+
+    def state(self) -> dict[str, Tensor]:
+        """Return all that was fitted.
+
+        Returns:
+            The network's weights, the linear term's state and its weight.
+        """
+        network = {f"network.{name}": value for name, value in self.network.state_dict().items()}
+        linear = {} if self.linear is None else self.linear.state()
+        return {
+            **network,
+            **{f"linear.{name}": value for name, value in linear.items()},
+            "linear_weight": torch.tensor(self.linear_weight),
+        }
+
+    @classmethod
+    def from_state(
+        cls, config: SparseGridConfig, state: Mapping[str, Tensor]
+    ) -> "SparseGridRecommender":
+        """Rebuild a fitted model.
+
+        Args:
+            config: The configuration that it was fitted with.
+            state: What `state` returned.
+
+        Returns:
+            A model that gives the same scores.
+
+        Raises:
+            InputError: If the state does not fit the configuration, or itself.
+        """
+        model = cls(config)
+        network = _with_prefix(state, "network.")
+        vectors = stored_tensor(network, "item_vectors", None, config.factors)
+        model.num_items = len(vectors)
+        words = stored_words(network, model.num_items)
+        model.network = SparseGridNetwork(config, vectors, words)
+        load_network(model.network, network)
+        linear = _with_prefix(state, "linear.")
+        if config.linear is not None and linear:
+            model.linear = EASE.from_state(config.linear, linear)
+            if model.linear.num_items != model.num_items:
+                raise InputError(
+                    f"the linear part must score {model.num_items} items, but scores "
+                    f"{model.linear.num_items}"
+                )
+        model.linear_weight = float(stored_tensor(state, "linear_weight"))
+        if model.linear is None and model.linear_weight != 0:
+            raise InputError(f"a linear part of weight {model.linear_weight} must be in the state")
+        return model
+
+    def _start(
+        self, interactions: csr_matrix, words: SparseTensor | None, extras: FitExtras
+    ) -> None:
+        config = with_empty_weight(self.config, interactions)
+        # The words of another vocabulary would be others.
+        warm_start = extras.warm_start if words is None else None
+        factors = IALSConfig(
+            factors=config.factors,
+            unobserved_weight=config.unobserved_weight,
+            regularisation=config.regularisation,
+            iterations=config.item_iterations,
+        )
+        _, item_vectors = als_factors(
+            interactions, factors, extras.seed, warm_start, extras.reporter
+        )
+        torch.manual_seed(extras.seed)
+        self.network = SparseGridNetwork(config, item_vectors, words)
+        take_over(self.network, warm_start, _PER_ITEM)
+        self.num_items = interactions.shape[1]
+        self.linear, self.linear_weight = None, 0.0
+
+    def _equal_spread_weight(self, linear: EASE, history: csr_matrix) -> float:
+        """Return the weight at which both terms' scores have the same standard deviation."""
+        spread = float(linear.score_batch(history).std(correction=0))
+        return float(self._network_scores(history).std(correction=0)) / spread if spread else 0.0
+
+    def _best_weight(self, equal: float, validate: Validate) -> float:
+        quality: dict[float, float] = {}
+        for share in LINEAR_SHARES:
+            self.linear_weight = equal * share
+            quality[self.linear_weight] = validate(self)
+        logger.info("validation by weight of the linear term: %s", quality)
+        return max(quality, key=quality.__getitem__)
+
+    def _network_scores(self, history: csr_matrix) -> Float[Tensor, "b m"]:
+        self.network.eval()
+        device = self.network.item_bias.device
+        with torch.inference_mode():
+            scores: Tensor = self.network(SparseTensor.from_scipy(history).to(device))
+        return scores.cpu()
+
+
+def _with_prefix(state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {
+        name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)
+    }

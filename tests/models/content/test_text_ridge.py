@@ -1,0 +1,53 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.sparse import csr_matrix
+from sklearn.linear_model import Ridge
+
+from recsparse.config.linear_models import IALSConfig, TextRidgeConfig
+from recsparse.errors import InputError
+from recsparse.models.content.text_ridge import TextRidge, ridge_map
+from recsparse.models.linear.ials import IALS
+from recsparse.models.protocol.recommender import FitExtras
+from tests.models.conformance import PersonalConformance, fitted, log_of, words_of
+
+SMALL = TextRidgeConfig(ridge=0.5, ials=IALSConfig(factors=4, iterations=3, regularisation=0.1))
+
+
+class TestTextRidge(PersonalConformance):
+    config = SMALL
+
+
+@given(st.integers(1, 12), st.integers(1, 9), st.sampled_from([0.1, 1.0, 30.0]), st.integers(0, 99))
+def test_the_map_is_that_of_scikit_learns_ridge(documents, num_words, ridge, seed):
+    rng = np.random.default_rng(seed)
+    bags = rng.random((documents, num_words)) * (rng.random((documents, num_words)) < 0.5)
+    factors = rng.normal(size=(documents, 3)).astype(np.float32)
+    found = ridge_map(csr_matrix(bags.astype(np.float32)), factors, ridge)
+    expected = Ridge(alpha=ridge, fit_intercept=False).fit(bags, factors).coef_.T
+    np.testing.assert_allclose(found, expected, rtol=5e-3, atol=5e-4)
+
+
+def test_items_of_the_catalogue_score_as_ials_does():
+    log = log_of()
+    expected = IALS(SMALL.ials).fit(log).score_batch(log)
+    np.testing.assert_allclose(fitted(SMALL).score_batch(log), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_a_cold_items_factors_follow_from_its_words():
+    model, log = fitted(SMALL), log_of()
+    cold = model.score_cold(log, None, words_of(12))
+    users = np.linalg.lstsq(
+        model.item_factors.numpy(), model.score_batch(log).numpy().T, rcond=None
+    )
+    bags = np.zeros((12, 14), np.float32)
+    bags[np.arange(12), np.arange(12) % 2] = bags[np.arange(12), np.arange(12) + 2] = 0.5**0.5
+    expected = users[0].T @ (bags @ model.word_factors.numpy()).T
+    np.testing.assert_allclose(cold, expected, rtol=1e-2, atol=1e-3)
+
+
+@pytest.mark.parametrize("num_items", [3, 13])
+def test_words_of_other_items_are_refused(num_items):
+    with pytest.raises(InputError, match=f"for each of 12 items, but has {num_items}"):
+        TextRidge(SMALL).fit(log_of(), FitExtras(item_words=words_of(num_items)))
