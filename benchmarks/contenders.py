@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from recsparse.config.models import default_parts
+from recsparse.models.blend.default_parts import default_parts
 
 Space = Mapping[str, Sequence[Any]]
 

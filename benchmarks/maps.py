@@ -34,12 +34,14 @@ from recsparse.datasets.dataset import Dataset
 from recsparse.datasets.parts import EvaluationPart
 from recsparse.evaluation.rank_catalogue import RankingResult, evaluate_ranking
 from recsparse.files.atomic import atomic_file
-from recsparse.layers.blocks import ResidualBlock, SparseGELU, SparseSequential
+from recsparse.layers.activation import SparseGELU
 from recsparse.layers.conv import SubmanifoldConv2d
 from recsparse.layers.networks.unet import SparseUNet
 from recsparse.layers.norm import SparseLayerNorm
 from recsparse.layers.pool import GlobalPool
-from recsparse.models.linear.ials import als_factors, with_empty_weight
+from recsparse.layers.residual import ResidualBlock
+from recsparse.layers.sequential import SparseSequential
+from recsparse.models.linear.als import als_factors, with_empty_weight
 from recsparse.models.protocol.objective import HiddenCells
 from recsparse.sparse.tensor import SparseTensor, sparse_tensor
 from recsparse.training.optimise import optimise_network

@@ -32,8 +32,7 @@ from recsparse.evaluation.rank_catalogue import RankingResult, evaluate_ranking
 from recsparse.grids.bag_tensor import bags_to_tensor
 from recsparse.layers.conv import SubmanifoldConv1d
 from recsparse.layers.strided import SparseConv1d
-from recsparse.models.content.content_knn import unit_rows
-from recsparse.models.protocol.cold_scorer import bags_of
+from recsparse.models.content.bags import bags_of, unit_rows
 
 SHARES = (0.02, 0.05, 0.1, 0.2, 0.4)
 console = Console()

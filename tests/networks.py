@@ -2,7 +2,7 @@
 
 from torch import nn
 
-from recsparse.layers.blocks import SparseReLU
+from recsparse.layers.activation import SparseReLU
 from recsparse.layers.conv import SubmanifoldConv2d
 from recsparse.layers.norm import SparseBatchNorm
 from recsparse.layers.strided import SparseConv2d

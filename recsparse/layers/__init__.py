@@ -1,14 +1,8 @@
 """Modules over sparse tensors."""
 
+from recsparse.layers.activation import SparseGELU, SparseReLU
 from recsparse.layers.attention_pool import AttentionPool
 from recsparse.layers.axis import AxisConv, AxisConv2d
-from recsparse.layers.blocks import (
-    CellDropout,
-    ResidualBlock,
-    SparseGELU,
-    SparseReLU,
-    SparseSequential,
-)
 from recsparse.layers.causal import CausalConv1d
 from recsparse.layers.conv import (
     SubmanifoldConv1d,
@@ -16,6 +10,7 @@ from recsparse.layers.conv import (
     SubmanifoldConv3d,
     SubmanifoldConv4d,
 )
+from recsparse.layers.dropout import CellDropout
 from recsparse.layers.graph_tap import GraphTapConv
 from recsparse.layers.networks.resnet import SparseResNet
 from recsparse.layers.networks.unet import SparseUNet
@@ -29,7 +24,8 @@ from recsparse.layers.norm import (
 )
 from recsparse.layers.plain import OnFeats
 from recsparse.layers.pool import AxisPool, GlobalPool, RidgePool
-from recsparse.layers.residual import SparseBasicBlock, SparseBottleneck
+from recsparse.layers.residual import ResidualBlock, SparseBasicBlock, SparseBottleneck
+from recsparse.layers.sequential import SparseSequential
 from recsparse.layers.strided import SparseConv1d, SparseConv2d, SparseConv3d, SparseConv4d
 from recsparse.layers.sum_pool import (
     SparseLPPool1d,

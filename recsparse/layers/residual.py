@@ -5,10 +5,12 @@ from typing import ClassVar, SupportsIndex
 
 from torch import nn
 
+from recsparse.errors import InputError
+from recsparse.layers.activation import SparseReLU
 from recsparse.layers.any_axes import strided_conv, submanifold_conv
-from recsparse.layers.blocks import SparseReLU, SparseSequential
 from recsparse.layers.norm import SparseBatchNorm
 from recsparse.layers.plain import apply_layer
+from recsparse.layers.sequential import SparseSequential
 from recsparse.sparse.kernel import whole_number
 from recsparse.sparse.tensor import SparseTensor
 
@@ -213,3 +215,47 @@ def _one_tap(num_axes: int, in_channels: int, out_channels: int, stride: int = 1
     if stride == 1:
         return submanifold_conv(num_axes, in_channels, out_channels, 1, bias=False)
     return strided_conv(num_axes, in_channels, out_channels, 1, stride, bias=False)
+
+
+class ResidualBlock(nn.Module):
+    """`x + layers(x)` on one grid (He et al. 2016, https://arxiv.org/abs/1603.05027).
+
+    Shapes:
+        Input and output (n, c) on one grid.
+
+    Args:
+        *layers: Layers that keep the grid and, together, the number of channels.
+
+    Example:
+        >>> x = SparseTensor.from_dense(torch.tensor([[[-1.0, 0.0, 2.0]]]))
+        >>> ResidualBlock(SparseReLU())(x).feats.flatten().tolist()
+        [-1.0, 4.0]
+    """
+
+    def __init__(self, *layers: nn.Module) -> None:
+        super().__init__()
+        self.layers = SparseSequential(*layers)
+
+    def forward(self, x: SparseTensor) -> SparseTensor:
+        """Add what the layers make of the input to it.
+
+        Args:
+            x: Features (n, c).
+
+        Returns:
+            Features (n, c) on the same grid.
+
+        Raises:
+            InputError: If the layers changed the grid or the number of channels.
+        """
+        change = self.layers(x)
+        if (
+            not isinstance(change, SparseTensor)
+            or change.grid is not x.grid
+            or change.feats.shape != x.feats.shape
+        ):
+            raise InputError(
+                "the layers of a ResidualBlock must keep grid and channels, but turned "
+                f"{x!r} into {change!r}"
+            )
+        return x.with_feats(x.feats + change.feats)

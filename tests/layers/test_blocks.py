@@ -5,14 +5,11 @@ from hypothesis import strategies as st
 from torch import nn
 
 from recsparse.errors import InputError
-from recsparse.layers.blocks import (
-    CellDropout,
-    ResidualBlock,
-    SparseGELU,
-    SparseReLU,
-    SparseSequential,
-)
+from recsparse.layers.activation import SparseGELU, SparseReLU
 from recsparse.layers.conv import SubmanifoldConv2d
+from recsparse.layers.dropout import CellDropout
+from recsparse.layers.residual import ResidualBlock
+from recsparse.layers.sequential import SparseSequential
 from recsparse.sparse.tensor import sparse_tensor
 from tests.random_grids import random_tensor, sparse_tensors
 

@@ -6,14 +6,15 @@ import torch
 from torch import nn
 
 from recsparse.errors import InputTypeError
-from recsparse.layers.blocks import ResidualBlock, SparseReLU, SparseSequential
+from recsparse.layers.activation import SparseReLU
 from recsparse.layers.conv import SubmanifoldConv2d
 from recsparse.layers.dropout import Dropout
 from recsparse.layers.networks.unet import SparseUNet
 from recsparse.layers.norm import SparseBatchNorm
 from recsparse.layers.plain import OnFeats
 from recsparse.layers.pool import GlobalPool
-from recsparse.layers.residual import SparseBasicBlock
+from recsparse.layers.residual import ResidualBlock, SparseBasicBlock
+from recsparse.layers.sequential import SparseSequential
 from tests.random_grids import random_tensor
 
 

@@ -8,10 +8,11 @@ import torch.distributed as dist
 from torch import multiprocessing, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from recsparse.layers.blocks import SparseReLU, SparseSequential
+from recsparse.layers.activation import SparseReLU
 from recsparse.layers.conv import SubmanifoldConv2d
 from recsparse.layers.norm import SparseLayerNorm
 from recsparse.layers.pool import GlobalPool
+from recsparse.layers.sequential import SparseSequential
 from recsparse.layers.strided import SparseConv2d
 from tests import plain
 from tests.random_grids import random_tensor

@@ -6,7 +6,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from recsparse.errors import InputError
-from recsparse.layers.blocks import SparseReLU, SparseSequential
+from recsparse.layers.activation import SparseReLU
+from recsparse.layers.sequential import SparseSequential
 from recsparse.layers.strided import SparseConv2d
 from recsparse.layers.window_pool import SparseMaxPool2d
 from recsparse.sparse.tensor import SparseTensor

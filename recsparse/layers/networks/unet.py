@@ -7,10 +7,11 @@ import torch
 from torch import nn
 
 from recsparse.errors import InputError
+from recsparse.layers.activation import SparseReLU
 from recsparse.layers.any_axes import inverse_conv, strided_conv, submanifold_conv
-from recsparse.layers.blocks import SparseReLU, SparseSequential
 from recsparse.layers.norm import SparseBatchNorm
 from recsparse.layers.residual import Norm, SparseBasicBlock, three_taps
+from recsparse.layers.sequential import SparseSequential
 from recsparse.sparse.kernel import whole_number
 from recsparse.sparse.tensor import SparseTensor
 

@@ -7,11 +7,12 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from recsparse.errors import InputError
+from recsparse.layers.activation import SparseReLU
 from recsparse.layers.any_axes import max_pool, submanifold_conv
-from recsparse.layers.blocks import SparseReLU, SparseSequential
 from recsparse.layers.norm import SparseBatchNorm
 from recsparse.layers.pool import GlobalPool
 from recsparse.layers.residual import Norm
+from recsparse.layers.sequential import SparseSequential
 from recsparse.sparse.kernel import whole_number
 from recsparse.sparse.tensor import SparseTensor
 

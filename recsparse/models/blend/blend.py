@@ -10,10 +10,11 @@ from jaxtyping import Float
 from scipy.sparse import csr_matrix
 from torch import Tensor
 
-from recsparse.config.models import BlendConfig, PartConfig, default_parts
+from recsparse.config.models import BlendConfig, PartConfig
 from recsparse.config.training import TrainingConfig
 from recsparse.errors import InputError
 from recsparse.heap import trim_heap
+from recsparse.models.blend.default_parts import default_parts
 from recsparse.models.blend.weights import best_weights, sampled_users, standardised
 from recsparse.models.linear.sparse_ease import pairs_of_items
 from recsparse.models.protocol.cold_scorer import ColdScorer

@@ -6,12 +6,12 @@ from typing import ClassVar
 import numpy as np
 import torch
 from jaxtyping import Float
-from scipy.sparse import csr_matrix, diags_array
+from scipy.sparse import csr_matrix
 from torch import Tensor
 
 from recsparse.config.linear_models import ContentKNNConfig
-from recsparse.errors import InputError
-from recsparse.models.protocol.cold_scorer import ColdScorer, bags_of
+from recsparse.models.content.bags import bags_of, unit_rows, wanted_words
+from recsparse.models.protocol.cold_scorer import ColdScorer
 from recsparse.models.protocol.recommender import FitExtras, Recommender, check_interactions
 from recsparse.models.protocol.stored_arrays import stored_csr, stored_tensor
 from recsparse.sparse.tensor import SparseTensor
@@ -114,47 +114,3 @@ class ContentKNN(Recommender, ColdScorer):
         model.bags = stored_csr(state, None, num_words)
         model.num_items = model.bags.shape[0]
         return model
-
-
-def wanted_words(extras: FitExtras | None, num_items: int, kind: str) -> SparseTensor:
-    """Return the items' bags of words.
-
-    Args:
-        extras: What the fit was given.
-        num_items: Number of items.
-        kind: The model that wants them.
-
-    Returns:
-        One sample an item.
-
-    Raises:
-        InputError: If there are none, or not one an item.
-    """
-    words = None if extras is None else extras.item_words
-    if words is None:
-        raise InputError(
-            f"the model {kind} needs the items' bag of words, but the dataset has none; prepare it "
-            "with --items and text.columns, or choose another model.kind"
-        )
-    if words.batch_size != num_items:
-        raise InputError(
-            f"extras.item_words must have one sample for each of {num_items} items, but has "
-            f"{words.batch_size}"
-        )
-    return words
-
-
-def unit_rows(bags: csr_matrix, exponent: float = 1.0) -> csr_matrix:
-    """Bring each bag of words to norm 1.
-
-    Args:
-        bags: Documents × words, no negative weights.
-        exponent: Power of the weights beforehand; below 1, a word that is repeated counts less.
-
-    Returns:
-        float32; documents without words stay empty.
-    """
-    damped = csr_matrix((bags.data**exponent, bags.indices, bags.indptr), shape=bags.shape)
-    norm = np.sqrt(np.asarray(damped.multiply(damped).sum(axis=1)).ravel())
-    unit = diags_array(1 / np.where(norm > 0, norm, 1.0)) @ damped
-    return csr_matrix(unit, dtype=np.float32)

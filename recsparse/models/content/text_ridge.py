@@ -10,9 +10,9 @@ from scipy.sparse import csr_matrix
 from torch import Tensor
 
 from recsparse.config.linear_models import TextRidgeConfig
-from recsparse.models.content.content_knn import unit_rows, wanted_words
-from recsparse.models.linear.ials import als_factors, half_step, with_empty_weight
-from recsparse.models.protocol.cold_scorer import ColdScorer, bags_of
+from recsparse.models.content.bags import bags_of, unit_rows, wanted_words
+from recsparse.models.linear.als import als_factors, half_step, with_empty_weight
+from recsparse.models.protocol.cold_scorer import ColdScorer
 from recsparse.models.protocol.recommender import FitExtras, Recommender, check_interactions
 from recsparse.models.protocol.stored_arrays import stored_number, stored_tensor
 from recsparse.sparse.tensor import SparseTensor

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from recsparse.config.network_models import TextTowerConfig
 from recsparse.layers.dropout import Dropout
-from recsparse.models.content.content_knn import unit_rows, wanted_words
-from recsparse.models.protocol.cold_scorer import ColdScorer, bags_of
+from recsparse.models.content.bags import bags_of, unit_rows, wanted_words
+from recsparse.models.protocol.cold_scorer import ColdScorer
 from recsparse.models.protocol.negatives import negatives_where_large
 from recsparse.models.protocol.objective import HiddenCells, RowNetwork
 from recsparse.models.protocol.recommender import FitExtras, NetworkRecommender, check_interactions

@@ -10,9 +10,11 @@ from scipy.sparse import csr_matrix
 from torch import Tensor, nn
 
 from recsparse.config.network_models import RatingGridConfig
+from recsparse.layers.activation import SparseGELU
 from recsparse.layers.axis import AxisConv2d
-from recsparse.layers.blocks import ResidualBlock, SparseGELU, SparseSequential
 from recsparse.layers.norm import SparseLayerNorm
+from recsparse.layers.residual import ResidualBlock
+from recsparse.layers.sequential import SparseSequential
 from recsparse.models.protocol.objective import Objective
 from recsparse.sparse.scatter import scatter_sum
 from recsparse.sparse.tensor import SparseTensor

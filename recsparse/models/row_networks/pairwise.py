@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from recsparse.config.linear_models import IALSConfig
 from recsparse.config.network_models import PairwiseConfig
-from recsparse.models.linear.ials import empty_weight, half_step
+from recsparse.models.linear.als import empty_weight, half_step
 from recsparse.models.protocol.losses import masked_softmax_loss
 from recsparse.models.protocol.objective import Objective
 from recsparse.models.protocol.recommender import (

@@ -13,8 +13,8 @@ from recsparse.config.linear_models import IALSConfig
 from recsparse.config.network_models import SparseGridConfig
 from recsparse.errors import InputError
 from recsparse.models.content.item_words import checked_words, stored_words
+from recsparse.models.linear.als import als_factors, with_empty_weight
 from recsparse.models.linear.ease import EASE
-from recsparse.models.linear.ials import als_factors, with_empty_weight
 from recsparse.models.protocol.negatives import negatives_where_large
 from recsparse.models.protocol.objective import HiddenCells
 from recsparse.models.protocol.recommender import (

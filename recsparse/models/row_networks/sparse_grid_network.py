@@ -5,13 +5,15 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from recsparse.config.network_models import SparseGridConfig
+from recsparse.layers.activation import SparseGELU
 from recsparse.layers.attention_pool import AttentionPool
 from recsparse.layers.axis import AxisConv2d
-from recsparse.layers.blocks import ResidualBlock, SparseGELU, SparseSequential
 from recsparse.layers.conv import SubmanifoldConv2d
 from recsparse.layers.dropout import Dropout
 from recsparse.layers.norm import SparseLayerNorm
 from recsparse.layers.pool import RidgePool
+from recsparse.layers.residual import ResidualBlock
+from recsparse.layers.sequential import SparseSequential
 from recsparse.models.content.item_words import ItemWords
 from recsparse.models.protocol.objective import RowNetwork
 from recsparse.sparse.pooling import axis_pool

@@ -12,7 +12,7 @@ from recsparse.config.linear_models import (
     PopularityConfig,
     SparseEASEConfig,
 )
-from recsparse.config.models import BlendConfig, default_parts
+from recsparse.config.models import BlendConfig
 from recsparse.config.network_models import SparseGridConfig
 from recsparse.config.toml_reader import parse_config
 from recsparse.config.training import TrainingConfig
@@ -21,6 +21,7 @@ from recsparse.evaluation.rank_catalogue import evaluate_ranking
 from recsparse.models.blend import blend
 from recsparse.models.blend import weights as blend_weights
 from recsparse.models.blend.blend import BlendRecommender
+from recsparse.models.blend.default_parts import default_parts
 from recsparse.models.blend.weights import best_weights, standardised
 from recsparse.models.linear.ease import EASE
 from recsparse.models.linear.popularity import Popularity

@@ -7,7 +7,7 @@ from scipy.sparse import csr_matrix
 
 from recsparse.config.network_models import SoftmaxConfig, SparseGridConfig, TextTowerConfig
 from recsparse.config.training import TrainingConfig
-from recsparse.models.content.content_knn import unit_rows
+from recsparse.models.content.bags import unit_rows
 from recsparse.models.content.text_tower import TextTowerNetwork
 from recsparse.models.protocol.negatives import Negatives, negatives_where_large
 from recsparse.models.protocol.objective import HiddenCells

@@ -16,7 +16,7 @@ from recsparse.config.network_models import (
 from recsparse.config.training import TrainingConfig
 from recsparse.errors import InputError
 from recsparse.models.blend.blend import BlendRecommender
-from recsparse.models.linear.ials import als_factors, with_empty_weight
+from recsparse.models.linear.als import als_factors, with_empty_weight
 from recsparse.models.protocol.recommender import FitExtras, WarmStart
 from recsparse.models.registry import build_model
 from recsparse.training.fit import fit_model

@@ -1,0 +1,132 @@
+"""Alternating least squares: the solver that iALS and the grid network start from."""
+
+from typing import TypeVar
+
+import torch
+from jaxtyping import Float
+from scipy.sparse import csr_matrix
+from torch import Tensor
+
+from recsparse.config.linear_models import IALSConfig
+from recsparse.config.network_models import SparseGridConfig
+from recsparse.errors import InputError
+from recsparse.models.protocol.recommender import (
+    WarmStart,
+)
+from recsparse.models.protocol.warm_start import rows_of_items
+from recsparse.reporting.progress import SILENT, Reporter
+from recsparse.sparse.ridge import ridge_pool
+
+# Numbers in the d × d systems that are solved at once: 1 MB, which stay near the processor; larger
+# blocks were several times slower, since the allocator returns their pages each time.
+_SYSTEM_SIZE = 2**18
+# Of an empty cell, relative to the share of active ones: what tuning finds on logs whose shares lie
+# a hundred times apart.
+_EMPTY_PER_ACTIVE = 10.0
+WithEmptyWeight = TypeVar("WithEmptyWeight", IALSConfig, SparseGridConfig)
+
+
+def with_empty_weight(config: WithEmptyWeight, interactions: csr_matrix) -> WithEmptyWeight:
+    """Return a configuration that says what an empty cell weighs.
+
+    Args:
+        config: A configuration that may leave it open.
+        interactions: Users × items, with at least one.
+
+    Returns:
+        The configuration, with ten times the share of active cells where it was left open.
+    """
+    if config.unobserved_weight is not None:
+        return config
+    return config.model_copy(update={"unobserved_weight": empty_weight(interactions)})
+
+
+def empty_weight(interactions: csr_matrix) -> float:
+    """Return what an empty cell weighs where nobody says so.
+
+    Args:
+        interactions: Users × items, with at least one.
+
+    Returns:
+        Ten times the share of active cells.
+    """
+    num_rows, num_columns = interactions.shape
+    return _EMPTY_PER_ACTIVE * interactions.nnz / (num_rows * num_columns)
+
+
+def als_factors(
+    interactions: csr_matrix,
+    config: IALSConfig,
+    seed: int,
+    warm_start: WarmStart | None = None,
+    reporter: Reporter = SILENT,
+) -> tuple[Float[Tensor, "n d"], Float[Tensor, "m d"]]:
+    """Factorise a matrix of interactions.
+
+    Args:
+        interactions: Users × items, positive weights.
+        config: Sizes, weights (that of an empty cell among them), iterations.
+        seed: Of the starting item factors.
+        warm_start: A fitted model with `item_factors` to start from.
+        reporter: Hears of the iterations.
+
+    Returns:
+        User factors and item factors.
+
+    Raises:
+        InputError: If the fitted model has another number of factors.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    shape = interactions.shape[1], config.factors
+    items = torch.randn(shape, generator=generator) * (0.1 / config.factors**0.5)
+    if warm_start is not None:
+        known: Tensor = warm_start.model.item_factors  # type: ignore[attr-defined]
+        items = rows_of_items(known, warm_start, items)
+    by_item = interactions.T.tocsr()
+    with reporter.task("alternating least squares", config.iterations) as advance:
+        users = half_step(interactions, items, config)
+        for done in range(1, config.iterations):
+            items = half_step(by_item, users, config)
+            advance(done)
+            users = half_step(interactions, items, config)
+        return users, half_step(by_item, users, config)
+
+
+def half_step(
+    rows: csr_matrix, columns: Float[Tensor, "m d"], config: IALSConfig
+) -> Float[Tensor, "n d"]:
+    """Solve for the factors of the rows, given those of the columns.
+
+    Args:
+        rows: Interactions, one row a vector to solve for.
+        columns: The factors of the columns.
+        config: Weight of empty cells and regularisation.
+
+    Returns:
+        One vector a row; zero for a row without interactions.
+
+    Raises:
+        InputError: If the configuration leaves the weight of an empty cell open.
+    """
+    if config.unobserved_weight is None:
+        raise InputError(
+            "half_step needs config.unobserved_weight, but it is None; see with_empty_weight"
+        )
+    prior_gram = config.unobserved_weight * (columns.T @ columns)
+    at_once = max(1, _SYSTEM_SIZE // columns.shape[1] ** 2)
+    solved = [
+        _solve_rows(rows[start : start + at_once], columns, prior_gram, config)
+        for start in range(0, rows.shape[0], at_once)
+    ]
+    return torch.cat(solved) if solved else columns.new_zeros(0, columns.shape[1])
+
+
+def _solve_rows(
+    rows: csr_matrix, columns: Tensor, prior_gram: Tensor, config: IALSConfig
+) -> Tensor:
+    row_ptr = torch.from_numpy(rows.indptr).long()
+    feats = columns[torch.from_numpy(rows.indices).long()]
+    weights = torch.from_numpy(rows.data).to(feats.dtype)
+    frequency = row_ptr.diff() + (config.unobserved_weight or 0.0) * len(columns)
+    ridge = config.regularisation * frequency.to(feats.dtype) ** config.frequency_exponent
+    return ridge_pool(feats, weights, row_ptr, prior_gram, ridge)
