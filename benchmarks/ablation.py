@@ -20,8 +20,8 @@ from rich.console import Console
 from scipy.sparse import csr_matrix
 from scipy.stats import ttest_rel
 
-from benchmarks.protocols import PROTOCOLS, Protocol
-from benchmarks.variants import ITEMS, VARIANTS, Variant
+from benchmarks.protocols.protocols import PROTOCOLS, Protocol
+from benchmarks.protocols.variants import ITEMS, VARIANTS, Variant
 from recsparse.cli.terminal import show_frame
 from recsparse.datasets.dataset import Dataset
 from recsparse.datasets.orders.axis_order import Activity, fit_order

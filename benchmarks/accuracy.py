@@ -1,13 +1,13 @@
-"""How well the models rank, under the protocols of `benchmarks.protocols`.
+"""How well the models rank, under the protocols of `benchmarks.protocols.protocols`.
 
 `python -m benchmarks.accuracy [PROTOCOL …] [--seeds 3] [--first-seed 0] [--models a,b] [--refit]
 [--out accuracy]`
 
 Each seed splits anew, or, where the data gives the split, draws the models' random numbers anew.
-Every model's settings are chosen on the validation part, with `benchmarks.contenders` as the
-search; then its test part is read once. What is done already is not done again. Beside each result
-lie the configuration that was chosen, which `recsparse train --config` takes, and one that holds
-the epochs and weights found, too; `curves.png` shows accuracy against CPU seconds.
+Every model's settings are chosen on the validation part, with `benchmarks.protocols.contenders` as
+the search; then its test part is read once. What is done already is not done again. Beside each
+result lie the configuration that was chosen, which `recsparse train --config` takes, and one that
+holds the epochs and weights found, too; `curves.png` shows accuracy against CPU seconds.
 """
 
 import itertools
@@ -23,9 +23,9 @@ import typer
 from rich.console import Console
 from scipy.stats import ttest_rel
 
-from benchmarks.contenders import CONTENDERS, Contender
-from benchmarks.curves import QUALITY, SECONDS, plot_curves
-from benchmarks.protocols import PROTOCOLS, Protocol
+from benchmarks.protocols.contenders import CONTENDERS, Contender
+from benchmarks.protocols.curves import QUALITY, SECONDS, plot_curves
+from benchmarks.protocols.protocols import PROTOCOLS, Protocol
 from recsparse.cli.terminal import show_frame
 from recsparse.config.config import Config
 from recsparse.config.toml_writer import write_toml

@@ -18,7 +18,7 @@ import torch
 import typer
 from torch import Tensor
 
-from benchmarks.turns import Out, Rounds, Threads, row_of, show_rows
+from benchmarks.measuring.turns import Out, Rounds, Threads, row_of, show_rows
 from recsparse.layers.text import BagOfWordsEncoder
 from recsparse.sparse.scatter import scatter_sum
 from recsparse.sparse.tensor import SparseTensor, sparse_tensor

@@ -4,7 +4,7 @@
 
 Of all items 20 % are held out of training for the test and 10 % for validation; each user's held
 out items are ranked among all held out ones of the part. Settings are chosen on the validation
-items; the test is read once. The data is looked for in `benchmarks.protocols.DATA`.
+items; the test is read once. The data is looked for in `benchmarks.protocols.protocols.DATA`.
 """
 
 import itertools
@@ -20,7 +20,7 @@ import typer
 from rich.console import Console
 from scipy.stats import ttest_rel
 
-from benchmarks.protocols import DATA
+from benchmarks.protocols.protocols import DATA
 from recsparse.cli.terminal import show_frame
 from recsparse.config.config import Config
 from recsparse.config.toml_reader import load_config

@@ -30,10 +30,10 @@ import pandas as pd
 import torch
 import typer
 
-from benchmarks.layer_cases import CASES, SMALL, Case, Cells, surface_keys
-from benchmarks.layer_fleet import LIMITS, Contender, measure
-from benchmarks.layer_problem import milliseconds
-from benchmarks.layer_report import (
+from benchmarks.engines.cases import CASES, SMALL, Case, Cells, surface_keys
+from benchmarks.engines.fleet import LIMITS, Contender, measure
+from benchmarks.engines.problem import milliseconds
+from benchmarks.engines.report import (
     Row,
     cases_table,
     correctness_table,
@@ -43,8 +43,8 @@ from benchmarks.layer_report import (
     step_table,
     summary,
 )
-from benchmarks.layer_sweep import growth_table, huge_table, plot_growth, sweep
-from benchmarks.turns import row_of
+from benchmarks.engines.sweep import growth_table, huge_table, plot_growth, sweep
+from benchmarks.measuring.turns import row_of
 from recsparse.layers.conv import SubmanifoldConv3d
 from recsparse.sparse.grid import Grid
 from recsparse.sparse.tensor import SparseTensor

@@ -26,7 +26,7 @@ from sklearn.manifold import TSNE
 from torch import Tensor, nn
 
 from benchmarks.ablation import differences
-from benchmarks.protocols import PROTOCOLS
+from benchmarks.protocols.protocols import PROTOCOLS
 from recsparse.cli.terminal import show_frame
 from recsparse.config.linear_models import IALSConfig
 from recsparse.config.training import TrainingConfig

@@ -25,11 +25,16 @@ import duckdb
 import pandas as pd
 import typer
 
-from benchmarks.layer_report import markdown
-from benchmarks.prepare_peers import ATOMIC_NAME, PEERS
-from benchmarks.prepare_process import Run, machine, run_measured
-from benchmarks.prepare_report import Rounds, contenders_table, growth_table, targets_table
-from benchmarks.synthetic_rows import Form, write_log
+from benchmarks.engines.report import markdown
+from benchmarks.measuring.measured_process import Run, machine, run_measured
+from benchmarks.measuring.prepare_report import (
+    Rounds,
+    contenders_table,
+    growth_table,
+    targets_table,
+)
+from benchmarks.measuring.synthetic_rows import Form, write_log
+from benchmarks.rivals.prepare_peers import ATOMIC_NAME, PEERS
 
 PEERS_PYTHON = Path(__file__).resolve().parents[1] / ".venv-data-peers" / "bin" / "python"
 
@@ -157,7 +162,8 @@ class Bench:
     def _duckdb(self, logs: Sequence[str]) -> Job:
         def job() -> Run:
             out = self.folder / "mapped.parquet"
-            words = [sys.executable, "-m", "benchmarks.prepare_duckdb", str(out), self.memory]
+            module = "benchmarks.rivals.prepare_duckdb"
+            words = [sys.executable, "-m", module, str(out), self.memory]
             found = run_measured([*words, str(self.threads), *logs])
             out.unlink(missing_ok=True)
             return found
@@ -166,7 +172,7 @@ class Bench:
 
     def _peer(self, name: str, split: str, paths: Sequence[str]) -> Job:
         return lambda: run_measured(
-            [str(PEERS_PYTHON), "-m", "benchmarks.prepare_peers", name, split, *paths]
+            [str(PEERS_PYTHON), "-m", "benchmarks.rivals.prepare_peers", name, split, *paths]
         )
 
 

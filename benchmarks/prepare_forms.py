@@ -15,10 +15,10 @@ from typing import Annotated
 
 import typer
 
+from benchmarks.measuring.prepare_report import Rounds
+from benchmarks.measuring.synthetic_rows import Form
+from benchmarks.measuring.turns import Out, show_rows
 from benchmarks.prepare import Bench
-from benchmarks.prepare_report import Rounds
-from benchmarks.synthetic_rows import Form
-from benchmarks.turns import Out, show_rows
 
 
 def run(  # noqa: PLR0913 (one parameter an option)

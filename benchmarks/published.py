@@ -16,7 +16,7 @@ import torch
 import typer
 from scipy.sparse import csr_matrix
 
-from benchmarks.protocols import DATA
+from benchmarks.protocols.protocols import DATA
 from recsparse.cli.terminal import show_frame
 from recsparse.config.linear_models import EASEConfig, GFCFConfig, IALSConfig
 from recsparse.evaluation.rank_catalogue import evaluate_ranking

@@ -21,7 +21,7 @@ import typer
 from ir_measures import AP, RR, P, R, Success, nDCG
 from scipy.sparse import csr_matrix, random_array
 
-from benchmarks.turns import Out, Rounds, Threads, row_of, show_rows
+from benchmarks.measuring.turns import Out, Rounds, Threads, row_of, show_rows
 from recsparse.evaluation.rank_catalogue import evaluate_ranking
 
 OURS, RIVAL, LIMIT = "recsparse", "NumPy and ir-measures", "torch.topk alone"

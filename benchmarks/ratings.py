@@ -5,7 +5,7 @@
 Settings are chosen on a tenth of the training ratings, drawn at random with the seed; then each
 model is fitted on all of them, and the test ratings are predicted once. The split is fixed: seeds
 differ in that tenth and in what the models draw. The data is looked for in
-`benchmarks.protocols.DATA`.
+`benchmarks.protocols.protocols.DATA`.
 """
 
 import itertools
@@ -21,7 +21,7 @@ from rich.console import Console
 from scipy.sparse import csr_matrix
 from scipy.stats import ttest_rel
 
-from benchmarks.protocols import DATA
+from benchmarks.protocols.protocols import DATA
 from recsparse.cli.terminal import show_frame
 from recsparse.config.config import Config
 from recsparse.evaluation.ratings import RatingResult, evaluate_ratings

@@ -19,7 +19,7 @@ import torch
 import typer
 from torch import Tensor, nn
 
-from benchmarks.turns import Out, Rounds, Threads, row_of, show_rows
+from benchmarks.measuring.turns import Out, Rounds, Threads, row_of, show_rows
 from recsparse.config.network_models import SASRecConfig, TimelineConfig
 from recsparse.models.event_networks.sasrec import SASRecNetwork
 from recsparse.models.event_networks.timeline import TimelineNetwork

@@ -24,9 +24,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import typer
 
-from benchmarks.layer_report import markdown
-from benchmarks.prepare_process import Run, machine, run_measured
-from benchmarks.text_contenders import CONTENDERS, WEIGHTINGS, Contender, Weighting
+from benchmarks.engines.report import markdown
+from benchmarks.measuring.measured_process import Run, machine, run_measured
+from benchmarks.rivals.text_contenders import CONTENDERS, WEIGHTINGS, Contender, Weighting
 
 Runs = dict[tuple[Weighting, Contender], list[Run]]
 
@@ -50,7 +50,8 @@ def run(
         for number in range(rounds):
             for weighting, name in runs:
                 typer.echo(f"round {number + 1}: {name}, {weighting}", err=True)
-                command = [sys.executable, "-m", "benchmarks.text_contenders", name, weighting]
+                module = "benchmarks.rivals.text_contenders"
+                command = [sys.executable, "-m", module, name, weighting]
                 runs[weighting, name].append(run_measured([*command, str(path)]))
     parts.append(markdown(f"{texts:,} texts of {words} words", comparison(runs)))
     text = "\n".join(parts)

@@ -16,7 +16,7 @@ import torch
 import typer
 from scipy.sparse import csr_matrix
 
-from benchmarks.turns import Out, show_rows
+from benchmarks.measuring.turns import Out, show_rows
 from recsparse.config.models import MODEL_CONFIGS
 from recsparse.config.training import TrainingConfig
 from recsparse.metrics.top_k import top_k

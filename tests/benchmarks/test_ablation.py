@@ -4,8 +4,8 @@ import pytest
 import typer
 
 from benchmarks.ablation import View, chosen, differences
-from benchmarks.protocols import PROTOCOLS
-from benchmarks.variants import VARIANTS, Variant
+from benchmarks.protocols.protocols import PROTOCOLS
+from benchmarks.protocols.variants import VARIANTS, Variant
 from recsparse.config.config import Config
 from recsparse.datasets.dataset_folder import load_dataset
 from recsparse.models.registry import build_model

@@ -6,9 +6,9 @@ import pandas as pd
 import pytest
 
 from benchmarks.accuracy import Epochs, Job, paired, summary, with_misses
-from benchmarks.contenders import CONTENDERS, Contender
-from benchmarks.curves import plot_curves
-from benchmarks.protocols import PROTOCOLS, Protocol
+from benchmarks.protocols.contenders import CONTENDERS, Contender
+from benchmarks.protocols.curves import plot_curves
+from benchmarks.protocols.protocols import PROTOCOLS, Protocol
 from recsparse.config.config import Config
 from recsparse.config.linear_models import EASEConfig
 from recsparse.config.toml_reader import load_config

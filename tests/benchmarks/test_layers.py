@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks import layer_fleet
-from benchmarks.layer_cases import (
+from benchmarks.engines import fleet
+from benchmarks.engines.cases import (
     CASES,
     SMALL,
     USER_ITEM_100K,
@@ -17,13 +17,13 @@ from benchmarks.layer_cases import (
     surface_keys,
     user_item_keys,
 )
-from benchmarks.layer_engines import ENGINES
-from benchmarks.layer_fleet import Contender, Measured, measure
-from benchmarks.layer_limits import Limit
-from benchmarks.layer_problem import draw_problem, milliseconds, peak_growth
-from benchmarks.layer_reference import Results, expected_results, find_pairs
-from benchmarks.layer_report import Row, correctness_table, markdown, step_table, summary
-from benchmarks.layer_sweep import growth_table, plot_growth
+from benchmarks.engines.engines import ENGINES
+from benchmarks.engines.fleet import Contender, Measured, measure
+from benchmarks.engines.limits import Limit
+from benchmarks.engines.problem import draw_problem, milliseconds, peak_growth
+from benchmarks.engines.reference import Results, expected_results, find_pairs
+from benchmarks.engines.report import Row, correctness_table, markdown, step_table, summary
+from benchmarks.engines.sweep import growth_table, plot_growth
 from benchmarks.layers import types_table
 
 TINY = (
@@ -147,7 +147,7 @@ def test_work_is_timed_once_at_least_and_memory_is_seen_to_grow():
 
 
 def test_a_tiny_case_from_end_to_end_without_peers(monkeypatch, tmp_path):
-    monkeypatch.setattr(layer_fleet, "PEERS_PYTHON", tmp_path / "python")
+    monkeypatch.setattr(fleet, "PEERS_PYTHON", tmp_path / "python")
     who = [Contender("recsparse", 1), Contender("spconv", 1), Contender("unknown", 1)]
     row = Row(Case(TINY[0], 4), *measure(Case(TINY[0], 4), who, rounds=1, seconds=0))
     ours, peer, unknown = row.found

@@ -6,11 +6,16 @@ import pandas as pd
 import pytest
 
 from benchmarks import prepare
+from benchmarks.measuring.measured_process import Run, machine, run_measured
+from benchmarks.measuring.prepare_report import (
+    Rounds,
+    contenders_table,
+    growth_table,
+    targets_table,
+)
+from benchmarks.measuring.synthetic_rows import Form, write_log
 from benchmarks.prepare import Bench
-from benchmarks.prepare_duckdb import map_ids
-from benchmarks.prepare_process import Run, machine, run_measured
-from benchmarks.prepare_report import Rounds, contenders_table, growth_table, targets_table
-from benchmarks.synthetic_rows import Form, write_log
+from benchmarks.rivals.prepare_duckdb import map_ids
 
 
 def python(code):
@@ -166,7 +171,7 @@ def test_peers_get_the_rows_in_the_form_that_they_read(bench, monkeypatch, tmp_p
 
 
 def test_the_report_has_a_section_a_question(monkeypatch, tmp_path):
-    took = {"recsparse": 2.0, "benchmarks.prepare_duckdb": 1.0}
+    took = {"recsparse": 2.0, "benchmarks.rivals.prepare_duckdb": 1.0}
     monkeypatch.setattr(prepare, "PEERS_PYTHON", tmp_path / "python")
     monkeypatch.setattr(
         prepare, "run_measured", lambda command: Run(took[command[2]], 1.0, 100.0, "", False)

@@ -1,10 +1,10 @@
 import pytest
 
 from benchmarks import prepare_forms
+from benchmarks.measuring.measured_process import Run
+from benchmarks.measuring.prepare_report import Rounds
+from benchmarks.measuring.synthetic_rows import Form
 from benchmarks.prepare_forms import row_of_form
-from benchmarks.prepare_process import Run
-from benchmarks.prepare_report import Rounds
-from benchmarks.synthetic_rows import Form
 
 OURS = Rounds(100, [Run(seconds, 2 * seconds, 90.0, "", False) for seconds in (5.0, 4.0, 9.0)])
 THEIRS = Rounds(100, [Run(2.0, 8.0, 30.0, "", False)])

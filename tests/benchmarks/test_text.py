@@ -6,9 +6,9 @@ import pandas as pd
 import pytest
 
 from benchmarks import text
-from benchmarks.prepare_process import Run
+from benchmarks.measuring.measured_process import Run
+from benchmarks.rivals.text_contenders import CONTENDERS, WEIGHTINGS, measure
 from benchmarks.text import comparison, write_texts
-from benchmarks.text_contenders import CONTENDERS, WEIGHTINGS, measure
 
 
 @pytest.fixture

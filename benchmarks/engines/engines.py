@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from benchmarks.layer_limits import BlasLimit, TorchLimit
-from benchmarks.layer_problem import Engine, Problem
+from benchmarks.engines.limits import BlasLimit, TorchLimit
+from benchmarks.engines.problem import Engine, Problem
 from recsparse.layers.conv import SubmanifoldConv1d, SubmanifoldConv2d, SubmanifoldConv3d
 from recsparse.sparse.grid import Grid
 from recsparse.sparse.tensor import SparseTensor, sparse_tensor

@@ -13,7 +13,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from benchmarks.layer_problem import Engine, Problem
+from benchmarks.engines.problem import Engine, Problem
 
 
 class Spconv(Engine):

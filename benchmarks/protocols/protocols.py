@@ -13,7 +13,7 @@ from recsparse.datasets.dataset_folder import load_dataset
 from recsparse.stages.prepare import prepare
 
 # Public data, one folder a set, as the benchmark's description lists it.
-DATA = Path(os.environ.get("RECSPARSE_DATA", Path(__file__).resolve().parents[2] / "shared/data"))
+DATA = Path(os.environ.get("RECSPARSE_DATA", Path(__file__).resolve().parents[3] / "shared/data"))
 
 _HELD_OUT = (
     "log.min_rating=4",

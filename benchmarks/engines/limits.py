@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from benchmarks.layer_problem import Engine, Problem
+from benchmarks.engines.problem import Engine, Problem
 
 
 class Limit(Engine):

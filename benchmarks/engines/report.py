@@ -7,9 +7,9 @@ from statistics import geometric_mean, median
 
 import pandas as pd
 
-from benchmarks.layer_cases import Case
-from benchmarks.layer_fleet import LIMITS, PEER_NAMES, Contender, Measured
-from benchmarks.layer_reference import Pairs
+from benchmarks.engines.cases import Case
+from benchmarks.engines.fleet import LIMITS, PEER_NAMES, Contender, Measured
+from benchmarks.engines.reference import Pairs
 
 # Of float32 and of bfloat16, in units of the largest value: sums of thousands of rounded products.
 TOLERANCE = {"float32": 1e-4, "bfloat16": 5e-2}

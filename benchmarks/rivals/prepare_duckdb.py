@@ -1,6 +1,6 @@
 """The rival of `recsparse prepare`: DuckDB alone maps ids to integers and writes the rows again.
 
-`python -m benchmarks.prepare_duckdb OUT MEMORY THREADS FILE…`, of Parquet or CSV
+`python -m benchmarks.rivals.prepare_duckdb OUT MEMORY THREADS FILE…`, of Parquet or CSV
 
 One statement, the fastest of those tried: with the tables of ids made first, with the rows loaded
 into a table first, with enumerations in the place of joins, and with `dense_rank` it took longer.

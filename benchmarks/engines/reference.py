@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.layer_cases import Coords
+from benchmarks.engines.cases import Coords
 
 Array = NDArray[np.float64]
 

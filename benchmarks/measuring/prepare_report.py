@@ -7,7 +7,7 @@ from statistics import median
 
 import pandas as pd
 
-from benchmarks.prepare_process import Run
+from benchmarks.measuring.measured_process import Run
 
 
 @dataclass(eq=False)

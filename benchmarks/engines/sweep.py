@@ -7,9 +7,9 @@ import matplotlib.pyplot as plt
 import pandas as pd
 import typer
 
-from benchmarks.layer_cases import Case, grown_user_item
-from benchmarks.layer_fleet import Contender, measure
-from benchmarks.layer_report import Row
+from benchmarks.engines.cases import Case, grown_user_item
+from benchmarks.engines.fleet import Contender, measure
+from benchmarks.engines.report import Row
 
 CHANNELS = 32
 # Beyond a million cells the processes of several engines no longer fit into 16 GB side by side.

@@ -1,6 +1,6 @@
 """scikit-learn's vectorisers and ours, one in a process.
 
-`python -m benchmarks.text_contenders NAME WEIGHTING TABLE`
+`python -m benchmarks.rivals.text_contenders NAME WEIGHTING TABLE`
 """
 
 import json

@@ -1,6 +1,6 @@
 """Loading a log by another library, in a process of its own: RecBole, RecTools.
 
-`python -m benchmarks.prepare_peers NAME SPLIT PATH…` runs in `.venv-data-peers`.
+`python -m benchmarks.rivals.prepare_peers NAME SPLIT PATH…` runs in `.venv-data-peers`.
 """
 
 import sys
@@ -78,5 +78,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+    sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
     main()

@@ -15,11 +15,11 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.layer_cases import Case
-from benchmarks.layer_problem import draw_problem
-from benchmarks.layer_reference import Pairs, Results, expected_results, find_pairs
+from benchmarks.engines.cases import Case
+from benchmarks.engines.problem import draw_problem
+from benchmarks.engines.reference import Pairs, Results, expected_results, find_pairs
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 PEERS_PYTHON = ROOT / ".venv-peers" / "bin" / "python"
 PEER_NAMES = ("spconv", "open3d", "ocnn")
 LIMITS = ("limit", "blas_limit")
@@ -75,7 +75,7 @@ class WorkerProcess:
 
     Args:
         contender: What it runs.
-        setup: The problem, as `benchmarks.layer_worker` reads it.
+        setup: The problem, as `benchmarks.engines.worker` reads it.
     """
 
     def __init__(self, contender: Contender, setup: dict[str, Any]) -> None:
@@ -87,7 +87,7 @@ class WorkerProcess:
             return
         self.errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 (lives as long as the process)
         self.process = subprocess.Popen(
-            [str(python), "-m", "benchmarks.layer_worker"],
+            [str(python), "-m", "benchmarks.engines.worker"],
             cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

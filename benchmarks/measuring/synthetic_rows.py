@@ -1,6 +1,6 @@
 """Logs of any length: Zipf popularity, heavy-tailed activity, times and ratings.
 
-`python -m benchmarks.synthetic_rows FOLDER [--rows 20000000] [--files 8] [--seed 0]
+`python -m benchmarks.measuring.synthetic_rows FOLDER [--rows 20000000] [--files 8] [--seed 0]
 [--form parquet-text]`
 """
 

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks import synthetic_rows
-from benchmarks.synthetic_rows import Form, write_log
+from benchmarks.measuring import synthetic_rows
+from benchmarks.measuring.synthetic_rows import Form, write_log
 
 
 def read(paths):

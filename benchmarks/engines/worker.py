@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from benchmarks.layer_cases import SMALL
-from benchmarks.layer_problem import (
+from benchmarks.engines.cases import SMALL
+from benchmarks.engines.problem import (
     Engine,
     Problem,
     draw_problem,
@@ -127,10 +127,9 @@ def _small_problem(coords: Any, shape: tuple[int, ...], dtype: str) -> Problem:
 
 def _engine(name: str) -> Callable[[Problem], Engine]:
     # Peers and the package live in different environments: neither module loads in the other's.
-    module = "layer_peers" if name in ("spconv", "open3d", "ocnn") else "layer_engines"
-    found: Callable[[Problem], Engine] = getattr(
-        importlib.import_module(f"benchmarks.{module}"), "PEERS" if "peers" in module else "ENGINES"
-    )[name]
+    room = "peers" if name in ("spconv", "open3d", "ocnn") else "engines"
+    module = importlib.import_module(f"benchmarks.engines.{room}")
+    found: Callable[[Problem], Engine] = getattr(module, room.upper())[name]
     return found
 
 
@@ -141,5 +140,5 @@ def _version(engine: str) -> str:
 
 
 if __name__ == "__main__":
-    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+    sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
     main()

@@ -1,0 +1,1 @@
+"""Sparse convolution engines side by side: cases, workers, checks and reports."""

@@ -1,0 +1,1 @@
+"""What recommenders are compared on: data, splits, contenders and their settings."""

@@ -1,0 +1,1 @@
+"""Other libraries doing the work of ours, each as well as it can."""
