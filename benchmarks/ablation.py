@@ -11,15 +11,15 @@ import itertools
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
 import typer
 from rich.console import Console
 from scipy.sparse import csr_matrix
-from scipy.stats import ttest_rel
 
+from benchmarks.protocols.differences import differences
 from benchmarks.protocols.protocols import PROTOCOLS, Protocol
 from benchmarks.protocols.variants import ITEMS, VARIANTS, Variant
 from recsparse.cli.terminal import show_frame
@@ -198,42 +198,6 @@ class View:
             self.columns(part.targets),
             self.times(part.times),
         )
-
-
-def differences(found: Mapping[str, list[pd.Series]]) -> pd.DataFrame:
-    """Compare each variant with the first.
-
-    Args:
-        found: The metric of each user, one series a seed.
-
-    Returns:
-        One row a variant: mean and standard error over the seeds, the same of the difference, and
-        the seeds on which a paired t-test over the users calls it one (p < .01), by sign.
-    """
-    base = next(iter(found.values()))
-    rows = []
-    for variant, values in found.items():
-        means = np.array([each.mean() for each in values])
-        gaps = np.array([(own - other).mean() for own, other in zip(values, base, strict=True)])
-        row: dict[str, Any] = {
-            "variant": variant,
-            "mean": _with_error(means).lstrip("+"),
-            "difference": "",
-        }
-        if values is not base:
-            tests = [
-                ttest_rel(own, other, nan_policy="omit").pvalue < 0.01
-                for own, other in zip(values, base, strict=True)
-            ]
-            better, worse = (int((tests & (sign * gaps > 0)).sum()) for sign in (1, -1))
-            row |= {"difference": _with_error(gaps), "better": better, "worse": worse}
-        rows.append(row)
-    return pd.DataFrame(rows)
-
-
-def _with_error(values: np.ndarray) -> str:
-    error = values.std(ddof=1) / len(values) ** 0.5 if len(values) > 1 else float("nan")
-    return f"{values.mean():+.4f} ± {error:.4f}"
 
 
 if __name__ == "__main__":

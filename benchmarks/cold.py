@@ -14,30 +14,22 @@ from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 import typer
 from rich.console import Console
 from scipy.stats import ttest_rel
 
-from benchmarks.protocols.protocols import DATA
+from benchmarks.protocols.cold_items import METRICS, dataset
 from recsparse.cli.terminal import show_frame
 from recsparse.config.config import Config
-from recsparse.config.toml_reader import load_config
-from recsparse.datasets.building.build import Sources
 from recsparse.datasets.cold_items import ColdPart, cold_part
-from recsparse.datasets.dataset import Dataset
-from recsparse.datasets.dataset_folder import load_dataset
 from recsparse.evaluation.rank_catalogue import RankingResult, evaluate_ranking
 from recsparse.grids.bag_tensor import bags_to_tensor
 from recsparse.models.protocol.cold_scorer import ColdScorer
 from recsparse.models.protocol.recommender import Recommender
 from recsparse.models.registry import build_model
-from recsparse.stages.prepare import prepare
 from recsparse.training.fit import fit_model
 from recsparse.training.plan import FitPlan
 
-METRICS = ("ndcg@10", "recall@100")
 OURS = "text_tower"
 # The weighting of words, the model, and what is tried of it.
 CONTENDERS: Mapping[str, tuple[str, Mapping[str, Any], Mapping[str, tuple[Any, ...]]]] = {
@@ -138,35 +130,6 @@ def rank(model: Recommender, part: ColdPart) -> RankingResult:
         ks=(10, 100),
         targets_are_cold=True,
     )
-
-
-def dataset(seed: int, weighting: str, folder: Path) -> Dataset:
-    """Prepare the data with one weighting of words, unless it has been.
-
-    Args:
-        seed: Of the held out items.
-        weighting: `tfidf` or `bm25`.
-        folder: For the log and the dataset.
-
-    Returns:
-        The dataset.
-    """
-    out = folder / weighting
-    if not out.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        log, items = folder / "log.parquet", DATA / "citeulike-t" / "items.parquet"
-        rows = pq.read_table(DATA / "citeulike-t" / "interactions.parquet")
-        ids = rows["item_id"].unique().sort()
-        share = np.random.default_rng(seed).permutation(len(ids)) / len(ids)
-        names = np.where(share < 0.2, "test", np.where(share < 0.3, "validation", "train"))
-        part = names[pa.compute.index_in(rows["item_id"], ids).to_numpy()]
-        pq.write_table(rows.append_column("part", pa.array(part)), log)
-        overrides = [
-            "split.kind=given", f"text.weighting={weighting}", "text.columns=['text']",
-            "text.max_words=20000", "text.min_documents=1",
-        ]  # fmt: skip
-        prepare(Sources(logs=log, items=items), out, config=load_config(overrides=overrides))
-    return load_dataset(out)
 
 
 if __name__ == "__main__":

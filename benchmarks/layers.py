@@ -38,12 +38,12 @@ from benchmarks.engines.report import (
     cases_table,
     correctness_table,
     map_table,
-    markdown,
     memory_table,
     step_table,
     summary,
 )
 from benchmarks.engines.sweep import growth_table, huge_table, plot_growth, sweep
+from benchmarks.measuring.tables import markdown
 from benchmarks.measuring.turns import row_of
 from recsparse.layers.conv import SubmanifoldConv3d
 from recsparse.sparse.grid import Grid

@@ -25,7 +25,7 @@ from scipy.sparse import csr_matrix
 from sklearn.manifold import TSNE
 from torch import Tensor, nn
 
-from benchmarks.ablation import differences
+from benchmarks.protocols.differences import differences
 from benchmarks.protocols.protocols import PROTOCOLS
 from recsparse.cli.terminal import show_frame
 from recsparse.config.linear_models import IALSConfig

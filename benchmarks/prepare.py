@@ -25,7 +25,6 @@ import duckdb
 import pandas as pd
 import typer
 
-from benchmarks.engines.report import markdown
 from benchmarks.measuring.measured_process import Run, machine, run_measured
 from benchmarks.measuring.prepare_report import (
     Rounds,
@@ -34,6 +33,7 @@ from benchmarks.measuring.prepare_report import (
     targets_table,
 )
 from benchmarks.measuring.synthetic_rows import Form, write_log
+from benchmarks.measuring.tables import markdown
 from benchmarks.rivals.prepare_peers import ATOMIC_NAME, PEERS
 
 PEERS_PYTHON = Path(__file__).resolve().parents[1] / ".venv-data-peers" / "bin" / "python"

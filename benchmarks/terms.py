@@ -22,8 +22,8 @@ import typer
 from rich.console import Console
 from scipy.sparse import csr_matrix
 
-from benchmarks.ablation import differences
-from benchmarks.cold import METRICS, dataset
+from benchmarks.protocols.cold_items import METRICS, dataset
+from benchmarks.protocols.differences import differences
 from recsparse.cli.terminal import show_frame
 from recsparse.datasets.cold_items import ColdPart, cold_part
 from recsparse.datasets.dataset import Dataset

@@ -24,8 +24,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import typer
 
-from benchmarks.engines.report import markdown
 from benchmarks.measuring.measured_process import Run, machine, run_measured
+from benchmarks.measuring.tables import markdown
 from benchmarks.rivals.text_contenders import CONTENDERS, WEIGHTINGS, Contender, Weighting
 
 Runs = dict[tuple[Weighting, Contender], list[Run]]

@@ -8,8 +8,8 @@ from typing import Annotated
 import pandas as pd
 import typer
 
-from benchmarks.engines.report import markdown
 from benchmarks.measuring.measured_process import machine
+from benchmarks.measuring.tables import markdown
 
 Rounds = Annotated[int, typer.Option(help="Turns of each contender.", min=1)]
 Threads = Annotated[int, typer.Option(help="Threads of torch.", min=1)]

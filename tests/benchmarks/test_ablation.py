@@ -3,7 +3,8 @@ import pandas as pd
 import pytest
 import typer
 
-from benchmarks.ablation import View, chosen, differences
+from benchmarks.ablation import View, chosen
+from benchmarks.protocols.differences import differences
 from benchmarks.protocols.protocols import PROTOCOLS
 from benchmarks.protocols.variants import VARIANTS, Variant
 from recsparse.config.config import Config

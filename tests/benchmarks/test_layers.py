@@ -22,9 +22,10 @@ from benchmarks.engines.fleet import Contender, Measured, measure
 from benchmarks.engines.limits import Limit
 from benchmarks.engines.problem import draw_problem, milliseconds, peak_growth
 from benchmarks.engines.reference import Results, expected_results, find_pairs
-from benchmarks.engines.report import Row, correctness_table, markdown, step_table, summary
+from benchmarks.engines.report import Row, correctness_table, step_table, summary
 from benchmarks.engines.sweep import growth_table, plot_growth
 from benchmarks.layers import types_table
+from benchmarks.measuring.tables import markdown
 
 TINY = (
     Cells("tiny log", (13, 17), 90, user_item_keys),
