@@ -6,7 +6,7 @@ MovieLens-100K, MovieLens-1M and Gowalla, of which DATA holds a folder of Parque
 `python -m benchmarks.grids stream [--rows 20000000]`: cells a second on one core, and memory, from
 a memory-mapped file of synthetic rows; each grid in a process of its own.
 
-`python -m benchmarks.grids pictures --data DATA`: the pictures of docs/guide/grids.md.
+`python -m benchmarks.grids pictures --data DATA`: the pictures of docs/how-to/grids.md.
 """
 
 import json

@@ -13,8 +13,8 @@ from recsparse import layers
 from recsparse.cli.main import app
 
 ROOT = Path(__file__).parents[1]
-GUIDES = sorted((ROOT / "docs" / "guide").glob("*.md"))
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "docs" / "index.md", *GUIDES]
+LAYERS = ROOT / "docs" / "tutorial" / "layers.md"
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 def python_of(page: Path) -> list[str]:
@@ -30,7 +30,7 @@ def test_the_python_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.Monke
 
 def test_the_python_of_the_guide_to_layers_runs_from_top_to_bottom(tmp_path: Path) -> None:
     script = tmp_path / "layers.py"
-    script.write_text("\n".join(python_of(ROOT / "docs" / "guide" / "layers.md")), encoding="utf-8")
+    script.write_text("\n".join(python_of(LAYERS)), encoding="utf-8")
     # torch.export cannot look through the check of shapes, so the guide has a process of its own;
     # that compiled code gives the same numbers is tested where it takes seconds less.
     done = subprocess.run(
@@ -52,18 +52,18 @@ def test_every_layer_shows_its_shapes_and_an_example_and_is_in_the_reference(nam
     # Layers of two to four axes refer to that of one.
     first = getattr(layers, re.sub(r"[234]d$", "1d", name), layer)
     assert "Shapes:" in first.__doc__
-    reference = (ROOT / "docs" / "api" / "layers.md").read_text(encoding="utf-8")
+    reference = (ROOT / "docs" / "reference" / "api" / "layers.md").read_text(encoding="utf-8")
     assert f"::: {layer.__module__}\n" in reference
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_the_commands_exist(page: Path) -> None:
     known = set(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
     used = re.findall(r"^(?:\$ )?recsparse ([a-z-]+)", page.read_text(encoding="utf-8"), re.M)
     assert set(used) <= known
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_the_make_targets_exist(page: Path) -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     targets = set(re.findall(r"^([a-z]+):", makefile, re.M))
@@ -71,7 +71,7 @@ def test_the_make_targets_exist(page: Path) -> None:
     assert set(used) <= targets
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_the_links_lead_somewhere(page: Path) -> None:
     links = re.findall(r"\]\((?!https?://|#)([^)#]+)", page.read_text(encoding="utf-8"))
     missing = [link for link in links if not (page.parent / link).exists()]

@@ -1,7 +1,7 @@
 import re
 from pathlib import Path
 
-GUIDE = Path(__file__).parents[2] / "docs" / "guide" / "grids.md"
+GUIDE = Path(__file__).parents[2] / "docs" / "how-to" / "grids.md"
 
 
 def test_the_python_of_the_guide_runs_from_top_to_bottom(small_dataset, tmp_path, monkeypatch):

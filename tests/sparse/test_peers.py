@@ -44,7 +44,7 @@ def layer_of(module, prefix, num_axes):
 
 
 def copy_weights(theirs, ours):
-    """Give our layer the weights of theirs, as docs/guide/layers.md has it."""
+    """Give our layer the weights of theirs, as docs/tutorial/layers.md has it."""
     weight = theirs.weight.detach()
     c_in, c_out = ours.in_channels, ours.out_channels
     if ours.kernel.num_taps == 1 and set(ours.stride) == {1}:

@@ -5,7 +5,7 @@ import pytest
 
 from recsparse.config.data import FeaturesConfig, TextConfig
 
-GUIDE = Path(__file__).parents[3] / "docs" / "guide" / "text.md"
+GUIDE = Path(__file__).parents[3] / "docs" / "how-to" / "text.md"
 
 
 def test_the_python_of_the_guide_runs_from_top_to_bottom(small_dataset, tmp_path, monkeypatch):

@@ -4,7 +4,7 @@ from pathlib import Path
 from recsparse.evaluation.ratings import RATING_FORMULAS
 from recsparse.models.registry import MODEL_CLASSES
 
-GUIDE = Path(__file__).parents[3] / "docs" / "guide" / "ratings.md"
+GUIDE = Path(__file__).parents[3] / "docs" / "how-to" / "ratings.md"
 
 
 def test_the_python_of_the_guide_runs_and_predicts_better_than_the_mean():
