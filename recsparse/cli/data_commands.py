@@ -1,6 +1,7 @@
 """What comes before a model: data sets, logs, datasets."""
 
 import json
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
@@ -44,12 +45,14 @@ def fetch(
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
-    """Download a public data set and check it."""
+    """Download a public data set and check it; say what its owners ask of whoever uses it."""
     reporter = progress(quiet)
     with reporter.task("loading libraries"):
+        from recsparse.datasets.public.catalogue import KNOWN
         from recsparse.stages.fetch import fetch as stage
 
-    show_pairs(name, {"folder": str(stage(name, out, reporter))}, as_json)
+    folder = str(stage(name, out, reporter))
+    show_pairs(name, {"folder": folder, **asdict(KNOWN[name].terms)}, as_json)
 
 
 @app.command()

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from recsparse.datasets.public.catalogue import fetch as fetch_public
+from recsparse.datasets.public.catalogue import fetch_public
 from recsparse.files.addresses import local_path
 from recsparse.reporting.progress import SILENT, Reporter
 
@@ -16,7 +16,7 @@ def fetch(name: str, out: str | Path | None = None, reporter: Reporter = SILENT)
         reporter: Shows the progress in percent.
 
     Returns:
-        The folder; see `recsparse.datasets.public.catalogue.fetch` for its files.
+        The folder; see `recsparse.datasets.public.catalogue.fetch_public` for its files.
     """
     with reporter.task(f"fetching {name}", 100) as advance:
         return fetch_public(

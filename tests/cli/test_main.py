@@ -135,9 +135,10 @@ def test_every_formula_is_shown(recsparse):
 
 def test_a_public_set_that_is_there_is_not_fetched_again(recsparse, monkeypatch, workplace):
     monkeypatch.setattr("recsparse.stages.fetch.fetch_public", lambda name, out, on_bytes: out)
-    assert as_json(recsparse("fetch", "movielens-100k", "--out", "ml", "--json")) == {
-        "folder": "ml"
-    }
+    found = as_json(recsparse("fetch", "movielens-100k", "--out", "ml", "--json"))
+    assert found["folder"] == "ml"
+    assert "may not be passed on" in found["licence"]
+    assert "Harper" in found["citation"]
 
 
 @pytest.mark.parametrize(

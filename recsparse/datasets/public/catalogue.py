@@ -16,9 +16,12 @@ import pyarrow.parquet as pq
 
 from recsparse.datasets.public.download import Progress, download, download_wheel
 from recsparse.datasets.public.movielens import read_official_archive, read_recbole_wheel
+from recsparse.datasets.public.terms import Terms
+from recsparse.digest import digest
 from recsparse.environment import cache_folder
 from recsparse.errors import InputError, MissingFileError, nearest
 from recsparse.files.atomic import atomic_folder
+from recsparse.outputs.manifest import MANIFEST, write_manifest
 
 logger = logging.getLogger(__name__)
 
@@ -58,18 +61,18 @@ class PublicSet:
     Attributes:
         tables: What each table must be; `interactions` becomes `interactions.parquet`.
         sources: Where to look, the first choice first.
+        terms: What its owners ask of whoever uses it.
     """
 
     tables: Mapping[str, Expected]
     sources: tuple[Source, ...]
+    terms: Terms
 
 
 _ARCHIVE = "https://files.grouplens.org/datasets/movielens/ml-100k.zip"
 _WHEEL = "recbole==1.2.1"
 
 KNOWN: Mapping[str, PublicSet] = {
-    # GroupLens: for research, not for commerce, not to be passed on. Harper and Konstan 2015,
-    # https://doi.org/10.1145/2827872.
     "movielens-100k": PublicSet(
         tables={
             "interactions": Expected(
@@ -94,11 +97,19 @@ KNOWN: Mapping[str, PublicSet] = {
                 read_recbole_wheel,
             ),
         ),
+        terms=Terms(
+            "MovieLens-100K belongs to GroupLens, University of Minnesota. It is for research; it "
+            "may not be passed on, nor used for commerce, without their permission. Their text: "
+            "https://files.grouplens.org/datasets/movielens/ml-100k-README.txt",
+            "F. Maxwell Harper and Joseph A. Konstan. 2015. The MovieLens Datasets: History and "
+            "Context. ACM Transactions on Interactive Intelligent Systems 5, 4, Article 19. "
+            "https://doi.org/10.1145/2827872",
+        ),
     )
 }
 
 
-def fetch(
+def fetch_public(
     name: str,
     out: Path | None = None,
     progress: Progress | None = None,
@@ -108,7 +119,8 @@ def fetch(
 
     A data set in the user's cache folder (`RECSPARSE_CACHE`, else the system's) is used again
     when it passes its check. Otherwise each source is tried in turn, and what it gives must have
-    the known row counts and sha256; the folder appears whole or not at all.
+    the known row counts and sha256; the folder appears whole or not at all. Beside the tables lie
+    `LICENCE.txt`, `CITATION` and a manifest of all files.
 
     Args:
         name: Name of the data set.
@@ -124,7 +136,7 @@ def fetch(
         MissingFileError: If no source gives the data set.
 
     Example:
-        >>> fetch("movielens")
+        >>> fetch_public("movielens")
         Traceback (most recent call last):
             ...
         recsparse.errors.InputError: name must be that of a known data set, but got 'movielens'; the nearest known is 'movielens-100k'
@@ -136,6 +148,7 @@ def fetch(
     cached = cache_folder() / name
     target = cached if out is None else out
     if _sound_tables(target, known[name]) is not None:
+        _complete(target, known[name])
         return target
     if out is not None and out.exists() and not _is_empty_folder(out):
         raise InputError(
@@ -148,6 +161,7 @@ def fetch(
             tables = _from_sources(name, known[name], aside, progress or _silent)
         for table_name, table in tables.items():
             pq.write_table(table, aside / f"{table_name}.parquet")
+        _describe(aside, known[name])
     return target
 
 
@@ -167,6 +181,22 @@ def table_sha256(table: pa.Table) -> str:
         column = table[name]
         digest.update(json.dumps([name, str(column.type), column.to_pylist()]).encode())
     return digest.hexdigest()
+
+
+def _describe(folder: Path, public_set: PublicSet) -> None:
+    public_set.terms.write(folder)
+    made_from = (expected.sha256 for expected in public_set.tables.values())
+    write_manifest(folder, "public set", digest(*made_from))
+
+
+def _complete(folder: Path, public_set: PublicSet) -> None:
+    """Add the terms to a folder of an older build, where it can be written."""
+    if (folder / MANIFEST).exists():
+        return
+    try:
+        _describe(folder, public_set)
+    except OSError as error:
+        logger.info("the terms stay out of %s: %s", folder, error)
 
 
 def _from_sources(
