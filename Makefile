@@ -76,8 +76,6 @@ check: setup
 
 bench: setup
 	$(BIN)/python -m benchmarks.layers
-	$(BIN)/python -m benchmarks.accuracy
-	$(BIN)/python -m benchmarks.cold
 	$(BIN)/python -m benchmarks.prepare
 	$(BIN)/python -m benchmarks.prepare_forms
 	$(BIN)/python -m benchmarks.text
@@ -87,6 +85,8 @@ bench: setup
 	$(BIN)/python -m benchmarks.ranking
 	$(BIN)/python -m benchmarks.grids stream
 	$(BIN)/python -m benchmarks.digits
+	$(BIN)/python -m benchmarks.accuracy
+	$(BIN)/python -m benchmarks.cold
 
 # The engines that benchmarks.layers compares with. ocnn comes last and alone: it asks for a
 # torchvision that it does not use here.

@@ -22,6 +22,7 @@ from scipy.sparse import csr_matrix
 from benchmarks.protocols.differences import differences
 from benchmarks.protocols.protocols import PROTOCOLS, Protocol
 from benchmarks.protocols.variants import ITEMS, VARIANTS, Variant
+from recsparse.cli.exit import exit_on_error
 from recsparse.cli.terminal import show_frame
 from recsparse.datasets.dataset import Dataset
 from recsparse.datasets.orders.axis_order import Activity, fit_order
@@ -201,4 +202,4 @@ class View:
 
 
 if __name__ == "__main__":
-    typer.run(run)
+    exit_on_error(lambda: typer.run(run))

@@ -26,6 +26,7 @@ from scipy.stats import ttest_rel
 from benchmarks.protocols.contenders import CONTENDERS, Contender
 from benchmarks.protocols.curves import QUALITY, SECONDS, plot_curves
 from benchmarks.protocols.protocols import PROTOCOLS, Protocol
+from recsparse.cli.exit import exit_on_error
 from recsparse.cli.terminal import show_frame
 from recsparse.config.config import Config
 from recsparse.config.toml_writer import write_toml
@@ -280,4 +281,4 @@ def paired(found: dict[str, list[pd.DataFrame]], protocol: Protocol, ours: str) 
 
 
 if __name__ == "__main__":
-    typer.run(run)
+    exit_on_error(lambda: typer.run(run))

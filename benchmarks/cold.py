@@ -4,7 +4,7 @@
 
 Of all items 20 % are held out of training for the test and 10 % for validation; each user's held
 out items are ranked among all held out ones of the part. Settings are chosen on the validation
-items; the test is read once. The data is looked for in `benchmarks.protocols.protocols.DATA`.
+items; the test is read once. The data is read from the folder in `RECSPARSE_DATA`.
 """
 
 import itertools
@@ -19,6 +19,7 @@ from rich.console import Console
 from scipy.stats import ttest_rel
 
 from benchmarks.protocols.cold_items import METRICS, dataset
+from recsparse.cli.exit import exit_on_error
 from recsparse.cli.terminal import show_frame
 from recsparse.config.config import Config
 from recsparse.datasets.cold_items import ColdPart, cold_part
@@ -133,4 +134,4 @@ def rank(model: Recommender, part: ColdPart) -> RankingResult:
 
 
 if __name__ == "__main__":
-    typer.run(run)
+    exit_on_error(lambda: typer.run(run))

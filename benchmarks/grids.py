@@ -1,12 +1,12 @@
 """What orders do to grids, and how fast grids stream from a file.
 
-`python -m benchmarks.grids orders --data DATA`: locality and seconds of every order on
-MovieLens-100K, MovieLens-1M and Gowalla, of which DATA holds a folder of Parquet files each.
+`python -m benchmarks.grids orders`: locality and seconds of every order on MovieLens-100K,
+MovieLens-1M and Gowalla, from the folder in `RECSPARSE_DATA`.
 
 `python -m benchmarks.grids stream [--rows 20000000]`: cells a second on one core, and memory, from
 a memory-mapped file of synthetic rows; each grid in a process of its own.
 
-`python -m benchmarks.grids pictures --data DATA`: the pictures of docs/how-to/grids.md.
+`python -m benchmarks.grids pictures`: the pictures of docs/how-to/grids.md.
 """
 
 import json
@@ -25,6 +25,8 @@ import torch
 import typer
 from scipy.sparse import coo_matrix, csr_matrix
 
+from benchmarks.measuring.public_data import public_path
+from recsparse.cli.exit import exit_on_error
 from recsparse.cli.terminal import show_frame
 from recsparse.datasets.indexed_rows import INDEXED_SCHEMA, RowsWriter, open_indexed
 from recsparse.datasets.orders.axis_order import Activity, AxisOrder, OrderKind, fit_order
@@ -62,15 +64,14 @@ CHUNK_USERS = 20_000
 FIRST_SECOND, SECONDS = 1_600_000_000, 365 * 86_400
 
 app = typer.Typer(add_completion=False)
-Data = Annotated[Path, typer.Option(help="Folder of public data sets.")]
 
 
 @app.command()
-def orders(data: Data) -> None:
+def orders() -> None:
     """Show the locality of every order, and the seconds that both axes take."""
     localities, seconds = [], []
     for name, path in SETS.items():
-        matrix, activities = interactions(data / path)
+        matrix, activities = interactions(public_path(path))
         shape = {"data": name, "grid": f"{matrix.shape[0]:,} × {matrix.shape[1]:,}"}
         found: dict[str, float] = {}
         taken: dict[str, float] = {}
@@ -130,9 +131,9 @@ def both_orders(
 
 
 @app.command()
-def pictures(data: Data, out: Path = Path("docs/images")) -> None:
+def pictures(out: Path = Path("docs/images")) -> None:
     """Draw a grid in several orders."""
-    matrix, activities = interactions(data / PICTURED)
+    matrix, activities = interactions(public_path(PICTURED))
     kinds: tuple[OrderKind, ...] = ("random", "popularity", "spectral", "bisection")
     grids: dict[str, SparseTensor] = {
         kind: interactions_to_grid(matrix, *both_orders(kind, matrix, activities)) for kind in kinds
@@ -221,4 +222,4 @@ def _anonymous_mb() -> float:
 
 
 if __name__ == "__main__":
-    app()
+    exit_on_error(app)

@@ -27,6 +27,7 @@ from torch import Tensor, nn
 
 from benchmarks.protocols.differences import differences
 from benchmarks.protocols.protocols import PROTOCOLS
+from recsparse.cli.exit import exit_on_error
 from recsparse.cli.terminal import show_frame
 from recsparse.config.linear_models import IALSConfig
 from recsparse.config.training import TrainingConfig
@@ -213,4 +214,4 @@ def _block(channels: int, window: int) -> ResidualBlock:
 
 
 if __name__ == "__main__":
-    typer.run(run)
+    exit_on_error(lambda: typer.run(run))

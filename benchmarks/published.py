@@ -16,7 +16,8 @@ import torch
 import typer
 from scipy.sparse import csr_matrix
 
-from benchmarks.protocols.protocols import DATA
+from benchmarks.measuring.public_data import public_path
+from recsparse.cli.exit import exit_on_error
 from recsparse.cli.terminal import show_frame
 from recsparse.config.linear_models import EASEConfig, GFCFConfig, IALSConfig
 from recsparse.evaluation.rank_catalogue import evaluate_ranking
@@ -91,8 +92,8 @@ def ncf(config: EASEConfig | IALSConfig | GFCFConfig) -> dict[str, float]:
     Returns:
         Hit rate and nDCG at 10.
     """
-    log = pd.read_parquet(DATA / "movielens-1m" / "interactions.parquet")
-    test = pd.read_parquet(DATA / "movielens-1m" / "splits" / "ncf_leave_one_out_test.parquet")
+    log = pd.read_parquet(public_path("movielens-1m/interactions.parquet"))
+    test = pd.read_parquet(public_path("movielens-1m/splits/ncf_leave_one_out_test.parquet"))
     users, items = (np.unique(log[column]) for column in ("user_id", "item_id"))
     row, item = np.searchsorted(users, log["user_id"]), np.searchsorted(items, log["item_id"])
     shape = len(users), len(items)
@@ -129,7 +130,7 @@ def gowalla(config: EASEConfig | IALSConfig | GFCFConfig) -> dict[str, float]:
     Returns:
         Recall (of all test items of a user) and nDCG at 20.
     """
-    parts = [pd.read_parquet(DATA / "gowalla" / f"{name}.parquet") for name in ("train", "test")]
+    parts = [pd.read_parquet(public_path(f"gowalla/{name}.parquet")) for name in ("train", "test")]
     shape = tuple(
         max(part[column].max() for part in parts) + 1 for column in ("user_id", "item_id")
     )
@@ -146,4 +147,4 @@ def gowalla(config: EASEConfig | IALSConfig | GFCFConfig) -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    typer.run(run)
+    exit_on_error(lambda: typer.run(run))

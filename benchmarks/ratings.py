@@ -5,7 +5,7 @@
 Settings are chosen on a tenth of the training ratings, drawn at random with the seed; then each
 model is fitted on all of them, and the test ratings are predicted once. The split is fixed: seeds
 differ in that tenth and in what the models draw. The data is looked for in
-`benchmarks.protocols.protocols.DATA`.
+the folder of `RECSPARSE_DATA`.
 """
 
 import itertools
@@ -21,7 +21,8 @@ from rich.console import Console
 from scipy.sparse import csr_matrix
 from scipy.stats import ttest_rel
 
-from benchmarks.protocols.protocols import DATA
+from benchmarks.measuring.public_data import public_path
+from recsparse.cli.exit import exit_on_error
 from recsparse.cli.terminal import show_frame
 from recsparse.config.config import Config
 from recsparse.evaluation.ratings import RatingResult, evaluate_ratings
@@ -48,7 +49,7 @@ console = Console()
 
 def run(seeds: Annotated[int, typer.Option(help="Number of seeds.", min=1)] = 5) -> None:
     """Measure all models and show mean, standard error and paired differences."""
-    train, test = (read_ratings(DATA / "movielens-100k", part) for part in ("train", "test"))
+    train, test = (read_ratings(public_path("movielens-100k"), part) for part in ("train", "test"))
     found: dict[str, list[tuple[RatingResult, float]]] = {kind: [] for kind in SPACES}
     for seed, kind in itertools.product(range(seeds), SPACES):
         settings = choose(kind, train, seed)
@@ -189,4 +190,4 @@ def _no_ranking(*_: Any) -> np.ndarray:
 
 
 if __name__ == "__main__":
-    typer.run(run)
+    exit_on_error(lambda: typer.run(run))

@@ -24,6 +24,7 @@ from scipy.sparse import csr_matrix
 
 from benchmarks.protocols.cold_items import METRICS, dataset
 from benchmarks.protocols.differences import differences
+from recsparse.cli.exit import exit_on_error
 from recsparse.cli.terminal import show_frame
 from recsparse.datasets.cold_items import ColdPart, cold_part
 from recsparse.datasets.dataset import Dataset
@@ -171,4 +172,4 @@ def convolved(variant: Variant, share: float, bags: csr_matrix) -> csr_matrix:
 
 
 if __name__ == "__main__":
-    typer.run(run)
+    exit_on_error(lambda: typer.run(run))

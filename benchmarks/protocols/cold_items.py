@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from benchmarks.protocols.protocols import DATA
+from benchmarks.measuring.public_data import public_path
 from recsparse.config.toml_reader import load_config
 from recsparse.datasets.building.build import Sources
 from recsparse.datasets.dataset import Dataset
@@ -30,8 +30,8 @@ def dataset(seed: int, weighting: str, folder: Path) -> Dataset:
     out = folder / weighting
     if not out.exists():
         folder.mkdir(parents=True, exist_ok=True)
-        log, items = folder / "log.parquet", DATA / "citeulike-t" / "items.parquet"
-        rows = pq.read_table(DATA / "citeulike-t" / "interactions.parquet")
+        log, items = folder / "log.parquet", public_path("citeulike-t/items.parquet")
+        rows = pq.read_table(public_path("citeulike-t/interactions.parquet"))
         ids = rows["item_id"].unique().sort()
         share = np.random.default_rng(seed).permutation(len(ids)) / len(ids)
         names = np.where(share < 0.2, "test", np.where(share < 0.3, "validation", "train"))

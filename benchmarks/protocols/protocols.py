@@ -1,19 +1,16 @@
 """The protocols of the accuracy benchmark: which data, how it is split, which metrics count."""
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.measuring.public_data import public_path
 from recsparse.config.config import Config
 from recsparse.config.toml_reader import load_config
 from recsparse.datasets.building.build import Sources
 from recsparse.datasets.dataset import Dataset
 from recsparse.datasets.dataset_folder import load_dataset
 from recsparse.stages.prepare import prepare
-
-# Public data, one folder a set, as the benchmark's description lists it.
-DATA = Path(os.environ.get("RECSPARSE_DATA", Path(__file__).resolve().parents[3] / "shared/data"))
 
 _HELD_OUT = (
     "log.min_rating=4",
@@ -30,7 +27,7 @@ class Protocol:
     """A task on which models are compared.
 
     Attributes:
-        log: The log, below the data folder.
+        log: The log, below the folder in `RECSPARSE_DATA`.
         settings: What differs from the default configuration.
         metrics: What is reported, the one that counts first; validation chooses by it.
         validation: Rows that are all for validation, where the data says so.
@@ -82,10 +79,10 @@ class Protocol:
         """
         if not folder.exists():
             sources = Sources(
-                logs=DATA / self.log,
-                validation=() if self.validation is None else DATA / self.validation,
-                test=() if self.test is None else DATA / self.test,
-                items=None if self.items is None else DATA / self.items,
+                logs=public_path(self.log),
+                validation=() if self.validation is None else public_path(self.validation),
+                test=() if self.test is None else public_path(self.test),
+                items=None if self.items is None else public_path(self.items),
             )
             prepare(sources, folder, config=self.config(seed))
         return load_dataset(folder)

@@ -61,7 +61,9 @@ def read(folder):
 
 def test_the_first_source_fills_the_cache(cache):
     place, other, seen = Place("first", TABLES), Place("second", TABLES), []
-    folder = fetch_public("tiny", known=known(place, other), progress=lambda *step: seen.append(step))
+    folder = fetch_public(
+        "tiny", known=known(place, other), progress=lambda *step: seen.append(step)
+    )
     assert folder == cache / "tiny"
     assert read(folder) == TABLES
     assert (place.asked, other.asked) == (1, 0)
