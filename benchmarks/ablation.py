@@ -30,6 +30,7 @@ from recsparse.datasets.parts import EvaluationPart
 from recsparse.evaluation.rank_catalogue import RankingResult, evaluate_ranking
 from recsparse.files.atomic import atomic_file
 from recsparse.grids.bag_tensor import bags_to_tensor
+from recsparse.metrics.ranking_metrics import length_of
 from recsparse.models.protocol.recommender import Recommender
 from recsparse.models.registry import build_model
 from recsparse.training.fit import fit_model
@@ -118,7 +119,8 @@ def measure(variant: Variant, protocol: Protocol, data: Dataset, seed: int) -> R
     config = protocol.config(seed, variant.model)
     view = View(data, variant, seed)
     validation = view.part("validation")
-    metric, k = protocol.metrics[0], config.training.k
+    metric = protocol.metrics[0]
+    k = length_of(config.evaluation.select_by)
 
     def rank(model: Recommender, part: EvaluationPart) -> RankingResult:
         return evaluate_ranking(

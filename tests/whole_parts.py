@@ -66,7 +66,7 @@ def lists_by_loops(data, name):
     before = [drawn] if drawn.num_rows else before
     before = [row for table in before for row in data.with_ids(table).to_pylist()]
     trained = {row["user_id"] for row in data.with_ids(split.train).to_pylist()}
-    kind, found = data.config["split"]["kind"], []
+    kind, found = data.config.split.kind, []
     for user in dict.fromkeys(row["user_id"] for row in part):
         mine = [row for row in part if row["user_id"] == user]
         earlier = [row for row in before if row["user_id"] == user]

@@ -1,14 +1,17 @@
 """The configuration: everything that can be set, as pydantic models with their defaults."""
 
+import logging
 import unicodedata
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from recsparse.config.data import FeaturesConfig, LogConfig, OrderConfig, SplitConfig, TextConfig
 from recsparse.config.models import BlendConfig, ModelConfig
 from recsparse.config.section import Section
 from recsparse.config.training import TrainingConfig
+
+logger = logging.getLogger(__name__)
 
 # What to do with ids that a model has never seen: refuse them, leave their scores empty, or fall
 # back on popularity.
@@ -21,11 +24,19 @@ Catalogue = Literal["known", "all", "common", "new"]
 IncludeUsers = Literal["known", "new", "all"]
 
 
+# A metric of lists of a length, as validation judges by it; a user has one value of each.
+RankingMetric = Annotated[
+    str, Field(pattern=r"^(ndcg|recall|precision|map|mrr|hit_rate)@[1-9][0-9]{0,5}$")
+]
+
+
 class EvaluationConfig(Section):
-    """What evaluation reports.
+    """What evaluation reports, and what validation chooses by.
 
     Attributes:
         k: List lengths.
+        select_by: The metric on the validation part by which a training stops, a search chooses
+            and a blend is weighed, as in `recall@20`; models of ratings go by their RMSE.
         batch_users: Users, or lists of users, scored at a time.
         catalogue: Items of the test: `all`, where an item that a model does not know is a miss for
             it; the items of the training part alone (`known`); those that every compared model
@@ -35,6 +46,7 @@ class EvaluationConfig(Section):
     """
 
     k: tuple[Annotated[int, Field(ge=1)], ...] = Field(default=(10, 20), min_length=1)
+    select_by: RankingMetric = "ndcg@10"
     batch_users: int = Field(default=1024, ge=1)
     catalogue: Catalogue = "all"
     include_users: IncludeUsers = "all"
@@ -93,3 +105,23 @@ class Config(Section):
     training: TrainingConfig = TrainingConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
     tracking: TrackingConfig = TrackingConfig()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _list_length_of_older_builds(cls, values: Any) -> Any:
+        # `training.k` was the length of the validation nDCG's list.
+        training = values.get("training") if isinstance(values, dict) else None
+        if not isinstance(training, dict) or "k" not in training:
+            return values
+        evaluation, metric = values.get("evaluation", {}), f"ndcg@{training['k']}"
+        if not isinstance(evaluation, dict):
+            return values
+        default = EvaluationConfig.model_fields["select_by"].default
+        chosen = evaluation.get("select_by", metric)
+        if metric != default:
+            logger.warning(
+                "training.k is a setting of older builds, now evaluation.select_by, which is "
+                "%r here; set that, and leave training.k out",
+                chosen,
+            )
+        return {**values, "evaluation": {**evaluation, "select_by": chosen}}

@@ -99,6 +99,14 @@ class SplitConfig(Section):
     fold_in: float = Field(default=0.8, gt=0, lt=1)
     min_rows: int = Field(default=3, ge=3)
 
+    @property
+    def looks_ahead(self) -> bool:
+        """Whether what is evaluated comes after what a model may see.
+
+        Where it does not, models of the next event are of no use.
+        """
+        return self.kind not in ("random", "held_out_users")
+
     @model_validator(mode="after")
     def _leave_rows_to_train_on(self) -> "SplitConfig":
         test = self.test if self.folds is None else 1 / self.folds

@@ -1,8 +1,8 @@
 """Settings of the gradient training of networks."""
 
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from recsparse.config.section import Section
 
@@ -15,11 +15,10 @@ class TrainingConfig(Section):
         batch_users: Users a step.
         learning_rate: AdamW's peak rate; it falls to zero along a cosine.
         weight_decay: AdamW's decoupled weight decay.
-        patience: Epochs without a better validation nDCG (of ratings: RMSE) after which training
-            stops.
+        patience: Epochs without a better validation quality (`evaluation.select_by`; of ratings
+            the RMSE) after which training stops.
         stop_after: Epochs after which training ends all the same, the rate having fallen as for all
             of `epochs`; what a refit takes over from the best epoch of the fit before.
-        k: Length of the list for the validation nDCG.
         device: `auto`, `cpu`, `cuda` or `mps`; a model's own training that says `auto` has that of
             the section `training`.
         precision: Of the products in training; `bfloat16` keeps weights, sums and losses in
@@ -33,6 +32,14 @@ class TrainingConfig(Section):
     weight_decay: float = Field(default=0.0, ge=0)
     patience: int = Field(default=5, ge=1)
     stop_after: int | None = Field(default=None, ge=1)
-    k: int = Field(default=10, ge=1)
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     precision: Literal["auto", "float32", "bfloat16"] = "float32"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_list_length(cls, values: Any) -> Any:
+        # Files of older builds have `k`. That of a model's own training was never read; that of the
+        # whole configuration became `evaluation.select_by` before.
+        if not isinstance(values, dict):
+            return values
+        return {name: value for name, value in values.items() if name != "k"}

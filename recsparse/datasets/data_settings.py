@@ -37,7 +37,7 @@ class DataSettings:
         Returns:
             Its settings.
         """
-        sections = {name: data.config[name] for name in SECTIONS if name in data.config}
+        sections = data.config.model_dump(mode="json", include={*SECTIONS}, exclude_none=True)
         return cls(sections, data.counts.get(LAST_SECOND))
 
     @classmethod

@@ -1,13 +1,13 @@
 """Dataset: a split log with everything that was fitted on its training part."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 from scipy.sparse import csr_matrix
 
+from recsparse.config.config import Config
 from recsparse.datasets.ageing import aged_weights
 from recsparse.datasets.features.bag_of_words import BagOfWords
 from recsparse.datasets.features.side_table import SideFeatures
@@ -36,7 +36,7 @@ class Dataset:
         user_reviews: Bags of the log's own text, of each user's training rows.
         item_reviews: Bags of the log's own text, of each item's training rows.
         counts: How many rows, users and items went where.
-        config: The settings that it was made with.
+        config: The settings that it was made with: sections on data, and the seed.
     """
 
     users: Vocabulary
@@ -51,7 +51,7 @@ class Dataset:
     user_reviews: SideFeatures
     item_reviews: SideFeatures
     counts: dict[str, int]
-    config: dict[str, Any]
+    config: Config
 
     @property
     def words(self) -> BagOfWords | None:
@@ -179,7 +179,7 @@ class Dataset:
         Returns:
             float32, one a row.
         """
-        half_life = self.config.get("log", {}).get("half_life_days")
+        half_life = self.config.log.half_life_days
         last = self.counts.get("last_training_second")
         return aged_weights(table[WEIGHT].to_numpy(), table[TIMESTAMP], last, half_life)
 

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from recsparse.config.toml_reader import parse_config
 from recsparse.config.toml_writer import write_toml
 from recsparse.datasets.dataset import Dataset
 from recsparse.datasets.features.side_folder import load_side
@@ -83,7 +84,7 @@ def load_dataset(folder: str | Path, check: bool = True) -> Dataset:
         user_reviews=load_side(folder, "user_reviews", num_users),
         item_reviews=load_side(folder, "item_reviews", num_items),
         counts=described["counts"],
-        config=described["config"],
+        config=parse_config(described["config"], source=f"{folder / DESCRIPTION}"),
     )
     if check:  # last, since other errors say more
         _check_files(folder)

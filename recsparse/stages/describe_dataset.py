@@ -45,7 +45,7 @@ def describe_dataset(
     with reporter.task("counting"):
         profile, parts, cold = _profile(data)
         reasons = _reasons(folder / REJECTED)
-    kept = data.config["log"]["duplicates"] == "keep"
+    kept = data.config.log.duplicates == "keep"
     num_cells = profile.num_rows - (data.counts["duplicate_rows"] if kept else 0)
     groups: Groups = {"rows by part": parts, **profile_figures(profile, num_cells)}
     counts = {name: value for name, value in data.counts.items() if name != "last_training_second"}

@@ -15,6 +15,7 @@ from recsparse.datasets.parts import EvaluationPart
 from recsparse.evaluation.rank_catalogue import RankingResult, evaluate_ranking
 from recsparse.evaluation.ratings import evaluate_ratings
 from recsparse.grids.bag_tensor import bags_to_tensor
+from recsparse.metrics.ranking_metrics import length_of
 from recsparse.models.protocol.recommender import Recommender, Validation
 from recsparse.models.registry import build_model
 from recsparse.sparse.tensor import SparseTensor
@@ -37,14 +38,14 @@ def fit_on(data: Dataset, config: Config, plan: FitPlan) -> Recommender:
     Returns:
         The fitted model.
     """
-    metric = f"ndcg@{config.training.k}"
+    metric = config.evaluation.select_by
     with plan.reporter.task("laying out the rows"):
         part = _sampled(part_to_rank(data, "validation"), config.seed)
         rows, item_words = rows_to_fit(data), _item_words(data)
 
     def quality(scores: Tensor, history: csr_matrix, targets: csr_matrix) -> np.ndarray:
         ranked = evaluate_ranking(
-            lambda *_: scores, history, targets, [config.training.k], max(len(scores), 1)
+            lambda *_: scores, history, targets, [length_of(metric)], max(len(scores), 1)
         )
         return ranked.per_user[metric]
 
@@ -55,7 +56,6 @@ def fit_on(data: Dataset, config: Config, plan: FitPlan) -> Recommender:
             return -rated.overall["rmse"]
         return validate(model, part, config).mean()[metric]
 
-    looks_ahead = data.config.get("split", {}).get("kind") not in ("random", "held_out_users")
     model = build_model(config.model)
     if model.predicts_ratings:
         check_ratings(data)
@@ -66,7 +66,9 @@ def fit_on(data: Dataset, config: Config, plan: FitPlan) -> Recommender:
         validate=score,
         item_words=item_words,
         times=rows.times,
-        validation=Validation(part.history, part.targets, part.times, quality, looks_ahead),
+        validation=Validation(
+            part.history, part.targets, part.times, quality, data.config.split.looks_ahead
+        ),
     )
 
 
@@ -127,5 +129,5 @@ def validate(
     Returns:
         Metrics a user.
     """
-    ks = sorted({*config.evaluation.k, config.training.k})
+    ks = sorted({*config.evaluation.k, length_of(config.evaluation.select_by)})
     return evaluate_part(model, Lists.of_part(part), ks, config.evaluation.batch_users, on_batch)

@@ -161,14 +161,14 @@ def check_ratings(data: Dataset) -> None:
     Raises:
         InputError: If all weights are equal, or rows were weighed by their age or added up.
     """
-    log, weights = data.config.get("log", {}), data.split.train[WEIGHT].to_numpy()
+    log, weights = data.config.log, data.split.train[WEIGHT].to_numpy()
     cause = None
     if len(weights) and (weights == weights[0]).all():
         cause = f"all of them are {weights[0]:g}"
-    elif log.get("half_life_days") is not None:
+    elif log.half_life_days is not None:
         cause = "log.half_life_days makes old ones smaller"
-    elif log.get("duplicates", "last") != "last":
-        cause = f"log.duplicates = {log['duplicates']!r} adds those of one user and item up"
+    elif log.duplicates != "last":
+        cause = f"log.duplicates = {log.duplicates!r} adds those of one user and item up"
     if cause is not None:
         raise InputError(
             f"the weights of the log must be ratings for a model of ratings, but {cause}; prepare "

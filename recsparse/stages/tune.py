@@ -156,7 +156,7 @@ def _search(
     with reporter.task("reading the validation part"):
         part, trials = part_to_rank(data, "validation"), _combinations(space)
     is_rating = MODEL_CLASSES[config.model.kind].predicts_ratings
-    metric = "rmse" if is_rating else f"ndcg@{config.training.k}"
+    metric = "rmse" if is_rating else config.evaluation.select_by
     rows: list[dict[str, Any]] = []
     model: Recommender | None = None
     with reporter.task(f"tuning {config.model.kind}", len(trials)) as advance:

@@ -69,7 +69,7 @@ def test_rows_are_chosen_by_a_condition(prepare):
     chosen = [row for place, row in enumerate(ROWS) if place % 4 and row[1] < 8]
     data = load_dataset("data")
     assert shown["train_rows"] + shown["validation_rows"] + shown["test_rows"] == len(chosen)
-    assert data.config["log"]["where"] == "event = 'view' and item_id < 8"
+    assert data.config.log.where == "event = 'view' and item_id < 8"
 
 
 @pytest.mark.parametrize(

@@ -254,10 +254,10 @@ def test_users_too_short_for_leaving_rows_out_are_counted(build):
 
 def test_the_settings_that_made_it_are_kept(build):
     config = build(ROWS, [*LAST_OUT, "seed=3", "order.kind=random"]).config
-    assert set(config) == {"seed", "log", "split", "text", "features", "order"}
-    assert config["seed"] == 3
-    assert config["split"]["kind"] == "leave_last_out"
-    assert config["order"] == {"kind": "random"}
+    assert config.seed == 3
+    assert config.split.kind == "leave_last_out"
+    assert config.split.looks_ahead
+    assert config.order.kind == "random"
 
 
 @pytest.mark.parametrize(

@@ -112,8 +112,11 @@ def test_the_same_seed_gives_the_same_model(small_dataset, trained_folder, workp
         assert value.equal(first[name]), name
 
 
-def test_the_validation_figures_have_the_training_s_own_length_of_list(small_dataset, workplace):
-    config = load_config(None, ["model.kind=popularity", "training.k=3", "evaluation.k=[5]"])
+LENGTHS = ["evaluation.select_by=recall@3", "evaluation.k=[5]"]
+
+
+def test_the_validation_figures_have_the_length_that_is_selected_by(small_dataset, workplace):
+    config = load_config(None, ["model.kind=popularity", *LENGTHS])
     validation = train(small_dataset, "model", config).validation
     assert {name.split("@")[1] for name in validation} == {"3", "5"}
 

@@ -13,7 +13,7 @@ from recsparse.stages import tune as module
 from recsparse.stages.train import train
 from recsparse.stages.tune import SEARCH_SPACES, tune
 
-KNN = load_config(None, ["model.kind=item_knn", "training.k=5"])
+KNN = load_config(None, ["model.kind=item_knn", "evaluation.select_by=ndcg@5"])
 
 
 def test_every_combination_is_tried_and_the_best_is_what_training_it_gives(
@@ -59,7 +59,7 @@ def test_a_model_without_settings_is_tried_once(small_dataset):
 def test_the_best_configuration_is_written_and_recorded(small_dataset, workplace):
     tune(small_dataset, KNN, "best.toml", {"neighbours": [3]})
     assert load_config("best.toml").model.neighbours == 3
-    assert load_config("best.toml").training.k == 5
+    assert load_config("best.toml").evaluation.select_by == "ndcg@5"
     store = MlflowClient(f"sqlite:///{workplace}/mlflow.db")
     experiment = store.get_experiment_by_name("recsparse").experiment_id
     (run,) = store.search_runs([experiment])

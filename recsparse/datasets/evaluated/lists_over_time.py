@@ -57,7 +57,7 @@ def lists_over_time(
     Returns:
         At least one list a user.
     """
-    kind = data.config.get("split", {}).get("kind")
+    kind = data.config.split.kind
     rows, before = data.targets_and_history(name)
     user, time = user_of(rows), _time_of(rows)
     by_time = is_new & (kind != "held_out_users")

@@ -183,8 +183,8 @@ def test_other_settings_are_refused_and_the_same_ones_are_not(tmp_path, old):
 def test_settings_come_from_the_old_dataset(tmp_path):
     prepared(tmp_path, OLD, ["order.kind=random", "seed=5"])
     data = append(tmp_path, tmp_path / "dataset")
-    assert data.config["order"] == {"kind": "random"}
-    assert data.config["seed"] == 5
+    assert data.config.order.kind == "random"
+    assert data.config.seed == 5
 
 
 @pytest.mark.parametrize("how", ["append_to", "ids_from"])
