@@ -1,9 +1,10 @@
-"""Rows as frames: logs of a few users and items, many of whose rows agree."""
+"""Rows as frames: logs of a few users and items, many of whose rows agree; those of a dataset."""
 
 from itertools import pairwise
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from hypothesis import strategies as st
 
 from recsparse.datasets.indexed_rows import NO_RATING, NO_TIME, Rows
@@ -54,3 +55,8 @@ def whole_users(rows, least_rows):
         if place == len(rows) or (is_end and place - cuts[-1] >= least_rows):
             cuts.append(place)
     return [rows.take(slice(start, end)) for start, end in pairwise(cuts)]
+
+
+def all_rows(data):
+    """Return the rows of all parts of a dataset, with their ids."""
+    return pa.concat_tables([data.with_ids(table) for table in data.split.all])

@@ -223,14 +223,6 @@ class Dataset:
         }
         return pa.table(columns)
 
-    def all_rows(self) -> pa.Table:
-        """Return the rows of every part with their ids, in memory.
-
-        Returns:
-            Columns `user_id`, `item_id`, `weight`, `timestamp`, `rating`.
-        """
-        return pa.concat_tables([self.with_ids(table) for table in self.split.all])
-
     def train_frame(self, limit: int | None = None) -> pd.DataFrame:
         """Return training rows as a frame.
 

@@ -12,12 +12,8 @@ WEIGHT = "weight"
 TIMESTAMP = "timestamp"
 RATING = "rating"
 REASON = "reason"
-SCORE = "score"
-RANK = "rank"
 
-# Ids keep one of these two types through every file.
-ID_TYPES = (pa.int64(), pa.string())
-# By the setting `log.id_type`.
+# Ids keep one of two types through every file, by the setting `log.id_type`.
 ID_KINDS = {"auto": None, "integer": pa.int64(), "string": pa.string()}
 
 

@@ -1,4 +1,4 @@
-"""Interactions as cells of a user × item grid, and back."""
+"""Interactions as cells of a user × item grid."""
 
 import numpy as np
 from scipy.sparse import coo_matrix, csr_matrix
@@ -35,31 +35,6 @@ def interactions_to_grid(
     return SparseTensor.from_scipy(coo_matrix((coo.data, (row, column)), shape=matrix.shape))
 
 
-def grid_to_interactions(
-    x: SparseTensor, user_order: AxisOrder | None = None, item_order: AxisOrder | None = None
-) -> csr_matrix:
-    """Return users × items by index, the inverse of `interactions_to_grid`.
-
-    Args:
-        x: One sample with two axes and one channel.
-        user_order: The order of the first axis; without one, places are indices.
-        item_order: The order of the second axis; without one, places are indices.
-
-    Returns:
-        The channel of each active cell.
-
-    Raises:
-        InputError: If `x` has more samples, axes or channels, or an order is not as long as its
-            axis.
-    """
-    coo = x.to_scipy().tocoo()
-    user = _inverse(user_order)
-    item = _inverse(item_order)
-    row = _place(coo.row, user, coo.shape[0], "user_order")
-    column = _place(coo.col, item, coo.shape[1], "item_order")
-    return coo_matrix((coo.data, (row, column)), shape=coo.shape).tocsr()
-
-
 def locality(x: SparseTensor, window: int = 3) -> float:
     """Return the mean number of active cells that a cell meets in the window around it.
 
@@ -94,7 +69,3 @@ def _place(index: np.ndarray, order: AxisOrder | None, size: int, name: str) -> 
         raise InputError(f"{name} must have one rank for each of {size}, but has {len(order)}")
     placed: np.ndarray = order.rank[index]
     return placed
-
-
-def _inverse(order: AxisOrder | None) -> AxisOrder | None:
-    return None if order is None else AxisOrder(order.index)

@@ -163,47 +163,6 @@ class _SegmentSum(torch.autograd.Function):
         return grad.index_select(0, segment_of_rows(ptr)), None
 
 
-def segment_mean(src: Float[Tensor, "n c"], ptr: Int[Tensor, " g_1"]) -> Float[Tensor, "g c"]:
-    """Average the rows of each segment.
-
-    Args:
-        src: Rows, sorted by segment.
-        ptr: Segment g owns the rows `ptr[g]` to `ptr[g + 1] - 1`; from 0 to n.
-
-    Returns:
-        One row a segment.
-
-    Example:
-        >>> src = torch.tensor([[1.0], [2.0], [4.0]])
-        >>> segment_mean(src, torch.tensor([0, 1, 1, 3])).flatten().tolist()
-        [1.0, 0.0, 3.0]
-    """
-    return (_wide_segment_sum(src, ptr) / ptr.diff().clamp(min=1).unsqueeze(1)).to(src.dtype)
-
-
-def segment_max(src: Float[Tensor, "n c"], ptr: Int[Tensor, " g_1"]) -> Float[Tensor, "g c"]:
-    """Take the largest value of each segment and channel; of equal ones, one gets the gradient.
-
-    NaN counts as the largest value.
-
-    Args:
-        src: Rows, sorted by segment.
-        ptr: Segment g owns the rows `ptr[g]` to `ptr[g + 1] - 1`; from 0 to n.
-
-    Returns:
-        One row a segment.
-
-    Example:
-        >>> src = torch.tensor([[-1.0], [2.0], [4.0]])
-        >>> segment_max(src, torch.tensor([0, 1, 1, 3])).flatten().tolist()
-        [-1.0, 0.0, 4.0]
-    """
-    if _has_torch_scatter() and _above_minus_infinity(src):
-        largest: Tensor = torch_scatter.segment_csr(src, ptr, reduce="max")
-        return largest
-    return scatter_max(src, segment_of_rows(ptr), len(ptr) - 1)
-
-
 def segment_of_rows(ptr: Int[Tensor, " g_1"]) -> Int[Tensor, " n"]:
     """Return the segment of each row, which turns pointers into an index.
 

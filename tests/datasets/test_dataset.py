@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from recsparse.errors import InputError
 from tests.prepared import prepared, triples
+from tests.row_frames import all_rows
 
 BY_TIME = ["split.kind=global_time", "split.validation=0.2", "split.test=0.2"]
 KEEP = "log.duplicates=keep"
@@ -216,7 +217,7 @@ def test_another_part_is_refused(build):
 def test_all_rows_are_those_of_the_log(build, kind):
     rows = [(user, item) for user in range(20) for item in range(7)]
     data = build(rows, [f"split.kind={kind}"])
-    rows_of_all = data.all_rows().select(["user_id", "item_id", "weight"]).to_pylist()
+    rows_of_all = all_rows(data).select(["user_id", "item_id", "weight"]).to_pylist()
     assert sorted(tuple(row.values()) for row in rows_of_all) == [(*row, 1.0) for row in rows]
 
 

@@ -14,6 +14,7 @@ from recsparse.datasets.history_log import read_history
 from recsparse.errors import InputError
 from recsparse.stages.prepare import prepare
 from tests.logs import DUPLICATES
+from tests.row_frames import all_rows
 
 DAY = 86_400
 KEY = ["user_id", "item_id"]
@@ -62,7 +63,7 @@ def test_rows_read_as_a_history_weigh_what_they_weigh_in_the_dataset(tmp_path, k
     settings = [*NAMED, *weighed, *DUPLICATES[keep], f"split.kind={split}"]
     data = prepared_with(tmp_path, frame, settings)
     rows = read_history(tmp_path / "log.parquet", DataSettings.of(data))
-    expected = by_cell(data.all_rows())
+    expected = by_cell(all_rows(data))
     assert len(expected) > 200
     pd.testing.assert_frame_equal(by_cell(rows), expected, rtol=1e-5)
 

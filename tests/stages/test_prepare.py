@@ -6,6 +6,7 @@ from recsparse.config.toml_reader import load_config
 from recsparse.datasets.dataset_folder import load_dataset
 from recsparse.errors import InputError, MissingFileError, OutputError
 from recsparse.stages.prepare import prepare
+from tests.row_frames import all_rows
 
 
 def rows_of(table):
@@ -15,7 +16,7 @@ def rows_of(table):
 def test_every_row_of_the_log_is_in_one_part_of_the_dataset(small_log, tmp_path):
     data = prepare(small_log / "log.parquet", tmp_path / "dataset")
     log = pq.read_table(small_log / "log.parquet")
-    assert rows_of(load_dataset(tmp_path / "dataset").all_rows()) == rows_of(log)
+    assert rows_of(all_rows(load_dataset(tmp_path / "dataset"))) == rows_of(log)
     assert data.counts["train_rows"] + data.counts["validation_rows"] + data.counts[
         "test_rows"
     ] == len(log)
@@ -29,7 +30,7 @@ def test_several_logs_are_one(small_log, tmp_path):
     logs = [tmp_path / "a.parquet", tmp_path / "b.parquet"]
     together = prepare(logs, tmp_path / "together")
     whole = prepare(small_log / "log.parquet", tmp_path / "whole")
-    assert together.all_rows() == whole.all_rows()
+    assert all_rows(together) == all_rows(whole)
 
 
 def test_items_give_a_bag_of_words(small_log, tmp_path):
@@ -62,7 +63,7 @@ def test_a_log_that_is_not_there_leaves_the_old_dataset(small_log, tmp_path):
         MissingFileError, match=r"no\.parquet must be a Parquet or CSV file or folder"
     ):
         prepare(tmp_path / "no.parquet", tmp_path / "dataset")
-    assert load_dataset(tmp_path / "dataset").all_rows() == old.all_rows()
+    assert all_rows(load_dataset(tmp_path / "dataset")) == all_rows(old)
 
 
 def test_a_log_of_one_user_is_refused_and_leaves_nothing(tmp_path):

@@ -15,6 +15,7 @@ from recsparse.stages.prepare import prepare
 from recsparse.stages.score import score
 from recsparse.stages.train import train
 from recsparse.stages.tune import tune
+from tests.row_frames import all_rows
 
 BIAS = ("model.kind=rating_bias",)
 GRID = (
@@ -50,7 +51,7 @@ def rated(rated_log, tmp_path_factory):
 
 
 def test_weights_of_the_dataset_are_the_ratings_of_the_log(rated, rated_log):
-    rows = load_dataset(rated).all_rows().to_pandas()
+    rows = all_rows(load_dataset(rated)).to_pandas()
     joined = rows.merge(pd.read_parquet(rated_log), on=["user_id", "item_id"])
     assert len(joined) == len(rows) == pq.read_metadata(rated_log).num_rows
     assert (joined["weight"] == joined["rating_y"]).all()

@@ -9,6 +9,7 @@ from recsparse.errors import SchemaError, UnknownIdError
 from recsparse.scoring.model_folder import load_model
 from recsparse.scoring.parted_output import PartedOutput
 from recsparse.stages.score import RecommendOptions, recommend, score
+from tests.row_frames import all_rows
 
 PAIRS = pd.DataFrame({"user_id": [3, 0, 3], "note": ["a", "b", "c"], "item_id": [1, 2, 0]})
 
@@ -24,8 +25,8 @@ def candidates(workplace):
     return workplace / "candidates.parquet"
 
 
-def all_rows(dataset):
-    return load_dataset(dataset).all_rows().select(["user_id", "item_id", "weight"])
+def weighed_rows(dataset):
+    return all_rows(load_dataset(dataset)).select(["user_id", "item_id", "weight"])
 
 
 def test_candidates_get_the_scores_of_the_model(model, candidates, workplace):
@@ -45,7 +46,7 @@ def test_a_dataset_adds_what_users_did_after_the_training_rows(
     model, candidates, small_dataset, workplace
 ):
     score(model, candidates, "scores.parquet", small_dataset)
-    knows_more = load_model(model).with_history(all_rows(small_dataset))
+    knows_more = load_model(model).with_history(weighed_rows(small_dataset))
     found = pd.read_parquet("scores.parquet")["score"].tolist()
     assert found == knows_more.score(PAIRS).tolist()
     assert found != load_model(model).score(PAIRS).tolist()
@@ -74,7 +75,7 @@ def test_the_users_of_a_file_get_lists_and_nothing_of_the_dataset_is_in_them(
     assert recommend(model, "lists.parquet", options) == 2
     lists = pd.read_parquet("lists.parquet")
     assert lists["user_id"].unique().tolist() == [7, 2]
-    seen = all_rows(small_dataset).to_pandas()
+    seen = weighed_rows(small_dataset).to_pandas()
     for user in (7, 2):
         listed = set(lists[lists["user_id"] == user]["item_id"])
         assert listed == set(range(20)) - set(seen[seen["user_id"] == user]["item_id"])

@@ -13,6 +13,7 @@ from recsparse.errors import InputError, MissingFileError, SchemaError
 from recsparse.stages.prepare import prepare
 from tests.logs import DUPLICATES, SPLIT_SETTINGS, log_of, logs
 from tests.prepared import contents, log_table, prepared, prepared_files
+from tests.row_frames import all_rows
 
 DAY = 86_400
 
@@ -255,7 +256,7 @@ def test_each_intake_has_a_condition_of_its_own(tmp_path, caplog):
     assert everything.counts["log_rows"] == len(OLD) + len(NEW)
     assert "all rows are now" in caplog.text
     for name in ("later", "new"):
-        rows = load_dataset(tmp_path / name).all_rows()
+        rows = all_rows(load_dataset(tmp_path / name))
         found = zip(rows["user_id"].to_pylist(), rows["item_id"].to_pylist(), strict=True)
         assert set(found) == {*OLD, *NEW}
 
@@ -267,7 +268,7 @@ def test_the_columns_of_new_days_may_have_other_names(tmp_path, old):
     pq.write_table(named, tmp_path / "named.parquet")
     settings = ["log.user_column=customer", "log.timestamp_column=at"]
     found = prepared_files(tmp_path / "named.parquet", tmp_path / "out", settings, append_to=old)
-    assert found.all_rows().equals(append(tmp_path, old).all_rows())
+    assert all_rows(found).equals(all_rows(append(tmp_path, old)))
 
 
 def test_further_types_of_events_get_weights_and_those_of_old_ones_stay(tmp_path):
@@ -276,7 +277,7 @@ def test_further_types_of_events_get_weights_and_those_of_old_ones_stay(tmp_path
     more = ["log.event_weights={view=1, wish=4}"]
     kinds = ["wish", "view"] * (len(NEW) // 2)
     data = append(tmp_path, tmp_path / "dataset", overrides=more, event=kinds)
-    weighed = data.all_rows().to_pandas()["weight"]
+    weighed = all_rows(data).to_pandas()["weight"]
     assert sorted(weighed.unique()) == [1, 4]
     other = ["log.event_weights={view=2, wish=4}"]
     with pytest.raises(InputError, match=r"log\.event_weights differ"):

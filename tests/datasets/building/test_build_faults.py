@@ -130,6 +130,7 @@ FULL = """
 import os, resource
 import recsparse.stages.prepare
 from recsparse.cli.main import run
+from tests.row_frames import all_rows
 for limit in (1_000, 30_000, 1_000_000):
     child = os.fork()
     if child == 0:
@@ -214,6 +215,6 @@ def test_ids_of_ten_kilobytes_come_through(tmp_path):
     rows = [(f"{user}" * 10_240, f"{item}" * 10_240) for user in range(3) for item in range(8)]
     data = prepared(tmp_path, rows)
     assert data.users.ids.to_pylist() == [f"{user}" * 10_240 for user in range(3)]
-    assert sorted(
-        (row["user_id"], row["item_id"]) for row in data.all_rows().to_pylist()
-    ) == sorted(rows)
+    assert sorted((row["user_id"], row["item_id"]) for row in all_rows(data).to_pylist()) == sorted(
+        rows
+    )

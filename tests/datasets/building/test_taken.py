@@ -16,6 +16,7 @@ from recsparse.datasets.reading.log_source import LogSource
 from recsparse.errors import InputError
 from recsparse.stages.prepare import prepare
 from tests.prepared import contents, log_table
+from tests.row_frames import all_rows
 
 DAYS = {
     "monday": [(user, item) for user in range(6) for item in range(6)],
@@ -75,7 +76,7 @@ def test_the_same_file_again_is_refused_by_name_and_nothing_changes(logs, monday
 def test_again_takes_a_file_once_more(logs, monday, tmp_path):
     path = logs / "monday.parquet"
     twice = taken(path, tmp_path / "twice", append_to=monday, repeats="take")
-    assert set(twice.all_rows()["weight"].to_pylist()) == {2.0}
+    assert set(all_rows(twice)["weight"].to_pylist()) == {2.0}
     assert len(load_taken(tmp_path / "twice" / "log")) == 2
 
 
@@ -105,7 +106,7 @@ def test_overlapping_paths_of_one_intake_are_refused(logs, tmp_path, given):
     with pytest.raises(InputError, match=r"were taken before: .*monday\.parquet"):
         taken(given(logs), tmp_path / "dataset")
     found = taken(given(logs), tmp_path / "dataset", repeats="skip")
-    assert set(found.all_rows()["weight"].to_pylist()) <= {1.0, 2.0}
+    assert set(all_rows(found)["weight"].to_pylist()) <= {1.0, 2.0}
     assert found.counts["log_rows"] in (36, 108)
 
 
@@ -221,6 +222,6 @@ def test_the_record_has_types_of_its_own(tmp_path):
 
 
 def test_all_rows_stay_when_nothing_is_new(logs, monday):
-    before = load_dataset(monday).all_rows()
-    after = taken(logs / "monday.parquet", monday, append_to=monday, repeats="skip").all_rows()
+    before = all_rows(load_dataset(monday))
+    after = all_rows(taken(logs / "monday.parquet", monday, append_to=monday, repeats="skip"))
     assert after.equals(before)
