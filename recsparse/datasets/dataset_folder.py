@@ -1,6 +1,7 @@
 """The dataset folder: Arrow and Parquet files and one `dataset.toml`."""
 
 import tomllib
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from recsparse.datasets.reading.tables import read_table
 from recsparse.datasets.vocabulary import Vocabulary
 from recsparse.errors import InputError, MissingFileError, reason
 from recsparse.files.filesystems import fetched
-from recsparse.outputs.kinds import FolderKind
+from recsparse.outputs.kinds import FolderKind, describes_itself
 from recsparse.outputs.manifest import check_file, read_manifest
 
 FORMAT_VERSION = 2
@@ -38,15 +39,12 @@ _OLDER_NAMES = (
 )
 
 
-def _is_of_older_build(folder: Path) -> bool:
-    try:
-        described = tomllib.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
-        return False
-    return "format_version" in described
-
-
-DATASET = FolderKind("dataset", "a dataset folder", _is_of_older_build, _OLDER_NAMES)
+DATASET = FolderKind(
+    "dataset",
+    "a dataset folder",
+    partial(describes_itself, name=DESCRIPTION, keys=("format_version",)),
+    _OLDER_NAMES,
+)
 
 
 def load_dataset(folder: str | Path, check: bool = True) -> Dataset:
@@ -64,7 +62,7 @@ def load_dataset(folder: str | Path, check: bool = True) -> Dataset:
         InputError: If it is no dataset, of another version, or a file is damaged.
     """
     folder = fetched(folder)
-    described = read_description(folder)
+    described = read_dataset_description(folder)
     _require_words(folder, described["counts"])
     users, items = (load_vocabularies(folder)[name] for name in ("users", "items"))
     unseen_users, unseen_items = (
@@ -124,7 +122,7 @@ def load_vocabularies(folder: str | Path) -> dict[str, Vocabulary]:
         InputError: If it is no dataset, of another version, or a file is damaged.
     """
     folder = Path(folder)
-    read_description(folder)
+    read_dataset_description(folder)
     return {name: Vocabulary.load(folder / f"{name}.parquet") for name in ("users", "items")}
 
 
@@ -143,7 +141,7 @@ def read_rejected(folder: str | Path) -> pa.Table:
     return read_table(Path(folder) / REJECTED)
 
 
-def read_description(folder: Path) -> dict[str, Any]:
+def read_dataset_description(folder: Path) -> dict[str, Any]:
     """Return what `dataset.toml` says.
 
     Args:

@@ -1,4 +1,4 @@
-"""RowsOfUsers: the rows of some users out of a sorted table that stays on disk."""
+"""RowsByUser: the rows of some users out of a sorted table that stays on disk."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from recsparse.grids.grid_spec import CHUNK_ROWS
 
 
 @dataclass(frozen=True, eq=False)
-class RowsOfUsers:
+class RowsByUser:
     """A table sorted by user, and where the rows of each user are.
 
     Only where the users begin is in memory, 8 bytes a user.
@@ -29,7 +29,7 @@ class RowsOfUsers:
     user_ptr: np.ndarray
 
     @classmethod
-    def of(cls, rows: pa.Table, num_users: int, columns: list[str]) -> "RowsOfUsers":
+    def of(cls, rows: pa.Table, num_users: int, columns: list[str]) -> "RowsByUser":
         """Find the rows of each user in one pass over the column of users.
 
         Args:

@@ -13,7 +13,7 @@ from recsparse.datasets.schema import TIMESTAMP
 from recsparse.errors import InputError
 from recsparse.grids.block_cells import BlockRows, MergedCells, cell_features, columns_of
 from recsparse.grids.grid_spec import GridAxis, GridSpec, GridStatistics
-from recsparse.grids.rows_by_user import RowsOfUsers
+from recsparse.grids.rows_by_user import RowsByUser
 from recsparse.sparse.coords import check_sizes
 from recsparse.sparse.grid import Grid
 from recsparse.sparse.tensor import SparseTensor
@@ -87,7 +87,7 @@ def grid_blocks(
     _check_order("user_order", user_order, num_users)
     _check_order("item_order", item_order, num_items)
     check_sizes(statistics.axis_sizes(spec), 1 if "user" in spec.axes else spec.block_users)
-    by_user = RowsOfUsers.of(rows, num_users, columns_of(spec))
+    by_user = RowsByUser.of(rows, num_users, columns_of(spec))
     index = np.arange(by_user.num_users)
     if user_order is not None:
         index[:num_users] = user_order.index
@@ -106,7 +106,7 @@ def _check_order(name: str, order: AxisOrder | None, size: int) -> None:
 
 @dataclass(frozen=True, eq=False)
 class _Blocks:
-    by_user: RowsOfUsers
+    by_user: RowsByUser
     spec: GridSpec
     statistics: GridStatistics
     item_rank: np.ndarray | None

@@ -2,7 +2,8 @@
 
 import hashlib
 import re
-from collections.abc import Callable, Sequence
+import tomllib
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -112,6 +113,24 @@ class TextKind:
         if found is None:
             return Evidence(None) if self.older(text) else None
         return Evidence(found["job"] if _sha256(f"{body}\n") == found["sha256"] else None)
+
+
+def describes_itself(folder: Path, name: str, keys: Collection[str]) -> bool:
+    """Say whether a folder has a TOML file with some keys, as folders of older builds have.
+
+    Args:
+        folder: Any folder.
+        name: Of the file in it.
+        keys: At its top level.
+
+    Returns:
+        False, too, where the file is missing or cannot be read.
+    """
+    try:
+        described = tomllib.loads((folder / name).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
+        return False
+    return described.keys() >= set(keys)
 
 
 def _sha256(text: str) -> str:

@@ -2,6 +2,7 @@
 
 import hashlib
 import tomllib
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,8 @@ from recsparse.config.toml_writer import to_toml, write_toml
 from recsparse.datasets.vocabulary import Vocabulary
 from recsparse.errors import MissingFileError, ModelFolderError, reason
 from recsparse.outputs.claim import Output, filled_folder
-from recsparse.outputs.kinds import FolderKind
+from recsparse.outputs.kinds import FolderKind, describes_itself
+from recsparse.outputs.manifest import file_sha256
 from recsparse.scoring.model_content import (
     DESCRIPTION,
     HISTORY,
@@ -30,15 +32,13 @@ SETTLED = "settled.toml"
 FILES = (WEIGHTS, HISTORY, USERS, ITEMS)
 
 
-def _is_of_older_build(folder: Path) -> bool:
-    try:
-        description = tomllib.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
-        return False
-    return {"format_version", "recsparse_version", "model"} <= description.keys()
-
-
-MODEL = FolderKind("model", "a model folder", _is_of_older_build, (*FILES, DESCRIPTION, SETTLED))
+_KEYS = ("format_version", "recsparse_version", "model")
+MODEL = FolderKind(
+    "model",
+    "a model folder",
+    partial(describes_itself, name=DESCRIPTION, keys=_KEYS),
+    (*FILES, DESCRIPTION, SETTLED),
+)
 
 
 def save_model(
@@ -79,7 +79,7 @@ def save_model(
             "training": training or {},
             "data": trained.data.to_dict(),
         }
-        checksums = {name: _sha256(aside / name) for name in FILES}
+        checksums = {name: file_sha256(aside / name) for name in FILES}
         text = to_toml(description)
         checksums[DESCRIPTION] = _text_sha256(text)
         text += to_toml({"sha256": checksums})
@@ -103,7 +103,7 @@ def load_model(folder: str | Path) -> TrainedModel:
             files do not fit each other.
     """
     folder = Path(folder)
-    description = read_description(folder)
+    description = read_model_description(folder)
     for name in FILES:
         _check_file(folder / name, description["sha256"][name])
     return read_content(folder, description)
@@ -123,13 +123,13 @@ def load_items(folder: str | Path) -> Vocabulary:
         ModelFolderError: If it is no model folder, of another version, or a file is damaged.
     """
     folder = Path(folder)
-    description = read_description(folder)
+    description = read_model_description(folder)
     for name in FILES:
         _check_file(folder / name, description["sha256"][name])
     return Vocabulary.load(folder / ITEMS)
 
 
-def read_description(folder: str | Path) -> dict[str, Any]:
+def read_model_description(folder: str | Path) -> dict[str, Any]:
     """Read what a model folder says about itself, and check that this version can load it.
 
     Args:
@@ -173,7 +173,7 @@ def read_description(folder: str | Path) -> dict[str, Any]:
 def _check_file(path: Path, expected: str) -> None:
     if not path.is_file():
         raise ModelFolderError(f"the model folder must hold {path.name}, but {path} is missing")
-    found = _sha256(path)
+    found = file_sha256(path)
     if found != expected:
         raise ModelFolderError(
             f"{path} must be as it was written (sha256 {expected[:12]}…), but it is damaged "
@@ -183,8 +183,3 @@ def _check_file(path: Path, expected: str) -> None:
 
 def _text_sha256(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -29,7 +29,7 @@ from recsparse.models.protocol.recommender import Recommender
 from recsparse.outputs.claim import claim
 from recsparse.outputs.job import Job
 from recsparse.reporting.progress import SILENT, Advance, Reporter
-from recsparse.scoring.model_folder import load_items, load_model, read_description
+from recsparse.scoring.model_folder import load_items, load_model, read_model_description
 from recsparse.stages.compared_items import ComparedItems
 from recsparse.stages.data import load_data
 from recsparse.stages.load import locate
@@ -157,7 +157,7 @@ def _compare(
             ranked = rank_part(model, part.by_catalogue(items[name]), config, advance, candidates)
         known = items[name].index_of(part.items.ids) >= 0
         results[name] = compared_result(ranked, part, counts, known)
-        seconds.append(float(read_description(folder)["training"].get("fit_seconds", np.nan)))
+        seconds.append(float(read_model_description(folder)["training"].get("fit_seconds", np.nan)))
     table = comparison_table(results)
     table["fit seconds"] = seconds
     return Comparison(results, table, group_tables(results))
@@ -219,5 +219,5 @@ def _check_items(items: Vocabulary, data: Dataset, name: str) -> None:
 def _track_model(result: RankingResult, folder: Path, config: Config, home: Path) -> None:
     """Put the test metrics into the run that trained the model."""
     metrics = run_figures(result)
-    run_id = str(read_description(folder)["training"].get("run_id"))
+    run_id = str(read_model_description(folder)["training"].get("run_id"))
     log_to_run(config.tracking, home, run_id, metrics)

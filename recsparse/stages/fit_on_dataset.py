@@ -19,7 +19,7 @@ from recsparse.metrics.ranking_metrics import length_of
 from recsparse.models.protocol.recommender import Recommender, Validation
 from recsparse.models.registry import build_model
 from recsparse.sparse.tensor import SparseTensor
-from recsparse.stages.rank_part import check_ratings, evaluate_part, part_to_rank
+from recsparse.stages.rank_part import evaluate_part, part_to_rank, require_rating_weights
 from recsparse.training.fit import fit_model
 from recsparse.training.plan import FitPlan
 
@@ -58,7 +58,7 @@ def fit_on(data: Dataset, config: Config, plan: FitPlan) -> Recommender:
 
     model = build_model(config.model)
     if model.predicts_ratings:
-        check_ratings(data)
+        require_rating_weights(data)
     return fit_model(
         model,
         rows.interactions,

@@ -9,7 +9,7 @@ from recsparse.config.toml_reader import parse_config
 from recsparse.datasets.building.build import Sources, build_dataset
 from recsparse.datasets.building.intake_settings import contradictions, log_of_intake
 from recsparse.datasets.dataset import Dataset
-from recsparse.datasets.dataset_folder import read_description
+from recsparse.datasets.dataset_folder import read_dataset_description
 from recsparse.datasets.reading.find_files import Paths
 from recsparse.datasets.workspace import Resources
 from recsparse.errors import InputError
@@ -99,4 +99,4 @@ def _config(sources: Sources, config: Config | None) -> Config:
 
 
 def _own_config(dataset: Path) -> Config:
-    return parse_config(read_description(dataset)["config"], source=str(dataset))
+    return parse_config(read_dataset_description(dataset)["config"], source=str(dataset))

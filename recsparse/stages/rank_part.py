@@ -152,7 +152,7 @@ def evaluate_part(
     return replace(ranked, per_user={**rated.per_user, **ranked.per_user}, overall=rated.overall)
 
 
-def check_ratings(data: Dataset) -> None:
+def require_rating_weights(data: Dataset) -> None:
     """Refuse a dataset whose weights are no ratings.
 
     Args:

@@ -10,7 +10,7 @@ import pytest
 
 from recsparse.config.toml_reader import load_config
 from recsparse.config.toml_writer import to_toml
-from recsparse.datasets.dataset_folder import load_dataset, read_description
+from recsparse.datasets.dataset_folder import load_dataset, read_dataset_description
 from recsparse.scoring.model_folder import load_model
 from recsparse.stages.load import load
 from recsparse.stages.prepare import prepare
@@ -117,7 +117,7 @@ def test_a_time_column_of_another_name_does_not_lose_the_order(run, shop, kind, 
 def test_the_settled_configuration_says_what_the_dataset_was_made_with(run, shop):
     run("train", shop / "dataset", "--out", "model", "--set", "model.kind=ease")
     settled = tomllib.loads(Path("model/settled.toml").read_text(encoding="utf-8"))
-    made_with = read_description(shop / "dataset")["config"]
+    made_with = read_dataset_description(shop / "dataset")["config"]
     assert settled["split"]["kind"] == "leave_last_out"
     for section in ("log", "split", "text", "features", "order"):
         assert settled[section] == made_with[section]

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recsparse.grids import rows_by_user as rows_of_users
-from recsparse.grids.rows_by_user import RowsOfUsers
+from recsparse.grids.rows_by_user import RowsByUser
 
 
 @given(
@@ -19,7 +19,7 @@ def test_the_rows_of_some_users_are_all_of_theirs_in_their_order(users, chunk, w
     table = pa.Table.from_batches(table.to_batches(max_chunksize=chunk), schema=table.schema)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(rows_of_users, "CHUNK_ROWS", 4)
-        by_user = RowsOfUsers.of(table, 5, ["number"])
+        by_user = RowsByUser.of(table, 5, ["number"])
     assert by_user.num_users == max([4, *users]) + 1
     rows, place = by_user.take(np.array(wanted))
     expected = [(number, wanted.index(user)) for number, user in enumerate(users) if user in wanted]
@@ -29,6 +29,6 @@ def test_the_rows_of_some_users_are_all_of_theirs_in_their_order(users, chunk, w
 
 def test_a_table_without_rows_has_users_without_rows():
     table = pa.table({"user_index": pa.array([], pa.int32())})
-    by_user = RowsOfUsers.of(table, 3, ["user_index"])
+    by_user = RowsByUser.of(table, 3, ["user_index"])
     rows, place = by_user.take(np.array([2, 0]))
     assert (rows.num_rows, place.tolist()) == (0, [])

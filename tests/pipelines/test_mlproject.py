@@ -10,7 +10,7 @@ from mlflow.tracking import MlflowClient
 
 from recsparse.cli.main import app
 from recsparse.config.toml_writer import write_toml
-from recsparse.scoring.model_folder import read_description
+from recsparse.scoring.model_folder import read_model_description
 
 ROOT = Path(__file__).parents[2]
 
@@ -46,7 +46,7 @@ def test_a_training_as_a_project_joins_the_run_that_mlflow_opens(
     run = client.get_run(submitted.run_id)
     assert run.info.status == "FINISHED"
     assert run.data.params["model.neighbours"] == "5"
-    about = read_description(workplace / "model")["training"]
+    about = read_model_description(workplace / "model")["training"]
     assert about["run_id"] == submitted.run_id
     assert run.data.metrics["validation_ndcg_at_10"] == about["validation"]["ndcg@10"]
     assert client.get_experiment(run.info.experiment_id).name == "projects"

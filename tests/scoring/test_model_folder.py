@@ -22,7 +22,12 @@ from recsparse.datasets.vocabulary import Vocabulary
 from recsparse.errors import MissingFileError, ModelFolderError, OutputError
 from recsparse.grids.bag_tensor import bags_to_tensor
 from recsparse.models.registry import MODEL_CLASSES, build_model
-from recsparse.scoring.model_folder import load_items, load_model, read_description, save_model
+from recsparse.scoring.model_folder import (
+    load_items,
+    load_model,
+    read_model_description,
+    save_model,
+)
 from recsparse.scoring.trained import TrainedModel
 from recsparse.training.fit import fit_model
 from recsparse.training.plan import FitPlan
@@ -109,7 +114,7 @@ def test_a_saved_model_gives_the_same_scores_and_holds_no_pickle(config, tmp_pat
 
 
 def test_the_description_says_what_the_model_is_and_how_it_was_trained(folder):
-    described = read_description(folder)
+    described = read_model_description(folder)
     assert described == tomllib.loads((folder / "model.toml").read_text())
     assert (described["format_version"], described["num_users"], described["num_items"]) == (
         1,

@@ -8,7 +8,7 @@ from mlflow.tracking import MlflowClient
 from recsparse.config.toml_reader import load_config
 from recsparse.datasets.dataset_folder import load_dataset
 from recsparse.errors import InputError, MissingFileError
-from recsparse.scoring.model_folder import load_model, read_description
+from recsparse.scoring.model_folder import load_model, read_model_description
 from recsparse.stages import evaluate as module
 from recsparse.stages.evaluate import evaluate
 from recsparse.stages.prepare import prepare
@@ -40,7 +40,7 @@ def test_each_model_has_its_metrics_in_one_table(models, small_dataset, workplac
         assert row["recall@3"] == pytest.approx(np.mean(expected))
         error = np.std(expected, ddof=1) / np.sqrt(len(expected))
         assert row["recall@3 ±"] == pytest.approx(error)
-        assert row["fit seconds"] == read_description(model)["training"]["fit_seconds"]
+        assert row["fit seconds"] == read_model_description(model)["training"]["fit_seconds"]
 
 
 def test_test_figures_go_into_the_run_of_each_model_and_the_report_into_its_own(
@@ -49,7 +49,7 @@ def test_test_figures_go_into_the_run_of_each_model_and_the_report_into_its_own(
     compared = evaluate(models, small_dataset, workplace / "report")
     beside_models = MlflowClient(f"sqlite:///{models[0].parent / 'mlflow.db'}")
     for model in models:
-        run = beside_models.get_run(read_description(model)["training"]["run_id"])
+        run = beside_models.get_run(read_model_description(model)["training"]["run_id"])
         expected = compared.results[model.name]
         assert run.data.metrics["test_ndcg_at_10"] == expected.mean()["ndcg@10"]
         assert run.data.metrics["test_coverage_at_10"] == expected.coverage["coverage@10"]

@@ -15,7 +15,7 @@ from scipy.sparse import csr_matrix
 from recsparse.config.toml_reader import load_config
 from recsparse.datasets.dataset_folder import load_dataset
 from recsparse.errors import InputError
-from recsparse.scoring.model_folder import load_model, read_description
+from recsparse.scoring.model_folder import load_model, read_model_description
 from recsparse.stages.evaluate import evaluate
 from recsparse.stages.evaluate_file import evaluate_file
 from recsparse.stages.prepare import prepare
@@ -217,7 +217,7 @@ def test_known_and_new_users_have_figures_of_their_own(jobs, tmp_path):
 def test_a_run_has_the_counts_and_the_figures_of_each_group(jobs):
     found = evaluated(jobs, ["champion", "challenger"])
     client = MlflowClient(f"sqlite:///{jobs / 'mlflow.db'}")
-    run_id = read_description(jobs / "challenger")["training"]["run_id"]
+    run_id = read_model_description(jobs / "challenger")["training"]["run_id"]
     metrics = client.get_run(run_id).data.metrics
     result = found.results["challenger"]
     groups = result.groups()

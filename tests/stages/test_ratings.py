@@ -9,7 +9,7 @@ from mlflow.tracking import MlflowClient
 from recsparse.config.toml_reader import load_config
 from recsparse.datasets.dataset_folder import load_dataset
 from recsparse.errors import InputError
-from recsparse.scoring.model_folder import load_model, read_description
+from recsparse.scoring.model_folder import load_model, read_model_description
 from recsparse.stages.evaluate import evaluate
 from recsparse.stages.prepare import prepare
 from recsparse.stages.score import score
@@ -73,7 +73,7 @@ def test_ratings_are_predicted_from_the_log_to_the_scores(rated, rated_log, work
         assert row["mae"] == pytest.approx(np.abs(errors).mean(), abs=1e-6)
         assert {"user_rmse", "user_rmse ±", "ndcg@10"} <= set(row.index)
         assert "rmse ±" not in row
-        about = read_description(name)["training"]
+        about = read_model_description(name)["training"]
         assert about["validation"]["rmse"] == trained[name].validation["rmse"]
         client = MlflowClient(f"sqlite:///{workplace / 'mlflow.db'}")
         metrics = client.get_run(about["run_id"]).data.metrics

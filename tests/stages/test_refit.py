@@ -5,7 +5,7 @@ import pytest
 from recsparse.config.toml_reader import load_config
 from recsparse.datasets.dataset_folder import load_dataset
 from recsparse.errors import InputError
-from recsparse.scoring.model_folder import load_model, read_description
+from recsparse.scoring.model_folder import load_model, read_model_description
 from recsparse.stages.evaluate import evaluate
 from recsparse.stages.train import train
 from tests.conftest import SMALL_NETWORK
@@ -28,7 +28,7 @@ def test_popularity_counts_the_validation_rows_after_a_refit(small_dataset, work
     trained = load_model("model")
     np.testing.assert_allclose(trained.score(pairs), shares, rtol=1e-6)
     assert trained.history.nnz == len(rows.drop_duplicates(["user_id", "item_id"]))
-    assert read_description("model")["training"]["refit"] is True
+    assert read_model_description("model")["training"]["refit"] is True
     before = train(small_dataset, "before", load_config(None, ["model.kind=popularity"]))
     assert result.validation == before.validation
 

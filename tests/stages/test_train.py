@@ -13,7 +13,7 @@ from recsparse.config.toml_reader import load_config
 from recsparse.datasets.dataset_folder import load_dataset
 from recsparse.datasets.synthetic import synthetic_log
 from recsparse.errors import MissingFileError
-from recsparse.scoring.model_folder import load_model, read_description
+from recsparse.scoring.model_folder import load_model, read_model_description
 from recsparse.stages import train as module
 from recsparse.stages.fit_on_dataset import validate
 from recsparse.stages.prepare import prepare
@@ -70,7 +70,7 @@ def test_a_model_without_epochs_has_no_learning_curve(trained_folder):
 
 
 def test_the_model_folder_remembers_its_run_and_its_data(trained_folder, small_dataset):
-    about = read_description(trained_folder / "popularity")["training"]
+    about = read_model_description(trained_folder / "popularity")["training"]
     run = run_of(trained_folder, "popularity")
     assert about["run_id"] == run.info.run_id
     assert about["dataset"] == str(small_dataset)
@@ -96,7 +96,7 @@ def test_what_comes_back_is_what_was_written(small_dataset, workplace):
     pd.testing.assert_frame_equal(loaded.recommend(k=3), result.model.recommend(k=3))
     part = load_dataset(small_dataset).evaluation_part("validation")
     assert result.validation == validate(loaded.model, part, config).mean()
-    assert set(result.validation) == set(read_description("model")["training"]["validation"])
+    assert set(result.validation) == set(read_model_description("model")["training"]["validation"])
     assert result.model_uri.startswith("models:/")
     assert sorted(path.name for path in workplace.iterdir()) == [
         "mlartifacts",

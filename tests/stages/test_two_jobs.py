@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from recsparse.outputs.manifest import read_manifest
-from recsparse.scoring.model_folder import load_model, read_description
+from recsparse.scoring.model_folder import load_model, read_model_description
 
 pytestmark = pytest.mark.slow
 
@@ -93,7 +93,7 @@ def test_of_two_trainings_at_once_one_makes_the_model(together, small_dataset, w
     ended = together(*([*words, "--set", f"seed={seed}"] for seed in (3, 4)))
     assert_one_was_refused(ended, workplace / "model")
     seed = 3 if ended[0][0] == 0 else 4
-    assert read_description(workplace / "model")["training"]["seed"] == seed
+    assert read_model_description(workplace / "model")["training"]["seed"] == seed
     assert {path.name for path in workplace.iterdir()} <= {"model", "mlflow.db", "mlartifacts"}
     # The same seed gives the same weights.
     together([*words[:3], "again", *words[4:], "--set", f"seed={seed}"])

@@ -12,7 +12,7 @@ import pytest
 from mlflow.tracking import MlflowClient
 
 from recsparse.config.toml_reader import load_config
-from recsparse.scoring.model_folder import load_model, read_description
+from recsparse.scoring.model_folder import load_model, read_model_description
 from recsparse.stages.load import load
 from recsparse.stages.runs import runs
 from recsparse.stages.train import train
@@ -76,7 +76,7 @@ def test_a_server_that_is_stopped_in_the_middle_of_a_training_costs_nothing(
     assert time.monotonic() - started < 240
     (warned,) = [record for record in caplog.records if record.name.startswith("recsparse")]
     assert re.search(rf"records of this run could not be sent to {uri}", warned.message)
-    assert read_description("model")["training"]["run_id"] == result.run_id
+    assert read_model_description("model")["training"]["run_id"] == result.run_id
     assert load_model("model").recommend(k=3).equals(result.model.recommend(k=3))
     with server(folder, port):
         monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)

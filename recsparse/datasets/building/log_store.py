@@ -9,7 +9,7 @@ import pyarrow as pa
 from recsparse.datasets.building.id_encoder import LogEncoder
 from recsparse.datasets.building.reviews import Reviews
 from recsparse.datasets.building.taken import TakenFile, load_taken
-from recsparse.datasets.dataset_folder import REJECTED, read_description
+from recsparse.datasets.dataset_folder import REJECTED, read_dataset_description
 from recsparse.datasets.indexed_rows import Rows, RowsWriter, read_blocks
 from recsparse.datasets.vocabulary import Vocabulary
 from recsparse.errors import InputError
@@ -92,7 +92,7 @@ class LogStore:
         """
         folder = dataset / FOLDER
         users, items = (Vocabulary.load(folder / name) for name in (_USERS, _ITEMS))
-        counts = read_description(dataset)["counts"]
+        counts = read_dataset_description(dataset)["counts"]
         taken = load_taken(folder)
         return cls(users, items, folder / _ROWS, dataset / REJECTED, counts, taken)
 

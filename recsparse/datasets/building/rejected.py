@@ -6,6 +6,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from recsparse.datasets.building.row_groups import ROWS, write_row_groups
+from recsparse.datasets.reading.sql import sql_name, sql_text
 from recsparse.datasets.schema import REASON
 from recsparse.datasets.workspace import Workspace
 from recsparse.files.atomic import atomic_file
@@ -56,20 +57,12 @@ class RejectedRows:
         database = self._work.database
         # By name, since sources may have other columns; types are widened where they differ.
         union = " UNION ALL BY NAME ".join(
-            f"SELECT * FROM read_parquet({_quoted(each)})" for each in paths
+            f"SELECT * FROM read_parquet({sql_text(str(each))})" for each in paths
         )
         # Columns by name too, since their order must not depend on that of the sources.
         names = sorted(name for name in database.sql(union).columns if name != REASON)
-        columns = [_named(name) for name in [*names, REASON]]
-        order = ", ".join(f"{each}::VARCHAR" for each in [_named(REASON), *columns])
+        columns = [sql_name(name) for name in [*names, REASON]]
+        order = ", ".join(f"{each}::VARCHAR" for each in [sql_name(REASON), *columns])
         query = f"SELECT {', '.join(columns)} FROM ({union}) ORDER BY {order}"
         with atomic_file(path) as aside:
             write_row_groups(database.sql(query).to_arrow_reader(ROWS), aside)
-
-
-def _named(column: str) -> str:
-    return '"' + column.replace('"', '""') + '"'
-
-
-def _quoted(path: Path) -> str:
-    return "'" + str(path).replace("'", "''") + "'"

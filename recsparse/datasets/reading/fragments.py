@@ -53,7 +53,7 @@ def pieces(
         yield _dataset(taken, source.schema)
 
 
-def damage(source: ds.Dataset, columns: Iterable[str]) -> InputError | None:
+def first_unreadable(source: ds.Dataset, columns: Iterable[str]) -> InputError | None:
     """Return an error that names the first file of a dataset that cannot be read.
 
     Args:

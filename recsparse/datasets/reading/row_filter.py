@@ -9,7 +9,8 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 from duckdb.func import FunctionNullHandling, PythonUDFType
 
-from recsparse.datasets.reading.fragments import READ_ERRORS, damage, pieces
+from recsparse.datasets.reading.fragments import READ_ERRORS, first_unreadable, pieces
+from recsparse.datasets.reading.sql import sql_name
 from recsparse.datasets.reading.timestamps import PER_UNIT, NumberUnit, to_seconds
 from recsparse.errors import InputError, SchemaError, nearest
 
@@ -102,7 +103,7 @@ def filtered_batches(
             # Arrow passes on what DuckDB says as its own kind of error.
             except (duckdb.Error, *READ_ERRORS) as error:
                 fails_on_a_row = str(error).startswith(_FAILURES_ON_A_ROW)
-                damaged = None if fails_on_a_row else damage(piece, schema.names)
+                damaged = None if fails_on_a_row else first_unreadable(piece, schema.names)
                 raise damaged or InputError(_problem(condition, error, schema.names)) from error
 
 
@@ -143,14 +144,14 @@ def _query(schema: pa.Schema, columns: Sequence[str], condition: Condition) -> s
     time_column = condition.time_column
     rows, there = _ROWS, time_column in schema.names
     if there:
-        quoted = _quoted(time_column)
+        quoted = sql_name(time_column)
         kind = schema.field(time_column).type
         time = _timestamp(kind, quoted, condition.unit)
         # Not with its zone, which DuckDB would replace by that of the machine.
         kept = time if pa.types.is_timestamp(kind) else quoted
         rows = f"(SELECT * REPLACE ({time} AS {quoted}), {kept} AS {_KEPT} FROM {_ROWS})"
     selected = ", ".join(
-        f"{_KEPT if there and name == time_column else _quoted(name)} AS {_quoted(name)}"
+        f"{_KEPT if there and name == time_column else sql_name(name)} AS {sql_name(name)}"
         for name in columns
     )
     # On a line of its own, so that a comment in it ends there.
@@ -197,7 +198,3 @@ def _problem(condition: Condition, error: Exception, columns: Sequence[str]) -> 
         f"log.where must be an SQL condition on the columns of the log, but {where!r} fails: "
         f"{problem}; {hint}"
     )
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 
 from recsparse.datasets.reading.column_types import Layout, settled_types
 from recsparse.datasets.reading.find_files import Files, Paths, find_files
-from recsparse.datasets.reading.fragments import READ_ERRORS, damage, pieces, unreadable
+from recsparse.datasets.reading.fragments import READ_ERRORS, first_unreadable, pieces, unreadable
 from recsparse.datasets.reading.partitions import columns_of_keys, keys_of
 from recsparse.datasets.reading.roles import NO_ROLES, Roles
 from recsparse.errors import InputError, SchemaError, nearest
@@ -100,7 +100,7 @@ def read_columns(source: ds.Dataset, columns: Iterable[str]) -> pa.Table:
     try:
         return source.to_table(columns=names)
     except READ_ERRORS as error:
-        raise damage(source, names) or unreadable("every file", None, error) from error
+        raise first_unreadable(source, names) or unreadable("every file", None, error) from error
 
 
 def read_batches(
@@ -126,7 +126,7 @@ def read_batches(
                 if batch.num_rows:
                     yield batch
         except READ_ERRORS as error:
-            raise damage(piece, names) or unreadable("every file", None, error) from error
+            raise first_unreadable(piece, names) or unreadable("every file", None, error) from error
 
 
 def read_table(path: str | Path, columns: Iterable[str] = ()) -> pa.Table:

@@ -10,6 +10,21 @@ from torch import Tensor, nn
 from recsparse.errors import InputError
 
 
+def with_prefix(state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """Return the tensors of one member of a model, by the names that the member gave them.
+
+    Args:
+        state: Tensors by name.
+        prefix: What the model put before the member's names.
+
+    Returns:
+        The tensors; none where no name has the prefix.
+    """
+    return {
+        name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)
+    }
+
+
 def stored_tensor(
     state: Mapping[str, Tensor],
     name: str,

@@ -13,7 +13,7 @@ from torch import Tensor
 from recsparse.config.network_models import RatingGridConfig
 from recsparse.errors import InputError
 from recsparse.models.protocol.recommender import FitExtras, NetworkRecommender, Validation
-from recsparse.models.protocol.stored_arrays import load_network, stored_tensor
+from recsparse.models.protocol.stored_arrays import load_network, stored_tensor, with_prefix
 from recsparse.models.ratings.gibbs_sampler import spectral_features
 from recsparse.models.ratings.rating_bayes import RatingBayes
 from recsparse.models.ratings.rating_bias import RatingBias
@@ -161,15 +161,15 @@ class RatingGrid(RatingModel, NetworkRecommender):
         Raises:
             InputError: If the state does not fit the configuration, or itself.
         """
-        model, network = cls(config), _with_prefix(state, "network.")
+        model, network = cls(config), with_prefix(state, "network.")
         model._set_range(state)
         limits = model.lowest, model.highest
         features = stored_tensor(network, "features", None, None)
         model.network = RatingGridNetwork(config, features, limits)
         load_network(model.network, network)
-        model.bias = RatingBias.from_state(config.bias, _with_prefix(state, "bias."))
+        model.bias = RatingBias.from_state(config.bias, with_prefix(state, "bias."))
         if config.bayes is not None:
-            model.bayes = RatingBayes.from_state(config.bayes, _with_prefix(state, "bayes."))
+            model.bayes = RatingBayes.from_state(config.bayes, with_prefix(state, "bayes."))
         numbers = stored_tensor(state, "numbers", 2, dtype=torch.float64)
         model.spread, model.network_weight = numbers.tolist()
         model.num_items = len(features)
@@ -180,9 +180,3 @@ class RatingGrid(RatingModel, NetworkRecommender):
                     f"{part.num_items}"
                 )
         return model
-
-
-def _with_prefix(state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {
-        name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)
-    }

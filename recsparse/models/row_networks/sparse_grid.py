@@ -23,7 +23,7 @@ from recsparse.models.protocol.recommender import (
     Validate,
     check_interactions,
 )
-from recsparse.models.protocol.stored_arrays import load_network, stored_tensor
+from recsparse.models.protocol.stored_arrays import load_network, stored_tensor, with_prefix
 from recsparse.models.protocol.warm_start import take_over
 from recsparse.models.row_networks.sparse_grid_network import SparseGridNetwork
 from recsparse.sparse.tensor import SparseTensor
@@ -155,13 +155,13 @@ class SparseGridRecommender(NetworkRecommender):
             InputError: If the state does not fit the configuration, or itself.
         """
         model = cls(config)
-        network = _with_prefix(state, "network.")
+        network = with_prefix(state, "network.")
         vectors = stored_tensor(network, "item_vectors", None, config.factors)
         model.num_items = len(vectors)
         words = stored_words(network, model.num_items)
         model.network = SparseGridNetwork(config, vectors, words)
         load_network(model.network, network)
-        linear = _with_prefix(state, "linear.")
+        linear = with_prefix(state, "linear.")
         if config.linear is not None and linear:
             model.linear = EASE.from_state(config.linear, linear)
             if model.linear.num_items != model.num_items:
@@ -214,9 +214,3 @@ class SparseGridRecommender(NetworkRecommender):
         with torch.inference_mode():
             scores: Tensor = self.network(SparseTensor.from_scipy(history).to(device))
         return scores.cpu()
-
-
-def _with_prefix(state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {
-        name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)
-    }

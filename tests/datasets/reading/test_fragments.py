@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recsparse.datasets.reading.fragments import damage, pieces, unreadable
+from recsparse.datasets.reading.fragments import first_unreadable, pieces, unreadable
 from recsparse.datasets.reading.tables import open_dataset
 from recsparse.errors import InputError
 
@@ -123,13 +123,13 @@ def test_a_file_that_vanished_is_named(tmp_path):
 def test_the_first_damaged_file_is_found_if_there_is_one(tmp_path):
     paths = [write(tmp_path / f"{number}.parquet", np.arange(99)) for number in range(3)]
     source = open_dataset(tmp_path)
-    assert damage(source, ["a"]) is None
+    assert first_unreadable(source, ["a"]) is None
     for path in paths[1:]:
         whole = path.read_bytes()
         path.write_bytes(b"PAR1" + b"\xff" * 40 + whole[44:])
-    assert "1.parquet must be a complete Parquet file" in str(damage(source, ["a", "a"]))
+    assert "1.parquet must be a complete Parquet file" in str(first_unreadable(source, ["a", "a"]))
     # The columns that are not read are not looked at.
-    assert damage(source, ["b"]) is None
+    assert first_unreadable(source, ["b"]) is None
 
 
 def test_a_file_of_unknown_format_is_named_as_either():
