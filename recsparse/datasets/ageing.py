@@ -3,7 +3,7 @@
 import numpy as np
 import pyarrow as pa
 
-_SECONDS_A_DAY = 86_400
+from recsparse.config.units import SECONDS_A_DAY
 
 
 def aged_weights(
@@ -27,5 +27,5 @@ def aged_weights(
     if half_life_days is None or last is None:
         return weight
     age = last - timestamp.fill_null(last).to_numpy()
-    aged: np.ndarray = (weight * 0.5 ** (age / _SECONDS_A_DAY / half_life_days)).astype(np.float32)
+    aged: np.ndarray = (weight * 0.5 ** (age / SECONDS_A_DAY / half_life_days)).astype(np.float32)
     return aged

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from recsparse.config.units import SECONDS_A_DAY
 from recsparse.datasets.indexed_rows import NO_RATING, NO_TIME, Rows
 from recsparse.datasets.packed_order import packed_order
 from recsparse.datasets.schema import ITEM_ID, RATING, TIMESTAMP, USER_ID, WEIGHT
@@ -45,9 +46,6 @@ def table_without_duplicates(
 
 def _numbered(table: pa.Table, name: str) -> np.ndarray:
     return Vocabulary.fit(table[name]).index_of(table[name]).astype(np.int32)
-
-
-_SECONDS_A_DAY = 86_400
 
 
 def without_duplicates(
@@ -114,6 +112,6 @@ def _aged(rows: Rows, keys: pd.DataFrame, half_life_days: float | None) -> np.nd
         return weight
     time = pd.Series(rows.timestamp.astype(np.float64)).where(rows.timestamp != NO_TIME)
     last = time.groupby([keys[name] for name in keys], sort=False).transform("max")
-    age = (last - time).fillna(0.0).to_numpy() / _SECONDS_A_DAY
+    age = (last - time).fillna(0.0).to_numpy() / SECONDS_A_DAY
     aged: np.ndarray = weight * 0.5 ** (age / half_life_days)
     return aged

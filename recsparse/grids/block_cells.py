@@ -5,11 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
+from recsparse.config.units import SECONDS_A_DAY
 from recsparse.datasets.indexed_rows import ITEM_INDEX, NO_TIME, USER_INDEX
 from recsparse.datasets.schema import RATING, TIMESTAMP, WEIGHT
 from recsparse.grids.grid_spec import GridFeature, GridSpec, GridStatistics
-
-_SECONDS_A_DAY = 86_400
 
 
 def columns_of(spec: GridSpec) -> list[str]:
@@ -186,7 +185,7 @@ def _feature(
     if feature == "recency":
         time, (first, last) = rows.columns[TIMESTAMP], statistics.time_range()
         age = last - np.where(time == NO_TIME, first, time)
-        return cells.merge(age, np.minimum) / _SECONDS_A_DAY
+        return cells.merge(age, np.minimum) / SECONDS_A_DAY
     if feature == "item_popularity":
         popularity = _count_of(statistics.item_popularity, rows.columns[ITEM_INDEX])
         return cells.merge(popularity) / cells.count

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from recsparse.sparse import native
 from recsparse.sparse.kernel_map import KernelMap
-from recsparse.sparse.tiled import sorted_by_output
+from recsparse.sparse.sorted_pairs import sorted_by_output
 
 _DTYPE_NAMES = {torch.float32: "f32", torch.float64: "f64", torch.bfloat16: "bf16"}
 

@@ -7,7 +7,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from recsparse.sparse.kernel_map import KernelMap
-from recsparse.sparse.tiled import sorted_by_output, tile_bounds
+from recsparse.sparse.sorted_pairs import sorted_by_output, tile_bounds
 
 _TILE_ROWS = 16_384  # with 32 channels a tile and its buffers take 12 MB
 _DEVICE_TILE_ROWS = 1_048_576  # elsewhere caches are small, and to launch an operation costs more

@@ -9,7 +9,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from recsparse.sparse import tiled
 from recsparse.sparse.kernel_map import KernelMap
 from recsparse.sparse.tensor import sparse_tensor
-from recsparse.sparse.tiled import sorted_by_output, tiled_conv, tiled_conv_weight
+from recsparse.sparse.tiled import tiled_conv, tiled_conv_weight
 from tests import oracles
 from tests.oracles import Window
 from tests.random_grids import random_tensor
@@ -130,29 +130,3 @@ def test_low_precision_sums_are_kept_in_float32(dtype):
     out = tiled_conv(feats, torch.ones(1, 1, 1, 1, dtype=dtype), None, kernel_map)
     assert out.dtype == dtype
     assert out.item() == torch.tensor(1 + 512 * small, dtype=dtype).item() > 1
-
-
-@st.composite
-def maps(draw):
-    """Draw the pairs of each tap, in any order."""
-    num_out = draw(st.integers(1, 6))
-    pair = st.tuples(st.integers(0, 5), st.integers(0, num_out - 1))
-    return num_out, draw(st.lists(st.lists(pair, max_size=12), min_size=1, max_size=4))
-
-
-@given(maps())
-def test_sorting_by_output_keeps_the_pairs_of_each_tap_and_the_order_of_equals(case):
-    num_out, taps = case
-    pairs = [pair for tap in taps for pair in tap]
-    into, onto = torch.tensor(pairs, dtype=torch.int32).reshape(-1, 2).T
-    tap_ptr = torch.tensor([0, *torch.tensor([len(tap) for tap in taps]).cumsum(0)])
-    kernel_map = sorted_by_output(KernelMap(into, onto, tap_ptr, 6, num_out, monotone=False))
-    assert (kernel_map.num_in, kernel_map.num_out, kernel_map.monotone) == (6, num_out, False)
-    for number, tap in enumerate(taps):
-        found = list(zip(*(ends.tolist() for ends in kernel_map.tap(number)), strict=True))
-        assert found == sorted(tap, key=lambda pair: pair[1])
-
-
-def test_a_map_that_rises_is_sorted_already():
-    kernel_map = random_tensor((4, 4)).grid.submanifold_map((3, 3), (1, 1))
-    assert sorted_by_output(kernel_map) is kernel_map

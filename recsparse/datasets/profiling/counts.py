@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 import numpy as np
 import pyarrow as pa
 
+from recsparse.config.units import SECONDS_A_DAY
 from recsparse.datasets.indexed_rows import ITEM_INDEX, NO_RATING, NO_TIME, USER_INDEX, Rows
 from recsparse.datasets.schema import RATING, TIMESTAMP, WEIGHT
 
-SECONDS_A_DAY = 86_400
 # Rows in memory at once.
 _BLOCK_ROWS = 1 << 20
 

@@ -9,10 +9,8 @@ import pyarrow as pa
 from matplotlib.figure import Figure
 
 from recsparse.config.data import LogConfig
-from recsparse.datasets.building.bucket_sort import sorted_rows
-from recsparse.datasets.building.id_encoder import LogEncoder
 from recsparse.datasets.building.intake import IntakeCounts
-from recsparse.datasets.building.prefetch import prefetched
+from recsparse.datasets.building.log_rows import LogRows
 from recsparse.datasets.duplicates import without_duplicates
 from recsparse.datasets.profiling.counts import Profile
 from recsparse.datasets.profiling.figures import Groups, profile_figures
@@ -83,26 +81,20 @@ def describe_log(
 def _profile(
     source: LogSource, work: Workspace, reporter: Reporter
 ) -> tuple[IntakeCounts, Profile, int]:
-    counts, duplicates = IntakeCounts(), 0
-    encoder = LogEncoder(work, source.user_type, source.item_type)
     with reporter.task("reading the log", source.num_rows) as advance:
-        for batch in prefetched(source.batches()):
-            counts.add(batch)
-            if batch.good.num_rows:
-                encoder.add(batch.good)
-            advance(counts.rows_read)
-    if counts.rows_read == 0:
+        log = LogRows(source, work, advance)
+    if log.counts.rows_read == 0:
         chosen = "" if source.config.where is None else f" for which {source.config.where}"
         raise InputError(f"the log must have rows, but {source.where} has none{chosen}")
-    if counts.kept == 0:
-        return counts, Profile.of_size(0, 0), 0
+    if log.counts.kept == 0:
+        return log.counts, Profile.of_size(0, 0), 0
     with reporter.task("sorting and counting"):
-        users, items, blocks = encoder.finish(None, None)
-        profile = Profile.of_size(len(users.vocabulary), len(items.vocabulary))
-        for rows in sorted_rows(blocks, users.num_rows, work.folder):
-            profile.add(rows)
-            duplicates += without_duplicates(rows, "keep")[1]
-    return counts, profile, duplicates
+        rows, duplicates = log.sorted(), 0
+        profile = Profile.of_size(rows.num_users, rows.num_items)
+        for block in rows.blocks:
+            profile.add(block)
+            duplicates += without_duplicates(block, "keep")[1]
+    return log.counts, profile, duplicates
 
 
 def _events(source: LogSource, work: Workspace, reporter: Reporter) -> dict[str, int]:

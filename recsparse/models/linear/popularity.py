@@ -9,13 +9,12 @@ from scipy.sparse import csr_matrix
 from torch import Tensor
 
 from recsparse.config.linear_models import PopularityConfig
+from recsparse.config.units import SECONDS_A_DAY
 from recsparse.errors import InputError
 from recsparse.models.histories.sequences import times_of_cells
 from recsparse.models.protocol.column_sums import column_sums
 from recsparse.models.protocol.recommender import FitExtras, Recommender, check_interactions
 from recsparse.models.protocol.stored_arrays import stored_tensor
-
-_SECONDS_A_DAY = 86_400
 
 
 class Popularity(Recommender):
@@ -97,7 +96,7 @@ def _recent(interactions: csr_matrix, times: csr_matrix | None, days: float) -> 
             "model.recent_days needs the time of each interaction, but the log has none; prepare a "
             "log with log.timestamp_column, or leave recent_days out"
         )
-    recent = times.data >= times.data.max() - days * _SECONDS_A_DAY
+    recent = times.data >= times.data.max() - days * SECONDS_A_DAY
     return csr_matrix(
         (interactions.data * recent, interactions.indices, interactions.indptr),
         shape=interactions.shape,
