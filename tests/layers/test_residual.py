@@ -2,11 +2,16 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch import nn
 from torch.nn import functional
 
 from recsparse.errors import InputError
+from recsparse.layers.activation import SparseGELU, SparseReLU
+from recsparse.layers.conv import SubmanifoldConv2d
+from recsparse.layers.dropout import CellDropout
 from recsparse.layers.norm import SparseLayerNorm
-from recsparse.layers.residual import SparseBasicBlock, SparseBottleneck
+from recsparse.layers.residual import ResidualBlock, SparseBasicBlock, SparseBottleneck
+from recsparse.sparse.tensor import sparse_tensor
 from tests.random_grids import random_tensor, sparse_tensors
 
 CONVS = {1: functional.conv1d, 2: functional.conv2d, 3: functional.conv3d}
@@ -105,3 +110,34 @@ def test_a_number_of_axes_without_layers_is_refused(num_axes):
 def test_a_width_that_is_not_positive_is_refused():
     with pytest.raises(InputError, match="must be positive multiples of groups, but got 1, 0"):
         SparseBasicBlock(2, 1, 0)
+
+
+def test_a_residual_block_adds_what_its_layers_make_of_the_input():
+    x = random_tensor((4, 4), channels=2)
+    conv, relu = SubmanifoldConv2d(2, 2, 3).double(), SparseReLU()
+    out = ResidualBlock(conv, relu)(x)
+    torch.testing.assert_close(out.feats, x.feats + relu(conv(x)).feats)
+    assert out.grid is x.grid
+
+
+def test_a_residual_block_passes_the_gradient_of_its_input_by_the_layers():
+    x = random_tensor((3, 3), channels=2)
+    block = ResidualBlock(SubmanifoldConv2d(2, 2, 3).double(), SparseGELU())
+    inputs = (x.feats.clone().requires_grad_(), *block.parameters())
+    assert torch.autograd.gradcheck(lambda f, *_: block(x.with_feats(f)).feats, inputs)
+
+
+class Exchanged(nn.Module):
+    """Exchanges rows and columns, and so keeps the number of cells but not the grid."""
+
+    def forward(self, x):
+        coords = x.coords[:, [0, 2, 1]]
+        return sparse_tensor(coords, x.feats, x.spatial_shape, x.batch_size)
+
+
+@pytest.mark.parametrize(
+    "layer", [SubmanifoldConv2d(2, 3, 3).double(), CellDropout(0.5), Exchanged()]
+)
+def test_layers_that_change_grid_or_channels_make_no_residual_block(layer):
+    with pytest.raises(InputError, match=r"must keep grid and channels, but turned SparseTensor\("):
+        ResidualBlock(layer)(random_tensor((5, 5), channels=2))
