@@ -14,14 +14,13 @@ from pathlib import Path
 
 from recsparse.errors import OutputError
 from recsparse.files.addresses import local_path
+from recsparse.files.syncing import sync_file, sync_folder, sync_tree
 from recsparse.files.write_errors import as_output_errors
 
 logger = logging.getLogger(__name__)
 
 # Of Linux, in fcntl.h and linux/fs.h.
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2
-# Some filesystems cannot sync a folder; their files are synced all the same.
-_NO_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EBADF, errno.EACCES)
 # What a hidden name adds has to fit into the 255 bytes of a name, too.
 _LONGEST_STEM = 200
 # A disk with less has no room for any output and what is recorded of it.
@@ -87,7 +86,7 @@ def publish_folder(filled: Path, target: Path) -> None:
     Raises:
         OSError: If the move fails; the old content is put back first.
     """
-    _sync_tree(filled)
+    sync_tree(filled)
     if not target.exists():
         filled.rename(target)
     elif _swap(filled, target):
@@ -237,47 +236,6 @@ def require_room(folder: Path, at_least: int = LEAST_ROOM) -> None:
             f"{folder.absolute()} must have room for the output, at least {at_least:,} bytes, but "
             f"its disk has {free:,}; free some space or write to another disk"
         )
-
-
-def sync_file(path: Path) -> None:
-    """Return once a file is on the disk, so that a power cut cannot take it away.
-
-    Args:
-        path: The file.
-    """
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
-
-
-def sync_folder(path: Path) -> None:
-    """Return once the names in a folder are on the disk.
-
-    Args:
-        path: The folder.
-
-    Raises:
-        OSError: If the disk fails.
-    """
-    try:
-        descriptor = os.open(path, os.O_RDONLY)
-    except OSError:  # it may be writable alone, and some systems open no folder
-        return
-    try:
-        os.fsync(descriptor)
-    except OSError as error:
-        if error.errno not in _NO_SYNC:
-            raise
-    finally:
-        os.close(descriptor)
-
-
-def _sync_tree(folder: Path) -> None:
-    for path in folder.rglob("*"):
-        if path.is_dir():
-            sync_folder(path)
-        elif path.is_file():
-            sync_file(path)
-    sync_folder(folder)
 
 
 def _old(target: Path) -> Path:

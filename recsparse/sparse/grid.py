@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from weakref import WeakKeyDictionary
 
 import torch
 from jaxtyping import Bool, Int
@@ -13,16 +12,10 @@ from recsparse.sparse.generate import conv_coords, conv_transpose_coords
 from recsparse.sparse.kernel import Kernel
 from recsparse.sparse.kernel_map import KernelMap, kernel_map_between, submanifold_kernel_map
 from recsparse.sparse.lines import active_lines
+from recsparse.sparse.maps_between import Maps, Settings, maps_between, maps_from
 from recsparse.sparse.neighbours import NeighbourMaps, remembered_neighbour_map
 from recsparse.sparse.ranks import position_coords
 from recsparse.sparse.stats import GridStats, kernel_map_stats
-
-# The settings of a kernel as plain numbers: `torch.compile` rebuilds them where it cannot a Kernel.
-_Settings = tuple[tuple[int, ...], ...]
-_Maps = dict[_Settings, KernelMap]
-# Maps between grids of which neither made the other live as long as both do. They are apart from
-# the grids because `torch.compile` cannot look into weak dictionaries.
-_MAPS_BETWEEN: "WeakKeyDictionary[Grid, WeakKeyDictionary[Grid, _Maps]]" = WeakKeyDictionary()
 
 
 # Not frozen, because `torch.compile` cannot rebuild a frozen object that refers to later ones.
@@ -46,7 +39,7 @@ class Grid(Cells):
     )
     # The grids made of this one, each with the maps to it and back. The output padding tells the
     # cells of a transposed convolution from those of a convolution.
-    _made: dict[tuple[_Settings, tuple[int, ...] | None], tuple["Grid", _Maps, _Maps]] = field(
+    _made: dict[tuple[Settings, tuple[int, ...] | None], tuple["Grid", Maps, Maps]] = field(
         default_factory=dict, init=False
     )
     _positions: dict[int, tuple["Grid", Tensor | None]] = field(default_factory=dict, init=False)
@@ -222,7 +215,7 @@ class Grid(Cells):
             maps[wanted] = kernel_map_between(self.coords, out.coords, self.spatial_shape, kernel)
         return maps[wanted]
 
-    def _maps_to(self, out: "Grid") -> _Maps:
+    def _maps_to(self, out: "Grid") -> Maps:
         for made, there, _ in self._made.values():
             if made is out:
                 return there
@@ -231,7 +224,7 @@ class Grid(Cells):
                 return back
         if torch.compiler.is_compiling():
             return {}
-        return _MAPS_BETWEEN.setdefault(self, WeakKeyDictionary()).setdefault(out, {})
+        return maps_between(self, out)
 
     def select(self, mask: Bool[Tensor, " n"]) -> "Grid":
         """Return the grid of some of the cells, in the same order.
@@ -292,7 +285,7 @@ class Grid(Cells):
         for made, there, back in self._made.values():
             yield from ((f"onto {made!r} {Kernel(*key)}", found) for key, found in there.items())
             yield from ((f"from {made!r} {Kernel(*key)}", found) for key, found in back.items())
-        for other, maps in _MAPS_BETWEEN.get(self, {}).items():
+        for other, maps in maps_from(self):
             yield from ((f"onto {other!r} {Kernel(*key)}", found) for key, found in maps.items())
 
     def __reduce__(self) -> tuple[type["Grid"], tuple[Tensor, tuple[int, ...], int]]:
@@ -300,5 +293,5 @@ class Grid(Cells):
         return Grid, (self.coords, self.spatial_shape, self.batch_size)
 
 
-def _settings(kernel: Kernel) -> _Settings:
+def _settings(kernel: Kernel) -> Settings:
     return kernel.size, kernel.stride, kernel.padding, kernel.dilation

@@ -15,6 +15,7 @@ from recsparse.datasets.dataset_folder import load_dataset
 from recsparse.datasets.workspace import Resources
 from recsparse.errors import InputError, OutputError
 from tests.prepared import contents, prepared, prepared_files
+from tests.row_frames import all_rows
 
 KILLED = 9  # as wait(2) tells it
 OLD = [(user, item) for user in range(9) for item in range(9)]
@@ -130,7 +131,6 @@ FULL = """
 import os, resource
 import recsparse.stages.prepare
 from recsparse.cli.main import run
-from tests.row_frames import all_rows
 for limit in (1_000, 30_000, 1_000_000):
     child = os.fork()
     if child == 0:
