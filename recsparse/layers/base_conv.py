@@ -114,10 +114,10 @@ class BaseConv(nn.Module):
         Returns:
             Channels, kernel and what is not torch's default.
         """
-        parts = [f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel.size}"]
+        shown = [f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel.size}"]
         if any(step != 1 for step in self.kernel.stride):
-            parts.append(f"stride={self.kernel.stride}")
+            shown.append(f"stride={self.kernel.stride}")
         if self.pads and any(self.kernel.padding):
-            parts.append(f"padding={self.kernel.padding}")
-        parts.append(f"dilation={self.kernel.dilation}, groups={self.groups}")
-        return ", ".join([*parts, f"bias={self.bias is not None}"])
+            shown.append(f"padding={self.kernel.padding}")
+        shown.append(f"dilation={self.kernel.dilation}, groups={self.groups}")
+        return ", ".join([*shown, f"bias={self.bias is not None}"])

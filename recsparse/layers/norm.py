@@ -241,7 +241,7 @@ class SparseLayerNorm(nn.LayerNorm):
         if not is_low(feats.dtype):
             return input.with_feats(super().forward(feats))
         weight, bias = (
-            part if part is None else widened(part) for part in (self.weight, self.bias)
+            each if each is None else widened(each) for each in (self.weight, self.bias)
         )
         shape = self.normalized_shape
         wide = nn.functional.layer_norm(widened(feats), shape, weight, bias, self.eps)
@@ -274,8 +274,8 @@ def _standardised(
     sample: Int[Tensor, " n"],
     eps: float,
 ) -> Float[Tensor, "n g k"]:
-    parts = mean, (variance + eps).rsqrt()
-    mean, scale = (part.index_select(0, sample).unsqueeze(2) for part in parts)
+    of_sample = mean, (variance + eps).rsqrt()
+    mean, scale = (each.index_select(0, sample).unsqueeze(2) for each in of_sample)
     return (grouped - mean) * scale
 
 

@@ -11,7 +11,7 @@ from recsparse.layers.dropout import Dropout
 from recsparse.sparse.tensor import SparseTensor
 
 # What torch has for rows of features; it has other files for images, sequences and their windows.
-_OF_ROWS = {part.__name__ for part in (activation, batchnorm, dropout, linear, normalization)}
+_OF_ROWS = {module.__name__ for module in (activation, batchnorm, dropout, linear, normalization)}
 _TORCH, _OURS = "torch.nn.modules.", "recsparse."
 
 
@@ -74,8 +74,8 @@ def apply_layer(layer: nn.Module, x: Any) -> Any:
     if not isinstance(x, SparseTensor):
         return layer(x)
     if type(layer).forward is nn.Sequential.forward:
-        for part in layer.children():
-            x = apply_layer(part, x)
+        for child in layer.children():
+            x = apply_layer(child, x)
         return x
     home = _home(layer)
     if not home.startswith(_TORCH) or home == container.__name__:

@@ -57,7 +57,7 @@ def batch_norm_by(
         Features of the type given.
     """
     mean, variance, weight, bias = (
-        part if part is None else widened(part) for part in (*stored, layer.weight, layer.bias)
+        each if each is None else widened(each) for each in (*stored, layer.weight, layer.bias)
     )
     wide, settings = widened(feats), (weight, bias, by_batch, factor, layer.eps)
     if not by_batch:
