@@ -25,7 +25,7 @@ from benchmarks.protocols.variants import ITEMS, VARIANTS, Variant
 from recsparse.cli.exit import exit_on_error
 from recsparse.cli.terminal import show_frame
 from recsparse.datasets.dataset import Dataset
-from recsparse.datasets.orders.axis_order import Activity, fit_order
+from recsparse.datasets.orders.fit_order import Activity, fit_order
 from recsparse.datasets.parts import EvaluationPart
 from recsparse.evaluation.rank_catalogue import RankingResult, evaluate_ranking
 from recsparse.files.atomic import atomic_file

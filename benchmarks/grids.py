@@ -29,7 +29,8 @@ from benchmarks.measuring.public_data import public_path
 from recsparse.cli.exit import exit_on_error
 from recsparse.cli.terminal import show_frame
 from recsparse.datasets.indexed_rows import INDEXED_SCHEMA, RowsWriter, open_indexed
-from recsparse.datasets.orders.axis_order import Activity, AxisOrder, OrderKind, fit_order
+from recsparse.datasets.orders.axis_order import AxisOrder
+from recsparse.datasets.orders.fit_order import Activity, OrderKind, fit_order
 from recsparse.grids.grid_plot import plot_grids
 from recsparse.grids.grid_spec import GridFeature, GridSpec, GridStatistics
 from recsparse.grids.interaction_grid import interactions_to_grid, locality

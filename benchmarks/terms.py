@@ -28,7 +28,7 @@ from recsparse.cli.exit import exit_on_error
 from recsparse.cli.terminal import show_frame
 from recsparse.datasets.cold_items import ColdPart, cold_part
 from recsparse.datasets.dataset import Dataset
-from recsparse.datasets.orders.axis_order import Activity, OrderKind, fit_order
+from recsparse.datasets.orders.fit_order import Activity, OrderKind, fit_order
 from recsparse.evaluation.rank_catalogue import RankingResult, evaluate_ranking
 from recsparse.grids.bag_tensor import bags_to_tensor
 from recsparse.layers.conv import SubmanifoldConv1d

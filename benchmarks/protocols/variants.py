@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from recsparse.datasets.orders.axis_order import OrderKind
+from recsparse.datasets.orders.fit_order import OrderKind
 
 
 @dataclass(frozen=True)

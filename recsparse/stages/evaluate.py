@@ -34,9 +34,9 @@ from recsparse.stages.compared_items import ComparedItems
 from recsparse.stages.data import load_data
 from recsparse.stages.load import locate
 from recsparse.stages.rank_part import compared_result, evaluate_part, part_to_compare
+from recsparse.tracking.model_address import is_model_uri
 from recsparse.tracking.open_run import check_store, log_to_run, start_run
 from recsparse.tracking.run import SCHEMA_ROWS
-from recsparse.tracking.store import is_model_uri
 
 
 @dataclass(frozen=True)

@@ -2,13 +2,11 @@
 
 from pathlib import Path
 
-from recsparse.config.config import TrackingConfig
 from recsparse.reporting.progress import SILENT, Reporter
 from recsparse.scoring.model_folder import load_model
 from recsparse.scoring.trained import TrainedModel
 from recsparse.stages.data import at_hand
-from recsparse.tracking.store import is_model_uri, tracking_uri
-from recsparse.tracking.tracked import download_model
+from recsparse.tracking.model_address import fetched_model, is_model_uri
 
 
 def load(model: str | Path, beside: str | Path = ".", reporter: Reporter = SILENT) -> TrainedModel:
@@ -47,5 +45,5 @@ def locate(model: str | Path, beside: str | Path = ".", reporter: Reporter = SIL
     """
     if is_model_uri(str(model)):
         with reporter.task("fetching the model from MLflow"):
-            return download_model(str(model), tracking_uri(TrackingConfig(), beside))
+            return fetched_model(str(model), beside)
     return at_hand(model, reporter)

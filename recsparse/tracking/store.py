@@ -1,4 +1,4 @@
-"""Where the MLflow store is, and which addresses are its; no import of mlflow, which takes long."""
+"""Where the MLflow store is; no import of mlflow, which takes long."""
 
 import os
 import re
@@ -14,7 +14,6 @@ STORE = "mlflow.db"
 ARTIFACTS = "mlartifacts"
 UNSENT = "mlflow.unsent"
 URI_VARIABLE = "MLFLOW_TRACKING_URI"
-MODEL_SCHEMES = ("runs:/", "models:/", "mlflow-artifacts:/")
 
 
 def tracking_uri(config: TrackingConfig, beside: str | Path) -> str:
@@ -82,18 +81,6 @@ def require_store(uri: str) -> None:
             f"there must be an MLflow store at {path}, but there is none; set MLFLOW_TRACKING_URI "
             "to the right store"
         )
-
-
-def is_model_uri(address: str) -> bool:
-    """Say whether an address is MLflow's and no folder.
-
-    Args:
-        address: A path or an address.
-
-    Returns:
-        True for `runs:/…`, `models:/…` and the like.
-    """
-    return address.startswith(MODEL_SCHEMES)
 
 
 def without_password(uri: str) -> str:

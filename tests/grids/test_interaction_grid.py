@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.sparse import csr_matrix, random_array
 
-from recsparse.datasets.orders.axis_order import Activity, AxisOrder, fit_order
+from recsparse.datasets.orders.axis_order import AxisOrder
+from recsparse.datasets.orders.fit_order import Activity, fit_order
 from recsparse.errors import InputError
 from recsparse.grids.interaction_grid import interactions_to_grid, locality
 from recsparse.sparse.tensor import sparse_tensor

@@ -6,7 +6,6 @@ from sqlalchemy import create_engine
 from recsparse.config.config import TrackingConfig
 from recsparse.errors import MissingFileError
 from recsparse.tracking.store import (
-    is_model_uri,
     local_uri,
     require_store,
     store_file,
@@ -27,14 +26,6 @@ def test_a_store_in_a_file_must_be_there(tmp_path):
     (tmp_path / "mlflow.db").write_text("")
     require_store(local_uri(tmp_path))
     require_store("http://somewhere")
-
-
-def test_addresses_of_mlflow_are_told_from_folders():
-    assert is_model_uri("runs:/1/model")
-    assert is_model_uri("models:/shelf@champion")
-    assert is_model_uri("mlflow-artifacts:/1/model")
-    assert not is_model_uri("demo/models")
-    assert not is_model_uri("/models:/shelf")
 
 
 @given(st.text("a ?#%&;:=@é'\"+2F", min_size=1, max_size=12).filter(lambda name: name.strip()))

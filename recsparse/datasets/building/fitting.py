@@ -17,7 +17,7 @@ from recsparse.datasets.features.side_folder import save_side
 from recsparse.datasets.features.side_table import SideFeatures
 from recsparse.datasets.indexed_rows import open_indexed
 from recsparse.datasets.matrices import matrix_of
-from recsparse.datasets.orders.axis_order import fit_order
+from recsparse.datasets.orders.fit_order import fit_order
 from recsparse.datasets.workspace import Workspace
 from recsparse.errors import InputError
 

@@ -11,7 +11,7 @@ from recsparse.datasets.building.clean import CleanRows
 from recsparse.datasets.building.prefetch import prefetched
 from recsparse.datasets.building.split import Assign
 from recsparse.datasets.indexed_rows import INDEXED_SCHEMA, NO_TIME, Rows, RowsWriter, first_of_user
-from recsparse.datasets.orders.axis_order import Activity
+from recsparse.datasets.orders.fit_order import Activity
 from recsparse.datasets.parts import (
     PART_NAMES,
     TEST,

@@ -7,7 +7,6 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from scipy.sparse import csr_matrix, dia_array, diags_array
-from sklearn.utils.extmath import randomized_svd
 from torch import Tensor
 
 from recsparse.config.linear_models import GFCFConfig
@@ -56,6 +55,9 @@ class GFCF(Recommender):
         rank = min(self.config.rank, *interactions.shape)
         extras = extras or FitExtras()
         with extras.reporter.task("finding singular vectors"):
+            # Imported here: it takes longer than to score with a model that is fitted.
+            from sklearn.utils.extmath import randomized_svd
+
             _, _, vectors = randomized_svd(
                 self.normalised, rank, n_iter=_POWER_ITERATIONS, random_state=extras.seed
             )

@@ -7,7 +7,6 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from scipy.sparse import csr_matrix, diags_array
-from sklearn.utils.extmath import randomized_svd
 from torch import Tensor
 
 from recsparse.models.ratings.rating_model import with_values
@@ -152,6 +151,9 @@ def spectral_features(ratings: csr_matrix, rank: int, seed: int) -> Float[Tensor
         Of mean 0; the singular vectors of variance 1 all together, and the logarithm alone.
     """
     seen = with_values(ratings, np.ones(ratings.nnz))
+    # Imported here: it takes longer than to score with a model that is fitted.
+    from sklearn.utils.extmath import randomized_svd
+
     per_user, per_item = (np.maximum(seen.getnnz(axis=axis), 1) for axis in (1, 0))
     scaled = csr_matrix(diags_array(per_user**-0.5) @ seen @ diags_array(per_item**-0.5))
     rank = min(rank, *ratings.shape)
