@@ -3,15 +3,17 @@
 import json
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 import typer
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from recsparse.reporting.value_text import value_text
+
+if TYPE_CHECKING:  # which takes half a second to import
+    import pandas as pd
 
 
 def show_json(value: Any) -> None:
@@ -55,7 +57,7 @@ def show_groups(title: str, groups: Mapping[str, Mapping[str, Any]]) -> None:
     Console().print(table)
 
 
-def show_frame(title: str, frame: pd.DataFrame) -> None:
+def show_frame(title: str, frame: "pd.DataFrame") -> None:
     """Print a frame as a table.
 
     Args:
@@ -64,32 +66,35 @@ def show_frame(title: str, frame: pd.DataFrame) -> None:
     """
     table = Table(title=Text(title))
     for column in frame.columns:
-        numeric = pd.api.types.is_numeric_dtype(frame[column])
-        table.add_column(Text(str(column)), justify="right" if numeric else "left", overflow="fold")
+        is_numeric = frame[column].dtype.kind in "biufc"
+        _add_column(table, str(column), is_numeric)
     for row in frame.itertuples(index=False):
         table.add_row(*(Text(value_text(value)) for value in row))
     Console().print(table)
 
 
-def show_comparison(title: str, table: pd.DataFrame) -> None:
+def show_comparison(title: str, table: "pd.DataFrame") -> None:
     """Print models side by side: a line a figure, with its standard error where there is one.
 
     Args:
         title: Above the table.
         table: One row a model; the column `ndcg@10 ±` is the standard error of `ndcg@10`.
     """
-    figures = [name for name in table.columns if not name.endswith(" ±")]
-    shown = pd.DataFrame({"": figures})
-    for model, row in table.iterrows():
-        shown[str(model)] = [
-            value_text(row[name])
-            + (f" ± {value_text(row[f'{name} ±'])}" if f"{name} ±" in row else "")
-            for name in figures
-        ]
-    show_frame(title, shown)
+    shown = Table(title=Text(title))
+    for column in ("", *table.index):
+        _add_column(shown, str(column))
+    for name in table.columns:
+        if name.endswith(" ±"):
+            continue
+        values = [value_text(float(value)) for value in table[name]]
+        if f"{name} ±" in table:
+            errors = map(value_text, map(float, table[f"{name} ±"]))
+            values = [f"{value} ± {error}" for value, error in zip(values, errors, strict=True)]
+        shown.add_row(*map(Text, (name, *values)))
+    Console().print(shown)
 
 
-def show_runs(title: str, runs: pd.DataFrame) -> None:
+def show_runs(title: str, runs: "pd.DataFrame") -> None:
     """Print as much of the runs as a terminal is wide: of their figures, nDCG of the shortest list.
 
     Args:
@@ -105,6 +110,10 @@ def show_runs(title: str, runs: pd.DataFrame) -> None:
             k = min(int(name.removeprefix(prefix)) for name in names)
             brief[f"{part}\nnDCG@{k}"] = runs[f"{prefix}{k}"]
     show_frame(title, brief)
+
+
+def _add_column(table: Table, name: str, is_numeric: bool = False) -> None:
+    table.add_column(Text(name), justify="right" if is_numeric else "left", overflow="fold")
 
 
 def _without_nan(value: Any) -> Any:
