@@ -1,11 +1,14 @@
 import subprocess
 import sys
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 import recsparse as rs
 from recsparse.config.toml_reader import load_config
 from recsparse.errors import RecsparseError
+from recsparse.scoring.model_folder import load_model
 from recsparse.sparse.concatenate import cat
 from recsparse.sparse.grid import Grid
 from recsparse.sparse.positions import to_positions
@@ -48,3 +51,36 @@ def test_preparing_data_does_not_wait_for_torch():
     code = "import sys, recsparse.stages.prepare; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+# What a job that scores from a folder has no use for, and what it would cost most of the start.
+UNUSED_BY_SCORES = ["mlflow", "sqlalchemy", "matplotlib", "sklearn", "pytorch_lightning"]
+
+
+def modules_of(command, names):
+    """Return which modules a fresh process has imported when a command has ended."""
+    code = (
+        "import sys; from recsparse.cli.main import app\n"
+        f"try: app({command!r})\n"
+        f"finally: print([name for name in {names} if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return done.stdout.strip().splitlines()[-1]
+
+
+def test_a_job_that_scores_from_a_folder_imports_neither_tracking_nor_training(
+    trained_folder, workplace
+):
+    folder = str(trained_folder / "sparse_grid")
+    known = load_model(folder)
+    pairs = pa.table({"user_id": known.users.ids[:2], "item_id": known.items.ids[:2]})
+    pq.write_table(pairs, "pairs.parquet")
+    score = ["score", folder, "--candidates", "pairs.parquet", "--out", "scores.parquet"]
+    assert modules_of([*score, "--quiet"], UNUSED_BY_SCORES) == "[]"
+    lists = ["recommend", folder, "--out", "lists.parquet"]
+    assert modules_of([*lists, "--quiet"], UNUSED_BY_SCORES) == "[]"
+    assert pq.read_table("scores.parquet").num_rows == 2
+
+
+def test_help_imports_neither_torch_nor_frames():
+    assert modules_of(["--help"], ["torch", "pandas", "scipy", *UNUSED_BY_SCORES]) == "[]"
