@@ -72,7 +72,8 @@ check: setup
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/pydoclint --quiet recsparse pipelines benchmarks
-	$(BIN)/mkdocs build --strict --quiet
+	$(BIN)/python docs/generate.py
+	$(BIN)/zensical build --strict --clean
 
 bench: setup
 	$(BIN)/python -m benchmarks.layers
@@ -107,7 +108,8 @@ bench-data-peers: .venv-data-peers/ready
 	@touch $@
 
 docs: setup
-	$(BIN)/mkdocs build --strict
+	$(BIN)/python docs/generate.py
+	$(BIN)/zensical build --strict --clean
 
 ui: setup
 	$(BIN)/mlflow ui --backend-store-uri \

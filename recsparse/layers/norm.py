@@ -85,8 +85,9 @@ class SparseSyncBatchNorm(nn.SyncBatchNorm):
 
     Example:
         >>> network = nn.Sequential(SparseBatchNorm(4), nn.BatchNorm1d(4))
-        >>> [type(layer).__name__ for layer in SparseSyncBatchNorm.convert_sync_batchnorm(network)]
-        ['SparseSyncBatchNorm', 'SyncBatchNorm']
+        >>> first, second = SparseSyncBatchNorm.convert_sync_batchnorm(network)
+        >>> type(first).__name__, type(second).__name__
+        ('SparseSyncBatchNorm', 'SyncBatchNorm')
     """
 
     def forward(self, input: SparseTensor) -> SparseTensor:  # type: ignore[override]

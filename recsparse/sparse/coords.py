@@ -274,8 +274,9 @@ def sort_cells(
         Row numbers, those of one cell rising; False where the cell is that of the row before.
 
     Example:
-        >>> [part.tolist() for part in sort_cells(torch.tensor([[0, 1], [0, 0], [0, 1]]), (2,))]
-        [[1, 0, 2], [True, True, False]]
+        >>> order, is_first = sort_cells(torch.tensor([[0, 1], [0, 0], [0, 1]]), (2,))
+        >>> order.tolist(), is_first.tolist()
+        ([1, 0, 2], [True, True, False])
     """
     keys = ravel_coords(coords, spatial_shape)
     if bool((keys[1:] >= keys[:-1]).all()):  # as they often are: to sort takes ten times longer

@@ -39,8 +39,9 @@ def coalesce(
     Example:
         >>> import torch
         >>> coords, feats = torch.tensor([[0, 1], [0, 0], [0, 1]]), torch.ones(3, 1)
-        >>> [part.tolist() for part in coalesce(coords, feats, (2,))]
-        [[[0, 0], [0, 1]], [[1.0], [2.0]]]
+        >>> cells, summed = coalesce(coords, feats, (2,))
+        >>> cells.tolist(), summed.tolist()
+        ([[0, 0], [0, 1]], [[1.0], [2.0]])
     """
     if reduce not in (*_REDUCERS, "first"):
         known = ", ".join([*_REDUCERS, "first"])

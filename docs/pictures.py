@@ -1,0 +1,56 @@
+"""Draws what a submanifold convolution does: `python docs/pictures.py`."""
+
+from pathlib import Path
+
+import matplotlib as mpl
+import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from recsparse import sparse_tensor
+from recsparse.layers.conv import SubmanifoldConv2d
+from recsparse.layers.strided import SparseConv2d
+
+IMAGES = Path(__file__).parent / "images"
+_CELLS = ((1, 2), (2, 3), (2, 4), (4, 8), (5, 8), (5, 7), (7, 3), (8, 10))
+_SHAPE = (10, 12)
+_LAYERS = 3
+
+
+def _active(grids: torch.Tensor) -> torch.Tensor:
+    picture = torch.zeros(_SHAPE)
+    picture[grids[:, 1], grids[:, 2]] = 1
+    return picture
+
+
+def _draw(axes: Axes, cells: torch.Tensor, title: str, colour: str) -> None:
+    shown = mpl.colors.ListedColormap(["#f4f5f7", colour])
+    axes.pcolormesh(_active(cells), cmap=shown, vmin=0, vmax=1, edgecolors="white", linewidth=1.5)
+    axes.set_title(f"{title}\n{len(cells)} active cells of {_SHAPE[0] * _SHAPE[1]}", fontsize=10)
+    axes.invert_yaxis()
+    axes.set_aspect("equal")
+    axes.axis("off")
+
+
+def submanifold() -> Figure:
+    """Draw the active cells of a grid, and those after three convolutions of either kind.
+
+    Returns:
+        The picture: the input, submanifold layers, and layers onto every cell that sees one.
+    """
+    coords = torch.tensor([(0, *cell) for cell in _CELLS])
+    x = sparse_tensor(coords, torch.ones(len(coords), 1), spatial_shape=_SHAPE, batch_size=1)
+    kept = spread = x
+    for _ in range(_LAYERS):
+        kept = SubmanifoldConv2d(1, 1, kernel_size=3)(kept)
+        spread = SparseConv2d(1, 1, kernel_size=3, padding=1)(spread)
+    figure = Figure(figsize=(10, 3.2), layout="constrained")
+    before, middle, after = figure.subplots(1, 3)
+    _draw(before, x.coords, "input", "#3f51b5")
+    _draw(middle, kept.coords, f"{_LAYERS} submanifold convolutions", "#3f51b5")
+    _draw(after, spread.coords, f"{_LAYERS} ordinary convolutions", "#e07a5f")
+    return figure
+
+
+if __name__ == "__main__":
+    submanifold().savefig(IMAGES / "submanifold.png", dpi=110)
