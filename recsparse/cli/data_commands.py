@@ -7,24 +7,20 @@ from typing import Annotated
 import typer
 
 from recsparse.cli.app import app
+from recsparse.cli.option_lists import JobOptions, WorkOptions, takes_lists
 from recsparse.cli.options import (
     Again,
     AppendTo,
     AsJson,
-    ConfigPath,
     IdsFrom,
     ItemTable,
     Logs,
-    Memory,
     OnlyNew,
     OutPath,
-    Overrides,
     Overwrite,
     Quiet,
-    SpillFolder,
     Strict,
     TestLogs,
-    Threads,
     UserTable,
     ValidationLogs,
     Where,
@@ -35,7 +31,6 @@ from recsparse.cli.terminal import (
     show_json,
     show_pairs,
 )
-from recsparse.config.toml_reader import load_config
 
 
 @app.command()
@@ -56,6 +51,7 @@ def fetch(
 
 
 @app.command()
+@takes_lists
 def prepare(
     logs: Logs,
     out: OutPath,
@@ -69,23 +65,19 @@ def prepare(
     again: Again = False,
     where: Where = None,
     strict: Strict = False,
-    memory: Memory = None,
-    threads: Threads = None,
-    spill: SpillFolder = None,
     overwrite: Overwrite = False,
-    config: ConfigPath = None,
-    overrides: Overrides = None,
-    quiet: Quiet = False,
-    as_json: AsJson = False,
+    *,
+    work: WorkOptions,
+    job: JobOptions,
 ) -> None:
     """Turn logs into a dataset folder: checked, split, indexed; the log may exceed the memory."""
-    reporter = progress(quiet)
+    reporter = progress(job.quiet)
     with reporter.task("loading libraries"):
         from recsparse.datasets.building.build import Sources
         from recsparse.datasets.workspace import Resources
         from recsparse.stages.prepare import prepare as stage
 
-    settings = [*(overrides or []), *(["log.strict=true"] if strict else [])]
+    settings = ["log.strict=true"] if strict else []
     if where is not None:
         settings.append(f"log.where={json.dumps(where, ensure_ascii=False)}")
     if again and only_new:
@@ -103,38 +95,35 @@ def prepare(
     dataset = stage(
         sources,
         out,
-        config=load_config(config, settings),
+        config=job.settings(*settings),
         reporter=reporter,
-        resources=Resources.named(memory, threads, spill),
+        resources=Resources.named(work.memory, work.threads, work.spill),
         overwrite=overwrite,
     )
-    show_pairs(f"dataset {out}", {"dataset": str(out), **dataset.counts}, as_json)
+    show_pairs(f"dataset {out}", {"dataset": str(out), **dataset.counts}, job.as_json)
 
 
 @app.command()
+@takes_lists
 def describe(
     paths: Annotated[list[str], typer.Argument(help="Dataset folder, or logs as prepare takes.")],
     html: Annotated[str | None, typer.Option(help="File for a page with pictures.")] = None,
-    memory: Memory = None,
-    threads: Threads = None,
-    spill: SpillFolder = None,
     overwrite: Overwrite = False,
-    config: ConfigPath = None,
-    overrides: Overrides = None,
-    quiet: Quiet = False,
-    as_json: AsJson = False,
+    *,
+    work: WorkOptions,
+    job: JobOptions,
 ) -> None:
     """Tell what is in a log or a dataset; the log may exceed the memory."""
-    reporter = progress(quiet)
+    reporter = progress(job.quiet)
     with reporter.task("loading libraries"):
         from recsparse.datasets.reading.find_files import named
         from recsparse.datasets.workspace import Resources
         from recsparse.stages.describe import describe as stage
 
-    log = load_config(config, overrides or []).log
-    resources = Resources.named(memory, threads, spill)
+    log = job.settings().log
+    resources = Resources.named(work.memory, work.threads, work.spill)
     groups = stage(paths, log, html, resources, reporter, overwrite)
-    if as_json:
+    if job.as_json:
         show_json(groups)
     else:
         show_groups(named(paths), groups)

@@ -5,11 +5,9 @@ from typing import Annotated
 import typer
 
 from recsparse.cli.app import app
+from recsparse.cli.option_lists import JobOptions, takes_lists
 from recsparse.cli.options import (
     AsJson,
-    ConfigPath,
-    Overrides,
-    Quiet,
 )
 from recsparse.cli.reporters import progress
 from recsparse.cli.terminal import (
@@ -17,7 +15,6 @@ from recsparse.cli.terminal import (
     show_pairs,
     show_runs,
 )
-from recsparse.config.toml_reader import load_config
 
 
 @app.command()
@@ -32,22 +29,21 @@ def doctor(as_json: AsJson = False) -> None:
 
 
 @app.command()
+@takes_lists
 def runs(
     folder: Annotated[str, typer.Argument(help="Folder that holds mlflow.db.")] = ".",
     send: Annotated[bool, typer.Option(help="First send what jobs could not send.")] = False,
-    config: ConfigPath = None,
-    overrides: Overrides = None,
-    quiet: Quiet = False,
-    as_json: AsJson = False,
+    *,
+    job: JobOptions,
 ) -> None:
     """List the MLflow runs there, the newest first; --json has all their figures."""
-    reporter = progress(quiet)
+    reporter = progress(job.quiet)
     with reporter.task("loading libraries"):
         from recsparse.stages.runs import runs as stage
 
-    tracking = load_config(config, overrides or []).tracking
+    tracking = job.settings().tracking
     frame = stage(folder, tracking, send, reporter)
-    if as_json:
+    if job.as_json:
         show_json(frame.to_dict("records"))
     else:
         show_runs("runs", frame)

@@ -7,17 +7,13 @@ import typer
 
 from recsparse.cli.app import app
 from recsparse.cli.interrupt import training_kept, when_interrupted
+from recsparse.cli.option_lists import JobOptions, RankedOptions, takes_lists
 from recsparse.cli.options import (
     AsJson,
-    ConfigPath,
     DatasetPath,
     GoOnFrom,
     OutPath,
-    Overrides,
     Overwrite,
-    Quiet,
-    TestItems,
-    TestUsers,
     Tries,
 )
 from recsparse.cli.reporters import progress
@@ -28,7 +24,7 @@ from recsparse.cli.terminal import (
     show_json,
     show_pairs,
 )
-from recsparse.config.toml_reader import load_config, parse_space
+from recsparse.config.toml_reader import parse_space
 from recsparse.outputs.claim import require_apart
 from recsparse.outputs.places import place_of_work
 
@@ -37,6 +33,7 @@ if TYPE_CHECKING:  # which takes a second to import
 
 
 @app.command()
+@takes_lists
 def train(
     dataset: DatasetPath,
     out: OutPath,
@@ -44,18 +41,16 @@ def train(
     fresh: Annotated[bool, typer.Option(help="Remove the last checkpoint, start anew.")] = False,
     go_on_from: GoOnFrom = None,
     overwrite: Overwrite = False,
-    config: ConfigPath = None,
-    overrides: Overrides = None,
-    quiet: Quiet = False,
-    as_json: AsJson = False,
+    *,
+    job: JobOptions,
 ) -> None:
     """Fit a model, record it in MLflow, write a model folder."""
-    reporter = progress(quiet)
+    reporter = progress(job.quiet)
     with reporter.task("loading libraries"):
         from recsparse.stages.train import train as stage
 
     when_interrupted(lambda: training_kept(place_of_work(out)))
-    settings = load_config(config, overrides or [])
+    settings = job.settings()
     result = stage(dataset, out, settings, resume, reporter, go_on_from, overwrite, fresh)
     shown = {
         "model": str(out),
@@ -63,58 +58,55 @@ def train(
         "fit seconds": result.fit_seconds,
         **{f"validation {name}": value for name, value in result.validation.items()},
     }
-    show_pairs(f"model {out}", shown, as_json)
+    show_pairs(f"model {out}", shown, job.as_json)
 
 
 @app.command()
+@takes_lists
 def tune(
     dataset: DatasetPath,
     out: OutPath,
     tries: Tries = None,
     overwrite: Overwrite = False,
-    config: ConfigPath = None,
-    overrides: Overrides = None,
-    quiet: Quiet = False,
-    as_json: AsJson = False,
+    *,
+    job: JobOptions,
 ) -> None:
     """Search a model's settings on the validation part; --out is the TOML of the best."""
-    reporter = progress(quiet)
+    reporter = progress(job.quiet)
     with reporter.task("loading libraries"):
         from recsparse.stages.tune import tune as stage
 
-    settings = load_config(config, overrides or [])
+    settings = job.settings()
     space = parse_space(tries) if tries else None
-    require_apart(out, [config])
+    require_apart(out, [job.config])
     result = stage(dataset, settings, out, space, reporter, overwrite)
-    if as_json:
+    if job.as_json:
         show_json(result.trials.to_dict("records"))
     else:
         show_frame(f"trials of {settings.model.kind}, best first", result.trials.head(10))
 
 
 @app.command()
+@takes_lists
 def evaluate(
     models: Annotated[list[str], typer.Argument(help="Model folders, then the dataset folder.")],
     out: Annotated[str | None, typer.Option(help="Folder for the report.")] = None,
-    catalogue: TestItems = None,
-    include_users: TestUsers = None,
     overwrite: Overwrite = False,
-    config: ConfigPath = None,
-    overrides: Overrides = None,
-    quiet: Quiet = False,
-    as_json: AsJson = False,
+    *,
+    test: RankedOptions,
+    job: JobOptions,
 ) -> None:
     """Rank the test part with one or several models, side by side."""
-    reporter = progress(quiet)
+    reporter = progress(job.quiet)
     with reporter.task("loading libraries"):
         from recsparse.stages.evaluate import evaluate as stage
 
     if len(models) < 2:
         raise typer.BadParameter("name at least one model and then the dataset")
     *folders, dataset = models
-    settings = load_config(config, _test_options(overrides, catalogue, include_users))
+    settings = job.settings(*test.settings())
     result = stage(folders, dataset, out, settings, reporter, overwrite)
-    if as_json:
+    if job.as_json:
         show_json({name: _figures(each) for name, each in result.results.items()})
         return
     _show_counts(next(iter(result.results.values())))
@@ -124,24 +116,22 @@ def evaluate(
 
 
 @app.command()
+@takes_lists
 def evaluate_file(
     scored: Annotated[str, typer.Argument(help="Parquet with user_id, item_id, score.")],
     dataset: DatasetPath,
-    catalogue: TestItems = None,
-    include_users: TestUsers = None,
-    config: ConfigPath = None,
-    overrides: Overrides = None,
-    quiet: Quiet = False,
-    as_json: AsJson = False,
+    *,
+    test: RankedOptions,
+    job: JobOptions,
 ) -> None:
     """Rank the test part by any system's scores."""
-    reporter = progress(quiet)
+    reporter = progress(job.quiet)
     with reporter.task("loading libraries"):
         from recsparse.stages.evaluate_file import evaluate_file as stage
 
-    settings = load_config(config, _test_options(overrides, catalogue, include_users))
+    settings = job.settings(*test.settings())
     result = stage(scored, dataset, settings, reporter)
-    if as_json:
+    if job.as_json:
         show_json({**_figures(result), **result.coverage})
         return
     _show_counts(result)
@@ -157,15 +147,6 @@ def metrics(as_json: AsJson = False) -> None:
     from recsparse.metrics.ranking_metrics import FORMULAS
 
     show_pairs("metrics", {**FORMULAS, **RATING_FORMULAS}, as_json)
-
-
-def _test_options(
-    overrides: list[str] | None, catalogue: str | None, include_users: str | None
-) -> list[str]:
-    """Return the settings of a command with what its options say."""
-    options = {"catalogue": catalogue, "include_users": include_users}
-    given = [f"evaluation.{name}={value}" for name, value in options.items() if value is not None]
-    return [*(overrides or []), *given]
 
 
 def _figures(result: "RankingResult") -> dict[str, Any]:
