@@ -1,10 +1,11 @@
 """The order by recursive bisection: halves that share columns, down to single rows."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.sparse import csc_matrix, csr_matrix
+
+from recsparse.datasets.orders.cuts import cuts
 
 # Twenty rounds of swaps took twice the time and made the locality of Gowalla 3 % higher, that of
 # MovieLens-1M not a hundredth.
@@ -52,22 +53,13 @@ def bisection_order(weights: csr_matrix, start: np.ndarray) -> np.ndarray:
     growth = _growth_of_cost(int(np.bincount(weights.indices, minlength=1).max()))
     order, bounds = start.copy(), np.array([0, num_rows])
     while np.diff(bounds).max() > 1:
-        for some in _chunks(bounds, entries.indptr, order):
+        until = np.concatenate([[0], np.cumsum(np.diff(entries.indptr)[order])])[bounds]
+        for cut in cuts(until, _CHUNK):
+            some = bounds[cut.start : cut.stop + 1]
             level, rows = _Level.of(some - some[0]), order[some[0] : some[-1]]
             order[some[0] : some[-1]] = rows[level.halved(entries[rows].tocsc(), growth)]
         bounds = _Level.of(bounds).bounds_below()
     return order
-
-
-def _chunks(bounds: np.ndarray, row_ptr: np.ndarray, order: np.ndarray) -> Iterator[np.ndarray]:
-    """Part the bounds of sets so that a part has about `_CHUNK` entries, and at least one set."""
-    num_entries = np.concatenate([[0], np.cumsum(np.diff(row_ptr)[order])])[bounds]
-    first, last = 0, len(bounds) - 1
-    while first < last:
-        end = int(np.searchsorted(num_entries, num_entries[first] + _CHUNK, side="right")) - 1
-        end = min(max(end, first + 1), last)
-        yield bounds[first : end + 1]
-        first = end
 
 
 def _growth_of_cost(most_rows: int) -> np.ndarray:

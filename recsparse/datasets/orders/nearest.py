@@ -1,9 +1,9 @@
 """Nearest rows: newcomers on an axis stand beside what they are most alike."""
 
-from collections.abc import Iterator
-
 import numpy as np
 from scipy.sparse import csc_matrix, csr_matrix, diags_array
+
+from recsparse.datasets.orders.cuts import cuts
 
 # A column of more rows says little of any of them, and without a bound the work of the common
 # columns would grow with the product of newcomers and rows.
@@ -33,7 +33,8 @@ def nearest_rows(newcomers: csr_matrix, rows: csr_matrix) -> np.ndarray:
     by_column = _first_of_columns(_unit_rows(rows).tocsc()).T.tocsr()
     scaled = _unit_rows(newcomers)
     nearest = np.full(newcomers.shape[0], -1, dtype=np.int64)
-    for chunk in _chunks(scaled, np.diff(by_column.indptr)):
+    products = np.concatenate([[0], np.cumsum(np.diff(by_column.indptr)[scaled.indices])])
+    for chunk in cuts(products[scaled.indptr], _CHUNK):
         row, best = _largest_of_rows(csr_matrix(scaled[chunk] @ by_column))
         nearest[chunk.start + row] = best
     return nearest
@@ -77,18 +78,6 @@ def _first_of_columns(weights: csc_matrix) -> csc_matrix:
     kept = place < MOST_ROWS_OF_COLUMN
     pointers = np.concatenate([[0], np.cumsum(np.minimum(sizes, MOST_ROWS_OF_COLUMN))])
     return csc_matrix((weights.data[kept], weights.indices[kept], pointers), shape=weights.shape)
-
-
-def _chunks(newcomers: csr_matrix, rows_of_column: np.ndarray) -> Iterator[slice]:
-    """Cut the newcomers so that a chunk takes about `_CHUNK` products, and at least one row."""
-    products = np.concatenate([[0], np.cumsum(rows_of_column[newcomers.indices])])
-    until = products[newcomers.indptr]
-    first, num_rows = 0, newcomers.shape[0]
-    while first < num_rows:
-        last = int(np.searchsorted(until, until[first] + _CHUNK, side="right")) - 1
-        last = min(max(last, first + 1), num_rows)
-        yield slice(first, last)
-        first = last
 
 
 def _largest_of_rows(products: csr_matrix) -> tuple[np.ndarray, np.ndarray]:
