@@ -32,10 +32,6 @@ class _State:
         )
 
 
-def _nothing_kept() -> str:
-    return f"nothing new is kept; start again with `{command()}`"
-
-
 _state = _State()
 
 

@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from recsparse.errors import InputError
-from recsparse.sparse.bags import bag_sum
+from recsparse.sparse.bag_sum import bag_sum
 from recsparse.sparse.kernel import whole_number
 from recsparse.sparse.tensor import SparseTensor
 

@@ -3,7 +3,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recsparse.sparse.bags import bag_sum
+from recsparse.sparse.bag_sum import bag_sum
 
 
 @st.composite
