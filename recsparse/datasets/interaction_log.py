@@ -1,7 +1,7 @@
 """InteractionLog: the checked interactions of a log that fits into memory."""
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pyarrow as pa
 
@@ -12,9 +12,29 @@ from recsparse.datasets.reading.log_files import (
     NO_OTHERS,
     OtherIds,
 )
-from recsparse.datasets.reading.log_source import LogCounts, LogSource, listed
+from recsparse.datasets.reading.log_source import LogSource, listed
 from recsparse.datasets.schema import TIMESTAMP
 from recsparse.errors import InputError
+
+
+@dataclass(frozen=True)
+class LogCounts:
+    """What happened to the rows of a log.
+
+    Attributes:
+        rows_read: Rows in the files.
+        rejected: Rows set aside, by reason.
+        below_min_rating: Rows left out for their rating.
+        duplicates: Rows that another one of the same user and item replaced or took up; where
+            duplicates are kept, how many there are.
+        rows_kept: Rows left.
+    """
+
+    rows_read: int
+    rejected: dict[str, int] = field(default_factory=dict)
+    below_min_rating: int = 0
+    duplicates: int = 0
+    rows_kept: int = 0
 
 
 @dataclass(frozen=True)

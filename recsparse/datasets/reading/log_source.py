@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import pyarrow as pa
 import pyarrow.dataset as ds
@@ -33,26 +33,6 @@ _READ_ROWS = 131_072
 _MOST_BYTES = 2**28
 # The share of times that may be odd; more of them are of another unit than seconds.
 _MOST_ODD_TIMES = 0.01
-
-
-@dataclass(frozen=True)
-class LogCounts:
-    """What happened to the rows of a log.
-
-    Attributes:
-        rows_read: Rows in the files.
-        rejected: Rows set aside, by reason.
-        below_min_rating: Rows left out for their rating.
-        duplicates: Rows that another one of the same user and item replaced or took up; where
-            duplicates are kept, how many there are.
-        rows_kept: Rows left.
-    """
-
-    rows_read: int
-    rejected: dict[str, int] = field(default_factory=dict)
-    below_min_rating: int = 0
-    duplicates: int = 0
-    rows_kept: int = 0
 
 
 @dataclass(frozen=True, eq=False)

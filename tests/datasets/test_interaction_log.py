@@ -7,8 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recsparse.config.data import LogConfig
-from recsparse.datasets.interaction_log import InteractionLog
-from recsparse.datasets.reading.log_source import LogCounts
+from recsparse.datasets.interaction_log import InteractionLog, LogCounts
 from recsparse.datasets.schema import interactions_schema
 
 RNG = np.random.default_rng(0)
