@@ -9,7 +9,7 @@ the processor, which other jobs disturb less than that of the clock.
 """
 
 import time
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import torch
@@ -17,7 +17,7 @@ import typer
 from scipy.sparse import csr_matrix
 
 from benchmarks.measuring.turns import Out, show_rows
-from recsparse.config.models import MODEL_CONFIGS
+from recsparse.config.model_section import known_sections
 from recsparse.config.training import TrainingConfig
 from recsparse.metrics.top_k import top_k
 from recsparse.models.protocol.recommender import Recommender
@@ -83,9 +83,9 @@ def fitted(kind: str, cells: csr_matrix, times: csr_matrix) -> Recommender:
     Returns:
         The model.
     """
-    config = next(each for each in MODEL_CONFIGS if each.model_fields["kind"].default == kind)
+    config = known_sections()[kind]
     training = TrainingConfig(epochs=1, device="cpu")
-    own = {"training": training} if "training" in config.model_fields else {}
+    own: dict[str, Any] = {"training": training} if "training" in config.model_fields else {}
     return fit_model(build_model(config(**own)), cells, FitPlan(training), times=times)
 
 

@@ -31,7 +31,7 @@ from recsparse.stages.fetch import fetch
 from recsparse.stages.prepare import prepare
 from recsparse.stages.score import RecommendOptions, recommend, score
 from recsparse.stages.train import train
-from recsparse.stages.tune import SEARCH_SPACES, tune
+from recsparse.stages.tune import tune
 
 OURS = "blend"
 BASELINES = ("popularity", "item_knn", "ease", "ials")
@@ -129,7 +129,7 @@ def _train(job: Job, kind: str, reporter: Reporter) -> None:
     data = job.steps.fingerprint(job.dataset)
     job.steps.run(
         tuned,
-        (data, config, SEARCH_SPACES[kind]),
+        (data, config, config.model.search_space),
         lambda: _tune(job, config, tuned, reporter),
     )
     depends_on = data, tuned.read_text(encoding="utf-8")
@@ -146,7 +146,7 @@ def _train(job: Job, kind: str, reporter: Reporter) -> None:
 
 
 def _tune(job: Job, config: Config, out: Path, reporter: Reporter) -> None:
-    if SEARCH_SPACES[config.model.kind]:
+    if config.model.search_space:
         tune(job.dataset, config, out, reporter=reporter, overwrite=True)
         return
     # With nothing to choose from, a trial would be a whole fit for nothing.

@@ -4,12 +4,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
 
 from recsparse.config.config import Config
-from recsparse.config.models import MODEL_CONFIGS
+from recsparse.config.model_section import known_sections
+from recsparse.config.models import AnyKind
+from recsparse.config.plugins import PLUGINS
 from recsparse.config.section import Section
 from recsparse.errors import nearest
 
+OWN = (
+    f"for a model of your own, name its module in the environment variable {PLUGINS}, or set "
+    "model.kind=module:Class"
+)
 _MOST_ERRORS, _LONGEST_VALUE = 5, 120
 # What pydantic says in terms of Python.
 _MUST = {
@@ -77,7 +84,7 @@ class _Place:
             self.path += f".{part}" if self.path else part
             self.owner = self.sections[0] if self.sections else None
             fields = self.owner.model_fields if self.owner else {}
-            self.sections = tuple(_sections(fields[part].annotation)) if part in fields else ()
+            self.sections = tuple(_sections_of(fields[part])) if part in fields else ()
 
 
 def _clause(item: Mapping[str, Any], place: _Place, source: str) -> str:
@@ -86,7 +93,7 @@ def _clause(item: Mapping[str, Any], place: _Place, source: str) -> str:
         return f"{source} has the unknown key {path!r}; {_nearest_key(str(item['loc'][-1]), place)}"
     if what == "union_tag_invalid":
         tag, kinds = str(item["ctx"]["tag"]), [_kind(each) for each in place.sections]
-        return f"{source}: {path}.kind must be known, but got {tag!r}; {nearest(tag, kinds)}"
+        return f"{source}: {path}.kind must be known, but got {tag!r}; {nearest(tag, kinds)}; {OWN}"
     if what == "union_tag_not_found":
         known = ", ".join(_kind(each) for each in place.sections)
         return f'{source}: {path} must name its kind, as in {{kind = "ease"}}; known are {known}'
@@ -112,11 +119,12 @@ def _clause(item: Mapping[str, Any], place: _Place, source: str) -> str:
 def _nearest_key(key: str, place: _Place) -> str:
     owner = place.owner or Config
     own = list(owner.model_fields)
-    kinds = [_kind(each) for each in MODEL_CONFIGS if key in each.model_fields]
-    if owner in MODEL_CONFIGS and kinds and nearest(key, own).startswith("known"):
+    models = known_sections().values()
+    kinds = [_kind(each) for each in models if key in each.model_fields]
+    if owner in models and kinds and nearest(key, own).startswith("known"):
         return f"{_kind(owner)} has no such key, but {_of_kinds(key, kinds)}"
     sections = [name for name, section in _top_sections() if key in section.model_fields]
-    if owner not in MODEL_CONFIGS and sections:
+    if owner not in models and sections:
         return f"it is a key of {' and of '.join(sections)}: set {sections[0]}.{key}"
     if owner is Config and kinds and nearest(key, own).startswith("known"):
         return f"it is a key of model, where {_of_kinds(key, kinds)}"
@@ -139,8 +147,18 @@ def _example(place: _Place) -> str:
     return f"with keys of {', '.join(place.sections[0].model_fields)}"
 
 
+def _sections_of(field: FieldInfo) -> Iterator[type[BaseModel]]:
+    markers = [each for each in field.metadata if isinstance(each, AnyKind)]
+    yield from _sections(markers[0] if markers else field.annotation)
+
+
 def _sections(annotation: Any) -> Iterator[type[BaseModel]]:
     """Yield the sections that a type names, those of lists and of alternatives, too."""
+    marks = [annotation, *getattr(annotation, "__metadata__", ())]
+    for mark in marks:
+        if isinstance(mark, AnyKind):
+            yield from mark.sections().values()
+            return
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         yield annotation
         return

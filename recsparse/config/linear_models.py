@@ -1,13 +1,13 @@
 """The configuration of counting and linear models: one section a kind, with their defaults."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field, field_validator
 
-from recsparse.config.section import Section
+from recsparse.config.model_section import ModelSection, SearchSpace
 
 
-class PopularityConfig(Section):
+class PopularityConfig(ModelSection):
     """Popularity: every user gets the items with the largest total weight.
 
     Attributes:
@@ -15,10 +15,11 @@ class PopularityConfig(Section):
     """
 
     kind: Literal["popularity"] = "popularity"
+    implementation: ClassVar[str] = "recsparse.models.linear.popularity:Popularity"
     recent_days: float | None = Field(default=None, gt=0)
 
 
-class ItemKNNConfig(Section):
+class ItemKNNConfig(ModelSection):
     """ItemKNN: asymmetric cosine with shrinkage, the nearest neighbours of each item.
 
     Attributes:
@@ -30,13 +31,20 @@ class ItemKNNConfig(Section):
     """
 
     kind: Literal["item_knn"] = "item_knn"
+    implementation: ClassVar[str] = "recsparse.models.linear.item_knn:ItemKNN"
+    search_space: ClassVar[SearchSpace] = {
+        "neighbours": (20, 50, 100, 200),
+        "shrinkage": (0.0, 1.0),
+        "asymmetry": (0.1, 0.2, 0.3, 0.5),
+        "user_exponent": (0.0, 0.25),
+    }
     neighbours: int = Field(default=100, ge=1)
     shrinkage: float = Field(default=1.0, ge=0)
     asymmetry: float = Field(default=0.3, ge=0, le=1)
     user_exponent: float = Field(default=0.25, ge=0, le=1)
 
 
-class ContentKNNConfig(Section):
+class ContentKNNConfig(ModelSection):
     """ContentKNN: items whose words are those of the user's history.
 
     Attributes:
@@ -44,10 +52,12 @@ class ContentKNNConfig(Section):
     """
 
     kind: Literal["content_knn"] = "content_knn"
+    implementation: ClassVar[str] = "recsparse.models.content.content_knn:ContentKNN"
+    search_space: ClassVar[SearchSpace] = {"word_exponent": (0.5, 1.0)}
     word_exponent: float = Field(default=1.0, gt=0, le=2)
 
 
-class EASEConfig(Section):
+class EASEConfig(ModelSection):
     """EASE (Steck 2019), with a regularisation that grows with popularity.
 
     Attributes:
@@ -62,6 +72,11 @@ class EASEConfig(Section):
     """
 
     kind: Literal["ease"] = "ease"
+    implementation: ClassVar[str] = "recsparse.models.linear.ease:EASE"
+    search_space: ClassVar[SearchSpace] = {
+        "regularisation": (50.0, 100.0, 200.0, 300.0, 500.0, 1000.0),
+        "popularity_exponent": (0.0, 0.5, 1.0),
+    }
     regularisation: float = Field(default=200.0, gt=0)
     popularity_exponent: float = Field(default=0.5, ge=0, le=1)
     window_events: int | None = Field(default=None, ge=2)
@@ -70,7 +85,7 @@ class EASEConfig(Section):
     most_items: int = Field(default=30_000, ge=1)
 
 
-class SparseEASEConfig(Section):
+class SparseEASEConfig(ModelSection):
     """SparseEASE: EASE on each item's nearest items.
 
     Attributes:
@@ -85,6 +100,11 @@ class SparseEASEConfig(Section):
     """
 
     kind: Literal["sparse_ease"] = "sparse_ease"
+    implementation: ClassVar[str] = "recsparse.models.linear.sparse_ease:SparseEASE"
+    search_space: ClassVar[SearchSpace] = {
+        "neighbours": (50, 200),
+        "regularisation": (30.0, 100.0, 300.0),
+    }
     neighbours: int = Field(default=100, ge=1)
     regularisation: float = Field(default=100.0, gt=0)
     popularity_exponent: float = Field(default=0.5, ge=0, le=1)
@@ -93,7 +113,7 @@ class SparseEASEConfig(Section):
     most_pairs: int = Field(default=500_000_000, ge=1)
 
 
-class NextItemRidgeConfig(Section):
+class NextItemRidgeConfig(ModelSection):
     """NextItemRidge: least squares from what is left of a user's events to the next one.
 
     Attributes:
@@ -106,6 +126,11 @@ class NextItemRidgeConfig(Section):
     """
 
     kind: Literal["next_item_ridge"] = "next_item_ridge"
+    implementation: ClassVar[str] = "recsparse.models.linear.next_item_ridge:NextItemRidge"
+    search_space: ClassVar[SearchSpace] = {
+        "regularisation": (100.0, 300.0, 1000.0),
+        "popularity_discount": (0.0, 0.2, 0.4),
+    }
     decays: tuple[float, ...] = (0.5, 0.9)
     regularisation: float = Field(default=750.0, gt=0)
     popularity_exponent: float = Field(default=0.5, ge=0, le=1)
@@ -120,7 +145,7 @@ class NextItemRidgeConfig(Section):
         return decays
 
 
-class IALSConfig(Section):
+class IALSConfig(ModelSection):
     """iALS (Hu et al. 2008) with the regularisation of Rendle et al. 2021.
 
     Attributes:
@@ -133,6 +158,12 @@ class IALSConfig(Section):
     """
 
     kind: Literal["ials"] = "ials"
+    implementation: ClassVar[str] = "recsparse.models.linear.ials:IALS"
+    search_space: ClassVar[SearchSpace] = {
+        "factors": (16, 32, 64),
+        "unobserved_weight": (0.1, 0.3, 1.0),
+        "regularisation": (0.003, 0.01, 0.03),
+    }
     factors: int = Field(default=64, ge=1)
     unobserved_weight: float | None = Field(default=None, gt=0)
     regularisation: float = Field(default=0.005, gt=0)
@@ -140,7 +171,7 @@ class IALSConfig(Section):
     iterations: int = Field(default=15, ge=1)
 
 
-class TextRidgeConfig(Section):
+class TextRidgeConfig(ModelSection):
     """TextRidge: a ridge regression from an item's words to its iALS factors.
 
     Attributes:
@@ -149,11 +180,13 @@ class TextRidgeConfig(Section):
     """
 
     kind: Literal["text_ridge"] = "text_ridge"
+    implementation: ClassVar[str] = "recsparse.models.content.text_ridge:TextRidge"
+    search_space: ClassVar[SearchSpace] = {"ridge": (0.3, 1.0, 3.0, 10.0)}
     ridge: float = Field(default=1.0, gt=0)
     ials: IALSConfig = IALSConfig()
 
 
-class GFCFConfig(Section):
+class GFCFConfig(ModelSection):
     """GF-CF (Shen et al. 2021): a linear graph filter and an ideal low-pass filter.
 
     Attributes:
@@ -166,13 +199,15 @@ class GFCFConfig(Section):
     """
 
     kind: Literal["gf_cf"] = "gf_cf"
+    implementation: ClassVar[str] = "recsparse.models.linear.gf_cf:GFCF"
+    search_space: ClassVar[SearchSpace] = {"rank": (64, 256), "low_pass_weight": (0.1, 0.3, 0.6)}
     rank: int = Field(default=256, ge=1)
     low_pass_weight: float = Field(default=0.3, ge=0)
     item_exponent: float = Field(default=0.5, ge=0, le=1)
     sharpening: float = Field(default=0.0, ge=0, le=1)
 
 
-class RatingBiasConfig(Section):
+class RatingBiasConfig(ModelSection):
     """RatingBias: the mean of the ratings, plus deviations of users and items.
 
     Attributes:
@@ -181,11 +216,16 @@ class RatingBiasConfig(Section):
     """
 
     kind: Literal["rating_bias"] = "rating_bias"
+    implementation: ClassVar[str] = "recsparse.models.ratings.rating_bias:RatingBias"
+    search_space: ClassVar[SearchSpace] = {
+        "user_shrinkage": (3.0, 5.0, 10.0),
+        "item_shrinkage": (3.0, 5.0, 10.0),
+    }
     user_shrinkage: float = Field(default=5.0, ge=0)
     item_shrinkage: float = Field(default=5.0, ge=0)
 
 
-class RatingFactorsConfig(Section):
+class RatingFactorsConfig(ModelSection):
     """RatingFactors: alternating least squares on what the deviations leave of the ratings.
 
     Attributes:
@@ -196,13 +236,18 @@ class RatingFactorsConfig(Section):
     """
 
     kind: Literal["rating_factors"] = "rating_factors"
+    implementation: ClassVar[str] = "recsparse.models.ratings.rating_factors:RatingFactors"
+    search_space: ClassVar[SearchSpace] = {
+        "factors": (8, 16, 32),
+        "regularisation": (5.0, 10.0, 15.0, 20.0),
+    }
     factors: int = Field(default=16, ge=1)
     regularisation: float = Field(default=15.0, gt=0)
     iterations: int = Field(default=20, ge=1)
     bias: RatingBiasConfig = RatingBiasConfig()
 
 
-class RatingBayesConfig(Section):
+class RatingBayesConfig(ModelSection):
     """RatingBayes: Bayesian factors of ratings, the items' around a prediction from who rated them.
 
     Attributes:
@@ -217,6 +262,11 @@ class RatingBayesConfig(Section):
     """
 
     kind: Literal["rating_bayes"] = "rating_bayes"
+    implementation: ClassVar[str] = "recsparse.models.ratings.rating_bayes:RatingBayes"
+    search_space: ClassVar[SearchSpace] = {
+        "noise": (0.4, 0.525, 0.65),
+        "spectral_features": (15, 30, 60),
+    }
     factors: int = Field(default=32, ge=1)
     noise: float = Field(default=0.525, gt=0)
     spectral_features: int = Field(default=30, ge=1)

@@ -1,61 +1,46 @@
-"""The configuration of models: every kind, and those that are blended by default."""
+"""The configuration of models: any kind, and those that are blended."""
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar, Literal, Union
 
-from pydantic import Field, model_validator
+from pydantic import Field, GetCoreSchemaHandler, model_validator
+from pydantic_core import CoreSchema
 
-from recsparse.config.linear_models import (
-    ContentKNNConfig,
-    EASEConfig,
-    GFCFConfig,
-    IALSConfig,
-    ItemKNNConfig,
-    NextItemRidgeConfig,
-    PopularityConfig,
-    RatingBayesConfig,
-    RatingBiasConfig,
-    RatingFactorsConfig,
-    SparseEASEConfig,
-    TextRidgeConfig,
-)
-from recsparse.config.network_models import (
-    BPRConfig,
-    LightGCNConfig,
-    MultVAEConfig,
-    RatingGridConfig,
-    SASRecConfig,
-    SparseGridConfig,
-    TextTowerConfig,
-    TimelineConfig,
-)
-from recsparse.config.section import Section
+# The sections of our own models become known as these two are imported.
+from recsparse.config import linear_models, network_models  # noqa: F401
+from recsparse.config.model_section import ModelSection, known_sections
 
-_Part = (
-    PopularityConfig
-    | ItemKNNConfig
-    | ContentKNNConfig
-    | EASEConfig
-    | SparseEASEConfig
-    | NextItemRidgeConfig
-    | IALSConfig
-    | GFCFConfig
-    | MultVAEConfig
-    | LightGCNConfig
-    | BPRConfig
-    | SparseGridConfig
-    | TextRidgeConfig
-    | TextTowerConfig
-    | TimelineConfig
-    | SASRecConfig
-    | RatingBiasConfig
-    | RatingFactorsConfig
-    | RatingBayesConfig
-    | RatingGridConfig
-)
-PartConfig = Annotated[_Part, Field(discriminator="kind")]
+BLEND = "blend"
 
 
-class BlendConfig(Section):
+@dataclass(frozen=True)
+class AnyKind:
+    """Marks a setting that is the section of a model, of any kind known when a schema is built.
+
+    Attributes:
+        without: Kinds that cannot stand there.
+    """
+
+    without: tuple[str, ...] = ()
+
+    def sections(self) -> Mapping[str, type[ModelSection]]:
+        """Return the sections that can stand there, by their kinds."""
+        known = known_sections()
+        return {kind: known[kind] for kind in known if kind not in self.without}
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        """Return the schema of a union of all kinds, of which the key `kind` chooses one."""
+        union: Any = Union[tuple(self.sections().values())]  # noqa: UP007
+        return handler.generate_schema(Annotated[union, Field(discriminator="kind")])
+
+
+PartConfig = Annotated[ModelSection, AnyKind(without=(BLEND,))]
+
+
+class BlendConfig(ModelSection):
     """BlendRecommender: the weighted sum of several models' scores.
 
     Attributes:
@@ -64,6 +49,7 @@ class BlendConfig(Section):
     """
 
     kind: Literal["blend"] = "blend"
+    implementation: ClassVar[str] = "recsparse.models.blend.blend:BlendRecommender"
     parts: Annotated[tuple[PartConfig, ...], Field(min_length=1)] | None = None
     weights: tuple[Annotated[float, Field(ge=0)], ...] | None = None
 
@@ -79,28 +65,4 @@ class BlendConfig(Section):
         return self
 
 
-MODEL_CONFIGS: tuple[type[Section], ...] = (
-    PopularityConfig,
-    ItemKNNConfig,
-    ContentKNNConfig,
-    EASEConfig,
-    SparseEASEConfig,
-    NextItemRidgeConfig,
-    IALSConfig,
-    GFCFConfig,
-    MultVAEConfig,
-    LightGCNConfig,
-    BPRConfig,
-    SparseGridConfig,
-    TextRidgeConfig,
-    TextTowerConfig,
-    TimelineConfig,
-    SASRecConfig,
-    RatingBiasConfig,
-    RatingFactorsConfig,
-    RatingBayesConfig,
-    RatingGridConfig,
-    BlendConfig,
-)
-
-ModelConfig = Annotated[_Part | BlendConfig, Field(discriminator="kind")]
+ModelConfig = Annotated[ModelSection, AnyKind()]

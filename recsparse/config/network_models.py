@@ -1,15 +1,15 @@
 """The configuration of networks and of their training: one section a kind, with their defaults."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
 from recsparse.config.linear_models import EASEConfig, RatingBayesConfig, RatingBiasConfig
-from recsparse.config.section import Section
+from recsparse.config.model_section import ModelSection, SearchSpace
 from recsparse.config.training import TrainingConfig
 
 
-class SoftmaxConfig(Section):
+class SoftmaxConfig(ModelSection):
     """Models that are trained by a softmax over the items, all of them or drawn ones.
 
     Attributes:
@@ -23,7 +23,7 @@ class SoftmaxConfig(Section):
     negatives_exponent: float = Field(default=0.75, ge=0, le=1)
 
 
-class MultVAEConfig(Section):
+class MultVAEConfig(ModelSection):
     """MultVAE (Liang et al. 2018): a variational autoencoder of rows.
 
     Attributes:
@@ -36,6 +36,8 @@ class MultVAEConfig(Section):
     """
 
     kind: Literal["mult_vae"] = "mult_vae"
+    implementation: ClassVar[str] = "recsparse.models.row_networks.mult_vae:MultVAE"
+    search_space: ClassVar[SearchSpace] = {"kl_weight": (0.0, 0.1, 0.2), "dropout": (0.5, 0.7)}
     hidden: int = Field(default=600, ge=1)
     latent: int = Field(default=200, ge=1)
     dropout: float = Field(default=0.5, ge=0, lt=1)
@@ -44,7 +46,7 @@ class MultVAEConfig(Section):
     training: TrainingConfig | None = None
 
 
-class PairwiseConfig(Section):
+class PairwiseConfig(ModelSection):
     """Vectors of users and items that are trained to rank the items of a row before others.
 
     Attributes:
@@ -69,6 +71,11 @@ class BPRConfig(PairwiseConfig):
     """BPR (Rendle et al. 2009): matrix factorisation that ranks pairs of items."""
 
     kind: Literal["bpr"] = "bpr"
+    implementation: ClassVar[str] = "recsparse.models.row_networks.bpr:BPR"
+    search_space: ClassVar[SearchSpace] = {
+        "regularisation": (1e-3, 3e-3, 1e-2),
+        "fold_in_regularisation": (0.01, 0.03),
+    }
     regularisation: float = Field(default=1e-2, ge=0)
 
 
@@ -82,6 +89,11 @@ class LightGCNConfig(PairwiseConfig):
     """
 
     kind: Literal["light_gcn"] = "light_gcn"
+    implementation: ClassVar[str] = "recsparse.models.row_networks.light_gcn:LightGCN"
+    search_space: ClassVar[SearchSpace] = {
+        "layers": (2, 3),
+        "fold_in_regularisation": (0.1, 0.3, 1.0),
+    }
     loss: Literal["bpr", "softmax"] = "softmax"
     fold_in_regularisation: float = Field(default=0.3, gt=0)
     layers: int = Field(default=3, ge=0)
@@ -112,6 +124,13 @@ class SparseGridConfig(SoftmaxConfig):
     """
 
     kind: Literal["sparse_grid"] = "sparse_grid"
+    implementation: ClassVar[str] = (
+        "recsparse.models.row_networks.sparse_grid:SparseGridRecommender"
+    )
+    search_space: ClassVar[SearchSpace] = {
+        "factors": (16, 32, 64),
+        "regularisation": (0.005, 0.01, 0.02, 0.04),
+    }
     factors: int = Field(default=64, ge=1)
     hidden: int = Field(default=512, ge=1)
     unobserved_weight: float | None = Field(default=None, gt=0)
@@ -129,7 +148,7 @@ class SparseGridConfig(SoftmaxConfig):
     training: TrainingConfig | None = None
 
 
-class RatingGridConfig(Section):
+class RatingGridConfig(ModelSection):
     """RatingGrid: a network on the cells of a row of ratings, Bayesian factors beside it.
 
     Attributes:
@@ -147,6 +166,8 @@ class RatingGridConfig(Section):
     """
 
     kind: Literal["rating_grid"] = "rating_grid"
+    implementation: ClassVar[str] = "recsparse.models.ratings.rating_grid:RatingGrid"
+    search_space: ClassVar[SearchSpace] = {"blocks": (0, 1, 2), "cell_dropout": (0.1, 0.2, 0.4)}
     channels: int = Field(default=64, ge=1)
     blocks: int = Field(default=1, ge=0)
     hidden: int = Field(default=128, ge=1)
@@ -175,6 +196,11 @@ class TextTowerConfig(SoftmaxConfig):
     """
 
     kind: Literal["text_tower"] = "text_tower"
+    implementation: ClassVar[str] = "recsparse.models.content.text_tower:TextTower"
+    search_space: ClassVar[SearchSpace] = {
+        "cosine_weight": (0.0, 5.0, 10.0, 20.0),
+        "dropout": (0.3, 0.5),
+    }
     channels: int = Field(default=256, ge=1)
     word_exponent: float = Field(default=0.5, gt=0, le=2)
     dropout: float = Field(default=0.3, ge=0, lt=1)
@@ -215,6 +241,8 @@ class TimelineConfig(EventConfig):
     """
 
     kind: Literal["timeline"] = "timeline"
+    implementation: ClassVar[str] = "recsparse.models.event_networks.timeline:TimelineRecommender"
+    search_space: ClassVar[SearchSpace] = {"dropout": (0.2, 0.4), "channels": (64, 128)}
     blocks: int = Field(default=4, ge=1)
     kernel_size: int = Field(default=3, ge=1)
     dilation_base: int = Field(default=2, ge=1)
@@ -229,6 +257,8 @@ class SASRecConfig(EventConfig):
     """
 
     kind: Literal["sasrec"] = "sasrec"
+    implementation: ClassVar[str] = "recsparse.models.event_networks.sasrec:SASRec"
+    search_space: ClassVar[SearchSpace] = {"dropout": (0.2, 0.4), "channels": (64, 128)}
     blocks: int = Field(default=2, ge=1)
     heads: int = Field(default=2, ge=1)
 

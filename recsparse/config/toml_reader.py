@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from recsparse.config.config import Config
 from recsparse.config.key_errors import explained
+from recsparse.config.model_kinds import with_known_kinds
 from recsparse.config.models import BlendConfig
 from recsparse.errors import ConfigError, MissingFileError
 from recsparse.files.filesystems import fetched
@@ -38,6 +39,8 @@ def load_config(path: str | Path | None = None, overrides: Sequence[str] = ()) -
     values = _read_toml(fetched(path), path) if path is not None else {}
     overridden = [_assign(values, override) for override in overrides]
     source = str(path) if path is not None else "--set"
+    # Only here may a kind name a class to import: the file and the overrides are the caller's own.
+    values["model"] = with_known_kinds(values.get("model"), may_import=True)
     return _checked(values, source, overridden if path is not None else ())
 
 
@@ -84,7 +87,8 @@ def parse_config(values: dict[str, Any], source: str = "configuration") -> Confi
 
 
 def _checked(values: dict[str, Any], source: str, overridden: Sequence[str]) -> Config:
-    values = {**values, "model": _with_default_kind(values.get("model"))}
+    model = with_known_kinds(values.get("model"), may_import=False)
+    values = {**values, "model": _with_default_kind(model)}
     try:
         return Config.model_validate(values)
     except ValidationError as error:

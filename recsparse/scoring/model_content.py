@@ -12,13 +12,16 @@ from safetensors.torch import load_file as load_tensors
 from scipy.sparse import csr_matrix
 from torch import Tensor
 
+from recsparse.config.model_kinds import find_section
+from recsparse.config.model_section import ModelSection
+from recsparse.config.plugins import PLUGINS
 from recsparse.config.toml_reader import parse_config
 from recsparse.datasets.data_settings import LAST_SECOND, DataSettings
 from recsparse.datasets.vocabulary import Vocabulary
 from recsparse.errors import InputError, ModelFolderError
 from recsparse.models.protocol.recommender import Recommender
 from recsparse.models.protocol.stored_arrays import checked_csr
-from recsparse.models.registry import MODEL_CLASSES
+from recsparse.models.registry import model_class
 from recsparse.scoring.trained import TrainedModel
 
 DESCRIPTION = "model.toml"
@@ -28,6 +31,7 @@ USERS = "users.parquet"
 ITEMS = "items.parquet"
 _PARTS = ("data", "indices", "indptr", "shape")
 _TIMES = "times_"
+PLUGINS_KEY = "plugins"
 
 
 def read_content(folder: Path, description: Mapping[str, Any]) -> TrainedModel:
@@ -91,7 +95,7 @@ def _read(folder: Path, description: Mapping[str, Any]) -> TrainedModel:
     arrays = load_arrays(folder / HISTORY)
     history = _matrix(arrays, "", np.float32, shape)
     return TrainedModel(
-        model=_model(folder, description.get("model"), len(items)),
+        model=_model(folder, description, len(items)),
         users=users,
         items=items,
         history=history,
@@ -134,19 +138,50 @@ def _times(arrays: Mapping[str, NDArray[Any]], history: csr_matrix) -> csr_matri
     return times
 
 
-def _model(folder: Path, section: Any, num_items: int) -> Recommender:
+def _model(folder: Path, description: Mapping[str, Any], num_items: int) -> Recommender:
+    section, plugins = description.get("model"), description.get(PLUGINS_KEY, {})
     source = folder / DESCRIPTION
     if not isinstance(section, dict):
         raise InputError(f"{source} has no section 'model'")
+    _refuse_unknown_plugins(plugins)
     config = parse_config({"model": section}, source=str(source)).model
     state = load_tensors(folder / WEIGHTS)
-    model = MODEL_CLASSES[config.kind].from_state(config, state)
+    model = model_class(config.kind).from_state(config, state)
     if model.num_items != num_items:
         raise InputError(f"the weights are of {model.num_items} items, but ids of {num_items}")
     if _kinds(model.state()) != _kinds(state):
         others = sorted(set(_kinds(model.state()).items()) ^ set(_kinds(state).items()))
         raise InputError(f"a model {config.kind} of this configuration has other tensors: {others}")
     return model
+
+
+def plugins_of(config: ModelSection) -> dict[str, str]:
+    """Return which kinds of a model are not ours.
+
+    Args:
+        config: The model's section.
+
+    Returns:
+        The class of each such kind, those of a blend's parts too, as `module:Class`.
+    """
+    sections = [config, *(getattr(config, "parts", None) or ())]
+    return {
+        each.kind: each.implementation
+        for each in sections
+        if not each.implementation.startswith("recsparse.")
+    }
+
+
+def _refuse_unknown_plugins(plugins: Any) -> None:
+    # A folder may be a stranger's: what it names is told to the caller, and not imported.
+    for kind, name in plugins.items() if isinstance(plugins, dict) else ():
+        if find_section(kind) is None:
+            module = str(name).partition(":")[0]
+            raise InputError(
+                f"the model is of the kind {kind!r}, the class {name}, which this process does "
+                f"not know; if you trust that module, set the environment variable {PLUGINS}="
+                f"{module}, with the folder of the module on PYTHONPATH"
+            )
 
 
 def _kinds(state: Mapping[str, Tensor]) -> dict[str, str]:

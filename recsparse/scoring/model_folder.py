@@ -13,6 +13,7 @@ from safetensors.torch import save as tensor_bytes
 from recsparse.config.toml_writer import to_toml, write_toml
 from recsparse.datasets.vocabulary import Vocabulary
 from recsparse.errors import MissingFileError, ModelFolderError, reason
+from recsparse.models.protocol.stored_arrays import checked_state
 from recsparse.outputs.claim import Output, filled_folder
 from recsparse.outputs.kinds import FolderKind, describes_itself
 from recsparse.outputs.manifest import file_sha256
@@ -20,9 +21,11 @@ from recsparse.scoring.model_content import (
     DESCRIPTION,
     HISTORY,
     ITEMS,
+    PLUGINS_KEY,
     USERS,
     WEIGHTS,
     history_arrays,
+    plugins_of,
     read_content,
 )
 from recsparse.scoring.trained import TrainedModel
@@ -60,13 +63,16 @@ def save_model(
 
     Raises:
         OutputError: If the folder cannot be written, or must not be replaced.
-        InputError: If a cell of the histories is there twice.
+        InputError: If a cell of the histories is there twice, or the model's state is none of
+            tensors by name.
     """
+    plugins = plugins_of(trained.model.config)
+    state = checked_state(trained.model.state(), type(trained.model).__name__)
     with filled_folder(folder, MODEL, overwrite) as aside:
         # safetensors' own save_file makes files that only their owner may read, and hides a full
         # disk in an error of its own.
-        state = {name: value.contiguous() for name, value in trained.model.state().items()}
-        (aside / WEIGHTS).write_bytes(tensor_bytes(state))
+        arrays = {name: value.contiguous() for name, value in state.items()}
+        (aside / WEIGHTS).write_bytes(tensor_bytes(arrays))
         (aside / HISTORY).write_bytes(array_bytes(history_arrays(trained)))
         trained.users.save(aside / USERS)
         trained.items.save(aside / ITEMS)
@@ -76,6 +82,7 @@ def save_model(
             "num_users": len(trained.users),
             "num_items": len(trained.items),
             "model": trained.model.config.model_dump(mode="json"),
+            **({PLUGINS_KEY: plugins} if plugins else {}),
             "training": training or {},
             "data": trained.data.to_dict(),
         }

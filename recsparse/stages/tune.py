@@ -18,7 +18,7 @@ from recsparse.errors import InputError
 from recsparse.files.addresses import folder_of
 from recsparse.files.filesystems import fetched
 from recsparse.models.protocol.recommender import Recommender
-from recsparse.models.registry import MODEL_CLASSES
+from recsparse.models.registry import model_class
 from recsparse.outputs.claim import Output, claim
 from recsparse.outputs.job import Job
 from recsparse.outputs.kinds import TextKind
@@ -29,47 +29,6 @@ from recsparse.stages.rank_part import part_to_rank
 from recsparse.tracking.open_run import start_run
 from recsparse.tracking.run import SCHEMA_ROWS, Run
 from recsparse.training.plan import FitPlan
-
-# What a search tries where the caller names nothing else. The grids suit logs of some 100,000 rows,
-# and the baselines get at least as many trials as the network.
-SEARCH_SPACES: Mapping[str, Mapping[str, Sequence[Any]]] = {
-    "popularity": {},
-    "item_knn": {
-        "neighbours": (20, 50, 100, 200),
-        "shrinkage": (0.0, 1.0),
-        "asymmetry": (0.1, 0.2, 0.3, 0.5),
-        "user_exponent": (0.0, 0.25),
-    },
-    "content_knn": {"word_exponent": (0.5, 1.0)},
-    "next_item_ridge": {
-        "regularisation": (100.0, 300.0, 1000.0),
-        "popularity_discount": (0.0, 0.2, 0.4),
-    },
-    "ease": {
-        "regularisation": (50.0, 100.0, 200.0, 300.0, 500.0, 1000.0),
-        "popularity_exponent": (0.0, 0.5, 1.0),
-    },
-    "sparse_ease": {"neighbours": (50, 200), "regularisation": (30.0, 100.0, 300.0)},
-    "ials": {
-        "factors": (16, 32, 64),
-        "unobserved_weight": (0.1, 0.3, 1.0),
-        "regularisation": (0.003, 0.01, 0.03),
-    },
-    "gf_cf": {"rank": (64, 256), "low_pass_weight": (0.1, 0.3, 0.6)},
-    "mult_vae": {"kl_weight": (0.0, 0.1, 0.2), "dropout": (0.5, 0.7)},
-    "light_gcn": {"layers": (2, 3), "fold_in_regularisation": (0.1, 0.3, 1.0)},
-    "bpr": {"regularisation": (1e-3, 3e-3, 1e-2), "fold_in_regularisation": (0.01, 0.03)},
-    "text_ridge": {"ridge": (0.3, 1.0, 3.0, 10.0)},
-    "text_tower": {"cosine_weight": (0.0, 5.0, 10.0, 20.0), "dropout": (0.3, 0.5)},
-    "timeline": {"dropout": (0.2, 0.4), "channels": (64, 128)},
-    "sasrec": {"dropout": (0.2, 0.4), "channels": (64, 128)},
-    "rating_bias": {"user_shrinkage": (3.0, 5.0, 10.0), "item_shrinkage": (3.0, 5.0, 10.0)},
-    "rating_factors": {"factors": (8, 16, 32), "regularisation": (5.0, 10.0, 15.0, 20.0)},
-    "rating_bayes": {"noise": (0.4, 0.525, 0.65), "spectral_features": (15, 30, 60)},
-    "rating_grid": {"blocks": (0, 1, 2), "cell_dropout": (0.1, 0.2, 0.4)},
-    "blend": {},
-    "sparse_grid": {"factors": (16, 32, 64), "regularisation": (0.005, 0.01, 0.02, 0.04)},
-}
 
 
 def _is_of_older_build(text: str) -> bool:
@@ -128,7 +87,7 @@ def tune(
         StoreError: If the MLflow store cannot be reached or written; nothing is fitted then.
     """
     config, data = config or Config(), load_data(dataset, reporter)
-    space = SEARCH_SPACES[config.model.kind] if space is None else space
+    space = config.model.search_space if space is None else space
     for settings in _combinations(space):
         _with_settings(config, settings)
     if out is None:
@@ -155,7 +114,7 @@ def _search(
 ) -> TuneResult:
     with reporter.task("reading the validation part"):
         part, trials = part_to_rank(data, "validation"), _combinations(space)
-    is_rating = MODEL_CLASSES[config.model.kind].predicts_ratings
+    is_rating = model_class(config.model.kind).predicts_ratings
     metric = "rmse" if is_rating else config.evaluation.select_by
     rows: list[dict[str, Any]] = []
     model: Recommender | None = None

@@ -9,11 +9,11 @@ import safetensors.torch
 import torch
 from scipy.sparse import csr_matrix, random_array
 
-from recsparse.config.section import Section
+from recsparse.config.model_section import ModelSection
 from recsparse.config.toml_reader import parse_config
 from recsparse.config.training import TrainingConfig
 from recsparse.errors import InputError
-from recsparse.models.registry import MODEL_CLASSES, build_model
+from recsparse.models.registry import build_model, model_class
 from recsparse.sparse.tensor import SparseTensor, sparse_tensor
 from recsparse.training.fit import fit_model
 from recsparse.training.plan import FitPlan
@@ -80,12 +80,12 @@ def raw_parts(matrix):
 class RecommenderConformance:
     """Inherited by `Test...` classes that set `config`."""
 
-    config: ClassVar[Section]
+    config: ClassVar[ModelSection]
 
     def test_its_configuration_survives_the_file(self):
         settings = {"model": self.config.model_dump(mode="json")}
         assert parse_config(settings).model == self.config
-        assert type(build_model(self.config)) is MODEL_CLASSES[self.config.kind]
+        assert type(build_model(self.config)) is model_class(self.config.kind)
 
     def test_scores_are_finite_float32_of_all_items_for_each_row(self):
         scores = score(fitted(self.config), log_of())

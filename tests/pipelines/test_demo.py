@@ -8,6 +8,7 @@ import pytest
 from pipelines import demo
 from pipelines.demo import app
 from recsparse.cli.exit import exit_on_error
+from recsparse.config.model_section import known_sections
 from recsparse.config.models import BlendConfig
 from recsparse.config.toml_reader import load_config
 from recsparse.config.toml_writer import write_toml
@@ -35,11 +36,15 @@ def small_search(workplace, monkeypatch):
         "ials": {"factors": (4,), "iterations": (2,)},
         "blend": {"parts": ([GRID, {"kind": "ease"}],)},
     }
-    for module in (demo, tuning):
-        monkeypatch.setattr(module, "SEARCH_SPACES", spaces)
+
+    def search(kind, space):
+        monkeypatch.setattr(known_sections()[kind], "search_space", space)
+
+    for kind, space in spaces.items():
+        search(kind, space)
     write_toml("demo.toml", {"training": {"epochs": 2}, "evaluation": {"k": [10, 20]}})
     monkeypatch.setattr(demo, "CONFIG", workplace / "demo.toml")
-    return spaces
+    return search
 
 
 @pytest.fixture
@@ -79,7 +84,7 @@ def demo_words(small_log):
 
 
 def test_a_model_without_settings_to_search_is_fitted_once(small_search, run_demo, small_log, fits):
-    small_search["blend"] = {}
+    small_search("blend", {})
     status, _, said = run_demo(*demo_words(small_log))
     assert status == 0, said
     assert [fits.count(kind) for kind in ("blend", "popularity")] == [1, 1]
@@ -91,7 +96,7 @@ def test_a_killed_demo_goes_on_where_its_training_stopped(
     small_search, run_demo, small_log, fits, monkeypatch
 ):
     # One network alone, so that its epochs can be counted.
-    small_search["blend"] = {}
+    small_search("blend", {})
     blend = {"kind": "blend", "parts": [GRID, {"kind": "ease"}]}
     write_toml("demo.toml", {"training": {"epochs": 4}, "model": blend})
     epochs, log_metrics, saved = [], Run.log_metrics, Progress.on_train_epoch_end
@@ -171,7 +176,7 @@ def test_the_whole_job_and_its_repetition(small_search, run_demo, small_log, wor
     expected = load_model("out/blend").with_history(history).score(scores)
     assert scores["score"].tolist() == expected.tolist()
 
-    small_search["ease"] = {"regularisation": (20.0,)}
+    small_search("ease", {"regularisation": (20.0,)})
     _, _, said = run_demo(*words)
     made = [line.removeprefix("making ") for line in steps(said) if "making" in line]
     assert made == ["ease.toml", "ease", "report"]

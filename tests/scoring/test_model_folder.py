@@ -13,7 +13,7 @@ from safetensors.numpy import load_file
 from scipy.sparse import csr_matrix
 
 from recsparse.config.data import TextConfig
-from recsparse.config.models import MODEL_CONFIGS
+from recsparse.config.model_section import known_sections
 from recsparse.config.network_models import SparseGridConfig, TimelineConfig
 from recsparse.config.toml_writer import to_toml
 from recsparse.config.training import TrainingConfig
@@ -21,7 +21,7 @@ from recsparse.datasets.features.bag_of_words import BagOfWords
 from recsparse.datasets.vocabulary import Vocabulary
 from recsparse.errors import MissingFileError, ModelFolderError, OutputError
 from recsparse.grids.bag_tensor import bags_to_tensor
-from recsparse.models.registry import MODEL_CLASSES, build_model
+from recsparse.models.registry import build_model
 from recsparse.scoring.model_folder import (
     load_items,
     load_model,
@@ -56,7 +56,7 @@ SMALL = {
     },
     "blend": {"parts": [{"kind": "ease", "recency_decay": 0.5}, {"kind": "popularity"}]},
 }
-CONFIGS = [config(**SMALL.get(config.model_fields["kind"].default, {})) for config in MODEL_CONFIGS]
+CONFIGS = [section(**SMALL.get(kind, {})) for kind, section in known_sections().items()]
 WITH_EVERYTHING = SparseGridConfig(**SMALL["sparse_grid"], axis_blocks=1, use_text=True)
 WITH_MORE = [WITH_EVERYTHING, TimelineConfig(**SMALL["timeline"], use_text=True)]
 FILES = [
@@ -94,7 +94,7 @@ def folder(popularity, tmp_path):
 
 
 def test_every_kind_of_model_is_tried():
-    assert {config.kind for config in CONFIGS} == set(MODEL_CLASSES)
+    assert {config.kind for config in CONFIGS} == set(known_sections())
 
 
 @pytest.mark.parametrize("config", [*CONFIGS, *WITH_MORE], ids=lambda config: config.kind)

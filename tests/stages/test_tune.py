@@ -5,13 +5,13 @@ import numpy as np
 import pytest
 from mlflow.tracking import MlflowClient
 
-from recsparse.config.models import MODEL_CONFIGS
+from recsparse.config.model_section import known_sections
 from recsparse.config.toml_reader import load_config
 from recsparse.errors import ConfigError, InputError
 from recsparse.evaluation.rank_catalogue import RankingResult
 from recsparse.stages import tune as module
 from recsparse.stages.train import train
-from recsparse.stages.tune import SEARCH_SPACES, tune
+from recsparse.stages.tune import tune
 
 KNN = load_config(None, ["model.kind=item_knn", "evaluation.select_by=ndcg@5"])
 
@@ -87,9 +87,9 @@ def test_a_search_space_that_makes_no_sense_is_refused(
     assert not (workplace / "best.toml").exists()
 
 
-def test_every_kind_of_model_has_a_search_space_of_settings_it_knows():
-    for section in MODEL_CONFIGS:
-        for name, values in SEARCH_SPACES[section.model_fields["kind"].default].items():
+def test_every_search_space_is_of_settings_that_its_kind_of_model_knows():
+    for section in known_sections().values():
+        for name, values in section.search_space.items():
             assert [getattr(section(**{name: value}), name) for value in values] == [*values]
 
 

@@ -26,6 +26,7 @@ from recsparse.models.protocol.recommender import (
     check_interactions,
 )
 from recsparse.models.protocol.stored_arrays import stored_tensor
+from recsparse.models.registry import model_class
 from recsparse.sparse.tensor import SparseTensor
 
 logger = logging.getLogger(__name__)
@@ -81,7 +82,9 @@ class BlendRecommender(Recommender, ColdScorer):
             known = _to_go_on_from(fitted, config, configs)
             own = replace(_extras_of_part(extras, number, config.kind), warm_start=known)
             with extras.reporter.task(f"part {number + 1} of {len(configs)}, {config.kind}"):
-                part = _twin(parts, config) or _class_of(config.kind)(config).fit(interactions, own)
+                part = _twin(parts, config) or model_class(config.kind)(config).fit(
+                    interactions, own
+                )
             parts.append(part)
             trim_heap()
         weights = [*(self.config.weights or [1.0] * len(parts))]
@@ -200,7 +203,7 @@ class BlendRecommender(Recommender, ColdScorer):
                 if name.startswith(prefix)
             }
             twin = _twin(model.parts, part)
-            model.parts.append(twin or _class_of(part.kind).from_state(part, own))
+            model.parts.append(twin or model_class(part.kind).from_state(part, own))
         model.num_items = model.parts[0].num_items
         sizes = [part.num_items for part in model.parts]
         if set(sizes) != {model.num_items}:
@@ -245,12 +248,3 @@ def _to_go_on_from(
     spare = [old for old in fitted if old.model.config not in configs]
     alike = [old for old in spare if old.model.config.model_dump(exclude=training) == wanted]
     return next(iter([*same, *alike]), None)
-
-
-def _class_of(kind: str) -> type[Recommender]:
-    # Imported here, since the registry names this model, too.
-    from recsparse.models.registry import MODEL_CLASSES
-
-    classes: Mapping[str, Any] = MODEL_CLASSES
-    found: type[Recommender] = classes[kind]
-    return found

@@ -1,6 +1,7 @@
 """States as they are read from files: each array is checked before a model or SciPy uses it."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import torch
@@ -60,6 +61,33 @@ def stored_tensor(
     if not found.isfinite().all():
         raise InputError(f"the tensor {name!r} must be finite, but is not")
     return found
+
+
+def checked_state(state: Any, owner: str) -> dict[str, Tensor]:
+    """Return a state that can be written, as models of users' own may have another.
+
+    Args:
+        state: What `Recommender.state` returned.
+        owner: The class of the model, for the error.
+
+    Returns:
+        The state itself.
+
+    Raises:
+        InputError: If it is anything else than tensors by name.
+    """
+    if not isinstance(state, dict):
+        raise InputError(
+            f"{owner}.state must return a dict of tensors by name, but returns a "
+            f"{type(state).__name__}; return {{'name': tensor}}"
+        )
+    for name, value in state.items():
+        if not (isinstance(name, str) and isinstance(value, Tensor)):
+            raise InputError(
+                f"{owner}.state must return tensors by name, but {name!r} is a "
+                f"{type(value).__name__}; make it a tensor, as by torch.as_tensor"
+            )
+    return state
 
 
 def stored_number(state: Mapping[str, Tensor], name: str) -> float:

@@ -177,7 +177,7 @@ def test_each_part_has_a_seed_of_its_own():
 
     config = BlendConfig(parts=(PopularityConfig(), PopularityConfig()))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(blend, "_class_of", lambda kind: Seen)
+        patch.setattr(blend, "model_class", lambda kind: Seen)
         BlendRecommender(config).fit(log_of(), FitExtras(seed=40))
     assert seeds == [40, 41]
 

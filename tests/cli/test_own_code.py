@@ -1,0 +1,81 @@
+"""Code of a user's own, out of the guide, through commands in processes of their own."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from tests.cli.conftest import sets
+
+GUIDE = Path(__file__).parents[2] / "docs" / "how-to" / "own-model.md"
+ROOT = Path(__file__).parents[2]
+
+
+def modules_of_the_guide():
+    text = GUIDE.read_text(encoding="utf-8")
+    names = re.findall(r"^Save this as `(\w+\.py)`", text, re.MULTILINE)
+    return dict(zip(names, re.findall(r"```python\n(.*?)```", text, re.DOTALL), strict=True))
+
+
+@pytest.fixture
+def command(tmp_path, small_log, workplace):
+    """Runs a command in a fresh process that finds the modules of the guide on its path."""
+    for name, code in modules_of_the_guide().items():
+        (tmp_path / name).write_text(code, encoding="utf-8")
+
+    def run(*words, plugins=""):
+        environment = {
+            **os.environ,
+            "PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}",
+            "RECSPARSE_PLUGINS": plugins,
+        }
+        return subprocess.run(
+            [sys.executable, "-m", "recsparse", *map(str, words)],
+            capture_output=True, text=True, env=environment, cwd=workplace, check=False,
+        )  # fmt: skip
+
+    return run
+
+
+def succeeds(outcome):
+    assert outcome.returncode == 0, outcome.stderr
+    return outcome
+
+
+@pytest.mark.slow
+def test_a_model_of_one_s_own_goes_through_every_command(command, small_dataset, workplace):
+    named = sets(["model.kind=shared_users:SharedUsers", "model.damping=0.25"])
+    succeeds(command("train", small_dataset, "--out", "alone", *named))
+    parts = "model.parts=[{kind='shared_users'}, {kind='popularity'}]"
+    own = {"plugins": "shared_users"}
+    succeeds(command("train", small_dataset, "--out", "blend", *sets([parts]), **own))
+    tuned = sets(["model.kind=shared_users"])
+    succeeds(command("tune", small_dataset, "--out", "best.toml", *tuned, **own))
+    assert "shared_users" in (workplace / "best.toml").read_text()
+    succeeds(command("evaluate", "alone", "blend", small_dataset, "--out", "report", **own))
+    table = pd.read_parquet(workplace / "report" / "comparison.parquet")
+    assert table["model"].tolist() == ["alone", "blend"]
+    succeeds(command("recommend", "alone", "--out", "lists.parquet", **own))
+    lists = pd.read_parquet(workplace / "lists.parquet")
+    lists[["user_id", "item_id"]].to_parquet(workplace / "pairs.parquet")
+    words = ["score", "alone", "--candidates", "pairs.parquet", "--out", "scores.parquet"]
+    succeeds(command(*words, **own))
+    scores = pd.read_parquet(workplace / "scores.parquet")
+    pd.testing.assert_series_equal(scores["score"], lists["score"], check_dtype=False)
+
+
+@pytest.mark.slow
+def test_a_folder_that_needs_a_module_which_nobody_told_of_says_what_to_set(
+    command, small_dataset
+):
+    named = sets(["model.kind=shared_users:SharedUsers"])
+    succeeds(command("train", small_dataset, "--out", "alone", *named))
+    outcome = command("recommend", "alone", "--out", "lists.parquet")
+    assert outcome.returncode == 2
+    said = " ".join(outcome.stderr.split())
+    assert "of the kind 'shared_users', the class shared_users:SharedUsers" in said
+    assert "RECSPARSE_PLUGINS=shared_users" in said
