@@ -4,6 +4,7 @@ import torch
 
 from recsparse.errors import InputError
 from recsparse.models.protocol.stored_arrays import (
+    checked_state,
     stored_csr,
     stored_number,
     stored_tensor,
@@ -72,3 +73,16 @@ def test_arrays_that_make_no_matrix_are_refused(name, value, message):
     }
     with pytest.raises(InputError, match=message):
         stored_csr({**state, name: torch.tensor(value)}, 2, 2)
+
+
+@pytest.mark.parametrize(
+    ("state", "message"),
+    [
+        ([1], "Own.state must return a dict of tensors by name, but returns a list"),
+        ({"mean": 3.0}, "tensors by name, but 'mean' is a float; make it a tensor"),
+        ({3: torch.ones(1)}, "tensors by name, but 3 is a Tensor"),
+    ],
+)
+def test_a_state_that_cannot_be_written_is_refused(state, message):
+    with pytest.raises(InputError, match=message):
+        checked_state(state, "Own")
