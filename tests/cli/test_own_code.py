@@ -69,9 +69,7 @@ def test_a_model_of_one_s_own_goes_through_every_command(command, small_dataset,
 
 
 @pytest.mark.slow
-def test_a_folder_that_needs_a_module_which_nobody_told_of_says_what_to_set(
-    command, small_dataset
-):
+def test_a_folder_that_needs_a_module_which_nobody_told_of_says_what_to_set(command, small_dataset):
     named = sets(["model.kind=shared_users:SharedUsers"])
     succeeds(command("train", small_dataset, "--out", "alone", *named))
     outcome = command("recommend", "alone", "--out", "lists.parquet")
