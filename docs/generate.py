@@ -13,9 +13,10 @@ from pydantic.fields import FieldInfo
 
 from recsparse.cli.main import app
 from recsparse.config.config import Config
+from recsparse.config.model_section import known_sections
 from recsparse.config.section import Section
 from recsparse.models.protocol.recommender import Recommender
-from recsparse.models.registry import MODEL_CLASSES
+from recsparse.models.registry import model_class
 
 REFERENCE = Path(__file__).parent / "reference"
 _SIGNS = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}
@@ -185,7 +186,8 @@ def pages() -> dict[Path, str]:
         Each page's text by its path below `docs/reference`.
     """
     models = {
-        Path("models") / f"{kind}.md": model_page(kind, m) for kind, m in MODEL_CLASSES.items()
+        Path("models") / f"{kind}.md": model_page(kind, model_class(kind))
+        for kind in known_sections()
     }
     return models | {
         Path("configuration.md"): configuration(),

@@ -6,7 +6,6 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
-from typing import get_type_hints
 
 import pyarrow.parquet as pq
 import pytest
@@ -16,11 +15,11 @@ from docs.generate import keys_table, meanings, pages
 from recsparse import layers
 from recsparse.cli.main import app
 from recsparse.config.config import Config
+from recsparse.config.model_section import known_sections
 from recsparse.config.section import Section
 from recsparse.config.training import TrainingConfig
 from recsparse.evaluation.ratings import RATING_FORMULAS
 from recsparse.metrics.ranking_metrics import FORMULAS
-from recsparse.models.registry import MODEL_CLASSES
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -154,7 +153,7 @@ def is_section(value: object) -> bool:
 def sections(section: type[Section]) -> list[type[Section]]:
     below = [type(field.default) for field in section.model_fields.values()]
     found = [kind for kind in below if issubclass(kind, Section)]
-    models = [get_type_hints(model)["config"] for model in MODEL_CLASSES.values()]
+    models = list(known_sections().values())
     return [section, *found, *models]
 
 
