@@ -18,7 +18,7 @@ import typer
 from benchmarks.measuring.prepare_report import Rounds
 from benchmarks.measuring.synthetic_rows import Form
 from benchmarks.measuring.turns import Out, show_rows
-from benchmarks.prepare import Bench
+from benchmarks.rivals.prepare_bench import Bench
 
 
 def run(  # noqa: PLR0913 (one parameter an option)
