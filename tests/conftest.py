@@ -23,9 +23,9 @@ torch.set_num_threads(1)
 def real_data() -> Path:
     """The folder of public data sets, or a skip that says how to give one."""
     default = Path(__file__).resolve().parents[2] / "shared" / "data"
-    folder = Path(os.environ.get("RECSPARSE_TEST_DATA", default))
+    folder = Path(os.environ.get("RECSPARSE_DATA", default))
     if not folder.is_dir():
-        pytest.skip(f"no public data in {folder}; set RECSPARSE_TEST_DATA to a folder of them")
+        pytest.skip(f"no public data in {folder}; set RECSPARSE_DATA to a folder of them")
     return folder
 
 
