@@ -12,9 +12,9 @@ from recsparse.layers.conv import SubmanifoldConv2d
 from recsparse.layers.strided import SparseConv2d
 
 IMAGES = Path(__file__).parent / "images"
-_CELLS = ((1, 2), (2, 3), (2, 4), (4, 8), (5, 8), (5, 7), (7, 3), (8, 10))
-_SHAPE = (10, 12)
-_LAYERS = 3
+_CELLS = ((1, 2), (2, 3), (2, 4), (4, 12), (5, 12), (5, 11), (8, 4), (10, 15))
+_SHAPE = (12, 18)
+_LAYERS = 2
 
 
 def _active(grids: torch.Tensor) -> torch.Tensor:
@@ -33,7 +33,7 @@ def _draw(axes: Axes, cells: torch.Tensor, title: str, colour: str) -> None:
 
 
 def submanifold() -> Figure:
-    """Draw the active cells of a grid, and those after three convolutions of either kind.
+    """Draw the active cells of a grid, and those after some convolutions of either kind.
 
     Returns:
         The picture: the input, submanifold layers, and layers onto every cell that sees one.
@@ -44,7 +44,7 @@ def submanifold() -> Figure:
     for _ in range(_LAYERS):
         kept = SubmanifoldConv2d(1, 1, kernel_size=3)(kept)
         spread = SparseConv2d(1, 1, kernel_size=3, padding=1)(spread)
-    figure = Figure(figsize=(10, 3.2), layout="constrained")
+    figure = Figure(figsize=(8, 2.4), layout="constrained")
     before, middle, after = figure.subplots(1, 3)
     _draw(before, x.coords, "input", "#3f51b5")
     _draw(middle, kept.coords, f"{_LAYERS} submanifold convolutions", "#3f51b5")
@@ -53,4 +53,4 @@ def submanifold() -> Figure:
 
 
 if __name__ == "__main__":
-    submanifold().savefig(IMAGES / "submanifold.png", dpi=110)
+    submanifold().savefig(IMAGES / "submanifold.png", dpi=140)

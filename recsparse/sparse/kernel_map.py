@@ -32,10 +32,10 @@ class KernelMap:
         >>> cells = torch.tensor([[0, 1], [0, 2]])
         >>> pairs = submanifold_kernel_map(cells, (4,), kernel_size=(3,), dilation=(1,))
         >>> for number in range(pairs.num_taps):
-        ...     print(*(end.tolist() for end in pairs.tap(number)))
-        [0] [1]
-        [0, 1] [0, 1]
-        [1] [0]
+        ...     print(tuple(end.tolist() for end in pairs.tap(number)))
+        ([0], [1])
+        ([0, 1], [0, 1])
+        ([1], [0])
         >>> pairs.pairs_per_tap, len(pairs.in_index)  # one of the four pairs is stored
         ([1, 2, 1], 1)
     """
