@@ -214,6 +214,6 @@ def _show(job: Job) -> None:
 
 
 if __name__ == "__main__":
-    when_interrupted(lambda: "what is complete is kept; go on with the same command")
+    when_interrupted(lambda: "what is complete is kept; resume with the same command")
     with ending_on_signals(for_good=True):
         exit_on_error(app)

@@ -76,7 +76,7 @@ def training_kept(out: Path) -> str:
     again = command("--resume", without="--fresh")
     if not any(folder.rglob("*.safetensors")):
         return f"no epoch was complete, nothing new is kept; start again with `{command()}`"
-    return f"{folder} keeps all complete epochs; go on with `{again}`"
+    return f"{folder} keeps all complete epochs; resume with `{again}`"
 
 
 def parts_kept(out: Path) -> str:
@@ -92,7 +92,7 @@ def parts_kept(out: Path) -> str:
     count = len([*folder.glob("part-*.parquet")])
     if not count:
         return f"no part was complete, nothing new is kept; start again with `{command()}`"
-    return f"{folder} keeps {count} complete part{'s' * (count > 1)}; go on with `{command()}`"
+    return f"{folder} keeps {count} complete part{'s' * (count > 1)}; resume with `{command()}`"
 
 
 @contextmanager

@@ -37,8 +37,8 @@ if TYPE_CHECKING:  # which takes a second to import
 def train(
     dataset: DatasetPath,
     out: OutPath,
-    resume: Annotated[bool, typer.Option(help="Go on from the last checkpoint.")] = False,
-    fresh: Annotated[bool, typer.Option(help="Remove the last checkpoint, start anew.")] = False,
+    resume: Annotated[bool, typer.Option(help="Resume from the last checkpoint.")] = False,
+    fresh: Annotated[bool, typer.Option(help="Remove the last checkpoint and start anew.")] = False,
     go_on_from: GoOnFrom = None,
     overwrite: Overwrite = False,
     *,

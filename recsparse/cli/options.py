@@ -35,7 +35,8 @@ Memory = Annotated[
 ]
 Threads = Annotated[int | None, typer.Option(min=1, help="Threads; all cores by default.")]
 SpillFolder = Annotated[
-    str | None, typer.Option("--spill", help="Folder for temporary files; beside --out.")
+    str | None,
+    typer.Option("--spill", help="Folder for temporary files; by default next to --out."),
 ]
 Logs = Annotated[
     list[str],
@@ -56,7 +57,7 @@ Where = Annotated[
 ]
 Strict = Annotated[bool, typer.Option(help="Refuse a log with bad rows.")]
 GoOnFrom = Annotated[
-    str | None, typer.Option("--from", help="Go on from this model, with rows since then.")
+    str | None, typer.Option("--from", help="Continue from this model, with rows since then.")
 ]
 Tries = Annotated[
     list[str] | None,

@@ -59,7 +59,7 @@ class TerminalReporter:
         self.depth = 0
 
     def say(self, line: str) -> None:
-        """Print a line beside the bars.
+        """Print a line above the bars.
 
         Args:
             line: What to say.

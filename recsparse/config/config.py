@@ -70,7 +70,7 @@ class TrackingConfig(Section):
 
     Attributes:
         uri: MLflow tracking address; without one, `MLFLOW_TRACKING_URI`, else `mlflow.db`
-            beside the model folder.
+            next to the model folder.
         experiment: Name of the MLflow experiment, at most 500 characters.
         register_as: Register the model under this name, at most 256 characters without `/` and `:`.
     """

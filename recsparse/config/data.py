@@ -158,7 +158,7 @@ class TextConfig(Section):
         min_documents: A word must occur in so many training items.
         hashed_words: Words are hashed to so many places and no vocabulary is kept; 0 for none.
         strip_html: Drop tags and resolve entities such as `&amp;`.
-        bag_columns: Columns of ready-made bags: lists of word ids, and of their counts.
+        bag_columns: Columns of precomputed bags: lists of word ids, and of their counts.
         bm25_k1: Saturation of counts in BM25.
         bm25_b: Weight of the text's length in BM25.
     """

@@ -191,7 +191,7 @@ class GFCFConfig(ModelSection):
 
     Attributes:
         rank: Singular vectors that the low-pass filter lets pass.
-        low_pass_weight: What it counts beside the linear filter.
+        low_pass_weight: Weight of the low-pass filter; that of the linear filter is 1.
         item_exponent: Power of an item's number of rows that it is divided by in the linear filter;
             a half is the published one, less lets popular items count more.
         sharpening: Part of the filtered scores' own filtering that is taken away again, a step of

@@ -149,7 +149,7 @@ class SparseGridConfig(SoftmaxConfig):
 
 
 class RatingGridConfig(ModelSection):
-    """RatingGrid: a network on the cells of a row of ratings, Bayesian factors beside it.
+    """RatingGrid: a network on the cells of a row of ratings, blended with Bayesian factors.
 
     Attributes:
         channels: Channels of a cell and of the user and item vectors.
@@ -160,8 +160,8 @@ class RatingGridConfig(ModelSection):
         cell_dropout: Share of a row's ratings that are hidden and have to be predicted.
         dropout: Dropout of a row's sum and of the hidden layer.
         bias: The deviations of users and items.
-        bayes: The model beside the network; None for the network alone.
-        network_weight: Weight of the network beside it where there is no validation.
+        bayes: The model that is blended with the network; None for the network alone.
+        network_weight: Weight of the network in that blend where there is no validation.
         training: How the network is trained; None for the section `training`.
     """
 
@@ -184,14 +184,14 @@ class RatingGridConfig(ModelSection):
 
 
 class TextTowerConfig(SoftmaxConfig):
-    """TextTower: learned word vectors, and the cosine of the words themselves beside them.
+    """TextTower: learned word vectors, added to the cosine of the words themselves.
 
     Attributes:
         channels: Channels of a word vector.
         word_exponent: Power of a word's weight in a bag; below 1, repeated words count less.
         dropout: Dropout of a user's vector.
         cell_dropout: Share of a row's cells that are hidden and have to be predicted.
-        cosine_weight: What the cosine of the words counts beside the network.
+        cosine_weight: Weight of the cosine of the words; that of the network is 1.
         training: How the network is trained.
     """
 

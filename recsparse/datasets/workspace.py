@@ -26,7 +26,7 @@ class Resources:
             machine's memory. The rest of the process takes less than 1 GB, and some 100 bytes for
             each distinct user and item.
         threads: Threads of DuckDB; None for all cores.
-        spill: A folder for temporary files; None for a folder beside the output.
+        spill: A folder for temporary files; None for a folder next to the output.
     """
 
     memory: str | None = None
@@ -72,7 +72,7 @@ def workspace(resources: Resources, target: Path) -> Iterator[Workspace]:
 
     Args:
         resources: What it may use.
-        target: What is made in it, by this process alone; temporary files go beside it unless
+        target: What is made in it, by this process alone; temporary files go next to it unless
             `resources` names a folder.
 
     Yields:

@@ -109,7 +109,7 @@ def absolute(place: str | Path) -> str:
 
 
 def folder_of(place: str | Path) -> Path:
-    """Return the folder that something is in, for what goes beside it.
+    """Return the folder that something is in, for what goes next to it.
 
     Args:
         place: A path or an address.

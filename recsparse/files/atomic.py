@@ -29,7 +29,7 @@ LEAST_ROOM = 1_000_000
 
 @contextmanager
 def atomic_file(target: str | Path) -> Iterator[Path]:
-    """Give a path beside `target` to write to, and rename it to `target` on success.
+    """Give a path next to `target` to write to, and rename it to `target` on success.
 
     Args:
         target: The file to publish; an older one is replaced in a single step. A link is followed,
@@ -52,7 +52,7 @@ def atomic_file(target: str | Path) -> Iterator[Path]:
 
 @contextmanager
 def atomic_folder(target: str | Path) -> Iterator[Path]:
-    """Give an empty folder beside `target` to fill, and move it to `target` on success.
+    """Give an empty folder next to `target` to fill, and move it to `target` on success.
 
     Args:
         target: The folder to publish; an older one is swapped out and then removed. A link is
@@ -115,7 +115,7 @@ def restore_folder(target: Path) -> None:
 
 
 def clear_left_behind(target: Path) -> None:
-    """Remove what killed processes were writing beside `target`; no other may be writing it now.
+    """Remove what killed processes were writing next to `target`; no other may be writing it now.
 
     Args:
         target: The file or folder that was being written; no link.

@@ -46,7 +46,7 @@ class _ConvBlock(nn.Module):
     def main_path(
         self, num_axes: int, in_channels: int, width: int, stride: int, norm: Norm
     ) -> SparseSequential:
-        """Return the layers beside the shortcut.
+        """Return the layers that the shortcut goes around.
 
         Args:
             num_axes: Number of axes.
@@ -80,7 +80,7 @@ class _ConvBlock(nn.Module):
 
 
 class SparseBasicBlock(_ConvBlock):
-    """Two convolutions of three taps an axis beside a shortcut (He et al. 2016, figure 2).
+    """Two convolutions of three taps per axis and a shortcut (He et al. 2016, figure 2).
 
     `relu(norm(conv(relu(norm(conv(x))))) + shortcut(x))`, Deep Residual Learning for Image
     Recognition, https://arxiv.org/abs/1512.03385, section 3. The shortcut is the identity, or where
@@ -136,7 +136,7 @@ class SparseBasicBlock(_ConvBlock):
 
 
 class SparseBottleneck(_ConvBlock):
-    """A convolution of three taps an axis between two of one, beside a shortcut (He et al. 2016).
+    """A convolution of three taps per axis between two of one, and a shortcut (He et al. 2016).
 
     As `SparseBasicBlock`, but the channels are narrowed to the width, convolved and widened to four
     times the width (https://arxiv.org/abs/1512.03385, figure 5). The stride is that of the middle

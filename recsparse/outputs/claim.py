@@ -180,7 +180,7 @@ def claim(
         kind: What is going to be written.
         job: What it is made from.
         overwrite: Replace what another job of this package wrote.
-        working: Endings of the names of working folders beside the output, such as `.parts`.
+        working: Endings of the names of working folders next to the output, such as `.parts`.
         reporter: Shows the progress of what takes long.
 
     Yields:

@@ -31,7 +31,7 @@ def merged_rows(
     new: coo_matrix,
     replaced: NDArray[np.int64],
 ) -> csr_matrix:
-    """Lay known rows out beside new ones; those of some users are replaced.
+    """Lay known and new rows out together; those of some users are replaced.
 
     Args:
         old: Users × items, as they were.

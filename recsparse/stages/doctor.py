@@ -37,7 +37,7 @@ def doctor(folder: str | Path = ".") -> dict[str, Any]:
     rest is told.
 
     Args:
-        folder: Where outputs would go, and temporary files beside them.
+        folder: Where outputs would go, and temporary files next to them.
 
     Returns:
         Names and findings; `advice` is a list with one sentence a fault, each with its cure.
@@ -97,7 +97,7 @@ def _on_room(folder: Path, memory: int | None) -> Iterator[str]:
     if free < _LITTLE_DISK * _GIB:
         yield (
             f"{folder.resolve()} has {free / _GIB:.1f} GiB left, and prepare spills several times "
-            "the size of a log beside its output; name a folder on a larger disk by --spill"
+            "the size of a log next to its output; name a folder on a larger disk by --spill"
         )
     if file_system(folder) in ("tmpfs", "ramfs"):
         yield (

@@ -41,7 +41,7 @@ from recsparse.tracking.run import SCHEMA_ROWS
 
 @dataclass(frozen=True)
 class Comparison:
-    """Models beside each other on one test part.
+    """Models side by side on one test part.
 
     Attributes:
         results: Metrics of each model, a user at a time, and how much of the test part they are of.

@@ -83,11 +83,11 @@ def train(  # noqa: PLR0913
         dataset: A dataset folder.
         out: The model folder to write.
         config: Sections `model`, `training`, `evaluation`, `tracking`, and the seed.
-        resume: Go on from the checkpoint of an interrupted training, where there is one, and in
+        resume: Resume from the checkpoint of an interrupted training, where there is one, and in
             its MLflow run.
         reporter: Shows the progress.
-        go_on_from: A model to go on from where rows, users or items have come since: a folder or an
-            MLflow address. Its section `model` is used where the configuration has the default.
+        go_on_from: A model to continue from where rows, users or items have come since: a folder or
+            an MLflow address. Its section `model` is used where the configuration has the default.
         overwrite: Replace a model that was trained from other data or settings.
         fresh: Remove the checkpoint of an interrupted training and start anew.
 
@@ -95,8 +95,8 @@ def train(  # noqa: PLR0913
         The model and its validation metrics.
 
     Raises:
-        InputError: If the dataset or the configuration breaks a rule, or the model to go on from is
-            of another kind or size than the configured one, or shall be fitted again.
+        InputError: If the dataset or the configuration breaks a rule, or the model to continue from
+            is of another kind or size than the configured one, or shall be fitted again.
         CheckpointError: If there is a checkpoint and neither `resume` nor `fresh` is asked for, or
             it is of another training.
         StoreError: If the MLflow store cannot be reached or written; nothing is fitted then.
@@ -160,7 +160,7 @@ def _start(
         return None, config
     if config.refit:
         raise InputError(
-            "a model that goes on from another cannot be fitted again on the validation rows: it "
+            "a model that continues from another cannot be fitted again on the validation rows: it "
             "would be trained too little; leave refit or --from out"
         )
     known = load(go_on_from, beside, reporter)

@@ -47,7 +47,7 @@ def start_run(
     """Open a run in the configured experiment; an exception marks it as failed.
 
     An interrupt marks it as killed. Inside `mlflow run`, the run that MLflow has opened is joined.
-    What the store does not take later on is kept in `mlflow.unsent` beside the output.
+    What the store does not take later on is kept in `mlflow.unsent` next to the output.
 
     Args:
         config: The tracking section.

@@ -26,7 +26,7 @@ _DIGEST_LENGTH = 36
 
 @dataclass(frozen=True)
 class Run:
-    """An MLflow run that is going on; what cannot be sent is kept beside the job's output.
+    """A running MLflow run; what cannot be sent is kept next to the job's output.
 
     Attributes:
         run_id: MLflow's own id of the run.

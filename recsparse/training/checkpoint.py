@@ -19,7 +19,7 @@ _FACTS = "recsparse"
 
 
 class Facts(BaseModel):
-    """What a checkpoint says of the training beside its tensors.
+    """What a checkpoint says of the training besides its tensors.
 
     Attributes:
         job: Digests of all that the training depends on, by what they are of.
@@ -121,7 +121,7 @@ class Checkpoint:
 
 
 def damage(path: Path, what: str) -> str:
-    """Say that a checkpoint cannot be resumed from, and how to go on without it.
+    """Say that a checkpoint cannot be resumed from, and how to train without it.
 
     Args:
         path: Its file.

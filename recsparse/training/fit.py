@@ -40,13 +40,13 @@ def fit_model(
         The same model, fitted.
 
     Raises:
-        InputError: If the model to go on from is of another kind, or the checkpoint to resume from
-            of another training, or damaged.
+        InputError: If the model to continue from is of another kind, or the checkpoint to resume
+            from of another training, or damaged.
     """
     known = plan.warm_start
     if known is not None and known.model.kind != model.kind:
         raise InputError(
-            f"a model goes on from one of its own kind, but {model.kind} was to go on from "
+            f"a model continues from one of its own kind, but {model.kind} was to continue from "
             f"{known.model.kind}; set model.kind={known.model.kind}, or fit anew"
         )
 

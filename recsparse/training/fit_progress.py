@@ -42,7 +42,7 @@ class Progress(LastOfCallbacks):
         folder: Where the state is saved.
         module: The network, with the settings of its training.
         facts: Of the training; its job and network are kept.
-        resumed: The state to go on from.
+        resumed: The state to resume from.
         on_epoch: Called with each epoch's number and metrics, once they are saved; of a resumed
             training, with those of the epochs before, too.
 

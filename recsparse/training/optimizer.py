@@ -13,7 +13,7 @@ _BETAS = (0.9, 0.98)
 
 
 def network_optimizer(network: nn.Module, config: TrainingConfig) -> Optimizer:
-    """Return AdamW, and beside it Adam of the touched rows alone for tables with sparse gradients.
+    """Return AdamW, and with it Adam of the touched rows alone for tables with sparse gradients.
 
     Args:
         network: Its `nn.Embedding` modules say by `sparse` whether their gradients are.

@@ -20,12 +20,12 @@ class FitPlan:
         seed: Of every random choice.
         checkpoints: Folder for the training's state, for the caller to remove when the model is
             saved; None keeps it in a temporary one.
-        resume: Go on from the last checkpoint in that folder.
+        resume: Resume from the last checkpoint in that folder.
         reporter: Hears of the fit, and of each step and epoch of a network.
         on_epoch: Called with the epoch's number (from 0) and its metrics; their names start with
             that of the network and a slash where a model has several. A training that is resumed
             tells of the epochs before once more.
-        warm_start: A fitted model of the same kind to go on from.
+        warm_start: A fitted model of the same kind to continue from.
         job: Digests of what the training depends on, by what they are of; a checkpoint of another
             job is not resumed from.
     """

@@ -21,7 +21,7 @@ def start_checkpoints(folder: Path, resume: bool, fresh: bool) -> None:
 
     Args:
         folder: The folder of the checkpoints, which may be missing.
-        resume: Go on from them.
+        resume: Resume from them.
         fresh: Remove them.
 
     Raises:
@@ -40,7 +40,7 @@ def start_checkpoints(folder: Path, resume: bool, fresh: bool) -> None:
         )
     if kept and not (resume or fresh):
         raise CheckpointError(
-            f"{folder} holds the checkpoint of an interrupted training; pass --resume to go on "
+            f"{folder} holds the checkpoint of an interrupted training; pass --resume to resume "
             "from it, or --fresh to remove it and start anew"
         )
     if not resume and folder.exists():

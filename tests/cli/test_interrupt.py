@@ -56,7 +56,7 @@ def test_an_interrupted_training_says_how_to_go_on_and_its_run_is_killed(
     status, seconds, said = ended(process, number, checkpoint_of(workplace))
     assert (status, seconds < SECONDS) == (STATUS[number], True)
     line = said.strip().splitlines()[-1]
-    assert line.startswith("interrupted: model.checkpoints keeps all complete epochs; go on with")
+    assert line.startswith("interrupted: model.checkpoints keeps all complete epochs; resume with")
     assert line.endswith(f"--out model {' '.join(LONG)} --resume`")
     assert "Traceback" not in said
     client = MlflowClient(f"sqlite:///{workplace}/mlflow.db")
@@ -169,7 +169,7 @@ def test_what_is_kept_is_looked_for(tmp_path):
     (tmp_path / "scores.parts").mkdir()
     for number in (0, 1):
         (tmp_path / "scores.parts" / f"part-{number:08d}.parquet").touch()
-    assert "keeps 2 complete parts; go on with" in interrupt.parts_kept(tmp_path / "scores")
+    assert "keeps 2 complete parts; resume with" in interrupt.parts_kept(tmp_path / "scores")
 
 
 @pytest.fixture(scope="module")

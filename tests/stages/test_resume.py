@@ -77,7 +77,7 @@ def runs(folder):
 def test_it_is_asked_for_resume_or_fresh_and_nothing_is_removed(small_dataset, killed):
     checkpoint = killed / "model.checkpoints" / "last.safetensors"
     before = checkpoint.read_bytes()
-    with pytest.raises(CheckpointError, match=r"pass --resume to go on .* or --fresh to remove"):
+    with pytest.raises(CheckpointError, match=r"pass --resume to resume .* or --fresh to remove"):
         train(small_dataset, "model", config_of())
     assert checkpoint.read_bytes() == before
     assert len(runs(killed)) == 1
@@ -156,7 +156,7 @@ def test_a_checkpoint_of_an_older_build_is_named(small_dataset, workplace):
     folder = workplace / "model.checkpoints"
     folder.mkdir()
     (folder / "last.ckpt").write_bytes(b"")
-    with pytest.raises(CheckpointError, match=r"pass --resume to go on .* or --fresh"):
+    with pytest.raises(CheckpointError, match=r"pass --resume to resume .* or --fresh"):
         train(small_dataset, "model", config_of())
     with pytest.raises(CheckpointError, match="is a pickle of an older build"):
         train(small_dataset, "model", config_of(), resume=True)

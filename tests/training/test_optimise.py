@@ -47,7 +47,7 @@ def fitted(plan, validate=None, network=None):
 
 
 def going_on(**other):
-    """A plan to go on from some model."""
+    """A plan to continue from some model."""
     known = WarmStart(EASE(EASEConfig()), np.arange(ROWS.shape[1]))
     return FitPlan(settings(3), warm_start=known, **other)
 

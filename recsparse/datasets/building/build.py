@@ -80,7 +80,7 @@ class Sources:
         return {part: paths for part, paths in given.items() if paths}
 
     def tables(self) -> list[str | Path]:
-        """Return the logs of all parts and the tables beside them."""
+        """Return the logs of all parts and the tables."""
         given = self.logs, self.validation, self.test, self.items or (), self.users or ()
         return [
             path

@@ -43,7 +43,7 @@ def stored(blocks: Iterable[Rows], folder: Path) -> Iterator[Rows]:
 
 
 def save_log(users: Vocabulary, items: Vocabulary, reviews: Reviews | None, folder: Path) -> None:
-    """Write all ids and texts of the log beside its rows.
+    """Write all ids and texts of the log next to its rows.
 
     Args:
         users: Ids by the indices of the stored rows.

@@ -27,7 +27,7 @@ class KeptTable:
     Args:
         dataset: The rows.
         columns: Those to keep, of which some may be missing.
-        bags: Columns of ready-made bags.
+        bags: Columns of precomputed bags.
         id_type: Type of the ids of the log.
         where: What to call the table in an error.
     """
@@ -192,7 +192,7 @@ def kept_table(
     Args:
         path: A file, a folder, a glob or an address.
         columns: What is read of it.
-        bags: Columns of ready-made bags.
+        bags: Columns of precomputed bags.
         id_type: Type of the ids of the log.
         where: What to call the table in an error.
 

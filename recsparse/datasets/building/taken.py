@@ -94,7 +94,7 @@ def load_taken(folder: Path) -> list[TakenFile] | None:
 
 
 class TakenFiles:
-    """The files of some logs beside those that were taken before.
+    """The files of some logs, compared with those that were taken before.
 
     Args:
         sources: The logs.

@@ -138,11 +138,11 @@ class BagOfWords:
             Texts × words, float32.
 
         Raises:
-            InputError: If the bags were ready-made, so that nobody knows how to make one.
+            InputError: If the bags were precomputed, so that nobody knows how to make one.
         """
         if self.config.bag_columns is not None:
             raise InputError(
-                "texts need a vocabulary of words, but these bags were ready-made, by number; "
+                "texts need a vocabulary of words, but these bags were precomputed, by number; "
                 "give bags of the same numbers"
             )
         return self.weights.apply(self._counts(texts), self.config)

@@ -48,7 +48,7 @@ class SideColumns:
         """Return the columns but that of ids, each once.
 
         Args:
-            bags: Columns of ready-made bags.
+            bags: Columns of precomputed bags.
 
         Returns:
             Their names.
@@ -71,7 +71,7 @@ class SideColumns:
 
         Args:
             schema: Of the table.
-            bags: Columns of ready-made bags.
+            bags: Columns of precomputed bags.
             where: What to call the table in an error.
 
         Returns:
@@ -104,7 +104,7 @@ class SideColumns:
 
         Args:
             schema: Of the table.
-            bags: Columns of ready-made bags, which take the place of text.
+            bags: Columns of precomputed bags, which take the place of text.
             where: What to call the table in an error.
 
         Returns:

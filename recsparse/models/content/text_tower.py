@@ -1,4 +1,4 @@
-"""TextTower: item vectors that are sums of learned word vectors, and the cosine of words beside."""
+"""TextTower: item vectors that are sums of learned word vectors, plus the cosine of words."""
 
 from collections.abc import Mapping
 from typing import ClassVar

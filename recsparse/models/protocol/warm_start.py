@@ -63,6 +63,6 @@ def rows_of_items(
 def _check_sizes(old: torch.Size, new: torch.Size, name: str) -> None:
     if old != new:
         raise InputError(
-            f"a model goes on from one of its own sizes, but its {name} is of {tuple(new)} and "
+            f"a model continues from one of its own sizes, but its {name} is of {tuple(new)} and "
             f"that of the fitted one of {tuple(old)}; keep the section model, or fit anew"
         )

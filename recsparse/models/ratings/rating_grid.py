@@ -1,4 +1,4 @@
-"""RatingGrid: a network on the sparse grid of ratings, and Bayesian factors beside it."""
+"""RatingGrid: a network on the sparse grid of ratings, blended with Bayesian factors."""
 
 import logging
 from collections.abc import Mapping

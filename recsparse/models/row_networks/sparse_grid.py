@@ -1,4 +1,4 @@
-"""SparseGridRecommender: a network on the sparse user-item grid, and a linear term beside it."""
+"""SparseGridRecommender: a network on the sparse user-item grid, plus a linear term."""
 
 import logging
 from collections.abc import Mapping

@@ -198,7 +198,7 @@ def test_ready_made_bags_are_read_as_they_are(tmp_path):
     expected = [[0, 5, 0, 0], [0, 0, 0, 0], [0, 7, 0, 2], [1, 0, 0, 0]]
     assert found.bags.toarray().tolist() == expected
     assert found.counts == {"not_in_table": 0, "unused": 1, "words": 4, "without_text": 1}
-    with pytest.raises(InputError, match="these bags were ready-made, by number"):
+    with pytest.raises(InputError, match="these bags were precomputed, by number"):
         found.words.transform(["red"])
 
 

@@ -132,7 +132,7 @@ def test_training_goes_on_from_there():
 @pytest.mark.parametrize("change", [{"channels": 4}, {"blocks": 2}, {"kernel_size": 1}])
 def test_a_network_of_other_sizes_is_refused(change):
     warm_start = WarmStart(fitted(TIMELINE), np.arange(NUM_ITEMS))
-    with pytest.raises(InputError, match=r"goes on from one of its own sizes, but its .* is of"):
+    with pytest.raises(InputError, match=r"continues from one of its own sizes, but its .* is of"):
         untrained(TIMELINE.model_copy(update=change), warm_start, log_of())
 
 
@@ -146,6 +146,6 @@ def test_a_model_of_another_kind_is_refused():
     warm_start = WarmStart(fitted(TIMELINE), np.arange(NUM_ITEMS))
     plan = replace(FitPlan(TRAINING), warm_start=warm_start)
     with pytest.raises(
-        InputError, match=r"ease was to go on from timeline; set model\.kind=timeline"
+        InputError, match=r"ease was to continue from timeline; set model\.kind=timeline"
     ):
         fit_model(build_model(EASEConfig()), log_of(), plan)
