@@ -1,5 +1,3 @@
-import re
-
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -8,34 +6,16 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import sparse
-from scipy.sparse import coo_array, csr_matrix, random_array
+from scipy.sparse import coo_array, csr_matrix
 
 from recsparse.errors import InputError, InputTypeError
 from recsparse.layers.conv import SubmanifoldConv2d
 from recsparse.sparse.functional import sparse_conv
-from recsparse.sparse.grid import Grid
 from recsparse.sparse.tensor import SparseTensor, sparse_tensor
 from tests.random_grids import random_tensor, sparse_tensors
+from tests.same_cells import assert_same, dense_one_by_one
 
 axes = st.integers(1, 3)
-
-
-def assert_same(found, expected):
-    assert found.coords.tolist() == expected.coords.tolist()
-    assert found.coords.dtype == torch.int64
-    assert torch.equal(found.feats, expected.feats)
-    assert found.feats.dtype == expected.feats.dtype
-    assert found.spatial_shape == expected.spatial_shape
-    assert found.batch_size == expected.batch_size
-
-
-def dense_one_by_one(x):
-    """Fill a numpy array (batch, channels, *spatial_shape) cell by cell."""
-    dense = np.zeros((x.batch_size, x.num_channels, *x.spatial_shape))
-    for (sample, *place), row in zip(x.coords.tolist(), x.feats.tolist(), strict=True):
-        for channel, value in enumerate(row):
-            dense[(sample, channel, *place)] = value
-    return dense
 
 
 @given(st.data(), axes)
@@ -74,32 +54,6 @@ def test_a_dense_tensor_without_spatial_axes_is_refused():
         InputError, match=r"needs \(batch, channels, \*spatial_shape\), .* \(2, 3\)"
     ):
         SparseTensor.from_dense(torch.ones(2, 3))
-
-
-@given(st.data(), axes)
-def test_a_torch_tensor_comes_back_as_it_was(data, num_axes):
-    x = data.draw(sparse_tensors(num_axes))()
-    coo = x.to_torch()
-    assert coo.shape == (x.batch_size, *x.spatial_shape, x.num_channels)
-    np.testing.assert_array_equal(coo.to_dense().movedim(-1, 1).numpy(), dense_one_by_one(x))
-    assert_same(SparseTensor.from_torch(coo), x)
-
-
-def test_repeated_cells_of_a_torch_tensor_are_summed():
-    indices = torch.tensor([[0, 0, 0], [1, 0, 1]])
-    coo = torch.sparse_coo_tensor(
-        indices, torch.tensor([[1.0], [5.0], [2.0]]), (1, 2, 1), check_invariants=True
-    )
-    x = SparseTensor.from_torch(coo)
-    assert x.coords.tolist() == [[0, 0], [0, 1]]
-    assert x.feats.tolist() == [[5.0], [1.0 + 2.0]]
-
-
-def test_gradients_flow_through_a_torch_tensor():
-    x = random_tensor((3, 2), channels=2)
-    feats = x.feats.clone().requires_grad_()
-    SparseTensor.from_torch(x.with_feats(feats).to_torch()).feats.square().sum().backward()
-    torch.testing.assert_close(feats.grad, 2 * x.feats)
 
 
 # Entries of a matrix of 4 rows and 5 columns, as (row, column, value).
@@ -251,56 +205,6 @@ def test_torch_calls_an_unsorted_matrix_coalesced():
     assert coo.indices()[1].tolist() == [2, 0, 1]
 
 
-@pytest.mark.parametrize("layout", ["csr", "csc", "bsr", "bsc"])
-@pytest.mark.parametrize("batch", [False, True])
-@pytest.mark.parametrize("channels", [False, True])
-def test_compressed_layouts_may_have_samples_and_channels(layout, batch, channels):
-    # torch takes batches with as many entries in each sample alone.
-    dense = torch.tensor([[1.0, 0, 2, 0], [0, 0, 0, 0], [0, 3, 0, 0], [4, 5, 0, 0]])
-    dense = torch.stack([dense, 2 * dense.flip(0)]) if batch else dense
-    dense = torch.stack([dense, -dense, 3 * dense], -1) if channels else dense
-    block = ((2, 2),) if layout.startswith("bs") else ()
-    dense.requires_grad_()
-    turned = getattr(dense, f"to_sparse_{layout}")(*block, dense_dim=1 if channels else 0)
-    x = SparseTensor.from_torch(turned)
-    expected = dense if channels else dense.unsqueeze(-1)
-    expected = expected if batch else expected.unsqueeze(0)
-    assert torch.equal(x.to_dense(), expected.movedim(-1, 1))
-    assert torch.equal(x.grid.keys, x.grid.keys.unique())
-    x.feats.square().sum().backward()
-    torch.testing.assert_close(dense.grad, 2 * dense.detach())
-
-
-@pytest.mark.parametrize(
-    "kind", ["?", "i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8", "f4", "f8", "longdouble"]
-)
-def test_numbers_of_every_type_of_scipy_are_read(kind):
-    values = np.array([[0, 1], [1, 0]], kind)
-    x = SparseTensor.from_scipy(csr_matrix(values))
-    assert x.feats.tolist() == [[1.0], [1.0]]
-    assert x.feats.dtype == (torch.float64 if kind in ("f8", "longdouble") else torch.float32)
-
-
-@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64, torch.int32])
-def test_types_of_a_matrix_are_kept_and_sums_of_low_precision_taken_in_float32(dtype):
-    entries = torch.zeros(2, 1000, dtype=torch.int64)
-    coo = torch.sparse_coo_tensor(
-        entries, torch.ones(1000, dtype=dtype), (1, 1), check_invariants=True
-    )
-    x = SparseTensor.from_torch(coo)
-    assert x.feats.dtype == (dtype if dtype.is_floating_point else torch.float32)
-    assert x.feats.item() == 1000
-
-
-@pytest.mark.parametrize("pointers", [[0, 2, 1], [0, 1, 5], [1, 1, 2]])
-def test_pointers_that_do_not_rise_to_the_number_of_values_are_refused(pointers):
-    csr = torch.sparse_csr_tensor(
-        torch.tensor(pointers), torch.tensor([0, 1]), torch.ones(2), (2, 2), check_invariants=False
-    )
-    with pytest.raises(InputError, match="pointers of a compressed tensor must rise from 0 to"):
-        SparseTensor.from_torch(csr)
-
-
 @pytest.mark.parametrize("column", [-1, 5])
 def test_indices_outside_the_shape_are_refused(column):
     outside = torch.tensor([[0], [column]])
@@ -351,73 +255,6 @@ def test_numbers_that_are_not_real_are_refused():
         SparseTensor.from_dense(torch.ones(1, 1, 2).to_sparse())
 
 
-@pytest.mark.parametrize("rows", [[[0, 2], [0, 1]], [[0, 1], [0, 1]], [[1, 0], [0, 3]]])
-def test_a_grid_by_hand_must_be_sorted_without_repetition(rows):
-    coords = torch.tensor(rows)
-    with pytest.raises(InputError, match=r"sorted .* each cell once, .* coords\[1\] = .*grid_of"):
-        Grid(coords, (4,), 2)
-    assert Grid(coords, (4,), 2, trusted=True).num_cells == 2
-
-
-@pytest.mark.parametrize("rows", [[[0, -1]], [[0, 4]], [[2, 0]], [[-1, 0]]])
-def test_a_grid_by_hand_must_lie_in_its_shape(rows):
-    with pytest.raises(InputError, match=r"non-negative and below \[2, 4\]"):
-        Grid(torch.tensor(rows), (4,), 2)
-
-
-@pytest.mark.parametrize(
-    "tensor",
-    [
-        torch.ones(1, 2, 1),
-        torch.ones(1, 2, 1).to_sparse(),
-        torch.ones(1, 2, 1, 1).to_sparse(2),
-        torch.ones(2, 1).to_sparse(1),
-    ],
-    ids=["dense", "no dense dimension", "two dense dimensions", "no axis"],
-)
-def test_a_torch_tensor_of_another_kind_is_refused(tensor):
-    shape = re.escape(str(tuple(tensor.shape)))
-    with pytest.raises(InputError, match=rf"one dense dimension, .* of shape {shape}; mend it by"):
-        SparseTensor.from_torch(tensor)
-
-
-def test_the_cure_that_the_message_names_works():
-    x = torch.ones(1, 2, 1).to_sparse()
-    assert SparseTensor.from_torch(x.to_dense().to_sparse(x.ndim - 1)).feats.shape == (2, 1)
-    x = torch.ones(2, 1).to_sparse(1)
-    assert SparseTensor.from_torch(x.to_dense().to_sparse()).spatial_shape == (2, 1)
-
-
-@given(st.data())
-def test_a_scipy_matrix_comes_back_as_it_was(data):
-    x = data.draw(sparse_tensors(2, channels=1, batch_size=1))()
-    matrix = x.to_scipy()
-    assert isinstance(matrix, csr_matrix)
-    np.testing.assert_array_equal(matrix.toarray(), dense_one_by_one(x)[0, 0])
-    assert_same(SparseTensor.from_scipy(matrix), x)
-
-
-@given(st.integers(0, 5), st.integers(0, 5), st.integers(0, 99), st.sampled_from(["csr", "csc"]))
-def test_any_scipy_format_is_read(rows, columns, seed, layout):
-    matrix = random_array((rows, columns), density=0.5, rng=seed, format=layout)
-    x = SparseTensor.from_scipy(matrix)
-    assert x.spatial_shape == (rows, columns)
-    np.testing.assert_array_equal(dense_one_by_one(x)[0, 0], matrix.toarray())
-
-
-@pytest.mark.parametrize("layout", [csr_matrix, coo_array])
-def test_scipy_duplicates_are_summed_zeros_stay_cells_and_the_matrix_is_unchanged(layout):
-    values, columns = np.array([0.0, 1, 2]), np.array([2, 0, 0])
-    where = (columns, [0, 1, 3]) if layout is csr_matrix else (([0, 1, 1], columns),)
-    matrix = layout((values, *where), shape=(2, 3))
-    x = SparseTensor.from_scipy(matrix)
-    assert x.coords.tolist() == [[0, 0, 2], [0, 1, 0]]
-    assert x.feats.tolist() == [[0.0], [1.0 + 2.0]]
-    x.feats.mul_(10)
-    assert matrix.nnz == 3
-    assert matrix.data.tolist() == [0.0, 1.0, 2.0]
-
-
 def test_integers_become_the_default_float():
     matrix = np.array([[0, 3], [1, 0]])
     cells = SparseTensor.from_scipy(csr_matrix(matrix))
@@ -426,24 +263,6 @@ def test_integers_become_the_default_float():
     assert_same(SparseTensor.from_dense(dense), cells)
     assert_same(SparseTensor.from_torch(dense.movedim(1, -1).to_sparse(3)), cells)
     assert_same(SparseTensor.from_dense(dense > 0), cells.with_feats(torch.ones(2, 1)))
-
-
-@pytest.mark.parametrize(
-    ("batch_size", "shape", "channels"), [(2, (2, 2), 1), (1, (2,), 1), (1, (2, 2), 3)]
-)
-def test_what_is_no_matrix_cannot_become_a_scipy_matrix(batch_size, shape, channels):
-    x = random_tensor(shape, batch_size, channels)
-    found = f"{batch_size}, {len(shape)} and {channels}"
-    with pytest.raises(InputError, match=f"one sample, two axes and one channel, but got {found}"):
-        x.to_scipy()
-
-
-@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
-def test_low_precision_becomes_a_scipy_matrix_of_float32(dtype):
-    x = random_tensor((3, 4), dtype=dtype)
-    matrix = x.to_scipy()
-    assert matrix.dtype == np.float32
-    np.testing.assert_array_equal(matrix.toarray(), x.to_dense()[0, 0].float())
 
 
 def test_ratings_survive_the_way_through_every_form_and_convolve_as_dense_ones(real_data):
