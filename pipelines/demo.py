@@ -22,6 +22,7 @@ from recsparse.cli.terminal import show_frame
 from recsparse.config.config import Config
 from recsparse.config.toml_reader import load_config, parse_config
 from recsparse.config.toml_writer import write_toml
+from recsparse.datasets.public.catalogue import KNOWN
 from recsparse.errors import MissingFileError
 from recsparse.evaluation.report import COMPARISON
 from recsparse.files.atomic import atomic_file, make_folder
@@ -33,6 +34,7 @@ from recsparse.stages.score import RecommendOptions, recommend, score
 from recsparse.stages.train import train
 from recsparse.stages.tune import tune
 
+PUBLIC_SET = "movielens-100k"
 OURS = "blend"
 BASELINES = ("popularity", "item_knn", "ease", "ials")
 CANDIDATES_PER_USER = 100
@@ -97,7 +99,8 @@ def main(
     started = time.perf_counter()
     reporter = speaker()
     if log is None:
-        folder = fetch("movielens-100k", reporter=reporter)
+        folder = fetch(PUBLIC_SET, reporter=reporter)
+        reporter.say(KNOWN[PUBLIC_SET].terms.licence)
         log, items = folder / "interactions.parquet", folder / "items.parquet"
     elif not log.exists():
         raise MissingFileError(f"LOG must be a Parquet file or folder, but there is none at {log}")

@@ -189,7 +189,9 @@ def test_no_log_leaves_nothing(run_demo, workplace):
     assert [path.name for path in workplace.iterdir()] == ["mlflow.db"]
 
 
-def test_without_a_log_the_public_set_is_fetched(small_search, run_demo, small_log, monkeypatch):
+def test_without_a_log_the_public_set_is_fetched_and_its_terms_are_said(
+    small_search, run_demo, small_log, monkeypatch
+):
     asked = []
     folder = shutil.copytree(small_log, "fetched")
     Path("fetched/log.parquet").rename("fetched/interactions.parquet")
@@ -204,8 +206,9 @@ def test_without_a_log_the_public_set_is_fetched(small_search, run_demo, small_l
 
     monkeypatch.setattr(demo, "fetch", fetch)
     monkeypatch.setattr(demo, "prepare", prepare)
-    status, _, _ = run_demo("--out", "out")
+    status, _, said = run_demo("--out", "out")
     assert status != 0
+    assert "may not be passed on" in said
     assert asked == ["movielens-100k", "interactions.parquet", "items.parquet"]
 
 
