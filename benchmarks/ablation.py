@@ -31,10 +31,11 @@ from recsparse.evaluation.rank_catalogue import RankingResult, evaluate_ranking
 from recsparse.files.atomic import atomic_file
 from recsparse.grids.bag_tensor import bags_to_tensor
 from recsparse.metrics.ranking_metrics import length_of
+from recsparse.models.protocol.fit_context import FitContext
 from recsparse.models.protocol.recommender import Recommender
+from recsparse.models.protocol.validation import Validation
 from recsparse.models.registry import build_model
 from recsparse.training.fit import fit_model
-from recsparse.training.plan import FitPlan
 
 console = Console()
 
@@ -118,7 +119,7 @@ def measure(variant: Variant, protocol: Protocol, data: Dataset, seed: int) -> R
     """
     config = protocol.config(seed, variant.model)
     view = View(data, variant, seed)
-    validation = view.part("validation")
+    part = view.part("validation")
     metric = protocol.metrics[0]
     k = length_of(config.evaluation.select_by)
 
@@ -131,10 +132,13 @@ def measure(variant: Variant, protocol: Protocol, data: Dataset, seed: int) -> R
     model = fit_model(
         build_model(config.model),
         view.columns(data.train_matrix()),
-        FitPlan(config.training, seed),
-        validate=lambda model: rank(model, validation).mean()[metric],
-        item_words=None if bags is None else bags_to_tensor(bags),
-        times=view.times(data.train_times()),
+        FitContext(
+            config.training,
+            seed,
+            times=view.times(data.train_times()),
+            item_words=None if bags is None else bags_to_tensor(bags),
+            validation=Validation(part.history, part.targets, part.times, metric),
+        ),
     )
     return rank(model, view.part("test"))
 

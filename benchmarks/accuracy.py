@@ -32,12 +32,12 @@ from recsparse.config.config import Config
 from recsparse.config.toml_writer import write_toml
 from recsparse.datasets.dataset import Dataset
 from recsparse.datasets.evaluated.lists import Lists
+from recsparse.datasets.fit_rows import rows_to_fit
 from recsparse.files.atomic import atomic_file
 from recsparse.models.protocol.recommender import Recommender
 from recsparse.stages.evaluate import rank_part
-from recsparse.stages.fit_on_dataset import fit_on, refit_on, validate
+from recsparse.stages.fit_on_dataset import fit_context, fit_on, refit_on, validate
 from recsparse.stages.rank_part import part_to_rank
-from recsparse.training.plan import FitPlan
 
 # The first of them that is measured is compared with the others.
 OURS = ("recsparse", "recsparse as it comes")
@@ -125,7 +125,10 @@ class Job:
         settled = config.model_copy(update={"model": model.settled(), "refit": False})
         if config.refit:
             started = time.process_time()
-            model = refit_on(data, model, FitPlan(config.training, self.seed))
+            rows = rows_to_fit(data, with_validation=True)
+            model = refit_on(
+                rows, model, fit_context(data, rows, part_to_rank(data, "validation"), config)
+            )
             seconds += time.process_time() - started
         test = rank_part(model, Lists.of_part(part_to_rank(data, "test")), config)
         table = pd.DataFrame({metric: test.per_user[metric] for metric in self.protocol.metrics})
@@ -167,8 +170,9 @@ class Job:
             same_fit = None if model is None else model.with_settings(config.model)
             if same_fit is None:
                 epochs = Epochs(started := time.process_time())
-                plan = FitPlan(config.training, self.seed, on_epoch=epochs.add)
-                model = fit_on(data, config, plan)
+                rows = rows_to_fit(data)
+                context = fit_context(data, rows, part, config)
+                model = fit_on(data, rows, config, replace(context, on_epoch=epochs.add))
                 seconds = time.process_time() - started
             else:
                 model = same_fit

@@ -26,10 +26,10 @@ from recsparse.datasets.cold_items import ColdPart, cold_part
 from recsparse.evaluation.rank_catalogue import RankingResult, evaluate_ranking
 from recsparse.grids.bag_tensor import bags_to_tensor
 from recsparse.models.protocol.cold_scorer import ColdScorer
+from recsparse.models.protocol.fit_context import FitContext
 from recsparse.models.protocol.recommender import Recommender
 from recsparse.models.registry import build_model
 from recsparse.training.fit import fit_model
-from recsparse.training.plan import FitPlan
 
 OURS = "text_tower"
 # The weighting of words, the model, and what is tried of it.
@@ -99,8 +99,11 @@ def measure(name: str, seed: int, folder: Path) -> RankingResult:
         model = same_fit or fit_model(
             build_model(config.model),
             data.train_matrix(),
-            FitPlan(config.training, seed),
-            item_words=None if data.item_bags is None else bags_to_tensor(data.item_bags),
+            FitContext(
+                config.training,
+                seed,
+                item_words=None if data.item_bags is None else bags_to_tensor(data.item_bags),
+            ),
         )
         quality = rank(model, validation).mean()[METRICS[0]]
         console.print(f"seed {seed}, {name} {settings}: {quality:.4f}")

@@ -43,10 +43,11 @@ from recsparse.layers.pool import GlobalPool
 from recsparse.layers.residual import ResidualBlock
 from recsparse.layers.sequential import SparseSequential
 from recsparse.models.linear.als import als_factors, with_empty_weight
+from recsparse.models.protocol.fit_context import FitContext
 from recsparse.models.protocol.objective import HiddenCells
+from recsparse.models.protocol.validation import Judge
 from recsparse.sparse.tensor import SparseTensor, sparse_tensor
 from recsparse.training.optimise import optimise_network
-from recsparse.training.plan import FitPlan
 
 PROTOCOL, METRIC, K = "ml100k-random", "ndcg@10", 10
 TRAINING = TrainingConfig(epochs=40, batch_users=64, learning_rate=3e-3, patience=8)
@@ -126,7 +127,8 @@ def measure(variant: Variant, data: Dataset, seed: int) -> RankingResult:
         return evaluate_ranking(score, part.history, part.targets, [K])
 
     objective = HiddenCells(network, log, HIDDEN_SHARE)
-    optimise_network(objective, FitPlan(TRAINING, seed), lambda: rank(validation).mean()[METRIC])
+    judge = Judge("validation_ndcg", lambda: rank(validation).mean()[METRIC])
+    optimise_network(objective, FitContext(TRAINING, seed), judge)
     return rank(data.evaluation_part("test"))
 
 

@@ -21,7 +21,8 @@ from recsparse.cli.exit import exit_on_error
 from recsparse.cli.terminal import show_frame
 from recsparse.config.linear_models import EASEConfig, GFCFConfig, IALSConfig
 from recsparse.evaluation.rank_catalogue import evaluate_ranking
-from recsparse.models.protocol.recommender import FitExtras, Recommender
+from recsparse.models.protocol.fit_context import FitContext
+from recsparse.models.protocol.recommender import Recommender
 from recsparse.models.registry import build_model
 
 ALLOWED = 0.02
@@ -101,7 +102,7 @@ def ncf(config: EASEConfig | IALSConfig | GFCFConfig) -> dict[str, float]:
     is_test = np.isin(row * shape[1] + item, held_out[0] * shape[1] + held_out[1])
     ones = np.ones(int((~is_test).sum()), dtype=np.float32)
     train = csr_matrix((ones, (row[~is_test], item[~is_test])), shape=shape)
-    model = build_model(config).fit(train, FitExtras(seed=0))
+    model = build_model(config).fit(train, FitContext(seed=0))
     candidates = np.searchsorted(items, np.stack(test["negatives"].to_list()))
     return _among_candidates(model, train[held_out[0]], held_out[1], candidates)
 
@@ -140,7 +141,7 @@ def gowalla(config: EASEConfig | IALSConfig | GFCFConfig) -> dict[str, float]:
         )
         for part in parts
     )
-    model = build_model(config).fit(train, FitExtras(seed=0))
+    model = build_model(config).fit(train, FitContext(seed=0))
     with torch.inference_mode():
         result = evaluate_ranking(model.score_batch, train, test, [20])
     return result.mean()

@@ -25,12 +25,17 @@ from benchmarks.measuring.public_data import public_path
 from recsparse.cli.exit import exit_on_error
 from recsparse.cli.terminal import show_frame
 from recsparse.config.config import Config
-from recsparse.evaluation.ratings import RatingResult, evaluate_ratings
-from recsparse.models.protocol.recommender import Recommender, Validation
+from recsparse.config.training import TrainingConfig
+from recsparse.evaluation.ratings import evaluate_ratings
+from recsparse.metrics.rating_metrics import RatingResult
+from recsparse.models.protocol.fit_context import FitContext
+from recsparse.models.protocol.objective import Objective
+from recsparse.models.protocol.recommender import Recommender
+from recsparse.models.protocol.validation import Judge, Validation
 from recsparse.models.ratings.rating_grid import RatingGrid
 from recsparse.models.registry import build_model
 from recsparse.training.fit import fit_model
-from recsparse.training.plan import FitPlan
+from recsparse.training.trainer import train_network
 
 OURS = "rating_grid"
 # What is tried of each model; ours finds the weight of its network by least squares.
@@ -90,7 +95,7 @@ def choose(kind: str, train: csr_matrix, seed: int) -> dict[str, Any]:
     """
     kept, hidden = hide(train, VALIDATION_SHARE, seed)
     if kind == OURS:
-        model = fit(kind, {}, kept, seed, Validation(kept, hidden, None, _no_ranking))
+        model = fit(kind, {}, kept, seed, Validation(kept, hidden))
         assert isinstance(model, RatingGrid)
         return {"network_weight": round(model.network_weight, 3)}
     space = SPACES[kind]
@@ -144,8 +149,13 @@ def fit(
         The fitted model.
     """
     config = Config.model_validate({"seed": seed, "model": {"kind": kind, **settings}})
-    plan = FitPlan(config.training, seed)
-    return fit_model(build_model(config.model), ratings, plan, validation=validation)
+    context = FitContext(config.training, seed, validation=validation, trainer=_unjudged)
+    return fit_model(build_model(config.model), ratings, context)
+
+
+def _unjudged(objective: Objective, context: FitContext, _: Judge | None) -> TrainingConfig:
+    """Train for all epochs: the validation ratings weigh the parts alone."""
+    return train_network(objective, context)
 
 
 def table(found: Mapping[str, Sequence[tuple[RatingResult, float]]]) -> pd.DataFrame:
@@ -183,10 +193,6 @@ def _rmse(results: Sequence[tuple[RatingResult, float]]) -> np.ndarray:
 def _user_rmse(results: Sequence[tuple[RatingResult, float]]) -> np.ndarray:
     mean: np.ndarray = np.mean([result.per_user["user_rmse"] for result, _ in results], axis=0)
     return mean
-
-
-def _no_ranking(*_: Any) -> np.ndarray:
-    raise NotImplementedError("ratings are not ranked here")
 
 
 if __name__ == "__main__":

@@ -20,10 +20,10 @@ from benchmarks.measuring.turns import Out, show_rows
 from recsparse.config.model_section import known_sections
 from recsparse.config.training import TrainingConfig
 from recsparse.metrics.top_k import top_k
+from recsparse.models.protocol.fit_context import FitContext
 from recsparse.models.protocol.recommender import Recommender
 from recsparse.models.registry import build_model
 from recsparse.training.fit import fit_model
-from recsparse.training.plan import FitPlan
 
 _EVENTS = 100
 _FITTED_ROWS = 100
@@ -86,7 +86,7 @@ def fitted(kind: str, cells: csr_matrix, times: csr_matrix) -> Recommender:
     config = known_sections()[kind]
     training = TrainingConfig(epochs=1, device="cpu")
     own: dict[str, Any] = {"training": training} if "training" in config.model_fields else {}
-    return fit_model(build_model(config(**own)), cells, FitPlan(training), times=times)
+    return fit_model(build_model(config(**own)), cells, FitContext(training, times=times))
 
 
 def differences(

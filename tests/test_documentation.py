@@ -18,8 +18,8 @@ from recsparse.config.config import Config
 from recsparse.config.model_section import known_sections
 from recsparse.config.section import Section
 from recsparse.config.training import TrainingConfig
-from recsparse.evaluation.ratings import RATING_FORMULAS
 from recsparse.metrics.ranking_metrics import FORMULAS
+from recsparse.metrics.rating_metrics import RATING_FORMULAS
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"

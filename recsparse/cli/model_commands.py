@@ -143,8 +143,8 @@ def evaluate_file(
 @app.command()
 def metrics(as_json: AsJson = False) -> None:
     """Show the formula of every metric."""
-    from recsparse.evaluation.ratings import RATING_FORMULAS
     from recsparse.metrics.ranking_metrics import FORMULAS
+    from recsparse.metrics.rating_metrics import RATING_FORMULAS
 
     show_pairs("metrics", {**FORMULAS, **RATING_FORMULAS}, as_json)
 

@@ -1,7 +1,4 @@
-"""Errors of predicted ratings, over all ratings and a user at a time."""
-
-from collections.abc import Mapping
-from dataclasses import dataclass
+"""Predicted ratings of a part, compared with the true ones."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,30 +6,9 @@ from scipy.sparse import csr_matrix
 
 from recsparse.datasets.evaluated.lists import SharedCells
 from recsparse.errors import InputError
+from recsparse.metrics.rating_metrics import RatingResult, rating_errors
+from recsparse.models.protocol.predicted_cells import predicted_cells
 from recsparse.models.protocol.recommender import Recommender
-from recsparse.models.ratings.rating_model import predicted_cells
-
-RATING_FORMULAS: Mapping[str, str] = {
-    "rmse": "square root of the mean squared error over all ratings of the part",
-    "mae": "mean absolute error over all ratings of the part",
-    "user_rmse": "square root of the mean squared error over the user's ratings",
-    "user_mae": "mean absolute error over the user's ratings",
-}
-
-
-@dataclass(frozen=True)
-class RatingResult:
-    """The errors of one model on one part.
-
-    Attributes:
-        overall: `rmse` and `mae` of all ratings; NaN where there are none.
-        per_user: `user_rmse` and `user_mae`, one value a user; NaN for users without targets.
-        errors: Predicted less true rating of each target, in the order of their matrix.
-    """
-
-    overall: dict[str, float]
-    per_user: dict[str, NDArray[np.float64]]
-    errors: NDArray[np.float64]
 
 
 def evaluate_ratings(
@@ -70,23 +46,4 @@ def evaluate_ratings(
     for start in range(0, history.shape[0], batch_users):
         rows = slice(start, start + batch_users)
         found.append(predicted_cells(model, history[rows], targets[rows], batch_users))
-    errors = np.concatenate(found) - targets.data
-    user = np.arange(targets.shape[0]) if user is None else user
-    return _result(errors, np.repeat(user, np.diff(targets.indptr)), int(user.max(initial=-1)) + 1)
-
-
-def _result(errors: NDArray[np.float64], user: NDArray[np.int64], num_users: int) -> RatingResult:
-    count = np.bincount(user, minlength=num_users)
-    known = np.where(count > 0, count, np.nan)
-    squared, absolute = (
-        np.bincount(user, values, minlength=num_users) for values in (errors**2, np.abs(errors))
-    )
-    total = len(errors) or np.nan
-    return RatingResult(
-        overall={
-            "rmse": float(np.sqrt(squared.sum() / total)),
-            "mae": float(absolute.sum() / total),
-        },
-        per_user={"user_rmse": np.sqrt(squared / known), "user_mae": absolute / known},
-        errors=errors,
-    )
+    return rating_errors(np.concatenate(found), targets, user)

@@ -12,8 +12,8 @@ from recsparse.config.config import EvaluationConfig
 from recsparse.datasets.evaluated.part_counts import PartCounts
 from recsparse.errors import InputError
 from recsparse.evaluation.rank_catalogue import RankingResult
-from recsparse.evaluation.ratings import RATING_FORMULAS
 from recsparse.evaluation.significance import significance_table
+from recsparse.metrics.rating_metrics import RATING_FORMULAS
 from recsparse.outputs.claim import Output, filled_folder
 from recsparse.outputs.kinds import FolderKind
 

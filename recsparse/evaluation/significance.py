@@ -8,7 +8,7 @@ from scipy.stats import t as student_t
 
 from recsparse.errors import InputError
 from recsparse.evaluation.rank_catalogue import RankingResult
-from recsparse.evaluation.ratings import RATING_FORMULAS
+from recsparse.metrics.rating_metrics import RATING_FORMULAS
 
 
 def significance_table(

@@ -14,28 +14,28 @@ from recsparse.config.config import Config
 from recsparse.config.models import BlendConfig
 from recsparse.datasets.data_settings import DataSettings
 from recsparse.datasets.dataset import Dataset
-from recsparse.datasets.fit_rows import rows_to_fit
+from recsparse.datasets.fit_rows import FitRows, rows_to_fit
 from recsparse.datasets.parts import EvaluationPart
 from recsparse.digest import digest
 from recsparse.errors import InputError
 from recsparse.files.addresses import absolute, folder_of
 from recsparse.files.atomic import remove_or_warn
 from recsparse.files.filesystems import fetched
-from recsparse.models.protocol.recommender import WarmStart
+from recsparse.models.protocol.fit_context import FitContext
+from recsparse.models.protocol.warm_start import WarmStart
 from recsparse.outputs.claim import Output, claim, require_own_files
 from recsparse.outputs.job import Job
 from recsparse.reporting.progress import SILENT, Reporter
 from recsparse.scoring.model_folder import MODEL, save_model
 from recsparse.scoring.trained import TrainedModel
 from recsparse.stages.data import load_data
-from recsparse.stages.fit_on_dataset import fit_on, refit_on, validate
+from recsparse.stages.fit_on_dataset import fit_context, fit_on, refit_on, validate
 from recsparse.stages.load import load
 from recsparse.stages.rank_part import part_to_rank
 from recsparse.tracking.open_run import start_run
 from recsparse.tracking.run import SCHEMA_ROWS, Run
 from recsparse.tracking.store import tracking_uri
 from recsparse.training.learning_curve import plot_learning_curve
-from recsparse.training.plan import FitPlan
 from recsparse.training.resumption import keep_run, kept_run, start_checkpoints
 
 # Ending of the folder of the training's state, and the files in it, of older builds too.
@@ -107,7 +107,6 @@ def train(  # noqa: PLR0913
     known, config = _start(go_on_from, config, beside, reporter)
     with reporter.task("reading the validation part"):
         validation_part = part_to_rank(data, "validation")
-    epochs: dict[int, dict[str, float]] = {}
     job = Job.of("train", [dataset, go_on_from], config.model_dump(exclude={"tracking"}))
     settings = digest(config.model_dump_json())
     with (
@@ -126,26 +125,24 @@ def train(  # noqa: PLR0913
                 _log_inputs(run, data, fetched(dataset), config)
             keep_run(checkpoints, run.run_id, run.uri, settings)
 
-        def on_epoch(epoch: int, metrics: Mapping[str, float]) -> None:
-            epochs.setdefault(epoch, {}).update(metrics)
-            run.log_metrics(metrics, step=epoch)
-
-        plan = FitPlan(
-            training=config.training,
-            seed=config.seed,
-            checkpoints=checkpoints,
-            resume=True,  # what is not to be resumed is removed
-            reporter=reporter,
-            on_epoch=on_epoch,
-            warm_start=_warm_start(known, data),
-        )
-        fitted = _fit(data, config, plan, validation_part)
+        epochs = _Epochs(run)
+        with reporter.task("laying out the rows"):
+            rows = rows_to_fit(data)
+            context = replace(
+                fit_context(data, rows, validation_part, config),
+                checkpoints=checkpoints,
+                resume=True,  # what is not to be resumed is removed
+                reporter=reporter,
+                on_epoch=epochs.add,
+                warm_start=_warm_start(known, data),
+            )
+        fitted = _fit(data, rows, validation_part, config, context)
         # The model comes first: whatever happens to the store, it is on the disk.
         with reporter.task("saving the model"):
             _save(fitted, output, _about(run, fitted, dataset, config))
         remove_or_warn(checkpoints)
         with reporter.task("recording the model"):
-            _log_outputs(run, fitted, epochs)
+            _log_outputs(run, fitted, epochs.metrics)
             model_uri = run.log_model(out, _example(fitted.trained), config.tracking.register_as)
     return TrainResult(
         fitted.trained, fetched(out), fitted.validation, fitted.seconds, run.run_id, model_uri
@@ -167,6 +164,18 @@ def _start(
     return known, _with_model_of(known, config)
 
 
+class _Epochs:
+    """The metrics of each epoch, recorded as they come."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self.metrics: dict[int, dict[str, float]] = {}
+
+    def add(self, epoch: int, metrics: Mapping[str, float]) -> None:
+        self.metrics.setdefault(epoch, {}).update(metrics)
+        self.run.log_metrics(metrics, step=epoch)
+
+
 class _Fitted(NamedTuple):
     """A model, how it does on validation, and the configuration that fits it without one."""
 
@@ -176,26 +185,23 @@ class _Fitted(NamedTuple):
     seconds: float
 
 
-def _fit(data: Dataset, config: Config, plan: FitPlan, part: EvaluationPart) -> _Fitted:
-    started = time.perf_counter()
-    model = fit_on(data, config, plan)
+def _fit(
+    data: Dataset, rows: FitRows, part: EvaluationPart, config: Config, context: FitContext
+) -> _Fitted:
+    started, reporter = time.perf_counter(), context.reporter
+    model = fit_on(data, rows, config, context)
     settled = config.model_copy(update={"model": model.settled(), "refit": False})
-    with plan.reporter.task("validating the model", len(part.user_ids)) as advance:
+    with reporter.task("validating the model", len(part.user_ids)) as advance:
         validation = validate(model, part, config, advance).mean()
     if config.refit:
-        model = refit_on(data, model, _refit_plan(plan))
+        with reporter.task("laying out the rows of training and validation"):
+            rows = rows_to_fit(data, with_validation=True)
+        model = refit_on(rows, model, context)
     seconds = time.perf_counter() - started
-    with plan.reporter.task("laying out the histories"):
-        rows = rows_to_fit(data, with_validation=config.refit)
-        trained = TrainedModel(
-            model, rows.users, data.items, rows.interactions, rows.times, DataSettings.of(data)
-        )
+    trained = TrainedModel(
+        model, rows.users, data.items, rows.interactions, rows.times, DataSettings.of(data)
+    )
     return _Fitted(trained, validation, settled, seconds)
-
-
-def _refit_plan(plan: FitPlan) -> FitPlan:
-    folder = plan.checkpoints and plan.checkpoints / "refit"
-    return replace(plan, checkpoints=folder, on_epoch=None)
 
 
 def _with_model_of(known: TrainedModel, config: Config) -> Config:

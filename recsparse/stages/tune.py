@@ -3,7 +3,7 @@
 import itertools
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from recsparse.config.toml_reader import parse_config
 from recsparse.config.toml_writer import to_toml
 from recsparse.datasets.data_settings import DataSettings
 from recsparse.datasets.dataset import Dataset
+from recsparse.datasets.fit_rows import rows_to_fit
 from recsparse.errors import InputError
 from recsparse.files.addresses import folder_of
 from recsparse.files.filesystems import fetched
@@ -24,11 +25,10 @@ from recsparse.outputs.job import Job
 from recsparse.outputs.kinds import TextKind
 from recsparse.reporting.progress import SILENT, Reporter
 from recsparse.stages.data import load_data
-from recsparse.stages.fit_on_dataset import fit_on, validate
+from recsparse.stages.fit_on_dataset import fit_context, fit_on, validate
 from recsparse.stages.rank_part import part_to_rank
 from recsparse.tracking.open_run import start_run
 from recsparse.tracking.run import SCHEMA_ROWS, Run
-from recsparse.training.plan import FitPlan
 
 
 def _is_of_older_build(text: str) -> bool:
@@ -114,20 +114,23 @@ def _search(
 ) -> TuneResult:
     with reporter.task("reading the validation part"):
         part, trials = part_to_rank(data, "validation"), _combinations(space)
+    with reporter.task("laying out the rows"):
+        rows = rows_to_fit(data)
+        context = replace(fit_context(data, rows, part, config), reporter=reporter)
     is_rating = model_class(config.model.kind).predicts_ratings
     metric = "rmse" if is_rating else config.evaluation.select_by
-    rows: list[dict[str, Any]] = []
+    tried_rows: list[dict[str, Any]] = []
     model: Recommender | None = None
     with reporter.task(f"tuning {config.model.kind}", len(trials)) as advance:
         for number, settings in enumerate(trials):
             tried = _with_settings(config, settings)
-            plan = FitPlan(config.training, config.seed, reporter=reporter)
             trial = f"trial {number + 1} of {len(trials)}, {_listed(settings)}"
             advance(number, trial)
-            model = (model and model.with_settings(tried.model)) or fit_on(data, tried, plan)
-            rows.append({**settings, metric: validate(model, part, tried).mean()[metric]})
-            advance(number + 1, f"{trial}: {metric} {rows[-1][metric]:.4f}")
-    table = pd.DataFrame(rows).sort_values(metric, ascending=is_rating, kind="stable")
+            same_fit = model and model.with_settings(tried.model)
+            model = same_fit or fit_on(data, rows, tried, context)
+            tried_rows.append({**settings, metric: validate(model, part, tried).mean()[metric]})
+            advance(number + 1, f"{trial}: {metric} {tried_rows[-1][metric]:.4f}")
+    table = pd.DataFrame(tried_rows).sort_values(metric, ascending=is_rating, kind="stable")
     best = _with_settings(config, trials[int(table.index[0])])
     return TuneResult(best, table.reset_index(drop=True), metric)
 

@@ -9,6 +9,7 @@ from pytorch_lightning.callbacks import Checkpoint as LastOfCallbacks
 from torch import Tensor
 
 from recsparse.errors import CheckpointError
+from recsparse.models.protocol.fit_context import FitContext
 from recsparse.training.checkpoint import (
     LAST,
     Checkpoint,
@@ -17,19 +18,17 @@ from recsparse.training.checkpoint import (
 )
 from recsparse.training.module import ObjectiveModule
 from recsparse.training.optimizer_state import optimizer_tensors, restore_optimizer
-from recsparse.training.plan import OnEpoch
 
 
-def tell_epochs(on_epoch: OnEpoch | None, metrics: Sequence[Mapping[str, float]]) -> None:
+def tell_epochs(context: FitContext, metrics: Sequence[Mapping[str, float]]) -> None:
     """Tell of epochs that were done before.
 
     Args:
-        on_epoch: Called with each epoch's number and metrics; None hears nothing.
+        context: Knows who hears of them.
         metrics: Of each epoch, from the first on.
     """
-    if on_epoch is not None:
-        for epoch, figures in enumerate(metrics):
-            on_epoch(epoch, figures)
+    for epoch, figures in enumerate(metrics):
+        context.tell(epoch, figures)
 
 
 class Progress(LastOfCallbacks):
@@ -42,9 +41,9 @@ class Progress(LastOfCallbacks):
         folder: Where the state is saved.
         module: The network, with the settings of its training.
         facts: Of the training; its job and network are kept.
+        context: Knows who hears of each epoch, once it is saved; of a resumed training also of
+            the epochs before.
         resumed: The state to resume from.
-        on_epoch: Called with each epoch's number and metrics, once they are saved; of a resumed
-            training, with those of the epochs before, too.
 
     Attributes:
         best_epoch: After how many epochs the network was best; 0 where that is not known.
@@ -58,15 +57,15 @@ class Progress(LastOfCallbacks):
         folder: Path,
         module: ObjectiveModule,
         facts: Facts,
+        context: FitContext,
         resumed: Checkpoint | None = None,
-        on_epoch: OnEpoch | None = None,
     ) -> None:
         self.folder = folder
         self.config = module.training_config
-        self.quality_name = module.objective.quality_name
+        self.quality_name = module.quality_name
         self.facts = facts
         self.resumed = resumed
-        self.on_epoch = on_epoch
+        self.context = context
         self.metrics: list[dict[str, float]] = []
         self.best_epoch = 0
         self.best_quality = -math.inf
@@ -108,7 +107,7 @@ class Progress(LastOfCallbacks):
             self.best = self.resumed.best or weights
         self.resumed = None
         self.metrics = list(facts.metrics)
-        tell_epochs(self.on_epoch, self.metrics)
+        tell_epochs(self.context, self.metrics)
         trainer.should_stop = self._is_over(facts.epochs)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -141,8 +140,7 @@ class Progress(LastOfCallbacks):
         optimizer = optimizer_tensors(trainer.optimizers[0])
         Checkpoint(facts, weights, best, optimizer).write(self.folder / LAST)
         # Saved first: a training that is killed between the two tells of the epoch when it resumes.
-        if self.on_epoch is not None:
-            self.on_epoch(epochs - 1, figures)
+        self.context.tell(epochs - 1, figures)
         if self._is_over(epochs):
             trainer.should_stop = True
 

@@ -8,10 +8,8 @@ from matplotlib.ticker import MaxNLocator
 
 from recsparse.training.module import LOSS_METRIC
 
-_QUALITIES = {
-    "validation_ndcg": "validation nDCG",
-    "validation_negative_rmse": "validation RMSE times -1",
-}
+_VALIDATION = "validation_"
+_LABELS = {"ndcg": "nDCG", "map": "MAP", "mrr": "MRR", "negative_rmse": "RMSE times -1"}
 
 
 def plot_learning_curve(epochs: Mapping[int, Mapping[str, float]]) -> Figure:
@@ -38,8 +36,10 @@ def plot_learning_curve(epochs: Mapping[int, Mapping[str, float]]) -> Figure:
         axes.set_ylabel("training loss")
         losses = _curve(epochs, prefix + LOSS_METRIC)
         axes.plot([*losses], [*losses.values()], color="tab:gray")
-        for metric, label in _QUALITIES.items():
-            _draw_quality(axes, _curve(epochs, prefix + metric), label)
+        for metric in sorted(name for name in names if name.startswith(prefix + _VALIDATION)):
+            quality = metric.removeprefix(prefix + _VALIDATION)
+            label = f"validation {_LABELS.get(quality, quality.replace('_', ' '))}"
+            _draw_quality(axes, _curve(epochs, metric), label)
     return figure
 
 

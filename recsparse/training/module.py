@@ -1,6 +1,6 @@
 """The Lightning module that trains a network towards its objective, and its batches."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from recsparse.config.training import TrainingConfig
 from recsparse.errors import InputError
 from recsparse.models.protocol.objective import Objective
+from recsparse.models.protocol.validation import Judge
 from recsparse.training.optimizer import network_optimizer
 
 LOSS_METRIC = "train_loss"
@@ -26,7 +27,7 @@ class ObjectiveModule(pl.LightningModule):
     Args:
         objective: The network, its rows and its loss.
         config: Learning rate, epochs and weight decay.
-        validate: Returns the quality of the network as it is now; called after each epoch.
+        judge: Tells how good the network is as it is now; asked after each epoch.
         seed: Of every random number.
     """
 
@@ -34,15 +35,20 @@ class ObjectiveModule(pl.LightningModule):
         self,
         objective: Objective,
         config: TrainingConfig,
-        validate: Callable[[], float] | None,
+        judge: Judge | None,
         seed: int = 0,
     ) -> None:
         super().__init__()
         self.network = objective.network
         self.objective = objective
         self.training_config = config
-        self.validate = validate
+        self.judge = judge
         self.seed = seed
+
+    @property
+    def quality_name(self) -> str:
+        """What the quality is called among the metrics; empty where nobody judges."""
+        return "" if self.judge is None else self.judge.name
 
     def training_step(self, batch: Any, batch_index: int) -> Tensor:
         """Return the loss of one batch of rows.
@@ -71,11 +77,11 @@ class ObjectiveModule(pl.LightningModule):
 
     def on_train_epoch_end(self) -> None:
         """Log the validation quality of the network."""
-        if self.validate is not None:
+        if self.judge is not None:
             self.network.eval()
-            quality = self.validate()
+            quality = self.judge.quality()
             self.network.train()
-            self.log(self.objective.quality_name, quality, prog_bar=True)
+            self.log(self.judge.name, quality, prog_bar=True)
 
     def configure_optimizers(self) -> Any:
         """Return an optimiser with a rate that falls along a cosine, step by step.

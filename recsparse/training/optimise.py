@@ -6,7 +6,7 @@ import signal
 import tempfile
 import threading
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,13 +16,14 @@ from pytorch_lightning.callbacks import Callback
 from torch import Tensor
 
 from recsparse.files.atomic import remove
+from recsparse.models.protocol.fit_context import FitContext
 from recsparse.models.protocol.objective import Objective
+from recsparse.models.protocol.validation import Judge
 from recsparse.quiet import only_warnings
 from recsparse.training.checkpoint import COMPLETE, LAST, Checkpoint, Facts
 from recsparse.training.epoch_report import EpochReport
 from recsparse.training.fit_progress import Progress, tell_epochs
 from recsparse.training.module import ObjectiveModule, row_batches
-from recsparse.training.plan import FitPlan
 from recsparse.training.product_precision import uses_bfloat16
 
 logger = logging.getLogger(__name__)
@@ -30,20 +31,18 @@ logger = logging.getLogger(__name__)
 _LIGHTNING = ("pytorch_lightning", "lightning_fabric")
 
 
-def optimise_network(
-    objective: Objective, plan: FitPlan, validate: Callable[[], float] | None = None
-) -> int:
+def optimise_network(objective: Objective, context: FitContext, judge: Judge | None = None) -> int:
     """Train a network with early stopping and leave it with its best weights.
 
-    The training's state is saved after each epoch in `plan.checkpoints`, and so are the weights of
-    a complete one, which is not done again where it is resumed. Without validation the last weights
-    are the best known; with it, a network that goes on from another keeps its starting weights
+    The training's state is saved after each epoch in `context.checkpoints`, and so are the weights
+    of a complete one, which is not done again where it is resumed. Without a judge the last weights
+    are the best known; with one, a network that goes on from another keeps its starting weights
     where no epoch betters them.
 
     Args:
         objective: The network, its rows and its loss.
-        plan: Settings of the training.
-        validate: Returns the quality of the network as it is now.
+        context: Settings of the training, and where its state is.
+        judge: Tells how good the network is as it is now.
 
     Returns:
         After how many epochs the network was the one that is left; 0 for its starting weights.
@@ -52,21 +51,21 @@ def optimise_network(
         InputError: If the checkpoint to resume from is damaged, or that of another training or
             network.
     """
-    module = ObjectiveModule(objective, plan.training, validate, plan.seed)
-    facts = Facts(job=dict(plan.job), network=objective.name, epochs=0, steps=0)
-    with _checkpoint_folder(plan) as folder, _quiet_lightning():
+    module = ObjectiveModule(objective, context.training, judge, context.seed)
+    facts = Facts(job=dict(context.job), network=context.network, epochs=0, steps=0)
+    with _checkpoint_folder(context) as folder, _quiet_lightning():
         complete = _kept(folder / COMPLETE, facts, module)
         if complete is not None:
             module.load_state_dict(complete.weights)
-            tell_epochs(plan.on_epoch, complete.facts.metrics)
+            tell_epochs(context, complete.facts.metrics)
             return complete.facts.epochs
         last = _kept(folder / LAST, facts, module)
-        progress = Progress(folder, module, facts, last, plan.on_epoch)
-        loader = row_batches(objective, plan.training.batch_users, plan.seed)
-        start = None if plan.warm_start is None else _Start.of(module)
-        most = plan.training.stop_after or plan.training.epochs
-        with plan.reporter.task("training", most * len(loader)) as advance, _plain_interrupts():
-            trainer = _trainer(plan, [progress, EpochReport(advance, progress, most)])
+        progress = Progress(folder, module, facts, context, last)
+        loader = row_batches(objective, context.training.batch_users, context.seed)
+        start = None if context.warm_start is None else _Start.of(module)
+        most = context.training.stop_after or context.training.epochs
+        with context.reporter.task("training", most * len(loader)) as advance, _plain_interrupts():
+            trainer = _trainer(context, [progress, EpochReport(advance, progress, most)])
             trainer.fit(module, loader)
         epochs = trainer.current_epoch
         module.cpu()
@@ -94,10 +93,10 @@ class _Start:
 
     @classmethod
     def of(cls, module: ObjectiveModule) -> "_Start | None":
-        if module.validate is None:
+        if module.judge is None:
             return None
         module.network.eval()
-        quality = module.validate()
+        quality = module.judge.quality()
         module.network.train()
         return cls(copy.deepcopy(module.state_dict()), quality)
 
@@ -105,22 +104,22 @@ class _Start:
         """Take the weights back where no epoch was as good; return after how many epochs it is."""
         if self.quality <= best:
             return epochs
-        name = module.objective.quality_name
+        name = module.quality_name
         logger.warning("no epoch betters the start: %s %.4f, was %.4f", name, best, self.quality)
         module.load_state_dict(self.weights)
         return 0
 
 
 @contextmanager
-def _checkpoint_folder(plan: FitPlan) -> Iterator[Path]:
-    if plan.checkpoints is None:
+def _checkpoint_folder(context: FitContext) -> Iterator[Path]:
+    if context.checkpoints is None:
         with tempfile.TemporaryDirectory() as folder:
             yield Path(folder)
         return
-    if not plan.resume:
-        remove(plan.checkpoints)
-    plan.checkpoints.mkdir(parents=True, exist_ok=True)
-    yield plan.checkpoints
+    if not context.resume:
+        remove(context.checkpoints)
+    context.checkpoints.mkdir(parents=True, exist_ok=True)
+    yield context.checkpoints
 
 
 @contextmanager
@@ -152,12 +151,12 @@ def _quiet_lightning() -> Iterator[None]:
         yield
 
 
-def _trainer(plan: FitPlan, callbacks: list[Callback]) -> pl.Trainer:
+def _trainer(context: FitContext, callbacks: list[Callback]) -> pl.Trainer:
     return pl.Trainer(
-        max_epochs=plan.training.epochs,
-        accelerator=plan.training.device,
+        max_epochs=context.training.epochs,
+        accelerator=context.training.device,
         devices=1,
-        precision="bf16-mixed" if uses_bfloat16(plan.training) else "32-true",
+        precision="bf16-mixed" if uses_bfloat16(context.training) else "32-true",
         logger=False,
         callbacks=callbacks,
         enable_progress_bar=False,

@@ -68,7 +68,9 @@ def test_where_the_protocol_says_so_models_are_fitted_again(job, monkeypatch):
     fits = []
     fit = Popularity.fit
     monkeypatch.setattr(
-        Popularity, "fit", lambda self, log, extras: fits.append(log.nnz) or fit(self, log, extras)
+        Popularity,
+        "fit",
+        lambda self, log, context: fits.append(log.nnz) or fit(self, log, context),
     )
     again = job(refits=True)
     again.measure("popularity", Contender({"kind": "popularity"}))

@@ -5,7 +5,8 @@ from scipy.sparse import csr_matrix
 
 from benchmarks import ratings as module
 from benchmarks.ratings import OURS, choose, fit, hide, read_ratings, table
-from recsparse.evaluation.ratings import RatingResult, evaluate_ratings
+from recsparse.evaluation.ratings import evaluate_ratings
+from recsparse.metrics.rating_metrics import RatingResult
 
 
 def small_ratings(seed=0):

@@ -10,8 +10,8 @@ import typer
 from recsparse.cli.exit import exit_on_error
 from recsparse.cli.main import app, run
 from recsparse.errors import InputError
-from recsparse.evaluation.ratings import RATING_FORMULAS
 from recsparse.metrics.ranking_metrics import FORMULAS
+from recsparse.metrics.rating_metrics import RATING_FORMULAS
 from recsparse.scoring.model_folder import load_model
 from recsparse.stages.describe import describe
 from tests.cli.conftest import sets

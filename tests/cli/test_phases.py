@@ -98,7 +98,7 @@ def test_train_names_all_from_the_dataset_to_the_store(phases, small_dataset):
         "laying out the rows of training and validation",
         "computing what tells this training from others",
         "fitting ease", "fitting ease · inverting the Gram matrix",
-        "laying out the histories", "saving the model", "saving the model · computing checksums",
+        "saving the model", "saving the model · computing checksums",
         "recording the model", END,
     ]  # fmt: skip
 
@@ -114,8 +114,8 @@ def test_tune_names_what_comes_before_and_after_its_trials(phases, small_dataset
     words = ["--out", "best.toml", *EASE, "--try", "regularisation=[1.0]"]
     tuning = "tuning ease"
     assert phases("tune", small_dataset, *words) == [
-        "loading the dataset", *RUN, "reading the validation part", tuning,
-        f"{tuning} · laying out the rows", f"{tuning} · fitting ease",
+        "loading the dataset", *RUN, "reading the validation part",
+        "laying out the rows", tuning, f"{tuning} · fitting ease",
         f"{tuning} · fitting ease · inverting the Gram matrix", "recording the trials", END,
     ]  # fmt: skip
 

@@ -9,7 +9,7 @@ from recsparse.errors import InputError
 from recsparse.evaluation.rank_catalogue import evaluate_ranking
 from recsparse.grids.bag_tensor import bags_to_tensor
 from recsparse.models.content.content_knn import ContentKNN
-from recsparse.models.protocol.recommender import FitExtras
+from recsparse.models.protocol.fit_context import FitContext
 from tests.prepared import prepared
 
 TEXTS = {
@@ -53,7 +53,7 @@ def test_cold_items_are_those_of_the_part_that_training_does_not_know(data):
 
 def test_cold_items_are_ranked_among_themselves(data):
     part, words = cold_part(data, "test"), bags_to_tensor(data.item_bags)
-    model = ContentKNN(ContentKNNConfig()).fit(data.train_matrix(), FitExtras(item_words=words))
+    model = ContentKNN(ContentKNNConfig()).fit(data.train_matrix(), FitContext(item_words=words))
     cold = bags_to_tensor(part.bags)
     result = evaluate_ranking(
         lambda history: model.score_cold(history, None, cold),

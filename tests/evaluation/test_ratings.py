@@ -10,7 +10,8 @@ from sklearn.metrics import mean_absolute_error, root_mean_squared_error
 
 from recsparse.config.linear_models import PopularityConfig
 from recsparse.errors import InputError
-from recsparse.evaluation.ratings import RATING_FORMULAS, evaluate_ratings
+from recsparse.evaluation.ratings import evaluate_ratings
+from recsparse.metrics.rating_metrics import RATING_FORMULAS
 from recsparse.models.linear.popularity import Popularity
 
 

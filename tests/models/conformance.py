@@ -13,10 +13,10 @@ from recsparse.config.model_section import ModelSection
 from recsparse.config.toml_reader import parse_config
 from recsparse.config.training import TrainingConfig
 from recsparse.errors import InputError
+from recsparse.models.protocol.fit_context import FitContext
 from recsparse.models.registry import build_model, model_class
 from recsparse.sparse.tensor import SparseTensor, sparse_tensor
 from recsparse.training.fit import fit_model
-from recsparse.training.plan import FitPlan
 
 TRAINING = TrainingConfig(epochs=3, batch_users=8, device="cpu")
 NUM_USERS, NUM_ITEMS = 24, 12
@@ -59,8 +59,8 @@ def times_of(log):
 
 def fit(model, interactions, seed=0):
     words: SparseTensor = words_of(interactions.shape[1])
-    plan, times = FitPlan(TRAINING, seed), times_of(interactions)
-    return fit_model(model, interactions, plan, item_words=words, times=times)
+    context = FitContext(TRAINING, seed, times=times_of(interactions), item_words=words)
+    return fit_model(model, interactions, context)
 
 
 def score(model, history):

@@ -9,12 +9,12 @@ from recsparse.config.linear_models import EASEConfig, IALSConfig, ItemKNNConfig
 from recsparse.config.network_models import SparseGridConfig
 from recsparse.config.training import TrainingConfig
 from recsparse.evaluation.rank_catalogue import evaluate_ranking
+from recsparse.models.protocol.fit_context import FitContext
 from recsparse.models.registry import build_model
 from recsparse.training.fit import fit_model
-from recsparse.training.plan import FitPlan
 
 PARTS = ("train", "test")
-PLAN = FitPlan(TrainingConfig(epochs=1, device="cpu"))
+PLAN = FitContext(TrainingConfig(epochs=1, device="cpu"))
 
 
 def parts_of_movielens(folder):

@@ -23,7 +23,7 @@ class Linear(Recommender):
     def score_batch(self, history, times=None):
         return torch.from_numpy((self._checked_history(history) @ self.weights).astype(np.float32))
 
-    def fit(self, interactions, extras=None):
+    def fit(self, interactions, context=None):
         return self
 
     def state(self):

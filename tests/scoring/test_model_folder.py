@@ -21,6 +21,7 @@ from recsparse.datasets.features.bag_of_words import BagOfWords
 from recsparse.datasets.vocabulary import Vocabulary
 from recsparse.errors import MissingFileError, ModelFolderError, OutputError
 from recsparse.grids.bag_tensor import bags_to_tensor
+from recsparse.models.protocol.fit_context import FitContext
 from recsparse.models.registry import build_model
 from recsparse.scoring.model_folder import (
     load_items,
@@ -30,7 +31,6 @@ from recsparse.scoring.model_folder import (
 )
 from recsparse.scoring.trained import TrainedModel
 from recsparse.training.fit import fit_model
-from recsparse.training.plan import FitPlan
 
 SMALL = {
     "item_knn": {"neighbours": 3},
@@ -76,8 +76,8 @@ def train(config):
     cells.sort_indices()
     seconds = np.arange(cells.nnz) * 7 % 40
     times = csr_matrix((seconds, cells.indices, cells.indptr), shape=cells.shape)
-    plan = FitPlan(TrainingConfig(epochs=1))
-    model = fit_model(build_model(config), cells, plan, item_words=words, times=times)
+    context = FitContext(TrainingConfig(epochs=1), times=times, item_words=words)
+    model = fit_model(build_model(config), cells, context)
     users = Vocabulary.fit([f"user {number}" for number in range(9)])
     return TrainedModel(model, users, Vocabulary.fit([*range(50, 56)]), cells, times)
 

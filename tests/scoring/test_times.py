@@ -31,7 +31,7 @@ class LastFirst(Recommender):
         assert (history.indices == times.indices).all()
         return torch.from_numpy(times.toarray().astype(np.float32))
 
-    def fit(self, interactions, extras=None):
+    def fit(self, interactions, context=None):
         return self
 
     def state(self):

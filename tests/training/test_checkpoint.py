@@ -17,10 +17,10 @@ from recsparse.config.network_models import SparseGridConfig
 from recsparse.config.training import TrainingConfig
 from recsparse.errors import CheckpointError
 from recsparse.models.linear.ease import EASE
-from recsparse.models.protocol.recommender import WarmStart
+from recsparse.models.protocol.fit_context import FitContext
+from recsparse.models.protocol.warm_start import WarmStart
 from recsparse.models.registry import build_model
 from recsparse.training.fit import fit_model
-from recsparse.training.plan import FitPlan
 from tests.training.test_optimise import (
     ROWS,
     PowerCutError,
@@ -49,7 +49,7 @@ class TwoTables(Table):
 
 
 def interrupted(folder, last=2, network=None):
-    plan = FitPlan(settings(5), checkpoints=folder, on_epoch=interrupt_after(last))
+    plan = FitContext(settings(5), checkpoints=folder, on_epoch=interrupt_after(last))
     quality = by_epoch(QUALITIES)
     with pytest.raises(PowerCutError):
         fitted(plan, quality, network)
@@ -57,7 +57,7 @@ def interrupted(folder, last=2, network=None):
 
 
 def resumed(folder, quality=None, network=None):
-    plan = FitPlan(settings(5), checkpoints=folder, resume=True)
+    plan = FitContext(settings(5), checkpoints=folder, resume=True)
     return fitted(plan, quality or by_epoch(QUALITIES[3:]), network)
 
 
@@ -84,7 +84,7 @@ def test_a_checkpoint_folder_holds_no_pickle(checkpoint):
 @pytest.mark.parametrize("last", [0, 1, 3])
 def test_optimisers_of_several_kinds_are_resumed_to_the_last_bit(tmp_path, last):
     whole, again = TwoTables(), TwoTables()
-    fitted(FitPlan(settings(5)), by_epoch(QUALITIES), whole)
+    fitted(FitContext(settings(5)), by_epoch(QUALITIES), whole)
     quality = interrupted(tmp_path, last, TwoTables())
     resumed(tmp_path, quality, again)
     for name, value in whole.state_dict().items():
@@ -96,8 +96,8 @@ def test_a_training_killed_after_its_last_epoch_trains_no_other(tmp_path, epochs
     """Whether the last is that of all epochs, of `stop_after`, or of the patience."""
     training = {2: settings(9, stop_after=2), 3: settings(9, patience=1), 5: settings(5)}[epochs]
     qualities = [0.1, 0.5, 0.4, 0.6, 0.7]
-    whole = fitted(FitPlan(training), by_epoch(qualities))
-    plan = FitPlan(training, checkpoints=tmp_path, on_epoch=interrupt_after(epochs - 1))
+    whole = fitted(FitContext(training), by_epoch(qualities))
+    plan = FitContext(training, checkpoints=tmp_path, on_epoch=interrupt_after(epochs - 1))
     with pytest.raises(PowerCutError):
         fitted(plan, by_epoch(qualities))
     seen = []
@@ -191,7 +191,7 @@ def test_tensors_that_do_not_fit_are_refused(checkpoint, tensors, without):
 
 
 def test_a_complete_network_of_other_weights_is_refused(tmp_path):
-    fitted(FitPlan(settings(1), checkpoints=tmp_path))
+    fitted(FitContext(settings(1), checkpoints=tmp_path))
     changed(tmp_path / "complete.safetensors", tensors={LOGITS: torch.zeros(21)})
     with pytest.raises(CheckpointError, match=r"complete\.safetensors must be of the configured"):
         resumed(tmp_path)
@@ -202,7 +202,7 @@ KNOWN = WarmStart(build_model(CONFIG), np.arange(ROWS.shape[1]))
 
 
 def fit(plan, config=CONFIG, rows=ROWS, times=None):
-    return fit_model(build_model(config), rows, plan, times=times)
+    return fit_model(build_model(config), rows, replace(plan, times=times))
 
 
 def of_times(rows, step):
@@ -225,7 +225,7 @@ def of_times(rows, step):
 )
 def test_a_checkpoint_of_another_training_is_not_resumed_from(tmp_path, what, other):
     """Whatever the result depends on, the times of the rows included."""
-    plan = FitPlan(settings(3), checkpoints=tmp_path, on_epoch=interrupt_after(0))
+    plan = FitContext(settings(3), checkpoints=tmp_path, on_epoch=interrupt_after(0))
     given = {"times": of_times(ROWS, 1)}
     with pytest.raises(PowerCutError):
         fit(plan, **given)
@@ -236,7 +236,7 @@ def test_a_checkpoint_of_another_training_is_not_resumed_from(tmp_path, what, ot
 
 
 def test_a_training_may_go_on_on_another_device(tmp_path):
-    plan = FitPlan(settings(3), checkpoints=tmp_path, on_epoch=interrupt_after(0))
+    plan = FitContext(settings(3), checkpoints=tmp_path, on_epoch=interrupt_after(0))
     with pytest.raises(PowerCutError):
         fit(plan)
     training = TrainingConfig(**settings(3).model_dump(exclude={"device"}), device="auto")
@@ -244,10 +244,12 @@ def test_a_training_may_go_on_on_another_device(tmp_path):
 
 
 def test_the_model_that_was_gone_on_from_belongs_to_the_training(tmp_path):
-    known = fit(FitPlan(settings(1)))
-    other = fit(FitPlan(settings(1), seed=1))
+    known = fit(FitContext(settings(1)))
+    other = fit(FitContext(settings(1), seed=1))
     start = WarmStart(known, np.arange(ROWS.shape[1]))
-    plan = FitPlan(settings(3), checkpoints=tmp_path, on_epoch=interrupt_after(0), warm_start=start)
+    plan = FitContext(
+        settings(3), checkpoints=tmp_path, on_epoch=interrupt_after(0), warm_start=start
+    )
     with pytest.raises(PowerCutError):
         fit(plan)
     plan = replace(plan, resume=True, on_epoch=None)
@@ -264,5 +266,5 @@ def test_a_network_is_not_resumed_from_another_of_the_same_model(tmp_path):
 
 
 def test_a_model_without_networks_leaves_no_checkpoint(tmp_path):
-    fit_model(EASE(EASEConfig()), ROWS, FitPlan(settings(1), checkpoints=tmp_path / "a"))
+    fit_model(EASE(EASEConfig()), ROWS, FitContext(settings(1), checkpoints=tmp_path / "a"))
     assert not (tmp_path / "a").exists()

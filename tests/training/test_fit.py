@@ -11,12 +11,13 @@ from recsparse.config.models import BlendConfig
 from recsparse.config.network_models import SparseGridConfig
 from recsparse.models.blend.blend import BlendRecommender
 from recsparse.models.linear.ease import EASE
-from recsparse.models.protocol.recommender import FitExtras
+from recsparse.models.protocol.fit_context import FitContext
 from recsparse.models.row_networks.sparse_grid import SparseGridRecommender
 from recsparse.training.fit import fit_model
 from recsparse.training.module import row_batches
-from recsparse.training.plan import FitPlan
+from recsparse.training.trainer import train_network
 from tests.training.test_optimise import ROWS, PowerCutError, settings
+from tests.validations import judged_by
 
 CONFIG = SparseGridConfig(factors=4, hidden=8, item_iterations=2, dropout=0.5)
 
@@ -25,7 +26,7 @@ def test_a_resumed_model_does_not_train_complete_networks_again(tmp_path, monkey
     """Of a blend of two networks, the second is interrupted."""
     network = CONFIG.model_copy(update={"linear": None})
     config = BlendConfig(parts=(network, network))
-    whole = fit_model(BlendRecommender(config), ROWS, FitPlan(settings(2)))
+    whole = fit_model(BlendRecommender(config), ROWS, FitContext(settings(2)))
     told, trainings, fit = [], [], pl.Trainer.fit
 
     def on_epoch(epoch, metrics):
@@ -39,7 +40,7 @@ def test_a_resumed_model_does_not_train_complete_networks_again(tmp_path, monkey
 
     monkeypatch.setattr(pl.Trainer, "fit", counting)
 
-    plan = FitPlan(settings(2), checkpoints=tmp_path / "a", on_epoch=on_epoch)
+    plan = FitContext(settings(2), checkpoints=tmp_path / "a", on_epoch=on_epoch)
     with pytest.raises(PowerCutError):
         fit_model(BlendRecommender(config), ROWS, plan)
     assert (len(trainings), len(told)) == (2, 3)
@@ -55,7 +56,7 @@ def test_a_resumed_model_does_not_train_complete_networks_again(tmp_path, monkey
 
 def test_a_linear_model_is_fitted_as_it_would_be_by_itself():
     model = EASE(EASEConfig())
-    assert fit_model(model, ROWS, FitPlan(settings())) is model
+    assert fit_model(model, ROWS, FitContext(settings())) is model
     expected = EASE(EASEConfig()).fit(ROWS)
     assert torch.equal(model.score_batch(ROWS), expected.score_batch(ROWS))
 
@@ -68,7 +69,7 @@ def test_a_network_is_validated_by_the_model_around_it():
         return 0.5
 
     model = SparseGridRecommender(CONFIG)
-    fit_model(model, ROWS, FitPlan(settings(2)), validate)
+    fit_model(model, ROWS, FitContext(settings(2), validation=judged_by(validate)))
     # Two epochs, then every tried weight of the linear term.
     assert len(seen) > 2
     assert all(one is model for one in seen)
@@ -78,7 +79,7 @@ def test_a_network_is_validated_by_the_model_around_it():
 def test_the_configured_share_of_cells_is_hidden(monkeypatch, cell_dropout):
     shown = []
 
-    def one_step(objective, plan, validate):
+    def one_step(objective, context, judge):
         (cells,) = row_batches(objective, batch_rows=40, seed=0)
         network = objective.network
         hook = network.register_forward_pre_hook(lambda _, args: shown.append(args[0].feats))
@@ -86,24 +87,23 @@ def test_the_configured_share_of_cells_is_hidden(monkeypatch, cell_dropout):
         hook.remove()
         return 1
 
-    monkeypatch.setattr("recsparse.training.fit.optimise_network", one_step)
+    monkeypatch.setattr("recsparse.training.trainer.optimise_network", one_step)
     model = SparseGridRecommender(CONFIG.model_copy(update={"cell_dropout": cell_dropout}))
-    fit_model(model, ROWS, FitPlan(settings()))
+    fit_model(model, ROWS, FitContext(settings()))
     assert len(shown[0]) / ROWS.nnz == pytest.approx(1 - cell_dropout, abs=0.05)
 
 
-def test_the_plans_seed_and_words_reach_the_model():
+def test_the_context_reaches_the_model_with_a_trainer():
     class Stub(EASE):
-        def fit(self, interactions, extras=None):
-            self.extras = extras
+        def fit(self, interactions, context=None):
+            self.context = context
             return super().fit(interactions)
 
     model = Stub(EASEConfig())
-    fit_model(model, ROWS, FitPlan(settings(), seed=7))
-    assert isinstance(model.extras, FitExtras)
-    assert model.extras.seed == 7
-    assert model.extras.item_words is None
-    assert model.extras.optimise is not None
+    fit_model(model, ROWS, FitContext(settings(), seed=7))
+    assert model.context.seed == 7
+    assert model.context.item_words is None
+    assert model.context.trainer is train_network
 
 
 @pytest.mark.parametrize(
@@ -112,11 +112,11 @@ def test_the_plans_seed_and_words_reach_the_model():
 def test_a_network_of_no_device_of_its_own_is_trained_on_that_of_all(monkeypatch, own, used):
     asked = []
 
-    def optimise_network(_, plan, validate=None):
-        asked.append(plan.training)
+    def optimise_network(_, context, judge=None):
+        asked.append(context.training)
         return 1
 
-    monkeypatch.setattr("recsparse.training.fit.optimise_network", optimise_network)
+    monkeypatch.setattr("recsparse.training.trainer.optimise_network", optimise_network)
     config = CONFIG.model_copy(update={"training": settings(2).model_copy(update={"device": own})})
-    fit_model(SparseGridRecommender(config), ROWS, FitPlan(settings(9)))
+    fit_model(SparseGridRecommender(config), ROWS, FitContext(settings(9)))
     assert [(each.device, each.epochs) for each in asked] == [(used, 2)]

@@ -16,10 +16,11 @@ from recsparse.config.linear_models import EASEConfig
 from recsparse.config.training import TrainingConfig
 from recsparse.errors import InputError
 from recsparse.models.linear.ease import EASE
+from recsparse.models.protocol.fit_context import FitContext
 from recsparse.models.protocol.objective import HiddenCells
-from recsparse.models.protocol.recommender import WarmStart
+from recsparse.models.protocol.validation import Judge
+from recsparse.models.protocol.warm_start import WarmStart
 from recsparse.training.optimise import optimise_network
-from recsparse.training.plan import FitPlan
 
 ROWS = csr_matrix((np.random.default_rng(0).random((40, 20)) < 0.3).astype(np.float32))
 
@@ -40,16 +41,20 @@ def settings(epochs=3, **other):
     return TrainingConfig(epochs=epochs, batch_users=16, device="cpu", learning_rate=0.1, **other)
 
 
-def fitted(plan, validate=None, network=None):
+def judge(quality):
+    return None if quality is None else Judge("validation_ndcg", quality)
+
+
+def fitted(context, quality=None, network=None):
     network = network or Table()
-    optimise_network(HiddenCells(network, ROWS, 0.5), plan, validate)
+    optimise_network(HiddenCells(network, ROWS, 0.5), context, judge(quality))
     return network.logits.detach().clone()
 
 
 def going_on(**other):
     """A plan to continue from some model."""
     known = WarmStart(EASE(EASEConfig()), np.arange(ROWS.shape[1]))
-    return FitPlan(settings(3), warm_start=known, **other)
+    return FitContext(settings(3), warm_start=known, **other)
 
 
 def by_epoch(values):
@@ -60,7 +65,7 @@ def by_epoch(values):
 
 def test_on_epoch_gets_the_metrics_of_every_epoch_in_order():
     epochs = []
-    plan = FitPlan(settings(3), on_epoch=lambda epoch, metrics: epochs.append((epoch, metrics)))
+    plan = FitContext(settings(3), on_epoch=lambda epoch, metrics: epochs.append((epoch, metrics)))
     fitted(plan, by_epoch([0.1, 0.2, 0.3]))
     assert [epoch for epoch, _ in epochs] == [0, 1, 2]
     assert [metrics["validation_ndcg"] for _, metrics in epochs] == pytest.approx([0.1, 0.2, 0.3])
@@ -71,7 +76,9 @@ def test_the_loss_falls_to_what_the_popularity_of_items_allows():
     """Items 0 to 4 of 20 are all that anyone has."""
     rows = csr_matrix(np.repeat([[1.0] * 5 + [0.0] * 15], 16, axis=0))
     losses = []
-    plan = FitPlan(settings(30), on_epoch=lambda _, metrics: losses.append(metrics["train_loss"]))
+    plan = FitContext(
+        settings(30), on_epoch=lambda _, metrics: losses.append(metrics["train_loss"])
+    )
     network = Table()
     network.dropout.p = 0.0
     optimise_network(HiddenCells(network, rows, 0.5), plan)
@@ -83,7 +90,7 @@ def test_the_loss_falls_to_what_the_popularity_of_items_allows():
 def test_without_validation_the_last_weights_stay():
     weights = []
     network = Table()
-    plan = FitPlan(settings(3), on_epoch=lambda *_: weights.append(network.logits.tolist()))
+    plan = FitContext(settings(3), on_epoch=lambda *_: weights.append(network.logits.tolist()))
     assert fitted(plan, network=network).tolist() == weights[-1]
     assert weights[-1] != weights[-2]
 
@@ -91,7 +98,7 @@ def test_without_validation_the_last_weights_stay():
 def test_the_weights_of_the_best_epoch_come_back():
     weights = []
     network = Table()
-    plan = FitPlan(settings(4), on_epoch=lambda *_: weights.append(network.logits.tolist()))
+    plan = FitContext(settings(4), on_epoch=lambda *_: weights.append(network.logits.tolist()))
     best = fitted(plan, by_epoch([0.1, 0.9, 0.2, 0.3]), network)
     assert len(weights) == 4
     assert best.tolist() == weights[1]
@@ -125,12 +132,12 @@ def test_a_resumed_training_remembers_its_start_too(tmp_path):
 
 
 def test_without_validation_a_model_that_goes_on_has_its_last_weights():
-    assert torch.equal(fitted(going_on()), fitted(FitPlan(settings(3))))
+    assert torch.equal(fitted(going_on()), fitted(FitContext(settings(3))))
 
 
 def test_the_training_stops_after_patience_epochs_without_a_better_one():
     epochs = []
-    plan = FitPlan(settings(9, patience=2), on_epoch=lambda epoch, _: epochs.append(epoch))
+    plan = FitContext(settings(9, patience=2), on_epoch=lambda epoch, _: epochs.append(epoch))
     fitted(plan, by_epoch([0.1, 0.5, 0.4, 0.4, 0.9]))
     assert epochs == [0, 1, 2, 3]
 
@@ -145,17 +152,17 @@ def test_validation_sees_the_network_without_dropout_and_training_with_it():
 
     network = Watched()
     validated = []
-    fitted(FitPlan(settings(2)), lambda: validated.append(network.training) or 0.5, network)
+    fitted(FitContext(settings(2)), lambda: validated.append(network.training) or 0.5, network)
     assert validated == [False, False]
     assert modes == [True] * 6  # 40 users in batches of 16, twice
 
 
 def test_the_same_seed_gives_the_same_weights_whatever_was_drawn_before():
-    first = fitted(FitPlan(settings(), seed=1))
+    first = fitted(FitContext(settings(), seed=1))
     torch.rand(3)
     np.random.default_rng().random()
-    assert torch.equal(fitted(FitPlan(settings(), seed=1)), first)
-    assert not torch.equal(fitted(FitPlan(settings(), seed=2)), first)
+    assert torch.equal(fitted(FitContext(settings(), seed=1)), first)
+    assert not torch.equal(fitted(FitContext(settings(), seed=2)), first)
 
 
 class PowerCutError(Exception):
@@ -172,14 +179,14 @@ def interrupt_after(last):
 
 @pytest.mark.parametrize("last", [0, 2])
 def test_a_resumed_training_ends_as_an_uninterrupted_one(tmp_path, last):
-    whole = fitted(FitPlan(settings(5)), by_epoch([0.1, 0.4, 0.3, 0.5, 0.2]))
+    whole = fitted(FitContext(settings(5)), by_epoch([0.1, 0.4, 0.3, 0.5, 0.2]))
     folder = tmp_path / "checkpoints"
     quality = by_epoch([0.1, 0.4, 0.3, 0.5, 0.2])
     with pytest.raises(PowerCutError):
-        fitted(FitPlan(settings(5), checkpoints=folder, on_epoch=interrupt_after(last)), quality)
+        fitted(FitContext(settings(5), checkpoints=folder, on_epoch=interrupt_after(last)), quality)
     assert (folder / "last.safetensors").is_file()
     epochs = []
-    plan = FitPlan(
+    plan = FitContext(
         settings(5), checkpoints=folder, resume=True, on_epoch=lambda epoch, _: epochs.append(epoch)
     )
     assert torch.equal(fitted(plan, quality), whole)
@@ -188,12 +195,12 @@ def test_a_resumed_training_ends_as_an_uninterrupted_one(tmp_path, last):
 
 def test_a_resumed_training_remembers_its_best_epoch(tmp_path):
     """The best epoch lies before the interruption, and the weights are those of that epoch."""
-    whole = fitted(FitPlan(settings(4)), by_epoch([0.1, 0.9, 0.3, 0.2]))
+    whole = fitted(FitContext(settings(4)), by_epoch([0.1, 0.9, 0.3, 0.2]))
     quality = by_epoch([0.1, 0.9, 0.3, 0.2])
-    plan = FitPlan(settings(4), checkpoints=tmp_path / "a", on_epoch=interrupt_after(2))
+    plan = FitContext(settings(4), checkpoints=tmp_path / "a", on_epoch=interrupt_after(2))
     with pytest.raises(PowerCutError):
         fitted(plan, quality)
-    plan = FitPlan(settings(4), checkpoints=tmp_path / "a", resume=True)
+    plan = FitContext(settings(4), checkpoints=tmp_path / "a", resume=True)
     assert torch.equal(fitted(plan, quality), whole)
 
 
@@ -205,7 +212,7 @@ def test_an_interrupt_stays_one_and_ctrl_c_works_afterwards(tmp_path):
 
     before = signal.getsignal(signal.SIGINT)
     with pytest.raises(KeyboardInterrupt):
-        fitted(FitPlan(settings(3), checkpoints=tmp_path / "a", on_epoch=on_epoch))
+        fitted(FitContext(settings(3), checkpoints=tmp_path / "a", on_epoch=on_epoch))
     assert signal.getsignal(signal.SIGINT) is before
     assert (tmp_path / "a" / "last.safetensors").is_file()
 
@@ -213,16 +220,18 @@ def test_an_interrupt_stays_one_and_ctrl_c_works_afterwards(tmp_path):
 def test_without_resume_an_older_checkpoint_is_not_used(tmp_path):
     folder = tmp_path / "checkpoints"
     with pytest.raises(PowerCutError):
-        fitted(FitPlan(settings(3), checkpoints=folder, on_epoch=interrupt_after(1)))
+        fitted(FitContext(settings(3), checkpoints=folder, on_epoch=interrupt_after(1)))
     epochs = []
-    fitted(FitPlan(settings(3), checkpoints=folder, on_epoch=lambda epoch, _: epochs.append(epoch)))
+    fitted(
+        FitContext(settings(3), checkpoints=folder, on_epoch=lambda epoch, _: epochs.append(epoch))
+    )
     assert epochs == [0, 1, 2]
 
 
 def test_resume_from_the_state_of_another_network_is_refused(tmp_path):
     with pytest.raises(PowerCutError):
-        fitted(FitPlan(settings(3), checkpoints=tmp_path / "a", on_epoch=interrupt_after(0)))
-    plan = FitPlan(settings(3), checkpoints=tmp_path / "a", resume=True)
+        fitted(FitContext(settings(3), checkpoints=tmp_path / "a", on_epoch=interrupt_after(0)))
+    plan = FitContext(settings(3), checkpoints=tmp_path / "a", resume=True)
     with pytest.raises(
         InputError, match=r"last\.safetensors must be of the configured network, but"
     ):
@@ -231,13 +240,13 @@ def test_resume_from_the_state_of_another_network_is_refused(tmp_path):
 
 
 def test_resume_without_a_checkpoint_starts_anew(tmp_path):
-    plan = FitPlan(settings(), checkpoints=tmp_path / "none", resume=True)
-    assert torch.equal(fitted(plan), fitted(FitPlan(settings())))
+    plan = FitContext(settings(), checkpoints=tmp_path / "none", resume=True)
+    assert torch.equal(fitted(plan), fitted(FitContext(settings())))
 
 
 def test_without_a_checkpoint_folder_nothing_is_left_behind(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    fitted(FitPlan(settings(1)))
+    fitted(FitContext(settings(1)))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -251,10 +260,10 @@ def test_lightning_says_nothing_and_has_its_voice_back_afterwards(
     level = lightning.level
     caplog.set_level(logging.INFO)
     quality = by_epoch([0.1, 0.2])
-    plan = FitPlan(settings(2), checkpoints=tmp_path / "a", on_epoch=interrupt_after(0))
+    plan = FitContext(settings(2), checkpoints=tmp_path / "a", on_epoch=interrupt_after(0))
     with pytest.raises(PowerCutError):
         fitted(plan, quality)
-    fitted(FitPlan(settings(2), checkpoints=tmp_path / "a", resume=True), quality)
+    fitted(FitContext(settings(2), checkpoints=tmp_path / "a", resume=True), quality)
     assert capfd.readouterr() == ("", "")
     assert caplog.records == []
     assert lightning.level == level
@@ -274,7 +283,7 @@ class Listener:
 
 def test_each_step_is_told_and_each_epoch_with_its_quality(capfd):
     listener = Listener()
-    fitted(FitPlan(settings(3), reporter=listener), by_epoch([0.1, 0.3, 0.2]))
+    fitted(FitContext(settings(3), reporter=listener), by_epoch([0.1, 0.3, 0.2]))
     (_, total), *_ = [work for work in listener.works if work[0] == "training"]
     steps = total // 3
     assert [done for done, note in listener.told if not note] == [*range(total + 1)]
@@ -292,8 +301,8 @@ def test_each_step_is_told_and_each_epoch_with_its_quality(capfd):
 def test_a_training_that_goes_on_tells_what_was_done_before(tmp_path):
     listener, folder = Listener(), tmp_path / "a"
     with pytest.raises(PowerCutError):
-        fitted(FitPlan(settings(2), checkpoints=folder, on_epoch=interrupt_after(0)))
-    fitted(FitPlan(settings(2), checkpoints=folder, resume=True, reporter=listener))
+        fitted(FitContext(settings(2), checkpoints=folder, on_epoch=interrupt_after(0)))
+    fitted(FitContext(settings(2), checkpoints=folder, resume=True, reporter=listener))
     (_, total), *_ = [work for work in listener.works if work[0] == "training"]
     assert [done for done, note in listener.told if not note] == [*range(total // 2, total + 1)]
 
@@ -312,7 +321,7 @@ class Breaks(Table):
 
 def test_a_loss_that_is_no_number_stops_and_the_last_good_epoch_is_kept(tmp_path):
     folder = tmp_path / "checkpoints"
-    plan = FitPlan(settings(4), checkpoints=folder)
+    plan = FitContext(settings(4), checkpoints=folder)
     # 40 rows are three batches an epoch.
     with pytest.raises(
         InputError,
@@ -323,5 +332,5 @@ def test_a_loss_that_is_no_number_stops_and_the_last_good_epoch_is_kept(tmp_path
         facts = json.loads(file.metadata()["recsparse"])
         assert (facts["epochs"], facts["steps"]) == (2, 6)
         assert file.get_tensor("weights/network.logits").isfinite().all()
-    resumed = fitted(FitPlan(settings(4), checkpoints=folder, resume=True))
-    assert torch.equal(resumed, fitted(FitPlan(settings(4))))
+    resumed = fitted(FitContext(settings(4), checkpoints=folder, resume=True))
+    assert torch.equal(resumed, fitted(FitContext(settings(4))))

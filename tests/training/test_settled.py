@@ -17,13 +17,14 @@ from recsparse.config.network_models import (
 )
 from recsparse.config.training import TrainingConfig
 from recsparse.grids.bag_tensor import bags_to_tensor
+from recsparse.models.protocol.fit_context import FitContext
 from recsparse.models.protocol.objective import HiddenCells
 from recsparse.models.registry import build_model
 from recsparse.training.fit import fit_model
 from recsparse.training.optimise import optimise_network
-from recsparse.training.plan import FitPlan
 from tests.models.conformance import times_of
-from tests.training.test_optimise import ROWS, Table, by_epoch, fitted, settings
+from tests.training.test_optimise import ROWS, Table, by_epoch, fitted, judge, settings
+from tests.validations import judged_by
 
 TRAINING = TrainingConfig(epochs=5, batch_users=16, learning_rate=0.05, device="cpu", patience=5)
 CONFIGS = [
@@ -37,11 +38,11 @@ CONFIGS = [
 
 
 def test_a_training_says_after_how_many_epochs_it_was_best(tmp_path):
-    plan = FitPlan(settings(5, patience=5), checkpoints=tmp_path / "a")
+    plan = FitContext(settings(5, patience=5), checkpoints=tmp_path / "a")
     objective = HiddenCells(Table(), ROWS, 0.5)
-    assert optimise_network(objective, plan, by_epoch([0.1, 0.2, 0.7, 0.3, 0.4])) == 3
+    assert optimise_network(objective, plan, judge(by_epoch([0.1, 0.2, 0.7, 0.3, 0.4]))) == 3
     assert optimise_network(objective, replace(plan, resume=True)) == 3
-    assert optimise_network(objective, FitPlan(settings(4))) == 4
+    assert optimise_network(objective, FitContext(settings(4))) == 4
 
 
 def test_a_training_that_is_stopped_early_has_the_rates_of_the_whole_one():
@@ -51,8 +52,8 @@ def test_a_training_that_is_stopped_early_has_the_rates_of_the_whole_one():
         at_epoch.append(network.logits.detach().clone())
         return float(len(at_epoch))
 
-    fitted(FitPlan(settings(4)), quality, network)
-    stopped = fitted(FitPlan(settings(4, stop_after=2)))
+    fitted(FitContext(settings(4)), quality, network)
+    stopped = fitted(FitContext(settings(4, stop_after=2)))
     torch.testing.assert_close(stopped, at_epoch[1])
 
 
@@ -67,12 +68,12 @@ def test_a_settled_model_is_fitted_likewise_without_validation(config):
     log = csr_matrix(log, dtype=np.float32)
     given = {"times": times_of(log), "item_words": words_of(log.shape[1])}
     # The third epoch is the best; what comes after it only weighs what was trained.
-    validation = by_epoch([0.1, 0.2, 0.9, *[0.3] * 30])
-    plan = FitPlan(TRAINING)
-    first = fit_model(build_model(config), log, plan, validate=lambda _: validation(), **given)
+    quality = by_epoch([0.1, 0.2, 0.9, *[0.3] * 30])
+    context = FitContext(TRAINING, validation=judged_by(lambda _: quality()), **given)
+    first = fit_model(build_model(config), log, context)
     settled = first.settled()
     assert settled.training.stop_after == 3
-    again = fit_model(build_model(settled), log, FitPlan(TrainingConfig()), **given)
+    again = fit_model(build_model(settled), log, FitContext(**given))
     torch.testing.assert_close(
         again.score_batch(log, given["times"]), first.score_batch(log, given["times"])
     )
@@ -80,7 +81,7 @@ def test_a_settled_model_is_fitted_likewise_without_validation(config):
 
 def test_a_model_of_other_scoring_settings_knows_how_its_network_was_trained():
     config = LightGCNConfig(channels=4, layers=1, training=TRAINING)
-    model = fit_model(build_model(config), ROWS, FitPlan(TRAINING))
+    model = fit_model(build_model(config), ROWS, FitContext(TRAINING))
     other = model.with_settings(config.model_copy(update={"fold_in_regularisation": 0.5}))
     assert other.settled().training.stop_after == 5
     assert other.settled().fold_in_regularisation == 0.5

@@ -1,7 +1,7 @@
 """BlendRecommender: several models' scores added, with weights found on validation."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -11,21 +11,16 @@ from scipy.sparse import csr_matrix
 from torch import Tensor
 
 from recsparse.config.models import BlendConfig, PartConfig
-from recsparse.config.training import TrainingConfig
 from recsparse.errors import InputError
 from recsparse.heap import trim_heap
 from recsparse.models.blend.default_parts import default_parts
 from recsparse.models.blend.weights import best_weights, sampled_users, standardised
 from recsparse.models.linear.sparse_ease import pairs_of_items
 from recsparse.models.protocol.cold_scorer import ColdScorer
-from recsparse.models.protocol.objective import Objective
-from recsparse.models.protocol.recommender import (
-    FitExtras,
-    Recommender,
-    WarmStart,
-    check_interactions,
-)
+from recsparse.models.protocol.fit_context import PLAIN, FitContext
+from recsparse.models.protocol.recommender import Recommender, check_interactions
 from recsparse.models.protocol.stored_arrays import stored_tensor
+from recsparse.models.protocol.warm_start import WarmStart
 from recsparse.models.registry import model_class
 from recsparse.sparse.tensor import SparseTensor
 
@@ -49,12 +44,12 @@ class BlendRecommender(Recommender, ColdScorer):
         self.parts: list[Recommender] = []
         self.weights: list[float] = []
 
-    def fit(self, interactions: csr_matrix, extras: FitExtras | None = None) -> "BlendRecommender":
+    def fit(self, interactions: csr_matrix, context: FitContext = PLAIN) -> "BlendRecommender":
         """Fit all parts, then find their weights.
 
         Args:
             interactions: Users × items, positive weights.
-            extras: What the parts use; without `validation` all parts weigh the same. A part goes
+            context: What the parts use; without `validation` all parts weigh the same. A part goes
                 on from that of `warm_start` with its configuration, however that was trained.
 
         Returns:
@@ -63,25 +58,30 @@ class BlendRecommender(Recommender, ColdScorer):
         Raises:
             InputError: If a part cannot be fitted, or nothing can be learned from the interactions.
         """
-        extras, interactions = extras or FitExtras(), check_interactions(interactions)
-        validation = extras.validation
+        interactions = check_interactions(interactions)
+        validation = context.validation
         configs = self.config.parts
         if configs is None:
             configs = default_parts(
                 interactions.shape[1],
-                extras.times is not None,
-                extras.item_words is not None,
+                context.times is not None,
+                context.item_words is not None,
                 pairs_of_items(interactions),
                 validation is None or validation.looks_ahead,
                 interactions.shape[0],
                 interactions.nnz / interactions.shape[1],
             )
         parts: list[Recommender] = []
-        fitted = _fitted_parts(extras.warm_start)
+        fitted = _fitted_parts(context.warm_start)
         for number, config in enumerate(configs):
-            known = _to_go_on_from(fitted, config, configs)
-            own = replace(_extras_of_part(extras, number, config.kind), warm_start=known)
-            with extras.reporter.task(f"part {number + 1} of {len(configs)}, {config.kind}"):
+            own = replace(
+                context,
+                seed=context.seed + number,
+                training_seed=context.seed,
+                network=f"{number}_{config.kind}",
+                warm_start=_to_go_on_from(fitted, config, configs),
+            )
+            with context.reporter.task(f"part {number + 1} of {len(configs)}, {config.kind}"):
                 part = _twin(parts, config) or model_class(config.kind)(config).fit(
                     interactions, own
                 )
@@ -89,8 +89,8 @@ class BlendRecommender(Recommender, ColdScorer):
             trim_heap()
         weights = [*(self.config.weights or [1.0] * len(parts))]
         if self.config.weights is None and validation is not None and len(parts) > 1:
-            with extras.reporter.task("weighing the parts"):
-                weights = best_weights(parts, sampled_users(validation, extras.seed))
+            with context.reporter.task("weighing the parts"):
+                weights = best_weights(parts, sampled_users(validation, context.seed))
         names = [part.kind for part in parts]
         logger.info("weights of the parts: %s", [*zip(names, weights, strict=True)])
         kept = [number for number, weight in enumerate(weights) if weight > 0]
@@ -209,18 +209,6 @@ class BlendRecommender(Recommender, ColdScorer):
         if set(sizes) != {model.num_items}:
             raise InputError(f"all parts of a blend must score the same items, but score {sizes}")
         return model
-
-
-def _extras_of_part(extras: FitExtras, number: int, kind: str) -> FitExtras:
-    optimise = extras.optimise
-    if optimise is None:
-        return replace(extras, seed=extras.seed + number)
-
-    def optimise_part(objective: Objective, validate: Callable[[], float] | None) -> TrainingConfig:
-        objective.name = f"{number}_{kind}"
-        return optimise(objective, validate)
-
-    return replace(extras, seed=extras.seed + number, optimise=optimise_part)
 
 
 def _twin(parts: Sequence[Recommender], config: PartConfig) -> Recommender | None:

@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 import torch
 from jaxtyping import Float
-from scipy.sparse import csr_matrix
 from torch import Tensor
 
-from recsparse.models.protocol.recommender import Recommender, Validation
+from recsparse.models.protocol.recommender import Recommender
+from recsparse.models.protocol.validation import Validation
 
 logger = logging.getLogger(__name__)
 
@@ -112,7 +112,6 @@ class _Search:
         self.scores, self.validation = scores, validation
         seen = validation.history.tocoo()
         self._seen = torch.from_numpy(seen.row).long(), torch.from_numpy(seen.col).long()
-        self._nothing_seen = csr_matrix(seen.shape, dtype=seen.dtype)
         # One for all sums, since allocating it takes longer than summing.
         self._sum = torch.empty(seen.shape)
 
@@ -127,8 +126,7 @@ class _Search:
     def quality(self, others: Float[Tensor, "b m"], number: int, weight: float) -> float:
         """Return how well the others with one part of some weight rank."""
         torch.add(others, self.scores[number], alpha=weight, out=self._sum)
-        targets = self.validation.targets
-        found = self.validation.quality(self._sum, self._nothing_seen, targets)
+        found = self.validation.of_scores(self._sum, self.validation.targets)
         return float(np.nanmean(found))
 
 

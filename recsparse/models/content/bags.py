@@ -4,15 +4,15 @@ import numpy as np
 from scipy.sparse import csr_matrix, diags_array
 
 from recsparse.errors import InputError
-from recsparse.models.protocol.recommender import FitExtras
+from recsparse.models.protocol.fit_context import FitContext
 from recsparse.sparse.tensor import SparseTensor
 
 
-def wanted_words(extras: FitExtras | None, num_items: int, kind: str) -> SparseTensor:
+def wanted_words(context: FitContext, num_items: int, kind: str) -> SparseTensor:
     """Return the items' bags of words.
 
     Args:
-        extras: What the fit was given.
+        context: What the fit was given.
         num_items: Number of items.
         kind: The model that wants them.
 
@@ -22,7 +22,7 @@ def wanted_words(extras: FitExtras | None, num_items: int, kind: str) -> SparseT
     Raises:
         InputError: If there are none, or not one an item.
     """
-    words = None if extras is None else extras.item_words
+    words = context.item_words
     if words is None:
         raise InputError(
             f"the model {kind} needs the items' bag of words, but the dataset has none; prepare it "
@@ -30,7 +30,7 @@ def wanted_words(extras: FitExtras | None, num_items: int, kind: str) -> SparseT
         )
     if words.batch_size != num_items:
         raise InputError(
-            f"extras.item_words must have one sample for each of {num_items} items, but has "
+            f"context.item_words must have one sample for each of {num_items} items, but has "
             f"{words.batch_size}"
         )
     return words

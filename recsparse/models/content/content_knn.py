@@ -12,7 +12,8 @@ from torch import Tensor
 from recsparse.config.linear_models import ContentKNNConfig
 from recsparse.models.content.bags import bags_of, unit_rows, wanted_words
 from recsparse.models.protocol.cold_scorer import ColdScorer
-from recsparse.models.protocol.recommender import FitExtras, Recommender, check_interactions
+from recsparse.models.protocol.fit_context import PLAIN, FitContext
+from recsparse.models.protocol.recommender import Recommender, check_interactions
 from recsparse.models.protocol.stored_arrays import stored_csr, stored_tensor
 from recsparse.sparse.tensor import SparseTensor
 
@@ -28,12 +29,12 @@ class ContentKNN(Recommender, ColdScorer):
     kind: ClassVar[str] = "content_knn"
     config: ContentKNNConfig
 
-    def fit(self, interactions: csr_matrix, extras: FitExtras | None = None) -> "ContentKNN":
+    def fit(self, interactions: csr_matrix, context: FitContext = PLAIN) -> "ContentKNN":
         """Take the items' bags of words.
 
         Args:
             interactions: Users × items; only their number of items matters.
-            extras: The items' bags of words.
+            context: The items' bags of words.
 
         Returns:
             The model itself.
@@ -42,7 +43,7 @@ class ContentKNN(Recommender, ColdScorer):
             InputError: If there is not one bag of words an item.
         """
         interactions = check_interactions(interactions)
-        words = wanted_words(extras, interactions.shape[1], self.kind)
+        words = wanted_words(context, interactions.shape[1], self.kind)
         self.bags = unit_rows(bags_of(words), self.config.word_exponent)
         self.num_items = interactions.shape[1]
         return self

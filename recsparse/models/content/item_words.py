@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from recsparse.errors import InputError
 from recsparse.layers.text import BagOfWordsEncoder
-from recsparse.models.protocol.recommender import FitExtras
+from recsparse.models.protocol.fit_context import FitContext
 from recsparse.models.protocol.stored_arrays import stored_tensor
 from recsparse.sparse.tensor import SparseTensor, sparse_tensor
 
@@ -70,12 +70,12 @@ def stored_words(state: Mapping[str, Tensor], num_items: int) -> SparseTensor | 
     return sparse_tensor(coords, feats, (num_words,), num_items)
 
 
-def checked_words(num_items: int, extras: FitExtras) -> SparseTensor:
+def checked_words(num_items: int, context: FitContext) -> SparseTensor:
     """Return the items' bags of words, which a network with text needs.
 
     Args:
         num_items: Number of items.
-        extras: What the model was given.
+        context: What the model was given.
 
     Returns:
         One sample an item.
@@ -83,14 +83,14 @@ def checked_words(num_items: int, extras: FitExtras) -> SparseTensor:
     Raises:
         InputError: If there is not one bag an item.
     """
-    if extras.item_words is None:
+    if context.item_words is None:
         raise InputError(
             "model.use_text needs the items' bag of words, but the dataset has none; prepare it "
             "with --items, or set model.use_text to false"
         )
-    if extras.item_words.batch_size != num_items:
+    if context.item_words.batch_size != num_items:
         raise InputError(
-            f"extras.item_words must have one sample for each of {num_items} items, but has "
-            f"{extras.item_words.batch_size}"
+            f"context.item_words must have one sample for each of {num_items} items, but has "
+            f"{context.item_words.batch_size}"
         )
-    return extras.item_words
+    return context.item_words

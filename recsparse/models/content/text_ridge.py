@@ -13,7 +13,8 @@ from recsparse.config.linear_models import TextRidgeConfig
 from recsparse.models.content.bags import bags_of, unit_rows, wanted_words
 from recsparse.models.linear.als import als_factors, half_step, with_empty_weight
 from recsparse.models.protocol.cold_scorer import ColdScorer
-from recsparse.models.protocol.recommender import FitExtras, Recommender, check_interactions
+from recsparse.models.protocol.fit_context import PLAIN, FitContext
+from recsparse.models.protocol.recommender import Recommender, check_interactions
 from recsparse.models.protocol.stored_arrays import stored_number, stored_tensor
 from recsparse.sparse.tensor import SparseTensor
 
@@ -31,12 +32,12 @@ class TextRidge(Recommender, ColdScorer):
     kind: ClassVar[str] = "text_ridge"
     config: TextRidgeConfig
 
-    def fit(self, interactions: csr_matrix, extras: FitExtras | None = None) -> "TextRidge":
+    def fit(self, interactions: csr_matrix, context: FitContext = PLAIN) -> "TextRidge":
         """Fit the factors, then the map from words to them.
 
         Args:
             interactions: Users × items, positive weights.
-            extras: The items' bags of words, and the seed of the starting factors.
+            context: The items' bags of words, and the seed of the starting factors.
 
         Returns:
             The model itself.
@@ -45,11 +46,10 @@ class TextRidge(Recommender, ColdScorer):
             InputError: If there is not one bag of words an item.
         """
         interactions = check_interactions(interactions)
-        words = wanted_words(extras, interactions.shape[1], self.kind)
-        extras = extras or FitExtras()
+        words = wanted_words(context, interactions.shape[1], self.kind)
         self.solver = with_empty_weight(self.config.ials, interactions)
         _, self.item_factors = als_factors(
-            interactions, self.solver, extras.seed, reporter=extras.reporter
+            interactions, self.solver, context.seed, reporter=context.reporter
         )
         bags = unit_rows(bags_of(words))
         weights = ridge_map(bags, self.item_factors.numpy(), self.config.ridge)

@@ -13,9 +13,10 @@ from recsparse.config.network_models import TextTowerConfig
 from recsparse.layers.dropout import Dropout
 from recsparse.models.content.bags import bags_of, unit_rows, wanted_words
 from recsparse.models.protocol.cold_scorer import ColdScorer
+from recsparse.models.protocol.fit_context import PLAIN, FitContext
 from recsparse.models.protocol.negatives import negatives_where_large
 from recsparse.models.protocol.objective import HiddenCells, RowNetwork
-from recsparse.models.protocol.recommender import FitExtras, NetworkRecommender, check_interactions
+from recsparse.models.protocol.recommender import NetworkRecommender, check_interactions
 from recsparse.models.protocol.stored_arrays import load_network, stored_csr, stored_tensor
 from recsparse.sparse.scatter import scatter_sum
 from recsparse.sparse.tensor import SparseTensor
@@ -35,23 +36,23 @@ class TextTower(NetworkRecommender, ColdScorer):
     config: TextTowerConfig
     network: "TextTowerNetwork"
 
-    def fit(self, interactions: csr_matrix, extras: FitExtras | None = None) -> "TextTower":
+    def fit(self, interactions: csr_matrix, context: FitContext = PLAIN) -> "TextTower":
         """Train the word vectors.
 
         Args:
             interactions: Users × items, positive weights.
-            extras: The items' bags of words; `optimise` trains the network.
+            context: The items' bags of words; `trainer` trains the network.
 
         Returns:
             The fitted model itself.
 
         Raises:
-            InputError: If there is not one bag of words an item, `optimise` is missing, or nothing
+            InputError: If there is not one bag of words an item, `trainer` is missing, or nothing
                 can be learned from the interactions.
         """
-        extras, interactions = extras or FitExtras(), check_interactions(interactions)
-        words = wanted_words(extras, interactions.shape[1], self.kind)
-        torch.manual_seed(extras.seed)
+        interactions = check_interactions(interactions)
+        words = wanted_words(context, interactions.shape[1], self.kind)
+        torch.manual_seed(context.seed)
         self.num_items = interactions.shape[1]
         self.network = TextTowerNetwork(
             self.config, unit_rows(bags_of(words), self.config.word_exponent)
@@ -61,7 +62,7 @@ class TextTower(NetworkRecommender, ColdScorer):
         objective = HiddenCells(
             self.network, interactions, config.cell_dropout, config.training, negatives
         )
-        self._train(objective, extras)
+        self._train(objective, context)
         return self
 
     def score_batch(

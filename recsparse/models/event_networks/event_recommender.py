@@ -16,7 +16,8 @@ from recsparse.models.event_networks.event_network import EventNetwork
 from recsparse.models.event_networks.next_event import NextEvent
 from recsparse.models.histories.sequences import Sequences, times_of_cells
 from recsparse.models.protocol.column_sums import column_sums
-from recsparse.models.protocol.recommender import FitExtras, NetworkRecommender, check_interactions
+from recsparse.models.protocol.fit_context import PLAIN, FitContext
+from recsparse.models.protocol.recommender import NetworkRecommender, check_interactions
 from recsparse.models.protocol.stored_arrays import load_network, stored_tensor
 from recsparse.models.protocol.warm_start import take_over
 from recsparse.sparse.tensor import SparseTensor
@@ -39,34 +40,33 @@ class EventRecommender(NetworkRecommender):
     def _new_network(self, num_items: int, words: SparseTensor | None) -> EventNetwork:
         """Return an untrained network."""
 
-    def fit(self, interactions: csr_matrix, extras: FitExtras | None = None) -> "EventRecommender":
+    def fit(self, interactions: csr_matrix, context: FitContext = PLAIN) -> "EventRecommender":
         """Train the network.
 
         Args:
             interactions: Users × items, positive weights.
-            extras: `times` orders each user's events, `optimise` trains the network, from that of
+            context: `times` orders each user's events, `trainer` trains the network, from that of
                 `warm_start` on; `item_words` where the configuration uses text.
 
         Returns:
             The fitted model itself.
 
         Raises:
-            InputError: If times, `optimise` or wanted text are missing, or nothing can be learned
+            InputError: If times, `trainer` or wanted text are missing, or nothing can be learned
                 from the interactions.
         """
-        extras = extras or FitExtras()
         cells = check_interactions(interactions)
-        times = times_of_cells(cells, extras.times)
-        torch.manual_seed(extras.seed)
+        times = times_of_cells(cells, context.times)
+        torch.manual_seed(context.seed)
         self.num_items = cells.shape[1]
-        words = checked_words(self.num_items, extras) if self.config.use_text else None
+        words = checked_words(self.num_items, context) if self.config.use_text else None
         self.network = self._new_network(self.num_items, words)
         self._start_bias(cells)
         # The words of another vocabulary would be others.
-        warm_start = extras.warm_start if words is None else None
+        warm_start = context.warm_start if words is None else None
         take_over(self.network, warm_start, ("item_vectors.weight", "item_bias"))
         sequences = Sequences.of(cells, times, self.config.most_events + 1)
-        self._train(NextEvent(self.network, sequences, self.config), extras)
+        self._train(NextEvent(self.network, sequences, self.config), context)
         return self
 
     def score_batch(

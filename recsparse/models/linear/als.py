@@ -10,10 +10,7 @@ from torch import Tensor
 from recsparse.config.linear_models import IALSConfig
 from recsparse.config.network_models import SparseGridConfig
 from recsparse.errors import InputError
-from recsparse.models.protocol.recommender import (
-    WarmStart,
-)
-from recsparse.models.protocol.warm_start import rows_of_items
+from recsparse.models.protocol.warm_start import WarmStart, rows_of_items
 from recsparse.reporting.progress import SILENT, Reporter
 from recsparse.sparse.ridge import ridge_pool
 

@@ -14,7 +14,8 @@ from recsparse.errors import InputError
 from recsparse.models.histories.recency_weights import recency_weighted
 from recsparse.models.histories.sequences import times_of_cells
 from recsparse.models.histories.window_gram import window_gram
-from recsparse.models.protocol.recommender import FitExtras, Recommender, check_interactions
+from recsparse.models.protocol.fit_context import PLAIN, FitContext
+from recsparse.models.protocol.recommender import Recommender, check_interactions
 from recsparse.models.protocol.stored_arrays import stored_tensor
 
 # Bytes for each pair of items: solved in float64 in place, kept in float32.
@@ -37,12 +38,12 @@ class EASE(Recommender):
     scoring_settings = frozenset({"recency_decay", "recency_floor"})
     config: EASEConfig
 
-    def fit(self, interactions: csr_matrix, extras: FitExtras | None = None) -> "EASE":
+    def fit(self, interactions: csr_matrix, context: FitContext = PLAIN) -> "EASE":
         """Solve for the item-item weights.
 
         Args:
             interactions: Users × items, positive weights.
-            extras: `times` orders each user's events, for `window_events`.
+            context: `times` orders each user's events, for `window_events`.
 
         Returns:
             The model itself.
@@ -52,8 +53,7 @@ class EASE(Recommender):
         """
         interactions = check_interactions(interactions)
         self._refuse_too_many(interactions.shape[1])
-        extras = extras or FitExtras()
-        gram = self._gram(interactions, extras)
+        gram = self._gram(interactions, context)
         gram[np.diag_indices_from(gram)] += ease_diagonal(
             interactions.getnnz(axis=0),
             self.config.regularisation,
@@ -61,7 +61,7 @@ class EASE(Recommender):
         )
         # One matrix throughout, by columns as LAPACK has it: Gram matrix, factor, inverse, weights.
         solved = torch.from_numpy(gram).mT
-        with extras.reporter.task("inverting the Gram matrix"):
+        with context.reporter.task("inverting the Gram matrix"):
             torch.linalg.cholesky(solved, out=solved)
             torch.cholesky_inverse(solved, out=solved)
         solved.div_(-solved.diagonal()).fill_diagonal_(0.0)
@@ -70,11 +70,11 @@ class EASE(Recommender):
         self.num_items = len(solved)
         return self
 
-    def _gram(self, interactions: csr_matrix, extras: FitExtras) -> np.ndarray:
+    def _gram(self, interactions: csr_matrix, context: FitContext) -> np.ndarray:
         events = self.config.window_events
         if events is None:
             return (interactions.T @ interactions).toarray().astype(np.float64, order="C")
-        return window_gram(interactions, times_of_cells(interactions, extras.times), events)
+        return window_gram(interactions, times_of_cells(interactions, context.times), events)
 
     def _refuse_too_many(self, num_items: int) -> None:
         if num_items > self.config.most_items:

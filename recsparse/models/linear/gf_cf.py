@@ -11,7 +11,8 @@ from torch import Tensor
 
 from recsparse.config.linear_models import GFCFConfig
 from recsparse.models.protocol.column_sums import column_sums
-from recsparse.models.protocol.recommender import FitExtras, Recommender, check_interactions
+from recsparse.models.protocol.fit_context import PLAIN, FitContext
+from recsparse.models.protocol.recommender import Recommender, check_interactions
 from recsparse.models.protocol.stored_arrays import stored_csr, stored_tensor
 
 # Power iterations of the randomised SVD; with fewer, the last singular vectors are not those of
@@ -37,12 +38,12 @@ class GFCF(Recommender):
     scoring_settings = frozenset({"low_pass_weight", "item_exponent", "sharpening"})
     config: GFCFConfig
 
-    def fit(self, interactions: csr_matrix, extras: FitExtras | None = None) -> "GFCF":
+    def fit(self, interactions: csr_matrix, context: FitContext = PLAIN) -> "GFCF":
         """Normalise the interactions and find their first singular vectors.
 
         Args:
             interactions: Users × items, positive weights.
-            extras: The seed of the randomised SVD.
+            context: The seed of the randomised SVD.
 
         Returns:
             The model itself.
@@ -53,13 +54,12 @@ class GFCF(Recommender):
         normalised = diags_array(by_user**-0.5) @ interactions @ diags_array(by_item**-0.5)
         self.normalised = csr_matrix(normalised, dtype=np.float32)
         rank = min(self.config.rank, *interactions.shape)
-        extras = extras or FitExtras()
-        with extras.reporter.task("finding singular vectors"):
+        with context.reporter.task("finding singular vectors"):
             # Imported here: it takes longer than to score with a model that is fitted.
             from sklearn.utils.extmath import randomized_svd
 
             _, _, vectors = randomized_svd(
-                self.normalised, rank, n_iter=_POWER_ITERATIONS, random_state=extras.seed
+                self.normalised, rank, n_iter=_POWER_ITERATIONS, random_state=context.seed
             )
         self.vectors = torch.from_numpy(np.ascontiguousarray(vectors, dtype=np.float32))
         # Items without rows have no vector, whatever stands here for their number.

@@ -10,11 +10,8 @@ from torch import Tensor
 
 from recsparse.config.linear_models import IALSConfig
 from recsparse.models.linear.als import als_factors, half_step, with_empty_weight
-from recsparse.models.protocol.recommender import (
-    FitExtras,
-    Recommender,
-    check_interactions,
-)
+from recsparse.models.protocol.fit_context import PLAIN, FitContext
+from recsparse.models.protocol.recommender import Recommender, check_interactions
 from recsparse.models.protocol.stored_arrays import stored_number, stored_tensor
 
 
@@ -29,21 +26,20 @@ class IALS(Recommender):
     kind: ClassVar[str] = "ials"
     config: IALSConfig
 
-    def fit(self, interactions: csr_matrix, extras: FitExtras | None = None) -> "IALS":
+    def fit(self, interactions: csr_matrix, context: FitContext = PLAIN) -> "IALS":
         """Fit the item factors; the users' are solved for again when they are scored.
 
         Args:
             interactions: Users × items, positive weights.
-            extras: The seed of the starting factors; those of `warm_start` are gone on from.
+            context: The seed of the starting factors; those of `warm_start` are gone on from.
 
         Returns:
             The model itself.
         """
         interactions = check_interactions(interactions)
-        extras = extras or FitExtras()
         self.solver = with_empty_weight(self.config, interactions)
         _, self.item_factors = als_factors(
-            interactions, self.solver, extras.seed, extras.warm_start, extras.reporter
+            interactions, self.solver, context.seed, context.warm_start, context.reporter
         )
         self.num_items = interactions.shape[1]
         return self

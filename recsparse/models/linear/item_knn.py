@@ -10,7 +10,8 @@ from scipy.sparse import csr_matrix, diags_array, vstack
 from torch import Tensor
 
 from recsparse.config.linear_models import ItemKNNConfig
-from recsparse.models.protocol.recommender import FitExtras, Recommender, check_interactions
+from recsparse.models.protocol.fit_context import PLAIN, FitContext
+from recsparse.models.protocol.recommender import Recommender, check_interactions
 from recsparse.models.protocol.stored_arrays import stored_csr
 
 # Items whose similarities to all others are held at once.
@@ -32,12 +33,12 @@ class ItemKNN(Recommender):
     kind: ClassVar[str] = "item_knn"
     config: ItemKNNConfig
 
-    def fit(self, interactions: csr_matrix, extras: FitExtras | None = None) -> "ItemKNN":
+    def fit(self, interactions: csr_matrix, context: FitContext = PLAIN) -> "ItemKNN":
         """Find each item's neighbours.
 
         Args:
             interactions: Users × items, positive weights.
-            extras: The reporter alone.
+            context: The reporter alone.
 
         Returns:
             The model itself.
@@ -48,7 +49,7 @@ class ItemKNN(Recommender):
         by_item = csr_matrix(scaled.T)
         norms = np.asarray(by_item.multiply(by_item).sum(axis=1)).ravel()
         blocks = []
-        with (extras or FitExtras()).reporter.task("finding neighbours", len(norms)) as advance:
+        with context.reporter.task("finding neighbours", len(norms)) as advance:
             for start in range(0, len(norms), _ITEMS_AT_ONCE):
                 items = np.arange(start, min(start + _ITEMS_AT_ONCE, len(norms)))
                 blocks.append(self._neighbours(by_item, norms, items))

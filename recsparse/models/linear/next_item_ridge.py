@@ -17,7 +17,8 @@ from recsparse.models.histories.recency_weights import recency_weighted
 from recsparse.models.histories.sequences import times_of_cells
 from recsparse.models.linear.ease import ease_diagonal
 from recsparse.models.protocol.column_sums import column_sums
-from recsparse.models.protocol.recommender import FitExtras, Recommender, check_interactions
+from recsparse.models.protocol.fit_context import PLAIN, FitContext
+from recsparse.models.protocol.recommender import Recommender, check_interactions
 from recsparse.models.protocol.stored_arrays import stored_tensor
 
 # What is left of an event of weight 1 where it is let go.
@@ -40,12 +41,12 @@ class NextItemRidge(Recommender):
     scoring_settings = frozenset({"popularity_discount"})
     config: NextItemRidgeConfig
 
-    def fit(self, interactions: csr_matrix, extras: FitExtras | None = None) -> "NextItemRidge":
+    def fit(self, interactions: csr_matrix, context: FitContext = PLAIN) -> "NextItemRidge":
         """Solve for the weights from what is left of items to the next one.
 
         Args:
             interactions: Users × items, positive weights.
-            extras: `times` orders each user's events.
+            context: `times` orders each user's events.
 
         Returns:
             The model itself.
@@ -55,15 +56,14 @@ class NextItemRidge(Recommender):
         """
         cells, config = check_interactions(interactions), self.config
         self._refuse_too_many(cells.shape[1])
-        extras = extras or FitExtras()
-        times = times_of_cells(cells, extras.times)
+        times = times_of_cells(cells, context.times)
         gram, cross = decayed_moments(cells, times, config.decays)
         count = cells.getnnz(axis=0)
         penalty = ease_diagonal(count, config.regularisation, config.popularity_exponent)
         # As much as one event of each item counts in its own features.
         scale = [1 / (1 - decay**2) for decay in config.decays]
         gram[np.diag_indices_from(gram)] += np.concatenate([each * penalty for each in scale])
-        with extras.reporter.task("solving for the weights"):
+        with context.reporter.task("solving for the weights"):
             weights = solved_in_place(gram, cross)
         self.weights = weights.view(len(config.decays), cells.shape[1], -1)
         self.count = torch.from_numpy(count.astype(np.float32)).clamp(min=1)

@@ -13,7 +13,8 @@ from recsparse.config.units import SECONDS_A_DAY
 from recsparse.errors import InputError
 from recsparse.models.histories.sequences import times_of_cells
 from recsparse.models.protocol.column_sums import column_sums
-from recsparse.models.protocol.recommender import FitExtras, Recommender, check_interactions
+from recsparse.models.protocol.fit_context import PLAIN, FitContext
+from recsparse.models.protocol.recommender import Recommender, check_interactions
 from recsparse.models.protocol.stored_arrays import stored_tensor
 
 
@@ -23,12 +24,12 @@ class Popularity(Recommender):
     kind: ClassVar[str] = "popularity"
     config: PopularityConfig
 
-    def fit(self, interactions: csr_matrix, extras: FitExtras | None = None) -> "Popularity":
+    def fit(self, interactions: csr_matrix, context: FitContext = PLAIN) -> "Popularity":
         """Add up each item's weights.
 
         Args:
             interactions: Users × items, positive weights.
-            extras: The times, used where `recent_days` is set.
+            context: The times, used where `recent_days` is set.
 
         Returns:
             The model itself.
@@ -38,7 +39,7 @@ class Popularity(Recommender):
         """
         interactions = check_interactions(interactions)
         if self.config.recent_days is not None:
-            times = None if extras is None else extras.times
+            times = context.times
             interactions = _recent(interactions, times, self.config.recent_days)
         totals = column_sums(interactions)
         self.shares = torch.from_numpy(totals / totals.sum()).float()

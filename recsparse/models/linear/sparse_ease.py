@@ -13,7 +13,8 @@ from recsparse.config.linear_models import SparseEASEConfig
 from recsparse.errors import InputError
 from recsparse.models.histories.recency_weights import recency_weighted
 from recsparse.models.linear.ease import ease_diagonal
-from recsparse.models.protocol.recommender import FitExtras, Recommender, check_interactions
+from recsparse.models.protocol.fit_context import PLAIN, FitContext
+from recsparse.models.protocol.recommender import Recommender, check_interactions
 from recsparse.models.protocol.stored_arrays import stored_csr
 
 # Numbers in the k × k systems that are solved at once.
@@ -35,12 +36,12 @@ class SparseEASE(Recommender):
     scoring_settings = frozenset({"recency_decay", "recency_floor"})
     config: SparseEASEConfig
 
-    def fit(self, interactions: csr_matrix, extras: FitExtras | None = None) -> "SparseEASE":
+    def fit(self, interactions: csr_matrix, context: FitContext = PLAIN) -> "SparseEASE":
         """Solve for each item's weights.
 
         Args:
             interactions: Users × items, positive weights.
-            extras: The reporter alone.
+            context: The reporter alone.
 
         Returns:
             The model itself.
@@ -53,7 +54,7 @@ class SparseEASE(Recommender):
         gram = csr_matrix(interactions.T @ interactions, dtype=np.float32)
         count = interactions.getnnz(axis=0)
         diagonal = ease_diagonal(count, self.config.regularisation, self.config.popularity_exponent)
-        reporter = (extras or FitExtras()).reporter
+        reporter = context.reporter
         with reporter.task("finding neighbours"):
             neighbours = nearest_by_cosine(gram, self.config.neighbours)
         with reporter.task("solving for the weights", gram.shape[0]) as advance:

@@ -1,7 +1,7 @@
 """Objectives: what a network is trained on, batch by batch, and the loss of a batch."""
 
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar, cast
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -22,14 +22,7 @@ class Objective(ABC):
         network: The network to train.
         rows: Numbers of the rows that hold anything to learn from.
         training: Settings of its training; None for those of the configuration's `training`.
-
-    Attributes:
-        name: Tells the networks of one model apart; empty where there is but one.
-        quality_name: What the validation quality of the network is called in the metrics.
     """
-
-    name = ""
-    quality_name: ClassVar[str] = "validation_ndcg"
 
     def __init__(
         self, network: nn.Module, rows: np.ndarray, training: TrainingConfig | None = None

@@ -1,6 +1,7 @@
 """Warm start: a model takes over what a fitted one has learned, though items have come or gone."""
 
 from collections.abc import Collection
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -8,7 +9,20 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from recsparse.errors import InputError
-from recsparse.models.protocol.recommender import WarmStart
+from recsparse.models.protocol.fitted_model import FittedModel
+
+
+@dataclass(frozen=True, eq=False)
+class WarmStart:
+    """A fitted model to continue from.
+
+    Attributes:
+        model: The model, of the kind that is fitted.
+        items: int64, where each of its items is in the new catalogue; -1 where it is not.
+    """
+
+    model: FittedModel
+    items: np.ndarray
 
 
 def take_over(network: nn.Module, warm_start: WarmStart | None, per_item: Collection[str]) -> None:

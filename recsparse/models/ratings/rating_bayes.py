@@ -12,7 +12,7 @@ from scipy.sparse import csr_matrix
 from torch import Tensor
 
 from recsparse.config.linear_models import RatingBayesConfig
-from recsparse.models.protocol.recommender import FitExtras
+from recsparse.models.protocol.fit_context import PLAIN, FitContext
 from recsparse.models.protocol.stored_arrays import stored_tensor
 from recsparse.models.ratings.gibbs_sampler import (
     gibbs_sweeps,
@@ -38,32 +38,31 @@ class RatingBayes(RatingModel):
     kind: ClassVar[str] = "rating_bayes"
     config: RatingBayesConfig
 
-    def fit(self, interactions: csr_matrix, extras: FitExtras | None = None) -> "RatingBayes":
+    def fit(self, interactions: csr_matrix, context: FitContext = PLAIN) -> "RatingBayes":
         """Sample the item vectors.
 
         Args:
             interactions: Users × items, the ratings.
-            extras: The seed of the samples.
+            context: The seed of the samples.
 
         Returns:
             The model itself.
         """
         ratings, config = self._start_fit(interactions), self.config
-        extras = extras or FitExtras()
         self.mean = float(ratings.data.mean(dtype=np.float64))
         # Ratings that are all equal have no spread, and then any unit does.
         self.spread = float(ratings.data.std(dtype=np.float64)) or 1.0
         sweeps = gibbs_sweeps(
             self._standardised(ratings),
-            spectral_features(ratings, config.spectral_features, extras.seed),
+            spectral_features(ratings, config.spectral_features, context.seed),
             config.factors,
             1.0 / config.noise,
             config.feature_precision,
-            np.random.default_rng(extras.seed),
+            np.random.default_rng(context.seed),
         )
         last = config.burn_in + config.samples * config.thinning
         kept = []
-        with extras.reporter.task("sampling", last) as advance:
+        with context.reporter.task("sampling", last) as advance:
             for sweep, sample in enumerate(islice(sweeps, last)):
                 if sweep >= config.burn_in and (sweep - config.burn_in) % config.thinning == 0:
                     kept.append(replace(sample, items=sample.items.float()))

@@ -10,7 +10,7 @@ from scipy.sparse import csr_matrix
 from torch import Tensor
 
 from recsparse.config.linear_models import RatingBiasConfig
-from recsparse.models.protocol.recommender import FitExtras
+from recsparse.models.protocol.fit_context import PLAIN, FitContext
 from recsparse.models.protocol.stored_arrays import stored_number, stored_tensor
 from recsparse.models.ratings.rating_model import RatingModel, with_values
 
@@ -30,12 +30,12 @@ class RatingBias(RatingModel):
     kind: ClassVar[str] = "rating_bias"
     config: RatingBiasConfig
 
-    def fit(self, interactions: csr_matrix, extras: FitExtras | None = None) -> "RatingBias":
+    def fit(self, interactions: csr_matrix, context: FitContext = PLAIN) -> "RatingBias":
         """Find the mean and the deviation of each item.
 
         Args:
             interactions: Users × items, the ratings.
-            extras: Not used.
+            context: Not used.
 
         Returns:
             The model itself.

@@ -9,7 +9,7 @@ from scipy.sparse import csr_matrix
 from torch import Tensor
 
 from recsparse.config.linear_models import RatingFactorsConfig
-from recsparse.models.protocol.recommender import FitExtras
+from recsparse.models.protocol.fit_context import PLAIN, FitContext
 from recsparse.models.protocol.stored_arrays import stored_tensor
 from recsparse.models.ratings.rating_bias import RatingBias
 from recsparse.models.ratings.rating_model import RatingModel
@@ -27,12 +27,12 @@ class RatingFactors(RatingModel):
     kind: ClassVar[str] = "rating_factors"
     config: RatingFactorsConfig
 
-    def fit(self, interactions: csr_matrix, extras: FitExtras | None = None) -> "RatingFactors":
+    def fit(self, interactions: csr_matrix, context: FitContext = PLAIN) -> "RatingFactors":
         """Fit the deviations, then the item factors; the users' are solved for when scored.
 
         Args:
             interactions: Users × items, the ratings.
-            extras: The seed of the starting factors.
+            context: The seed of the starting factors.
 
         Returns:
             The model itself.
@@ -41,11 +41,11 @@ class RatingFactors(RatingModel):
         self.bias = RatingBias(self.config.bias).fit(ratings)
         left = self.bias.residuals(ratings)
         by_item = csr_matrix(left.T)
-        extras, iterations = extras or FitExtras(), self.config.iterations
-        generator = torch.Generator().manual_seed(extras.seed)
+        iterations = self.config.iterations
+        generator = torch.Generator().manual_seed(context.seed)
         shape = self.num_items, self.config.factors
         items = torch.randn(shape, generator=generator, dtype=torch.float64) * 0.1
-        with extras.reporter.task("alternating least squares", iterations) as advance:
+        with context.reporter.task("alternating least squares", iterations) as advance:
             for done in range(iterations):
                 items = self._half_step(by_item, self._half_step(left, items))
                 advance(done + 1)

@@ -12,8 +12,11 @@ from torch import Tensor
 
 from recsparse.config.network_models import RatingGridConfig
 from recsparse.errors import InputError
-from recsparse.models.protocol.recommender import FitExtras, NetworkRecommender, Validation
+from recsparse.models.protocol.fit_context import PLAIN, FitContext
+from recsparse.models.protocol.predicted_cells import predicted_cells
+from recsparse.models.protocol.recommender import NetworkRecommender
 from recsparse.models.protocol.stored_arrays import load_network, stored_tensor, with_prefix
+from recsparse.models.protocol.validation import Validation
 from recsparse.models.ratings.gibbs_sampler import spectral_features
 from recsparse.models.ratings.rating_bayes import RatingBayes
 from recsparse.models.ratings.rating_bias import RatingBias
@@ -23,7 +26,7 @@ from recsparse.models.ratings.rating_grid_network import (
     TrainingRatings,
     rating_cells,
 )
-from recsparse.models.ratings.rating_model import RatingModel, predicted_cells, with_values
+from recsparse.models.ratings.rating_model import RatingModel, with_values
 
 logger = logging.getLogger(__name__)
 
@@ -44,32 +47,32 @@ class RatingGrid(RatingModel, NetworkRecommender):
         self.bayes: RatingBayes | None = None
         self.network_weight = 1.0
 
-    def fit(self, interactions: csr_matrix, extras: FitExtras | None = None) -> "RatingGrid":
+    def fit(self, interactions: csr_matrix, context: FitContext = PLAIN) -> "RatingGrid":
         """Train the network, sample the factors, and find the weight of each.
 
         Args:
             interactions: Users × items, the ratings.
-            extras: `optimise` trains the network; `validation` gives the weight, and without it the
+            context: `trainer` trains the network; `validation` gives the weight, and without it the
                 configured one is taken.
 
         Returns:
             The fitted model itself.
 
         Raises:
-            InputError: If `optimise` is missing, or nothing can be learned from the ratings.
+            InputError: If `trainer` is missing, or nothing can be learned from the ratings.
         """
-        extras, ratings = extras or FitExtras(), self._start_fit(interactions)
+        ratings = self._start_fit(interactions)
         config = self.config
         self.bayes, self.network_weight = None, 1.0
         self.bias = RatingBias(config.bias).fit(ratings)
         data = self._training_ratings(ratings)
-        features = spectral_features(ratings, config.spectral_features, extras.seed)
-        torch.manual_seed(extras.seed)
+        features = spectral_features(ratings, config.spectral_features, context.seed)
+        torch.manual_seed(context.seed)
         self.network = RatingGridNetwork(config, features, (self.lowest, self.highest))
-        self._train(HiddenRatings(self.network, data, config), extras)
+        self._train(HiddenRatings(self.network, data, config), context)
         if config.bayes is not None:
-            bayes = RatingBayes(config.bayes).fit(ratings, extras)
-            self.network_weight = self._best_weight(bayes, extras.validation)
+            bayes = RatingBayes(config.bayes).fit(ratings, context)
+            self.network_weight = self._best_weight(bayes, context.validation)
             self.bayes = bayes
         return self
 

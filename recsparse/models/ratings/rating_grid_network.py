@@ -1,7 +1,6 @@
 """The network of RatingGrid: exchangeable layers on a row's ratings, pooled to a user vector."""
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 import torch
@@ -122,8 +121,6 @@ class HiddenRatings(Objective):
         data: The ratings.
         config: The share, and how the network is trained.
     """
-
-    quality_name: ClassVar[str] = "validation_negative_rmse"
 
     def __init__(
         self, network: RatingGridNetwork, data: TrainingRatings, config: RatingGridConfig

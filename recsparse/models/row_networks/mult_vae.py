@@ -10,8 +10,9 @@ from torch import Tensor, nn
 
 from recsparse.config.network_models import MultVAEConfig
 from recsparse.layers.dropout import Dropout
+from recsparse.models.protocol.fit_context import PLAIN, FitContext
 from recsparse.models.protocol.objective import RowsOfMatrix
-from recsparse.models.protocol.recommender import FitExtras, NetworkRecommender, check_interactions
+from recsparse.models.protocol.recommender import NetworkRecommender, check_interactions
 from recsparse.models.protocol.stored_arrays import load_network, stored_tensor
 from recsparse.models.protocol.warm_start import take_over
 from recsparse.sparse.tensor import SparseTensor
@@ -31,25 +32,25 @@ class MultVAE(NetworkRecommender):
     config: MultVAEConfig
     network: "MultVAENetwork"
 
-    def fit(self, interactions: csr_matrix, extras: FitExtras | None = None) -> "MultVAE":
+    def fit(self, interactions: csr_matrix, context: FitContext = PLAIN) -> "MultVAE":
         """Train the network.
 
         Args:
             interactions: Users × items, positive weights.
-            extras: `optimise` trains the network, from that of `warm_start` on.
+            context: `trainer` trains the network, from that of `warm_start` on.
 
         Returns:
             The fitted model itself.
 
         Raises:
-            InputError: If `optimise` is missing, or nothing can be learned from the interactions.
+            InputError: If `trainer` is missing, or nothing can be learned from the interactions.
         """
-        extras, interactions = extras or FitExtras(), check_interactions(interactions)
-        torch.manual_seed(extras.seed)
+        interactions = check_interactions(interactions)
+        torch.manual_seed(context.seed)
         self.num_items = interactions.shape[1]
         self.network = MultVAENetwork(self.config, self.num_items)
-        take_over(self.network, extras.warm_start, _PER_ITEM)
-        self._train(EvidenceLowerBound(self.network, interactions, self.config), extras)
+        take_over(self.network, context.warm_start, _PER_ITEM)
+        self._train(EvidenceLowerBound(self.network, interactions, self.config), context)
         return self
 
     def score_batch(

@@ -2,7 +2,6 @@
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import NamedTuple
 
 import torch
@@ -13,14 +12,10 @@ from torch import Tensor, nn
 from recsparse.config.linear_models import IALSConfig
 from recsparse.config.network_models import PairwiseConfig
 from recsparse.models.linear.als import empty_weight, half_step
+from recsparse.models.protocol.fit_context import PLAIN, FitContext
 from recsparse.models.protocol.losses import masked_softmax_loss
 from recsparse.models.protocol.objective import Objective
-from recsparse.models.protocol.recommender import (
-    FitExtras,
-    NetworkRecommender,
-    Recommender,
-    check_interactions,
-)
+from recsparse.models.protocol.recommender import NetworkRecommender, check_interactions
 from recsparse.models.protocol.stored_arrays import stored_number, stored_tensor
 from recsparse.sparse.tensor import SparseTensor
 
@@ -65,39 +60,33 @@ class PairwiseRecommender(NetworkRecommender):
 
     scoring_settings = frozenset({"fold_in_unobserved_weight", "fold_in_regularisation"})
     config: PairwiseConfig
+    network: PairwiseNetwork  # while it is trained
 
     @abstractmethod
     def _new_network(self, interactions: csr_matrix) -> PairwiseNetwork:
         """Return an untrained network."""
 
-    def fit(
-        self, interactions: csr_matrix, extras: FitExtras | None = None
-    ) -> "PairwiseRecommender":
+    def fit(self, interactions: csr_matrix, context: FitContext = PLAIN) -> "PairwiseRecommender":
         """Train the vectors.
 
         Args:
             interactions: Users × items, positive weights.
-            extras: `optimise` trains the vectors.
+            context: `trainer` trains the vectors.
 
         Returns:
             The fitted model itself.
 
         Raises:
-            InputError: If `optimise` is missing, or nothing can be learned from the interactions.
+            InputError: If `trainer` is missing, or nothing can be learned from the interactions.
         """
-        extras, interactions = extras or FitExtras(), check_interactions(interactions)
-        torch.manual_seed(extras.seed)
+        interactions = check_interactions(interactions)
+        torch.manual_seed(context.seed)
         self.num_items = interactions.shape[1]
         self.empty_weight = empty_weight(interactions) / _LIGHTER
-        network, validate = self._new_network(interactions), extras.validate
-
-        def quality(model: Recommender) -> float:
-            self._keep(network)
-            return 0.0 if validate is None else validate(model)
-
-        objective = RowsBeforeOthers(network, interactions, self.config)
-        self._train(objective, replace(extras, validate=None if validate is None else quality))
-        self._keep(network)
+        self.network = self._new_network(interactions)
+        self._train(RowsBeforeOthers(self.network, interactions, self.config), context)
+        self._take_up_network()
+        del self.network
         return self
 
     def score_batch(
@@ -119,9 +108,9 @@ class PairwiseRecommender(NetworkRecommender):
         )
         return half_step(history, self.items, ridge) @ self.items.T + self.bias
 
-    def _keep(self, network: PairwiseNetwork) -> None:
+    def _take_up_network(self) -> None:
         with torch.no_grad():
-            _, items, bias = network.tables()
+            _, items, bias = self.network.tables()
             self.items, self.bias = items.cpu().clone(), bias.cpu().clone()
 
     def state(self) -> dict[str, Tensor]:

@@ -15,15 +15,12 @@ from recsparse.errors import InputError
 from recsparse.models.content.item_words import checked_words, stored_words
 from recsparse.models.linear.als import als_factors, with_empty_weight
 from recsparse.models.linear.ease import EASE
+from recsparse.models.protocol.fit_context import PLAIN, FitContext
 from recsparse.models.protocol.negatives import negatives_where_large
 from recsparse.models.protocol.objective import HiddenCells
-from recsparse.models.protocol.recommender import (
-    FitExtras,
-    NetworkRecommender,
-    Validate,
-    check_interactions,
-)
+from recsparse.models.protocol.recommender import NetworkRecommender, check_interactions
 from recsparse.models.protocol.stored_arrays import load_network, stored_tensor, with_prefix
+from recsparse.models.protocol.validation import Validation
 from recsparse.models.protocol.warm_start import take_over
 from recsparse.models.row_networks.sparse_grid_network import SparseGridNetwork
 from recsparse.sparse.tensor import SparseTensor
@@ -52,44 +49,42 @@ class SparseGridRecommender(NetworkRecommender):
         self.linear: EASE | None = None
         self.linear_weight = 0.0
 
-    def fit(
-        self, interactions: csr_matrix, extras: FitExtras | None = None
-    ) -> "SparseGridRecommender":
+    def fit(self, interactions: csr_matrix, context: FitContext = PLAIN) -> "SparseGridRecommender":
         """Fit the item vectors, train the network, fit the linear term, choose its weight.
 
         Args:
             interactions: Users × items, positive weights.
-            extras: `optimise` trains the network, from that of `warm_start` on; `validate` chooses
-                the linear weight, and without it both terms get equal spread over the training
-                rows.
+            context: `trainer` trains the network, from that of `warm_start` on; `validation`
+                chooses the linear weight, and without it both terms get equal spread over the
+                training rows.
 
         Returns:
             The fitted model itself.
 
         Raises:
-            InputError: If `optimise` is missing, if text is wanted and there is not one bag of
+            InputError: If `trainer` is missing, if text is wanted and there is not one bag of
                 words an item, or if nothing can be learned from the interactions.
         """
-        extras, interactions = extras or FitExtras(), check_interactions(interactions)
-        words = checked_words(interactions.shape[1], extras) if self.config.use_text else None
-        self._start(interactions, words, extras)
+        interactions = check_interactions(interactions)
+        words = checked_words(interactions.shape[1], context) if self.config.use_text else None
+        self._start(interactions, words, context)
         config = self.config
         negatives = negatives_where_large(interactions.getnnz(axis=0), config)
         objective = HiddenCells(
             self.network, interactions, config.cell_dropout, config.training, negatives
         )
-        self._train(objective, extras)
+        self._train(objective, context)
         if config.linear is None:
             return self
-        with extras.reporter.task("linear term"):
+        with context.reporter.task("linear term"):
             self.linear = EASE(config.linear).fit(interactions)
         if config.linear_weight is not None:
             self.linear_weight = config.linear_weight
             return self
-        with extras.reporter.task("weighing the linear term"):
+        with context.reporter.task("weighing the linear term"):
             equal = self._equal_spread_weight(self.linear, interactions[:SPREAD_ROWS])
-            validate = extras.validate
-            self.linear_weight = equal if validate is None else self._best_weight(equal, validate)
+            judge = context.validation
+            self.linear_weight = equal if judge is None else self._best_weight(equal, judge)
         return self
 
     def settled(self) -> SparseGridConfig:
@@ -175,11 +170,11 @@ class SparseGridRecommender(NetworkRecommender):
         return model
 
     def _start(
-        self, interactions: csr_matrix, words: SparseTensor | None, extras: FitExtras
+        self, interactions: csr_matrix, words: SparseTensor | None, context: FitContext
     ) -> None:
         config = with_empty_weight(self.config, interactions)
         # The words of another vocabulary would be others.
-        warm_start = extras.warm_start if words is None else None
+        warm_start = context.warm_start if words is None else None
         factors = IALSConfig(
             factors=config.factors,
             unobserved_weight=config.unobserved_weight,
@@ -187,9 +182,9 @@ class SparseGridRecommender(NetworkRecommender):
             iterations=config.item_iterations,
         )
         _, item_vectors = als_factors(
-            interactions, factors, extras.seed, warm_start, extras.reporter
+            interactions, factors, context.seed, warm_start, context.reporter
         )
-        torch.manual_seed(extras.seed)
+        torch.manual_seed(context.seed)
         self.network = SparseGridNetwork(config, item_vectors, words)
         take_over(self.network, warm_start, _PER_ITEM)
         self.num_items = interactions.shape[1]
@@ -200,11 +195,11 @@ class SparseGridRecommender(NetworkRecommender):
         spread = float(linear.score_batch(history).std(correction=0))
         return float(self._network_scores(history).std(correction=0)) / spread if spread else 0.0
 
-    def _best_weight(self, equal: float, validate: Validate) -> float:
+    def _best_weight(self, equal: float, validation: Validation) -> float:
         quality: dict[float, float] = {}
         for share in LINEAR_SHARES:
             self.linear_weight = equal * share
-            quality[self.linear_weight] = validate(self)
+            quality[self.linear_weight] = validation.quality(self)
         logger.info("validation by weight of the linear term: %s", quality)
         return max(quality, key=quality.__getitem__)
 

@@ -1,4 +1,5 @@
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -25,9 +26,10 @@ from recsparse.models.blend.default_parts import default_parts
 from recsparse.models.blend.weights import best_weights, standardised
 from recsparse.models.linear.ease import EASE
 from recsparse.models.linear.popularity import Popularity
-from recsparse.models.protocol.recommender import FitExtras, Recommender, Validation
+from recsparse.models.protocol.fit_context import FitContext
+from recsparse.models.protocol.recommender import Recommender
+from recsparse.models.protocol.validation import Validation
 from recsparse.training.fit import fit_model
-from recsparse.training.plan import FitPlan
 from tests.models.conformance import PersonalConformance, fitted, log_of, times_of
 
 PARTS = (
@@ -50,7 +52,7 @@ def ndcg(scores, history, targets):
 
 def validation_of(num_users=24, seed=1):
     history, targets = log_of(num_users, seed=seed), log_of(num_users, seed=seed + 1)
-    return Validation(history, targets, None, ndcg)
+    return Validation(history, targets, metric="ndcg@3")
 
 
 def test_rows_are_brought_to_mean_zero_and_deviation_one():
@@ -84,7 +86,7 @@ class Fixed(Recommender):
     def score_batch(self, history, times=None):
         return self.scores
 
-    def fit(self, interactions, extras=None):
+    def fit(self, interactions, context=None):
         return self
 
     def state(self):
@@ -136,14 +138,16 @@ def test_a_part_of_no_use_is_dropped_and_the_configuration_says_so():
     log = log_of()
     perfect = torch.from_numpy((log_of(seed=2).toarray() > 0).astype(np.float32))
 
-    def only_ease(scores, history, targets):
-        # Whatever is added to EASE's scores makes them worse.
-        alone = standardised(EASE(PARTS[0]).fit(log).score_batch(history))
-        return -(standardised(scores) - alone).square().mean(dim=1).numpy()
+    class OnlyEase(Validation):
+        def of_scores(self, scores, targets):
+            # Whatever is added to EASE's scores makes them worse.
+            alone = standardised(EASE(PARTS[0]).fit(log).score_batch(self.history))
+            unseen = torch.from_numpy(self.history.toarray() == 0)
+            return -((scores - alone)[unseen]).square().mean(dim=0, keepdim=True).numpy()
 
-    validation = Validation(log, csr_matrix(perfect.numpy()), None, only_ease)
+    validation = OnlyEase(log, csr_matrix(perfect.numpy()))
     config = BlendConfig(parts=(PopularityConfig(), PARTS[0], ItemKNNConfig()))
-    model = BlendRecommender(config).fit(log, FitExtras(validation=validation))
+    model = BlendRecommender(config).fit(log, FitContext(validation=validation))
     assert [part.kind for part in model.parts] == ["ease"]
     assert model.weights == [1.0]
     assert model.config.parts == (PARTS[0],)
@@ -156,7 +160,7 @@ def test_of_many_users_some_are_drawn_with_their_times(monkeypatch):
     validation = validation_of()
     cells = validation.history
     times = csr_matrix((np.arange(cells.nnz), cells.indices, cells.indptr), shape=cells.shape)
-    timed = Validation(cells, validation.targets, times, ndcg)
+    timed = replace(validation, times=times)
     some = blend_weights.sampled_users(timed, seed=3)
     assert some.history.shape[0] == some.targets.shape[0] == some.times.shape[0] == 5
     assert some.times.nnz == some.history.nnz
@@ -171,14 +175,14 @@ def test_each_part_has_a_seed_of_its_own():
     seeds = []
 
     class Seen(Popularity):
-        def fit(self, interactions, extras=None):
-            seeds.append(extras.seed)
-            return super().fit(interactions, extras)
+        def fit(self, interactions, context=None):
+            seeds.append(context.seed)
+            return super().fit(interactions, context)
 
     config = BlendConfig(parts=(PopularityConfig(), PopularityConfig()))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(blend, "model_class", lambda kind: Seen)
-        BlendRecommender(config).fit(log_of(), FitExtras(seed=40))
+        BlendRecommender(config).fit(log_of(), FitContext(seed=40))
     assert seeds == [40, 41]
 
 
@@ -250,17 +254,15 @@ def test_no_dense_model_is_a_part_where_there_are_too_many_items():
 def test_the_parts_follow_from_what_there_is():
     training = TrainingConfig(epochs=1, batch_users=8, device="cpu")
     log = log_of()
-    plan = FitPlan(training)
-    without = fit_model(BlendRecommender(BlendConfig()), log, plan)
-    timed = fit_model(BlendRecommender(BlendConfig()), log, plan, times=times_of(log))
+    context = FitContext(training, times=times_of(log))
+    without = fit_model(BlendRecommender(BlendConfig()), log, FitContext(training))
+    timed = fit_model(BlendRecommender(BlendConfig()), log, context)
     assert [part.kind for part in without.parts] == kinds()
     assert [part.kind for part in timed.parts] == kinds(has_times=True)
     assert log.nnz < 30 * log.shape[1]
     assert next(part for part in timed.parts if part.kind == "timeline").config.dropout == 0.5
-    inside = Validation(log, log, times_of(log), lambda scores, *_: scores[:, 0].numpy(), False)
-    mixed = fit_model(
-        BlendRecommender(BlendConfig()), log, plan, times=times_of(log), validation=inside
-    )
+    inside = Validation(log, log_of(seed=2), times_of(log), looks_ahead=False)
+    mixed = fit_model(BlendRecommender(BlendConfig()), log, replace(context, validation=inside))
     assert {part.kind for part in mixed.parts} <= {*kinds()}
     assert timed.score_batch(log, times_of(log)).isfinite().all()
 

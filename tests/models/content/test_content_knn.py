@@ -8,7 +8,7 @@ from recsparse.config.linear_models import ContentKNNConfig
 from recsparse.errors import InputError
 from recsparse.grids.bag_tensor import bags_to_tensor
 from recsparse.models.content.content_knn import ContentKNN
-from recsparse.models.protocol.recommender import FitExtras
+from recsparse.models.protocol.fit_context import FitContext
 from tests.models.conformance import RecommenderConformance, fitted, log_of, words_of
 
 PLAIN = ContentKNNConfig()
@@ -28,7 +28,7 @@ def random_bags(num_items, num_words, seed=0):
 def fit(bags, exponent=1.0):
     log = csr_matrix(np.ones((2, bags.shape[0]), np.float32))
     config = ContentKNNConfig(word_exponent=exponent)
-    return ContentKNN(config).fit(log, FitExtras(item_words=bags_to_tensor(bags)))
+    return ContentKNN(config).fit(log, FitContext(item_words=bags_to_tensor(bags)))
 
 
 @pytest.mark.parametrize("exponent", [1.0, 0.5])
@@ -49,15 +49,14 @@ def test_items_that_the_fit_did_not_know_are_scored_alike():
     assert torch.equal(warm, model.score_batch(history))
 
 
-@pytest.mark.parametrize("extras", [None, FitExtras()])
-def test_text_is_needed(extras):
+def test_text_is_needed():
     with pytest.raises(InputError, match=r"content_knn needs the items' bag of words.* --items"):
-        ContentKNN(PLAIN).fit(log_of(), extras)
+        ContentKNN(PLAIN).fit(log_of())
 
 
 def test_bags_of_other_items_are_refused():
     with pytest.raises(InputError, match="one sample for each of 12 items, but has 3"):
-        ContentKNN(PLAIN).fit(log_of(), FitExtras(item_words=words_of(3)))
+        ContentKNN(PLAIN).fit(log_of(), FitContext(item_words=words_of(3)))
 
 
 def test_a_history_of_other_items_is_refused_for_cold_items_too():

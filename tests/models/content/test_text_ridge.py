@@ -9,7 +9,7 @@ from recsparse.config.linear_models import IALSConfig, TextRidgeConfig
 from recsparse.errors import InputError
 from recsparse.models.content.text_ridge import TextRidge, ridge_map
 from recsparse.models.linear.ials import IALS
-from recsparse.models.protocol.recommender import FitExtras
+from recsparse.models.protocol.fit_context import FitContext
 from tests.models.conformance import PersonalConformance, fitted, log_of, words_of
 
 SMALL = TextRidgeConfig(ridge=0.5, ials=IALSConfig(factors=4, iterations=3, regularisation=0.1))
@@ -50,4 +50,4 @@ def test_a_cold_items_factors_follow_from_its_words():
 @pytest.mark.parametrize("num_items", [3, 13])
 def test_words_of_other_items_are_refused(num_items):
     with pytest.raises(InputError, match=f"for each of 12 items, but has {num_items}"):
-        TextRidge(SMALL).fit(log_of(), FitExtras(item_words=words_of(num_items)))
+        TextRidge(SMALL).fit(log_of(), FitContext(item_words=words_of(num_items)))

@@ -8,11 +8,10 @@ from recsparse.config.training import TrainingConfig
 from recsparse.errors import InputError
 from recsparse.grids.bag_tensor import bags_to_tensor
 from recsparse.models.content.text_tower import TextTower, TextTowerNetwork
-from recsparse.models.protocol.recommender import FitExtras
+from recsparse.models.protocol.fit_context import FitContext
 from recsparse.models.registry import build_model
 from recsparse.sparse.tensor import SparseTensor
 from recsparse.training.fit import fit_model
-from recsparse.training.plan import FitPlan
 from tests.models.conformance import RecommenderConformance, fitted, log_of, words_of
 
 SMALL = TextTowerConfig(channels=6, training=TrainingConfig(epochs=2, batch_users=8, device="cpu"))
@@ -71,15 +70,15 @@ def test_it_learns_that_words_which_never_meet_belong_together():
     training = TrainingConfig(epochs=20, batch_users=32, learning_rate=3e-2, device="cpu")
     config = TextTowerConfig(channels=4, dropout=0.0, training=training)
     words = bags_to_tensor(bags)
-    model = fit_model(build_model(config), log, FitPlan(TrainingConfig()), item_words=words)
+    model = fit_model(build_model(config), log, FitContext(TrainingConfig(), item_words=words))
     history = csr_matrix((word == 0)[None].astype(np.float32))
     cold = model.score_cold(history, None, bags_to_tensor(csr_matrix(np.eye(4, dtype=np.float32))))
     _, of_partner, *others = cold[0].tolist()
     assert of_partner > max(others)
 
 
-def test_text_and_an_optimiser_are_needed():
+def test_text_and_a_trainer_are_needed():
     with pytest.raises(InputError, match="text_tower needs the items' bag of words"):
-        TextTower(SMALL).fit(log_of(), FitExtras())
-    with pytest.raises(InputError, match=r"TextTower needs extras\.optimise"):
-        TextTower(SMALL).fit(log_of(), FitExtras(item_words=words_of(12)))
+        TextTower(SMALL).fit(log_of(), FitContext())
+    with pytest.raises(InputError, match=r"TextTower needs context\.trainer"):
+        TextTower(SMALL).fit(log_of(), FitContext(item_words=words_of(12)))

@@ -20,10 +20,9 @@ from recsparse.models.event_networks.sasrec import SASRecNetwork
 from recsparse.models.event_networks.timeline import TimelineNetwork
 from recsparse.models.histories.sequences import Sequences
 from recsparse.models.linear.ease import EASE
-from recsparse.models.protocol.recommender import FitExtras
+from recsparse.models.protocol.fit_context import FitContext
 from recsparse.models.registry import build_model
 from recsparse.training.fit import fit_model
-from recsparse.training.plan import FitPlan
 from tests.models.conformance import (
     NUM_USERS,
     RecommenderConformance,
@@ -166,7 +165,7 @@ def test_it_learns_an_order_that_a_sum_over_the_history_cannot_see(config):
     log, times = matrices_of(walks(200, num_items, 6), num_items)
     training = TrainingConfig(epochs=30, batch_users=32, learning_rate=1e-2, device="cpu")
     wider = config.model_copy(update={"channels": 16, "dropout": 0.0, "training": training})
-    model = fit_model(build_model(wider), log, FitPlan(TrainingConfig()), times=times)
+    model = fit_model(build_model(wider), log, FitContext(TrainingConfig(), times=times))
     # The same items in either direction: what comes next is the item after the last one.
     forwards, backwards = [4, 5, 6, 7], [7, 6, 5, 4]
     history, when = matrices_of([forwards, backwards], num_items)
@@ -180,14 +179,14 @@ def test_it_learns_an_order_that_a_sum_over_the_history_cannot_see(config):
 def test_times_are_needed(config):
     model = build_model(config)
     with pytest.raises(InputError, match=r"needs the time of each interaction.* model\.kind"):
-        fit_model(model, log_of(), FitPlan(SMALL_TRAINING))
+        fit_model(model, log_of(), FitContext(SMALL_TRAINING))
     with pytest.raises(InputError, match="needs the time of each interaction"):
         fitted(config).score_batch(log_of())
 
 
-def test_without_an_optimiser_the_fit_is_refused():
-    with pytest.raises(InputError, match=r"TimelineRecommender needs extras\.optimise"):
-        build_model(TIMELINE).fit(log_of(), FitExtras(times=times_of(log_of())))
+def test_without_a_trainer_the_fit_is_refused():
+    with pytest.raises(InputError, match=r"TimelineRecommender needs context\.trainer"):
+        build_model(TIMELINE).fit(log_of(), FitContext(times=times_of(log_of())))
 
 
 def test_users_of_one_event_teach_popularity_alone():

@@ -8,9 +8,9 @@ from recsparse.config.training import TrainingConfig
 from recsparse.errors import InputError
 from recsparse.grids.bag_tensor import bags_to_tensor
 from recsparse.models.event_networks.timeline import TimelineNetwork
+from recsparse.models.protocol.fit_context import FitContext
 from recsparse.models.registry import build_model
 from recsparse.training.fit import fit_model
-from recsparse.training.plan import FitPlan
 from tests.models.event_logs import matrices_of
 
 TRAINING = TrainingConfig(epochs=25, batch_users=32, learning_rate=1e-2, device="cpu")
@@ -49,7 +49,7 @@ def test_what_follows_a_word_is_known_of_items_with_few_events(config):
     shares = []
     for use_text in (True, False):
         wanted = build_model(config.model_copy(update={"use_text": use_text}))
-        model = fit_model(wanted, log, FitPlan(TRAINING), item_words=words, times=times)
+        model = fit_model(wanted, log, FitContext(TRAINING, item_words=words, times=times))
         history, when = matrices_of([[item] for item in range(NUM_ITEMS)], NUM_ITEMS)
         best = model.score_batch(history, when).argmax(dim=1).numpy()
         shares.append((WORD_OF[best] == (WORD_OF + 1) % NUM_WORDS).mean())
@@ -61,4 +61,4 @@ def test_what_follows_a_word_is_known_of_items_with_few_events(config):
 def test_a_dataset_without_text_is_refused(config):
     log, times = matrices_of([[0, 1, 2]], NUM_ITEMS)
     with pytest.raises(InputError, match=r"prepare it with --items, or set model\.use_text"):
-        fit_model(build_model(config), log, FitPlan(TRAINING), times=times)
+        fit_model(build_model(config), log, FitContext(TRAINING, times=times))

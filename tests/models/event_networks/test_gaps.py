@@ -12,9 +12,9 @@ from scipy.sparse import csr_matrix
 from recsparse.config.network_models import SASRecConfig, TimelineConfig
 from recsparse.config.training import TrainingConfig
 from recsparse.models.histories.sequences import NUM_GAPS, Sequences, gap_classes
+from recsparse.models.protocol.fit_context import FitContext
 from recsparse.models.registry import build_model
 from recsparse.training.fit import fit_model
-from recsparse.training.plan import FitPlan
 from tests.models.conformance import RecommenderConformance
 
 SMALL_TRAINING = TrainingConfig(epochs=2, batch_users=8, device="cpu")
@@ -92,7 +92,7 @@ def test_a_network_can_tell_a_pause_from_none(config):
     for use_gaps in (True, False):
         own = {"use_gaps": use_gaps, "dropout": 0.0, "training": training}
         model = build_model(config.model_copy(update=own))
-        fit_model(model, log, FitPlan(TrainingConfig()), times=times)
+        fit_model(model, log, FitContext(TrainingConfig(), times=times))
         scores = model.score_batch(*history_of(both, 8))
         best[use_gaps] = scores.argmax(dim=1).tolist()
         assert torch.equal(scores[0], scores[1]) is not use_gaps

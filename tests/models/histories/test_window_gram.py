@@ -12,10 +12,9 @@ from recsparse.errors import InputError
 from recsparse.models.histories.sequences import UNKNOWN_TIME
 from recsparse.models.histories.window_gram import window_gram
 from recsparse.models.linear.ease import EASE
-from recsparse.models.protocol.recommender import FitExtras
+from recsparse.models.protocol.fit_context import FitContext
 from recsparse.models.registry import build_model
 from recsparse.training.fit import fit_model
-from recsparse.training.plan import FitPlan
 from tests.models.conformance import TRAINING, RecommenderConformance, log_of, times_of
 
 NUM_USERS, NUM_ITEMS = 3, 5
@@ -68,7 +67,7 @@ def test_it_is_the_gram_matrix_of_all_windows(cells, events):
 def test_ease_of_windows_as_long_as_any_history_comes_near_ease_of_rows():
     log = log_of()
     times = times_of(log)
-    windowed = EASE(EASEConfig(window_events=100_000)).fit(log, FitExtras(times=times))
+    windowed = EASE(EASEConfig(window_events=100_000)).fit(log, FitContext(times=times))
     torch.testing.assert_close(
         windowed.weights, EASE(EASEConfig()).fit(log).weights, rtol=1e-3, atol=1e-5
     )
@@ -80,7 +79,7 @@ def test_items_that_are_close_in_time_count_for_each_other_more():
     # Places of the items 0, 1, 2, 3 in the order of time.
     places = np.repeat([[1, 2, 3, 4], [2, 1, 4, 3]], 20, axis=0)
     config = EASEConfig(regularisation=1.0, window_events=2)
-    weights = EASE(config).fit(history, FitExtras(times=csr_matrix(places))).weights
+    weights = EASE(config).fit(history, FitContext(times=csr_matrix(places))).weights
     assert weights[0, 1] > weights[0, 3] > weights[0, 2]
     rows = EASE(EASEConfig(regularisation=1.0)).fit(history).weights
     assert rows[0, 1].item() == pytest.approx(rows[0, 2].item(), rel=1e-4)
@@ -89,4 +88,4 @@ def test_items_that_are_close_in_time_count_for_each_other_more():
 def test_windows_without_times_are_refused():
     model = build_model(EASEConfig(window_events=4))
     with pytest.raises(InputError, match=r"needs the time of each interaction.* model\.kind"):
-        fit_model(model, log_of(), FitPlan(TRAINING))
+        fit_model(model, log_of(), FitContext(TRAINING))

@@ -146,7 +146,7 @@ def test_the_seed_decides_the_factors():
     assert not torch.equal(same, other)
 
 
-def test_without_extras_the_seed_is_zero():
+def test_without_a_context_the_seed_is_zero():
     model = IALS(SMALL).fit(log_of())
     assert torch.equal(model.item_factors, als_factors(log_of(), SMALL, seed=0)[1])
 

@@ -10,10 +10,9 @@ from recsparse.config.toml_reader import parse_config
 from recsparse.errors import InputError
 from recsparse.models.histories.sequences import UNKNOWN_TIME
 from recsparse.models.linear.next_item_ridge import NextItemRidge, decayed_moments
-from recsparse.models.protocol.recommender import FitExtras
+from recsparse.models.protocol.fit_context import FitContext
 from recsparse.models.registry import build_model
 from recsparse.training.fit import fit_model
-from recsparse.training.plan import FitPlan
 from tests.models.conformance import TRAINING, RecommenderConformance, fitted, log_of, times_of
 from tests.models.event_logs import matrices_of, walks
 from tests.models.histories.test_window_gram import NUM_ITEMS, NUM_USERS, cells, matrices
@@ -64,7 +63,7 @@ def test_the_weights_are_those_of_a_regression():
     cells = {(0, 0): (1, 1), (0, 1): (1, 2), (0, 3): (2, 3), (1, 1): (1, 5), (1, 4): (1, 6)}
     config = NextItemRidgeConfig(decays=(0.5, 0.8), regularisation=3.0, popularity_exponent=0.0)
     history, times = matrices(cells)
-    model = NextItemRidge(config).fit(history, FitExtras(times=times))
+    model = NextItemRidge(config).fit(history, FitContext(times=times))
     features, following = event_by_event(cells, config.decays)
     penalty = 3.0 * np.repeat([1 / (1 - 0.25), 1 / (1 - 0.64)], NUM_ITEMS)
     # A ridge term is the same as one more row a feature, with the root of its penalty.
@@ -87,7 +86,7 @@ def test_far_events_are_let_go_where_little_is_left_of_them():
 def test_it_learns_an_order_that_a_sum_over_the_history_cannot_see():
     num_items = 20
     log, times = matrices_of(walks(200, num_items, 6), num_items)
-    model = NextItemRidge(SMALL).fit(log, FitExtras(times=times))
+    model = NextItemRidge(SMALL).fit(log, FitContext(times=times))
     forwards, backwards = [4, 5, 6, 7], [7, 6, 5, 4]
     best = model.score_batch(*matrices_of([forwards, backwards], num_items)).argmax(dim=1)
     assert best.tolist() == [8, 5]
@@ -104,7 +103,7 @@ def test_popularity_is_divided_out():
 
 def test_times_are_needed():
     with pytest.raises(InputError, match=r"needs the time of each interaction.* model\.kind"):
-        fit_model(build_model(SMALL), log_of(), FitPlan(TRAINING))
+        fit_model(build_model(SMALL), log_of(), FitContext(TRAINING))
 
 
 def test_a_catalogue_that_is_too_large_is_refused_with_the_memory_that_it_needs():

@@ -6,7 +6,7 @@ from scipy.sparse import csr_matrix
 from recsparse.config.linear_models import PopularityConfig
 from recsparse.errors import InputError
 from recsparse.models.linear.popularity import Popularity
-from recsparse.models.protocol.recommender import FitExtras
+from recsparse.models.protocol.fit_context import FitContext
 from tests.models.conformance import RecommenderConformance, fitted, log_of
 
 
@@ -42,7 +42,7 @@ def test_only_the_rows_of_the_last_days_count(days, expected):
     log = csr_matrix(np.array([[1.0, 3, 0], [2, 0, 4]]))
     day = 86_400
     times = csr_matrix((np.array([1, 6, 4, 5]) * day + 7, log.indices, log.indptr), shape=log.shape)
-    model = Popularity(PopularityConfig(recent_days=days)).fit(log, FitExtras(times=times))
+    model = Popularity(PopularityConfig(recent_days=days)).fit(log, FitContext(times=times))
     shares = np.array(expected) / sum(expected)
     np.testing.assert_allclose(model.score_batch(log)[0], shares, rtol=1e-6)
 

@@ -9,13 +9,13 @@ from recsparse.config.network_models import SoftmaxConfig, SparseGridConfig, Tex
 from recsparse.config.training import TrainingConfig
 from recsparse.models.content.bags import unit_rows
 from recsparse.models.content.text_tower import TextTowerNetwork
+from recsparse.models.protocol.fit_context import FitContext
 from recsparse.models.protocol.negatives import Negatives, negatives_where_large
 from recsparse.models.protocol.objective import HiddenCells
 from recsparse.models.registry import build_model
 from recsparse.models.row_networks.sparse_grid_network import SparseGridNetwork
 from recsparse.sparse.tensor import SparseTensor
 from recsparse.training.fit import fit_model
-from recsparse.training.plan import FitPlan
 
 NUM_ITEMS = 9
 RNG = np.random.default_rng(0)
@@ -106,7 +106,7 @@ def test_the_sampled_grid_network_learns_what_goes_together():
     config = SparseGridConfig(
         factors=8, hidden=16, linear=None, training=training, full_softmax_items=1, negatives=10
     )
-    model = fit_model(build_model(config), csr_matrix(log), FitPlan(training))
+    model = fit_model(build_model(config), csr_matrix(log), FitContext(training))
     history = np.zeros((3, 30), dtype=np.float32)
     history[[0, 1, 2], [1, 12, 25]] = 1.0
     best = model.score_batch(csr_matrix(history)).topk(9).indices

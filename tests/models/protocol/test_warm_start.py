@@ -17,10 +17,10 @@ from recsparse.config.training import TrainingConfig
 from recsparse.errors import InputError
 from recsparse.models.blend.blend import BlendRecommender
 from recsparse.models.linear.als import als_factors, with_empty_weight
-from recsparse.models.protocol.recommender import FitExtras, WarmStart
+from recsparse.models.protocol.fit_context import FitContext
+from recsparse.models.protocol.warm_start import WarmStart
 from recsparse.models.registry import build_model
 from recsparse.training.fit import fit_model
-from recsparse.training.plan import FitPlan
 from tests.models.conformance import NUM_ITEMS, TRAINING, fitted, log_of, times_of
 
 TIMELINE = TimelineConfig(channels=8, blocks=1, training=None)
@@ -43,10 +43,10 @@ def moved(log):
 
 def untrained(config, warm_start, log):
     """A model whose network is left as it starts."""
-    extras = FitExtras(
-        times=times_of(log), optimise=lambda *_: TrainingConfig(), warm_start=warm_start, seed=9
+    context = FitContext(
+        times=times_of(log), trainer=lambda *_: TrainingConfig(), warm_start=warm_start, seed=9
     )
-    return build_model(config).fit(log, extras)
+    return build_model(config).fit(log, context)
 
 
 @pytest.mark.parametrize("config", SIZES[:3], ids=lambda config: config.kind)
@@ -78,7 +78,7 @@ def test_factors_that_have_converged_stay_where_they_are():
     old = build_model(long).fit(log_of())
     short = long.model_copy(update={"iterations": 1})
     new = build_model(short).fit(
-        log_of(), FitExtras(warm_start=WarmStart(old, np.arange(NUM_ITEMS)))
+        log_of(), FitContext(warm_start=WarmStart(old, np.arange(NUM_ITEMS)))
     )
     cold = build_model(short).fit(log_of())
     torch.testing.assert_close(new.item_factors, old.item_factors, rtol=1e-3, atol=1e-3)
@@ -97,9 +97,10 @@ def test_items_that_are_gone_are_forgotten():
 
 def test_parts_of_a_blend_go_on_from_those_of_the_same_settings():
     ease, other = EASEConfig(regularisation=5), TIMELINE.model_copy(update={"dropout": 0.5})
-    log, plan = log_of(), FitPlan(TRAINING)
+    log = log_of()
+    context = FitContext(TRAINING, times=times_of(log))
     blend = BlendConfig(parts=(ease, TIMELINE))
-    old = fit_model(BlendRecommender(blend), log, plan, times=times_of(log))
+    old = fit_model(BlendRecommender(blend), log, context)
     again = BlendConfig(parts=(other, TIMELINE, ease))
     new = untrained(again, WarmStart(old, np.arange(NUM_ITEMS)), log)
     fresh, kept, _ = new.parts
@@ -112,7 +113,7 @@ def test_parts_of_a_blend_go_on_from_those_of_the_same_settings():
 def test_a_part_goes_on_from_one_that_was_trained_otherwise(change):
     log = log_of()
     blend = BlendConfig(parts=(TIMELINE,))
-    old = fit_model(BlendRecommender(blend), log, FitPlan(TRAINING), times=times_of(log))
+    old = fit_model(BlendRecommender(blend), log, FitContext(TRAINING, times=times_of(log)))
     again = BlendConfig(parts=(TIMELINE.model_copy(update=change),))
     new = untrained(again, WarmStart(old, np.arange(NUM_ITEMS)), log)
     after = new.score_batch(log, times_of(log))
@@ -123,8 +124,9 @@ def test_training_goes_on_from_there():
     """With a rate of next to nothing the scores stay those of the fitted model."""
     log, training = log_of(), TRAINING.model_copy(update={"learning_rate": 1e-9})
     old = fitted(TIMELINE)
-    plan = FitPlan(training, warm_start=WarmStart(old, np.arange(NUM_ITEMS)))
-    new = fit_model(build_model(TIMELINE), log, plan, times=times_of(log))
+    start = WarmStart(old, np.arange(NUM_ITEMS))
+    context = FitContext(training, times=times_of(log), warm_start=start)
+    new = fit_model(build_model(TIMELINE), log, context)
     before = old.score_batch(log, times_of(log))
     torch.testing.assert_close(new.score_batch(log, times_of(log)), before, rtol=1e-4, atol=1e-4)
 
@@ -139,12 +141,12 @@ def test_a_network_of_other_sizes_is_refused(change):
 def test_other_factors_are_refused():
     warm_start = WarmStart(fitted(IALSConfig(factors=4)), np.arange(NUM_ITEMS))
     with pytest.raises(InputError, match=r"vector of an item is of \(5,\) and that of .*\(4,\)"):
-        build_model(IALSConfig(factors=5)).fit(log_of(), FitExtras(warm_start=warm_start))
+        build_model(IALSConfig(factors=5)).fit(log_of(), FitContext(warm_start=warm_start))
 
 
 def test_a_model_of_another_kind_is_refused():
     warm_start = WarmStart(fitted(TIMELINE), np.arange(NUM_ITEMS))
-    plan = replace(FitPlan(TRAINING), warm_start=warm_start)
+    plan = replace(FitContext(TRAINING), warm_start=warm_start)
     with pytest.raises(
         InputError, match=r"ease was to continue from timeline; set model\.kind=timeline"
     ):

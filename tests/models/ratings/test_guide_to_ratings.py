@@ -2,7 +2,7 @@ import re
 from pathlib import Path
 
 from recsparse.config.model_section import known_sections
-from recsparse.evaluation.ratings import RATING_FORMULAS
+from recsparse.metrics.rating_metrics import RATING_FORMULAS
 from recsparse.models.registry import model_class
 
 GUIDE = Path(__file__).parents[3] / "docs" / "how-to" / "ratings.md"

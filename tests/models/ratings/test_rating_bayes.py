@@ -3,7 +3,7 @@ import torch
 from scipy.sparse import csr_matrix
 
 from recsparse.config.linear_models import RatingBayesConfig
-from recsparse.models.protocol.recommender import FitExtras
+from recsparse.models.protocol.fit_context import FitContext
 from recsparse.models.ratings.gibbs_sampler import (
     gibbs_sweeps,
     sample_normal_wishart,
@@ -26,7 +26,7 @@ class TestRatingBayes(PersonalRatingConformance):
 
 def test_predictions_are_the_mean_over_the_samples():
     log = log_of(15, 9, seed=2)
-    model = RatingBayes(SMALL).fit(log, FitExtras(seed=4))
+    model = RatingBayes(SMALL).fit(log, FitContext(seed=4))
     y = (log.toarray() - log.data.mean()) / log.data.std()
     total = np.zeros(log.shape)
     for sample in range(10):

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from recsparse.config.linear_models import RatingBiasConfig, RatingFactorsConfig
-from recsparse.models.protocol.recommender import FitExtras
+from recsparse.models.protocol.fit_context import FitContext
 from recsparse.models.ratings.rating_bias import RatingBias
 from recsparse.models.ratings.rating_factors import RatingFactors
 from tests.models.conformance import log_of
@@ -23,7 +23,7 @@ def loss(left, seen, users, items, ridge):
 def test_alternating_ends_at_a_minimum_of_the_squared_error():
     log = log_of(15, 9, seed=2)
     config = RatingFactorsConfig(factors=3, regularisation=0.5, iterations=3_000)
-    model = RatingFactors(config).fit(log, FitExtras(seed=1))
+    model = RatingFactors(config).fit(log, FitContext(seed=1))
     left, seen = RatingBias(RatingBiasConfig()).fit(log).residuals(log).toarray(), log.toarray() > 0
     items = model.item_factors.numpy()
     users = model._half_step(model.bias.residuals(log), model.item_factors).numpy()
@@ -40,7 +40,7 @@ def test_alternating_ends_at_a_minimum_of_the_squared_error():
 @pytest.mark.parametrize("seed", [0, 1])
 def test_scores_are_deviations_and_products_of_factors(seed):
     log = log_of(15, 9, seed=2)
-    model = RatingFactors(SMALL).fit(log, FitExtras(seed=seed))
+    model = RatingFactors(SMALL).fit(log, FitContext(seed=seed))
     left, items = model.bias.residuals(log).toarray(), model.item_factors.numpy()
     expected = np.zeros(log.shape)
     for user in range(15):

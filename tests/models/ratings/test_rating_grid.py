@@ -7,7 +7,9 @@ from recsparse.config.linear_models import RatingBayesConfig
 from recsparse.config.network_models import RatingGridConfig
 from recsparse.config.training import TrainingConfig
 from recsparse.errors import InputError
-from recsparse.models.protocol.recommender import FitExtras, Validation
+from recsparse.models.protocol.fit_context import FitContext
+from recsparse.models.protocol.predicted_cells import predicted_cells
+from recsparse.models.protocol.validation import Validation
 from recsparse.models.ratings.rating_bayes import RatingBayes
 from recsparse.models.ratings.rating_grid import RatingGrid
 from recsparse.models.ratings.rating_grid_network import (
@@ -16,11 +18,10 @@ from recsparse.models.ratings.rating_grid_network import (
     TrainingRatings,
     rating_cells,
 )
-from recsparse.models.ratings.rating_model import predicted_cells
 from recsparse.training.fit import fit_model
-from recsparse.training.plan import FitPlan
 from tests.models.conformance import fitted, log_of
 from tests.models.rating_conformance import PersonalRatingConformance, RatingConformance
+from tests.validations import judged_by
 
 LONGER = TrainingConfig(epochs=6, batch_users=8, learning_rate=1e-2, device="cpu")
 BAYES = RatingBayesConfig(factors=3, noise=0.2, spectral_features=2, burn_in=10, samples=10)
@@ -138,7 +139,7 @@ def test_a_hidden_rating_has_no_part_in_the_mean_of_its_item():
     """Another value in one cell changes the targets of other cells, its own by its difference."""
     log = log_of(20, 6, seed=1)
     model = RatingGrid(ALONE)
-    fit_model(model, log, FitPlan(TrainingConfig(epochs=1, device="cpu")))
+    fit_model(model, log, FitContext(TrainingConfig(epochs=1, device="cpu")))
     data = model._training_ratings(log)
     user, item = log.tocoo().row, log.indices
     for cell in (0, 7, log.nnz - 1):
@@ -159,13 +160,13 @@ def validation_of(seed):
     ]
     for part in parts:
         part.eliminate_zeros()
-    return Validation(*parts, None, lambda scores, *_: np.zeros(len(scores)))
+    return Validation(*parts)
 
 
 def test_the_weight_of_the_network_is_the_one_of_least_squared_error():
     validation = validation_of(4)
     model = RatingGrid(SMALL)
-    fit_model(model, validation.history, FitPlan(LONGER), validation=validation)
+    fit_model(model, validation.history, FitContext(LONGER, validation=validation))
     history, targets = validation.history, validation.targets
 
     def squared_error(weight):
@@ -183,9 +184,9 @@ def test_without_validation_the_configured_weight_is_taken(weight):
     config = SMALL.model_copy(update={"network_weight": weight})
     log = log_of()
     model = RatingGrid(config)
-    fit_model(model, log, FitPlan(LONGER))
-    alone = fit_model(RatingGrid(ALONE), log, FitPlan(LONGER)).score_batch(log)
-    bayes = RatingBayes(BAYES).fit(log, FitExtras()).score_batch(log)
+    fit_model(model, log, FitContext(LONGER))
+    alone = fit_model(RatingGrid(ALONE), log, FitContext(LONGER)).score_batch(log)
+    bayes = RatingBayes(BAYES).fit(log).score_batch(log)
     torch.testing.assert_close(model.score_batch(log), weight * alone + (1 - weight) * bayes)
 
 
@@ -199,9 +200,12 @@ def test_the_best_epoch_is_the_one_of_the_least_validation_error():
         return -next(errors)
 
     epochs = []
-    plan = FitPlan(LONGER, on_epoch=lambda _, metrics: epochs.append(metrics))
+    validation = judged_by(validate)
+    context = FitContext(
+        LONGER, validation=validation, on_epoch=lambda _, metrics: epochs.append(metrics)
+    )
     config = ALONE.model_copy(update={"training": LONGER.model_copy(update={"epochs": 3})})
-    model = fit_model(RatingGrid(config), log, plan, validate=validate)
+    model = fit_model(RatingGrid(config), log, context)
     assert [each["validation_negative_rmse"] for each in epochs] == pytest.approx(
         [-0.9, -0.7, -0.8]
     )
@@ -209,8 +213,8 @@ def test_the_best_epoch_is_the_one_of_the_least_validation_error():
     assert not torch.equal(seen[1], seen[2])
 
 
-def test_without_an_optimiser_the_fit_is_refused():
-    with pytest.raises(InputError, match=r"RatingGrid needs extras\.optimise"):
+def test_without_a_trainer_the_fit_is_refused():
+    with pytest.raises(InputError, match=r"RatingGrid needs context\.trainer"):
         RatingGrid(SMALL).fit(csr_matrix(np.ones((2, 2))))
 
 

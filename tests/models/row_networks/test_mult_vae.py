@@ -69,6 +69,6 @@ def test_the_denoising_one_samples_nothing():
     assert objective.loss(batch).item() == objective.loss(batch).item()
 
 
-def test_without_an_optimiser_the_fit_is_refused():
-    with pytest.raises(InputError, match=r"MultVAE needs extras\.optimise"):
+def test_without_a_trainer_the_fit_is_refused():
+    with pytest.raises(InputError, match=r"MultVAE needs context\.trainer"):
         MultVAE(SMALL).fit(csr_matrix(np.ones((2, 2))))

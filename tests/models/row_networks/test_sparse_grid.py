@@ -11,12 +11,13 @@ from recsparse.errors import InputError
 from recsparse.evaluation.rank_catalogue import evaluate_ranking
 from recsparse.models.linear.ease import EASE
 from recsparse.models.linear.popularity import Popularity
-from recsparse.models.protocol.recommender import FitExtras
+from recsparse.models.protocol.fit_context import FitContext
+from recsparse.models.protocol.validation import Validation
 from recsparse.models.row_networks.sparse_grid import LINEAR_SHARES, SparseGridRecommender
 from recsparse.sparse.tensor import SparseTensor
 from recsparse.training.fit import fit_model
-from recsparse.training.plan import FitPlan
 from tests.models.conformance import PersonalConformance, fitted, log_of, words_of
+from tests.validations import judged_by
 
 SMALL = SparseGridConfig(
     factors=4, hidden=8, item_iterations=3, regularisation=0.1, linear=EASEConfig(regularisation=5)
@@ -48,13 +49,14 @@ class TestSparseGridWithAttention(PersonalConformance):
     config = SMALL.model_copy(update={"pooling": "attention"})
 
 
-def untrained(objective, validate):
+def untrained(objective, context, judge):
     """Stands for an optimiser that leaves the network as it starts."""
 
 
-def fit_untrained(config=SMALL, validate=None, item_words=None):
-    extras = FitExtras(optimise=untrained, validate=validate, item_words=item_words)
-    return SparseGridRecommender(config).fit(log_of(), extras)
+def fit_untrained(config=SMALL, quality=None, item_words=None):
+    validation = None if quality is None else judged_by(quality)
+    context = FitContext(trainer=untrained, validation=validation, item_words=item_words)
+    return SparseGridRecommender(config).fit(log_of(), context)
 
 
 def test_the_score_is_the_networks_plus_the_weighted_linear_term():
@@ -77,16 +79,16 @@ def test_without_validation_both_terms_have_the_same_spread():
 @pytest.mark.parametrize("share", LINEAR_SHARES)
 def test_the_weight_of_the_linear_term_is_the_best_by_validation(share):
     wanted = fit_untrained().linear_weight * share
-    model = fit_untrained(validate=lambda model: -abs(model.linear_weight - wanted))
+    model = fit_untrained(quality=lambda model: -abs(model.linear_weight - wanted))
     assert model.linear_weight == pytest.approx(wanted)
 
 
 def test_of_equally_good_weights_the_smallest_is_taken():
-    assert fit_untrained(validate=lambda model: 0.5).linear_weight == 0.0
+    assert fit_untrained(quality=lambda model: 0.5).linear_weight == 0.0
 
 
 def test_a_weight_of_zero_leaves_the_network_alone():
-    model = fit_untrained(validate=lambda model: -model.linear_weight)
+    model = fit_untrained(quality=lambda model: -model.linear_weight)
     network = model._network_scores(log_of())
     assert torch.equal(model.score_batch(log_of()), network)
 
@@ -94,41 +96,40 @@ def test_a_weight_of_zero_leaves_the_network_alone():
 def test_the_network_is_validated_without_the_linear_term():
     weights = []
 
-    def optimise(objective, validate):
-        assert validate() == 0.25
+    def train(objective, context, judge):
+        assert judge.quality() == 0.25
 
-    def validate(model):
+    def quality(model):
         weights.append((model.linear is None, model.linear_weight))
         return 0.25
 
     model = fit_untrained()
-    model.fit(log_of(), FitExtras(optimise=optimise, validate=validate))
+    model.fit(log_of(), FitContext(trainer=train, validation=judged_by(quality)))
     assert weights[0] == (True, 0.0)
     assert len(weights) == 1 + len(LINEAR_SHARES)
 
 
-def test_without_validation_the_optimiser_gets_none():
+def test_without_validation_the_trainer_gets_no_judge():
     seen = []
-    extras = FitExtras(optimise=lambda objective, validate: seen.append(validate))
-    SparseGridRecommender(SMALL).fit(log_of(), extras)
+    context = FitContext(trainer=lambda objective, context, judge: seen.append(judge))
+    SparseGridRecommender(SMALL).fit(log_of(), context)
     assert seen == [None]
 
 
 def test_a_state_taken_before_the_linear_term_scores_like_the_network():
     states = []
     model = SparseGridRecommender(SMALL)
-    extras = FitExtras(optimise=lambda *_: states.append(model.state()))
-    model.fit(log_of(), extras)
+    context = FitContext(trainer=lambda *_: states.append(model.state()))
+    model.fit(log_of(), context)
     again = SparseGridRecommender.from_state(SMALL, states[0])
     torch.testing.assert_close(again.score_batch(log_of()), model._network_scores(log_of()))
 
 
-@pytest.mark.parametrize("extras", [None, FitExtras()])
-def test_without_an_optimiser_the_fit_is_refused(extras):
+def test_without_a_trainer_the_fit_is_refused():
     with pytest.raises(
-        InputError, match=r"needs extras.optimise .* but got None; call .*fit_model"
+        InputError, match=r"needs context.trainer .* but got None; call .*fit_model"
     ):
-        SparseGridRecommender(SMALL).fit(log_of(), extras)
+        SparseGridRecommender(SMALL).fit(log_of())
 
 
 def test_text_without_words_is_refused():
@@ -173,9 +174,10 @@ def test_on_a_synthetic_log_it_beats_popularity_by_far():
         return evaluate_ranking(model.score_batch, history, targets, [10]).mean()["ndcg@10"]
 
     config = SparseGridConfig(factors=8, hidden=16, regularisation=0.05)
-    plan = FitPlan(TrainingConfig(epochs=4, batch_users=32, device="cpu", learning_rate=0.01))
-    model = fit_model(SparseGridRecommender(config), history, plan, validate=quality)
-    popularity = fit_model(Popularity(PopularityConfig()), history, plan)
+    training = TrainingConfig(epochs=4, batch_users=32, device="cpu", learning_rate=0.01)
+    context = FitContext(training, validation=Validation(history, targets))
+    model = fit_model(SparseGridRecommender(config), history, context)
+    popularity = fit_model(Popularity(PopularityConfig()), history, context)
     assert quality(model) > 1.5 * quality(popularity)
     # The weight was chosen on the very quality, so no part alone can be better.
     assert (
