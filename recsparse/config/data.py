@@ -4,12 +4,19 @@ from datetime import datetime
 from typing import Annotated, Literal
 
 from pydantic import (
+    AfterValidator,
     Field,
     field_validator,
     model_validator,
 )
 
+from recsparse.config.plugins import OWN_NAME
 from recsparse.config.section import Section, in_utc
+from recsparse.errors import nearest
+
+SPLIT_KINDS = ("random", "leave_last_out", "global_time", "held_out_users", "given")
+# They draw at random: rows of a part may be earlier than what is known of a user.
+_DRAWN = ("random", "held_out_users")
 
 
 class LogConfig(Section):
@@ -66,12 +73,25 @@ class LogConfig(Section):
         return where if where and where.strip() else None
 
 
+def _split_kind(kind: str) -> str:
+    if kind not in SPLIT_KINDS and not OWN_NAME.fullmatch(kind):
+        raise ValueError(
+            f"it must be one of {', '.join(SPLIT_KINDS)}, or module:Class of your own; "
+            f"{nearest(kind, SPLIT_KINDS)}"
+        )
+    return kind
+
+
+SplitKind = Annotated[str, AfterValidator(_split_kind)]
+
+
 class SplitConfig(Section):
     """How rows are parted into training, validation and test.
 
     Attributes:
         kind: `random` rows of each user, `leave_last_out` by time, `global_time`,
-            `held_out_users` (Liang et al. 2018), or `given` by a column or by files.
+            `held_out_users` (Liang et al. 2018), or `given` by a column or by files; or
+            `module:Class`, a class of your own.
         validation: Share of rows (of users, for held-out users) for validation.
         test: Share of rows (of users, for held-out users) for the test.
         last: For `leave_last_out`: so many last rows of each user for the test, and as many
@@ -85,9 +105,11 @@ class SplitConfig(Section):
         fold: Which of the folds is the test, from 0.
         fold_in: Share of a held-out user's rows that the model may see.
         min_rows: Users with fewer rows stay in training as a whole, and are counted.
+        own_looks_ahead: Of a kind of your own: whether what it evaluates comes after what a model
+            may see.
     """
 
-    kind: Literal["random", "leave_last_out", "global_time", "held_out_users", "given"] = "random"
+    kind: SplitKind = "random"
     validation: float = Field(default=0.1, gt=0, lt=1)
     test: float = Field(default=0.1, gt=0, lt=1)
     last: int = Field(default=1, ge=1)
@@ -98,6 +120,7 @@ class SplitConfig(Section):
     fold: int = Field(default=0, ge=0)
     fold_in: float = Field(default=0.8, gt=0, lt=1)
     min_rows: int = Field(default=3, ge=3)
+    own_looks_ahead: bool = False
 
     @property
     def looks_ahead(self) -> bool:
@@ -105,7 +128,7 @@ class SplitConfig(Section):
 
         Where it does not, models of the next event are of no use.
         """
-        return self.kind not in ("random", "held_out_users")
+        return self.own_looks_ahead if ":" in self.kind else self.kind not in _DRAWN
 
     @model_validator(mode="after")
     def _leave_rows_to_train_on(self) -> "SplitConfig":
@@ -119,7 +142,7 @@ class SplitConfig(Section):
 
     @model_validator(mode="after")
     def _settings_fit_the_kind(self) -> "SplitConfig":
-        if self.folds is not None and self.kind not in ("random", "held_out_users"):
+        if self.folds is not None and self.kind not in _DRAWN:
             raise ValueError(f"folds need kind random or held_out_users, but it is {self.kind}")
         if self.fold >= (self.folds or 1):
             raise ValueError(f"fold must be below folds = {self.folds}, but is {self.fold}")

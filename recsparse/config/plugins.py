@@ -7,6 +7,8 @@ names is never imported for that.
 
 import importlib
 import os
+import re
+import sys
 from importlib.metadata import entry_points
 from typing import Any
 
@@ -14,6 +16,8 @@ from recsparse.errors import ConfigError, reason
 
 PLUGINS = "RECSPARSE_PLUGINS"
 MODELS = "recsparse.models"
+# A name in a module, as users call code of their own.
+OWN_NAME = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 
 
 def import_plugins() -> None:
@@ -59,6 +63,30 @@ def import_named(name: str, key: str) -> Any:
         raise ConfigError(
             f"{key} must name something in {module_name}, but it has no {attribute!r}"
         ) from None
+
+
+def told_of(name: str, key: str) -> Any:
+    """Return what a name stands for, where this process was told of its module before.
+
+    Args:
+        name: `module:name`, which a folder of a stranger's may have, too.
+        key: Of the configuration, for errors.
+
+    Returns:
+        What the module calls so.
+
+    Raises:
+        ConfigError: If the module is neither imported nor named by `RECSPARSE_PLUGINS`.
+    """
+    module = name.partition(":")[0]
+    if module not in sys.modules:
+        import_plugins()
+    if module not in sys.modules:
+        raise ConfigError(
+            f"{key} is {name}, of a module that this process was not told of; if you trust it, set "
+            f"the environment variable {PLUGINS}={module}, with its folder on PYTHONPATH"
+        )
+    return import_named(name, key)
 
 
 def _module(name: str, key: str) -> Any:

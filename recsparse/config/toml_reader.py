@@ -11,6 +11,7 @@ from recsparse.config.config import Config
 from recsparse.config.key_errors import explained
 from recsparse.config.model_kinds import with_known_kinds
 from recsparse.config.models import BlendConfig
+from recsparse.config.plugins import OWN_NAME, import_named
 from recsparse.errors import ConfigError, MissingFileError
 from recsparse.files.filesystems import fetched
 
@@ -41,6 +42,7 @@ def load_config(path: str | Path | None = None, overrides: Sequence[str] = ()) -
     source = str(path) if path is not None else "--set"
     # Only here may a kind name a class to import: the file and the overrides are the caller's own.
     values["model"] = with_known_kinds(values.get("model"), may_import=True)
+    _import_own(values)
     return _checked(values, source, overridden if path is not None else ())
 
 
@@ -93,6 +95,13 @@ def _checked(values: dict[str, Any], source: str, overridden: Sequence[str]) -> 
         return Config.model_validate(values)
     except ValidationError as error:
         raise ConfigError(explained(error, source, overridden)) from None
+
+
+def _import_own(values: dict[str, Any]) -> None:
+    split = values.get("split")
+    kind = split.get("kind") if isinstance(split, dict) else None
+    if isinstance(kind, str) and OWN_NAME.fullmatch(kind):
+        import_named(kind, "split.kind")
 
 
 def _with_default_kind(model: Any) -> Any:

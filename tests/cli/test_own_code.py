@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from recsparse.datasets.dataset import Dataset
 from tests.cli.conftest import sets
 
 GUIDE = Path(__file__).parents[2] / "docs" / "how-to" / "own-model.md"
@@ -17,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 
 def modules_of_the_guide():
     text = GUIDE.read_text(encoding="utf-8")
-    names = re.findall(r"^Save this as `(\w+\.py)`", text, re.MULTILINE)
+    names = re.findall(r"Save this as `(\w+\.py)`", text)
     return dict(zip(names, re.findall(r"```python\n(.*?)```", text, re.DOTALL), strict=True))
 
 
@@ -77,3 +78,20 @@ def test_a_folder_that_needs_a_module_which_nobody_told_of_says_what_to_set(comm
     said = " ".join(outcome.stderr.split())
     assert "of the kind 'shared_users', the class shared_users:SharedUsers" in said
     assert "RECSPARSE_PLUGINS=shared_users" in said
+
+
+@pytest.mark.slow
+def test_a_split_of_one_s_own_parts_the_rows_and_its_dataset_needs_no_module(
+    command, small_log, workplace
+):
+    named = sets(["split.kind=by_weekday:ByWeekday"])
+    succeeds(command("prepare", small_log / "log.parquet", "--out", "dataset", *named))
+    data = Dataset.load(workplace / "dataset")
+    for part, weekday in {"test": 6, "validation": 5}.items():
+        days = pd.to_datetime(getattr(data.split, part)["timestamp"].to_numpy(), unit="s")
+        assert len(days) > 0
+        assert set(days.weekday) == {weekday}
+    succeeds(command("train", "dataset", "--out", "model", *sets(["model.kind=popularity"])))
+    more = command("prepare", small_log / "log.parquet", "--append-to", "dataset", "--out", "more")
+    assert more.returncode == 2
+    assert "RECSPARSE_PLUGINS=by_weekday" in " ".join(more.stderr.split())

@@ -7,7 +7,6 @@ from pathlib import Path
 import pyarrow as pa
 
 from recsparse.config.config import Config
-from recsparse.config.data import SplitConfig
 from recsparse.datasets.building.bucket_sort import sorted_rows
 from recsparse.datasets.building.clean import CleanRows, clean_rows
 from recsparse.datasets.building.fitting import (
@@ -26,7 +25,8 @@ from recsparse.datasets.building.prefetch import prefetched
 from recsparse.datasets.building.reviews import Reviews
 from recsparse.datasets.building.seeded_order import Keys
 from recsparse.datasets.building.side_source import SideSource
-from recsparse.datasets.building.split import least_rows, plan_split
+from recsparse.datasets.building.split import plan_split, split_of
+from recsparse.datasets.building.splits.split import Split
 from recsparse.datasets.building.taken import Repeats
 from recsparse.datasets.dataset_folder import (
     DATASET,
@@ -248,7 +248,7 @@ class _Build:
         parted = part_rows(rows, assign, path, (users.vocabulary, items.vocabulary), num_kept)
         empty = [name for name in PART_NAMES[: TEST + 1] if parted.counts[f"{name}_rows"] == 0]
         if empty:
-            short = _users_with_too_few_rows(rows, config)
+            short = _users_with_too_few_rows(rows, split_of(config))
             raise InputError(
                 f"the split {config.kind!r} must leave rows in every part, but "
                 f"{' and '.join(empty)} got none of {rows.num_rows}; {short} users have fewer than "
@@ -283,11 +283,12 @@ class _Build:
             **parted.counts,
             **written.counts,
         }
-        if self.config.split.kind not in ("global_time", "given"):
-            counts["users_with_too_few_rows"] = _users_with_too_few_rows(rows, self.config.split)
+        split = split_of(self.config.split)
+        if split.spares_short_users:
+            counts["users_with_too_few_rows"] = _users_with_too_few_rows(rows, split)
         return counts
 
 
-def _users_with_too_few_rows(rows: CleanRows, config: SplitConfig) -> int:
-    few = (rows.rows_of_user > 0) & (rows.rows_of_user < least_rows(config))
+def _users_with_too_few_rows(rows: CleanRows, split: Split) -> int:
+    few = (rows.rows_of_user > 0) & (rows.rows_of_user < split.least_rows)
     return int(few.sum())

@@ -9,7 +9,7 @@ import numpy as np
 
 from recsparse.datasets.building.clean import CleanRows
 from recsparse.datasets.building.prefetch import prefetched
-from recsparse.datasets.building.split import Assign
+from recsparse.datasets.building.splits.split import Assign
 from recsparse.datasets.indexed_rows import INDEXED_SCHEMA, NO_TIME, Rows, RowsWriter, first_of_user
 from recsparse.datasets.orders.fit_order import Activity
 from recsparse.datasets.parts import (

@@ -14,8 +14,6 @@ from recsparse.datasets.matrices import item_of, user_of
 from recsparse.datasets.schema import TIMESTAMP
 
 NEVER = np.iinfo(np.int64).max
-# Splits that draw at random: rows of the part may be earlier than what is known of a user.
-DRAWN = ("random", "held_out_users")
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,10 +55,10 @@ def lists_over_time(
     Returns:
         At least one list a user.
     """
-    kind = data.config.split.kind
+    split = data.config.split
     rows, before = data.targets_and_history(name)
     user, time = user_of(rows), _time_of(rows)
-    by_time = is_new & (kind != "held_out_users")
+    by_time = is_new & (split.kind != "held_out_users")
     by_time[user[time == NO_TIME]] = False
     row, time = _distinct(row_of[user], np.where(by_time[user], time, NEVER))
     # What they did in the part is known at a later time.
@@ -78,7 +76,7 @@ def lists_over_time(
         SharedCells(first, last, events.item, events.time, num_items, True) if is_timed else None,
     )
     lists = lists.of_lists(lists.targets.num_cells() > 0)
-    return lists.of_lists(lists.are_first()) if kind in DRAWN else lists
+    return lists if split.looks_ahead else lists.of_lists(lists.are_first())
 
 
 def _time_of(table: pa.Table) -> np.ndarray:

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from recsparse.datasets.building.splits.split import Split
 from recsparse.datasets.parts import PART_NAMES, TEST, TRAIN, VALIDATION
 from tests.parted import logs, parts, random_log, shares
 
@@ -185,3 +186,35 @@ def test_one_row_is_in_training_or_by_time_in_the_test(work, kind):
 def test_other_splits_need_no_times(work, kind):
     users = [user for user in range(10) for _ in range(10)]
     assert parts(work, users, [None] * 100, kind=kind)["test"]
+
+
+class EverySecond(Split):
+    """Of each user's rows, every second one for test."""
+
+    def assign(self, rows, keys, work):
+        return lambda block: np.where(np.arange(len(block)) % 2 == 1, TEST, TRAIN)
+
+
+class Wrong(EverySecond):
+    def assign(self, rows, keys, work):
+        return lambda block: np.full(len(block), 9)
+
+
+def test_a_split_of_one_s_own_parts_the_rows_of_users_that_are_long_enough(work):
+    users = [0, 0, 0, 0, 1, 1]
+    found = parts(work, users, kind=f"{__name__}:EverySecond", min_rows=3)
+    assert (found["test"], found["train"]) == ([1, 3], [0, 2, 4, 5])
+
+
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        (f"{__name__}:Wrong", r"must return one of \[0, 1, 2, 3, 4\] for each of 3 rows"),
+        ("os:system", "must name a class of splits, but os:system is"),
+        ("a-stranger:Split", "must be one of random, .*, or module:Class of your own"),
+        ("stranger:Split", "a module that this process was not told of; .*PLUGINS=stranger"),
+    ],
+)
+def test_what_is_no_split_is_refused(work, kind, message):
+    with pytest.raises(ValueError, match=message):
+        parts(work, [0, 0, 0], kind=kind)

@@ -1,0 +1,1 @@
+"""The kinds of splits, one file each, behind one protocol."""

@@ -1,0 +1,54 @@
+"""The protocol of all splits: from a log to a function that says the part of each row."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import ClassVar
+
+import numpy as np
+
+from recsparse.config.data import SplitConfig
+from recsparse.datasets.building.clean import CleanRows
+from recsparse.datasets.building.seeded_order import Keys
+from recsparse.datasets.indexed_rows import Rows
+from recsparse.datasets.workspace import Workspace
+
+# The part of each row of a block of whole users.
+Assign = Callable[[Rows], np.ndarray]
+
+
+class Split(ABC):
+    """A way to part rows into training, validation and test, before anything is fitted.
+
+    Args:
+        config: The kind and its settings.
+
+    Attributes:
+        needs_times: Whether every row must have a time.
+        spares_short_users: Whether users with fewer than `least_rows` rows stay in training as a
+            whole; they are counted.
+    """
+
+    needs_times: ClassVar[bool] = False
+    spares_short_users: ClassVar[bool] = True
+
+    def __init__(self, config: SplitConfig) -> None:
+        self.config = config
+
+    @abstractmethod
+    def assign(self, rows: CleanRows, keys: Keys, work: Workspace) -> Assign:
+        """Decide how rows are parted; what follows needs no more than one block at a time.
+
+        Args:
+            rows: The rows to part.
+            keys: Random numbers of the ids, so that no order of rows matters.
+            work: Sorts what is larger than memory.
+
+        Returns:
+            A function of a block of whole users, whose rows are in the order of time: it returns
+            one of the numbers of `recsparse.datasets.parts` a row.
+        """
+
+    @property
+    def least_rows(self) -> int:
+        """How many rows a user needs to have any outside of training."""
+        return self.config.min_rows
