@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from recsparse.datasets.dataset import Dataset
+from recsparse.datasets.dataset_folder import load_dataset
 from tests.cli.conftest import sets
 
 GUIDE = Path(__file__).parents[2] / "docs" / "how-to" / "own-model.md"
@@ -86,12 +86,13 @@ def test_a_split_of_one_s_own_parts_the_rows_and_its_dataset_needs_no_module(
 ):
     named = sets(["split.kind=by_weekday:ByWeekday"])
     succeeds(command("prepare", small_log / "log.parquet", "--out", "dataset", *named))
-    data = Dataset.load(workplace / "dataset")
+    data = load_dataset(workplace / "dataset")
     for part, weekday in {"test": 6, "validation": 5}.items():
         days = pd.to_datetime(getattr(data.split, part)["timestamp"].to_numpy(), unit="s")
         assert len(days) > 0
-        assert set(days.weekday) == {weekday}
+        assert set(days.day_of_week) == {weekday}
     succeeds(command("train", "dataset", "--out", "model", *sets(["model.kind=popularity"])))
-    more = command("prepare", small_log / "log.parquet", "--append-to", "dataset", "--out", "more")
+    again = ["--append", "--again", "--out", "dataset"]
+    more = command("prepare", small_log / "log.parquet", *again)
     assert more.returncode == 2
     assert "RECSPARSE_PLUGINS=by_weekday" in " ".join(more.stderr.split())
