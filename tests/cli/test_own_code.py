@@ -92,7 +92,7 @@ def test_a_split_of_one_s_own_parts_the_rows_and_its_dataset_needs_no_module(
         assert len(days) > 0
         assert set(days.day_of_week) == {weekday}
     succeeds(command("train", "dataset", "--out", "model", *sets(["model.kind=popularity"])))
-    again = ["--append", "--again", "--out", "dataset"]
+    again = ["--append", "dataset", "--again", "--out", "more"]
     more = command("prepare", small_log / "log.parquet", *again)
     assert more.returncode == 2
     assert "RECSPARSE_PLUGINS=by_weekday" in " ".join(more.stderr.split())
