@@ -8,6 +8,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from recsparse.config.data import FeaturesConfig, LogConfig, OrderConfig, SplitConfig, TextConfig
 from recsparse.config.models import BlendConfig, ModelConfig
+from recsparse.config.plugins import OWN_NAME
 from recsparse.config.section import Section
 from recsparse.config.training import TrainingConfig
 
@@ -35,6 +36,8 @@ class EvaluationConfig(Section):
 
     Attributes:
         k: List lengths.
+        metrics: Functions of your own, as `module:function`, each a further metric of the test:
+            from lists of the largest length and the targets, one number a user.
         select_by: The metric on the validation part by which a training stops, a search chooses
             and a blend is weighed, as in `recall@20`; models of ratings go by their RMSE.
         batch_users: Users, or lists of users, scored at a time.
@@ -46,6 +49,7 @@ class EvaluationConfig(Section):
     """
 
     k: tuple[Annotated[int, Field(ge=1)], ...] = Field(default=(10, 20), min_length=1)
+    metrics: tuple[Annotated[str, Field(pattern=OWN_NAME.pattern)], ...] = ()
     select_by: RankingMetric = "ndcg@10"
     batch_users: int = Field(default=1024, ge=1)
     catalogue: Catalogue = "all"

@@ -17,7 +17,7 @@ from recsparse.errors import ConfigError, reason
 PLUGINS = "RECSPARSE_PLUGINS"
 MODELS = "recsparse.models"
 # A name in a module, as users call code of their own.
-OWN_NAME = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
+OWN_NAME = re.compile(r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")
 
 
 def import_plugins() -> None:

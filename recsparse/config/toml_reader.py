@@ -102,6 +102,11 @@ def _import_own(values: dict[str, Any]) -> None:
     kind = split.get("kind") if isinstance(split, dict) else None
     if isinstance(kind, str) and OWN_NAME.fullmatch(kind):
         import_named(kind, "split.kind")
+    evaluation = values.get("evaluation")
+    metrics = evaluation.get("metrics") if isinstance(evaluation, dict) else None
+    for metric in metrics if isinstance(metrics, list) else ():
+        if isinstance(metric, str) and OWN_NAME.fullmatch(metric):
+            import_named(metric, "evaluation.metrics")
 
 
 def _with_default_kind(model: Any) -> Any:

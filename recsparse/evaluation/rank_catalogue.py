@@ -1,6 +1,6 @@
 """Evaluation over the full catalogue: scores, masks, lists, metrics a user."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -12,6 +12,7 @@ from torch import Tensor
 from recsparse.datasets.evaluated.lists import SharedCells
 from recsparse.datasets.evaluated.part_counts import PartCounts
 from recsparse.errors import InputError
+from recsparse.metrics.own_metrics import OwnMetric, measured
 from recsparse.metrics.ranking_metrics import coverage, ranking_metrics
 from recsparse.metrics.top_k import mask_seen, top_k
 
@@ -96,6 +97,7 @@ def evaluate_ranking(  # noqa: PLR0913 (one parameter an option)
     times: csr_matrix | SharedCells | None = None,
     targets_are_cold: bool = False,
     candidates: NDArray[np.bool_] | None = None,
+    own: Mapping[str, OwnMetric] | None = None,
 ) -> RankingResult:
     """Rank all items for each user, without those of the history, and compare with the targets.
 
@@ -113,6 +115,7 @@ def evaluate_ranking(  # noqa: PLR0913 (one parameter an option)
         candidates: Which items of the history may be in a list. With them, the targets may have
             further columns, of items that the model does not know: nobody gets these, and each is
             a miss.
+        own: Further metrics, of the longest lists.
 
     Returns:
         Metrics a user, and coverage of the candidates.
@@ -125,7 +128,7 @@ def evaluate_ranking(  # noqa: PLR0913 (one parameter an option)
         raise InputError(f"list lengths must be at least 1, but got {list(ks)}")
     num_candidates = targets.shape[1] if candidates is None else int(candidates.sum())
     lists = [torch.empty(0, max(ks), dtype=torch.int64)]
-    measured = [ranking_metrics(lists[0], targets[:0], ks)]
+    found = [_measured(lists[0], targets[:0], ks, own or {})]
     for start in range(0, history.shape[0], batch_users):
         rows = history[start : start + batch_users]
         when = () if times is None else (times[start : start + batch_users],)
@@ -136,16 +139,22 @@ def evaluate_ranking(  # noqa: PLR0913 (one parameter an option)
             scores = scores.masked_fill(torch.from_numpy(~candidates), -torch.inf)
         best, _ = top_k(scores, max(ks))
         lists.append(best)
-        measured.append(ranking_metrics(best, targets[start : start + batch_users], ks))
+        found.append(_measured(best, targets[start : start + batch_users], ks, own or {}))
         if on_batch is not None:
             on_batch(start + rows.shape[0])
     recommended = torch.cat(lists)
-    per_user = {name: np.concatenate([some[name] for some in measured]) for name in measured[0]}
+    per_user = {name: np.concatenate([some[name] for some in found]) for name in found[0]}
     return RankingResult(
         per_user=per_user,
         coverage={f"coverage@{k}": coverage(recommended, num_candidates, k) for k in ks},
         num_users=_num_known(per_user),
     )
+
+
+def _measured(
+    best: Tensor, targets: csr_matrix, ks: Sequence[int], own: Mapping[str, OwnMetric]
+) -> dict[str, NDArray[np.float64]]:
+    return ranking_metrics(best, targets, ks) | measured(own, best, targets)
 
 
 def _check_shapes(

@@ -25,6 +25,7 @@ from recsparse.evaluation.report import (
 )
 from recsparse.files.addresses import folder_of, is_address, last_name
 from recsparse.files.filesystems import fetched
+from recsparse.metrics.own_metrics import own_metrics
 from recsparse.models.protocol.recommender import Recommender
 from recsparse.outputs.claim import claim
 from recsparse.outputs.job import Job
@@ -183,7 +184,8 @@ def rank_part(
         Metrics a user.
     """
     options = config.evaluation
-    return evaluate_part(model, part, options.k, options.batch_users, advance, candidates)
+    own = own_metrics(options.metrics)
+    return evaluate_part(model, part, options.k, options.batch_users, advance, candidates, own)
 
 
 def _names(models: Sequence[str | Path]) -> list[str]:

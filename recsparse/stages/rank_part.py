@@ -1,6 +1,6 @@
 """The validation or test part of a dataset, and how well a model does on it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -17,6 +17,7 @@ from recsparse.datasets.vocabulary import Vocabulary
 from recsparse.errors import InputError
 from recsparse.evaluation.rank_catalogue import RankingResult, evaluate_ranking
 from recsparse.evaluation.ratings import evaluate_ratings
+from recsparse.metrics.own_metrics import OwnMetric
 from recsparse.models.protocol.recommender import Recommender
 from recsparse.stages.compared_items import ComparedItems
 
@@ -124,6 +125,7 @@ def evaluate_part(
     batch_users: int,
     on_batch: Callable[[int], None] | None = None,
     candidates: NDArray[np.bool_] | None = None,
+    own: Mapping[str, OwnMetric] | None = None,
 ) -> RankingResult:
     """Rank the full catalogue for the users of a part and, with a model of ratings, predict theirs.
 
@@ -135,6 +137,7 @@ def evaluate_part(
         on_batch: Called with the number of lists done.
         candidates: Which items of the model may be in the lists, as `evaluate_ranking` takes it;
             of targets that the model does not know, no rating is predicted.
+        own: Further metrics of users' own.
 
     Returns:
         Metrics a user, the mean over the lists of each; those of ratings, where there are any, come
@@ -142,7 +145,7 @@ def evaluate_part(
     """
     ranked = evaluate_ranking(
         model.score_batch, part.history, part.targets, ks, batch_users, on_batch, part.times,
-        candidates=candidates,
+        candidates=candidates, own=own,
     )  # fmt: skip
     ranked = ranked.by_user(part.user)
     if not model.predicts_ratings:

@@ -57,9 +57,12 @@ def test_a_model_of_one_s_own_goes_through_every_command(command, small_dataset,
     tuned = sets(["model.kind=shared_users"])
     succeeds(command("tune", small_dataset, "--out", "best.toml", *tuned, **own))
     assert "shared_users" in (workplace / "best.toml").read_text()
-    succeeds(command("evaluate", "alone", "blend", small_dataset, "--out", "report", **own))
+    metric = sets(["evaluation.metrics=['first_hit:first_hit']", "evaluation.k=[1, 5]"])
+    words = ["evaluate", "alone", "blend", small_dataset, "--out", "report", *metric]
+    succeeds(command(*words, **own))
     table = pd.read_parquet(workplace / "report" / "comparison.parquet")
     assert table["model"].tolist() == ["alone", "blend"]
+    assert table["first_hit"].tolist() == table["precision@1"].tolist()
     succeeds(command("recommend", "alone", "--out", "lists.parquet", **own))
     lists = pd.read_parquet(workplace / "lists.parquet")
     lists[["user_id", "item_id"]].to_parquet(workplace / "pairs.parquet")
