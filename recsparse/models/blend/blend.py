@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float
 from scipy.sparse import csr_matrix
 from torch import Tensor
+from typing_extensions import override
 
 from recsparse.config.models import BlendConfig, PartConfig
 from recsparse.errors import InputError
@@ -44,6 +45,7 @@ class BlendRecommender(Recommender, ColdScorer):
         self.parts: list[Recommender] = []
         self.weights: list[float] = []
 
+    @override
     def fit(self, interactions: csr_matrix, context: FitContext = PLAIN) -> "BlendRecommender":
         """Fit all parts, then find their weights.
 
@@ -103,49 +105,28 @@ class BlendRecommender(Recommender, ColdScorer):
         self.num_items = interactions.shape[1]
         return self
 
+    @override
     def settled(self) -> BlendConfig:
-        """Return the configuration with the weights of the parts, and each part's own choices.
-
-        Returns:
-            A section that fits the model likewise without a validation.
-        """
+        """Return the configuration with the weights of the parts, and each part's own choices."""
         parts = tuple(part.settled() for part in self.parts)
         return self.config.model_copy(update={"parts": parts, "weights": tuple(self.weights)})
 
+    @override
     def score_batch(
         self, history: csr_matrix, times: csr_matrix | None = None
     ) -> Float[Tensor, "b m"]:
-        """Score all items for some users.
-
-        Args:
-            history: One row of interactions a user, in the item order of the fit.
-            times: The time of each interaction, for the parts that use it.
-
-        Returns:
-            Weighted sums of the parts' standardised scores.
-        """
+        """Weighted sums of the parts' standardised scores."""
         history = self._checked_history(history)
         total = torch.zeros(history.shape)
         for part, weight in zip(self.parts, self.weights, strict=True):
             total.add_(standardised(part.score_batch(history, times)), alpha=weight)
         return total
 
+    @override
     def score_cold(
         self, history: csr_matrix, times: csr_matrix | None, words: SparseTensor
     ) -> Float[Tensor, "b cold"]:
-        """Score items that the fit did not know, by the parts that read text.
-
-        Args:
-            history: One row of interactions a user.
-            times: The time of each interaction, for the parts that use it.
-            words: One bag of words an item to score, of the fit's vocabulary.
-
-        Returns:
-            Weighted sums of those parts' standardised scores.
-
-        Raises:
-            InputError: If no part reads text.
-        """
+        """Weighted sums of the standardised scores of the parts that read text."""
         history = self._checked_history(history)
         total = torch.zeros(history.shape[0], words.batch_size)
         readers = 0
@@ -161,12 +142,9 @@ class BlendRecommender(Recommender, ColdScorer):
             )
         return total
 
+    @override
     def state(self) -> dict[str, Tensor]:
-        """Return the parts' states and weights.
-
-        Returns:
-            Tensors by name.
-        """
+        """Return the parts' states and weights."""
         state = {"weights": torch.tensor(self.weights, dtype=torch.float64)}
         for number, part in enumerate(self.parts):
             if _twin(self.parts[:number], part.config) is None:
@@ -174,19 +152,8 @@ class BlendRecommender(Recommender, ColdScorer):
         return state
 
     @classmethod
+    @override
     def from_state(cls, config: BlendConfig, state: Mapping[str, Tensor]) -> "BlendRecommender":
-        """Rebuild a fitted model.
-
-        Args:
-            config: The configuration of the fitted model, which names its parts.
-            state: What `state` returned.
-
-        Returns:
-            A model that gives the same scores.
-
-        Raises:
-            InputError: If the configuration does not name the parts, or the state does not fit it.
-        """
         model = cls(config)
         weights = stored_tensor(state, "weights", None, dtype=torch.float64)
         if config.parts is None or not 0 < len(config.parts) == len(weights):

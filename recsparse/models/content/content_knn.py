@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float
 from scipy.sparse import csr_matrix
 from torch import Tensor
+from typing_extensions import override
 
 from recsparse.config.linear_models import ContentKNNConfig
 from recsparse.models.content.bags import bags_of, unit_rows, wanted_words
@@ -29,6 +30,7 @@ class ContentKNN(Recommender, ColdScorer):
     kind: ClassVar[str] = "content_knn"
     config: ContentKNNConfig
 
+    @override
     def fit(self, interactions: csr_matrix, context: FitContext = PLAIN) -> "ContentKNN":
         """Take the items' bags of words.
 
@@ -48,34 +50,18 @@ class ContentKNN(Recommender, ColdScorer):
         self.num_items = interactions.shape[1]
         return self
 
+    @override
     def score_batch(
         self, history: csr_matrix, times: csr_matrix | None = None
     ) -> Float[Tensor, "b m"]:
-        """Score all items for some users.
-
-        Args:
-            history: One row of interactions a user.
-            times: Not used.
-
-        Returns:
-            The weighted sum of the cosines to the history's items.
-        """
+        """The weighted sum of the cosines to the history's items."""
         history = self._checked_history(history)
         return self._cosines(history, self.bags)
 
+    @override
     def score_cold(
         self, history: csr_matrix, times: csr_matrix | None, words: SparseTensor
     ) -> Float[Tensor, "b cold"]:
-        """Score items that the fit did not know.
-
-        Args:
-            history: One row of interactions a user.
-            times: Not used.
-            words: One bag of words an item to score, of the fit's vocabulary.
-
-        Returns:
-            One row a user.
-        """
         history = self._checked_history(history)
         return self._cosines(history, unit_rows(bags_of(words), self.config.word_exponent))
 
@@ -83,12 +69,9 @@ class ContentKNN(Recommender, ColdScorer):
         profile = history @ self.bags
         return torch.from_numpy((profile @ bags.T).toarray())
 
+    @override
     def state(self) -> dict[str, Tensor]:
-        """Return the bags of words.
-
-        Returns:
-            Tensors by name.
-        """
+        """Return the bags of words."""
         return {
             "data": torch.from_numpy(self.bags.data),
             "indices": torch.from_numpy(self.bags.indices.astype(np.int64)),
@@ -97,19 +80,8 @@ class ContentKNN(Recommender, ColdScorer):
         }
 
     @classmethod
+    @override
     def from_state(cls, config: ContentKNNConfig, state: Mapping[str, Tensor]) -> "ContentKNN":
-        """Rebuild a fitted model.
-
-        Args:
-            config: The configuration that it was fitted with.
-            state: What `state` returned.
-
-        Returns:
-            A model that gives the same scores.
-
-        Raises:
-            InputError: If the state does not fit the configuration, or itself.
-        """
         model = cls(config)
         num_words = int(stored_tensor(state, "num_words", dtype=torch.int64))
         model.bags = stored_csr(state, None, num_words)

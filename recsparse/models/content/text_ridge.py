@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float
 from scipy.sparse import csr_matrix
 from torch import Tensor
+from typing_extensions import override
 
 from recsparse.config.linear_models import TextRidgeConfig
 from recsparse.models.content.bags import bags_of, unit_rows, wanted_words
@@ -32,6 +33,7 @@ class TextRidge(Recommender, ColdScorer):
     kind: ClassVar[str] = "text_ridge"
     config: TextRidgeConfig
 
+    @override
     def fit(self, interactions: csr_matrix, context: FitContext = PLAIN) -> "TextRidge":
         """Fit the factors, then the map from words to them.
 
@@ -57,44 +59,26 @@ class TextRidge(Recommender, ColdScorer):
         self.num_items = interactions.shape[1]
         return self
 
+    @override
     def score_batch(
         self, history: csr_matrix, times: csr_matrix | None = None
     ) -> Float[Tensor, "b m"]:
-        """Score all items for some users.
-
-        Args:
-            history: One row of interactions a user.
-            times: Not used.
-
-        Returns:
-            Products of user and item factors.
-        """
+        """Products of user and item factors."""
         history = self._checked_history(history)
         return half_step(history, self.item_factors, self.solver) @ self.item_factors.T
 
+    @override
     def score_cold(
         self, history: csr_matrix, times: csr_matrix | None, words: SparseTensor
     ) -> Float[Tensor, "b cold"]:
-        """Score items that the fit did not know.
-
-        Args:
-            history: One row of interactions a user.
-            times: Not used.
-            words: One bag of words an item to score, of the fit's vocabulary.
-
-        Returns:
-            Products of user factors and the factors that follow from the words.
-        """
+        """Products of user factors and the factors that follow from the words."""
         users = half_step(self._checked_history(history), self.item_factors, self.solver)
         items = torch.from_numpy(unit_rows(bags_of(words)) @ self.word_factors.numpy())
         return users @ items.T
 
+    @override
     def state(self) -> dict[str, Tensor]:
-        """Return the factors of items and of words, and the weight of an empty cell.
-
-        Returns:
-            Tensors by name.
-        """
+        """Return the factors of items and of words, and the weight of an empty cell."""
         return {
             "item_factors": self.item_factors,
             "word_factors": self.word_factors,
@@ -102,19 +86,8 @@ class TextRidge(Recommender, ColdScorer):
         }
 
     @classmethod
+    @override
     def from_state(cls, config: TextRidgeConfig, state: Mapping[str, Tensor]) -> "TextRidge":
-        """Rebuild a fitted model.
-
-        Args:
-            config: The configuration that it was fitted with.
-            state: What `state` returned.
-
-        Returns:
-            A model that gives the same scores.
-
-        Raises:
-            InputError: If the state does not fit the configuration, or itself.
-        """
         model = cls(config)
         model.item_factors = stored_tensor(state, "item_factors", None, config.ials.factors)
         model.word_factors = stored_tensor(state, "word_factors", None, config.ials.factors)

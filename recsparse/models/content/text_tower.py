@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float, Int
 from scipy.sparse import csr_matrix
 from torch import Tensor, nn
+from typing_extensions import override
 
 from recsparse.config.network_models import TextTowerConfig
 from recsparse.layers.dropout import Dropout
@@ -36,6 +37,7 @@ class TextTower(NetworkRecommender, ColdScorer):
     config: TextTowerConfig
     network: "TextTowerNetwork"
 
+    @override
     def fit(self, interactions: csr_matrix, context: FitContext = PLAIN) -> "TextTower":
         """Train the word vectors.
 
@@ -65,35 +67,19 @@ class TextTower(NetworkRecommender, ColdScorer):
         self._train(objective, context)
         return self
 
+    @override
     def score_batch(
         self, history: csr_matrix, times: csr_matrix | None = None
     ) -> Float[Tensor, "b m"]:
-        """Score all items for some users.
-
-        Args:
-            history: One row of interactions a user.
-            times: Not used.
-
-        Returns:
-            The network's scores plus the weighted cosines.
-        """
+        """The network's scores plus the weighted cosines."""
         history = self._checked_history(history)
         bags = self.network.bags()
         return self._scores(history, bags) + self.network.item_bias.detach().cpu()
 
+    @override
     def score_cold(
         self, history: csr_matrix, times: csr_matrix | None, words: SparseTensor
     ) -> Float[Tensor, "b cold"]:
-        """Score items that the fit did not know.
-
-        Args:
-            history: One row of interactions a user.
-            times: Not used.
-            words: One bag of words an item to score, of the fit's vocabulary.
-
-        Returns:
-            One row a user.
-        """
         history = self._checked_history(history)
         bags = unit_rows(bags_of(words), self.config.word_exponent)
         return self._scores(history, bags)
@@ -109,28 +95,14 @@ class TextTower(NetworkRecommender, ColdScorer):
         cosines = torch.from_numpy((profile.toarray() / length).astype(np.float32))
         return scores.clone() + self.config.cosine_weight * cosines
 
+    @override
     def state(self) -> dict[str, Tensor]:
-        """Return the network's weights and the bags of words.
-
-        Returns:
-            Tensors by name.
-        """
+        """Return the network's weights and the bags of words."""
         return dict(self.network.state_dict())
 
     @classmethod
+    @override
     def from_state(cls, config: TextTowerConfig, state: Mapping[str, Tensor]) -> "TextTower":
-        """Rebuild a fitted model.
-
-        Args:
-            config: The configuration that it was fitted with.
-            state: What `state` returned.
-
-        Returns:
-            A model that gives the same scores.
-
-        Raises:
-            InputError: If the state does not fit the configuration, or itself.
-        """
         model = cls(config)
         words = stored_tensor(state, "word_vectors", None, config.channels)
         bags = stored_csr(state, None, len(words))
@@ -218,26 +190,13 @@ class TextTowerNetwork(RowNetwork):
         users: Tensor = self.dropout(summed / length)
         return users
 
+    @override
     def row_vectors(self, cells: SparseTensor) -> Float[Tensor, "rows d"]:
-        """Sum the vectors of the items of each row, in the scale of the scores.
-
-        Args:
-            cells: The same as for `users`.
-
-        Returns:
-            One vector a row; zero without cells.
-        """
+        """One vector a row; zero without cells."""
         return self.scale.exp() * self.users(cells)
 
+    @override
     def items(self, which: Int[Tensor, " n"]) -> tuple[Float[Tensor, "n d"], Float[Tensor, " n"]]:
-        """Return the vectors and biases of some items.
-
-        Args:
-            which: The items.
-
-        Returns:
-            One vector and one number an item.
-        """
         return self._encoded(which), self.item_bias[which]
 
     def _encoded(self, which: Int[Tensor, " n"]) -> Float[Tensor, "n d"]:

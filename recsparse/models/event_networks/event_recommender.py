@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float
 from scipy.sparse import csr_matrix
 from torch import Tensor
+from typing_extensions import override
 
 from recsparse.config.network_models import EventConfig
 from recsparse.models.content.item_words import checked_words, stored_words
@@ -40,6 +41,7 @@ class EventRecommender(NetworkRecommender):
     def _new_network(self, num_items: int, words: SparseTensor | None) -> EventNetwork:
         """Return an untrained network."""
 
+    @override
     def fit(self, interactions: csr_matrix, context: FitContext = PLAIN) -> "EventRecommender":
         """Train the network.
 
@@ -69,18 +71,11 @@ class EventRecommender(NetworkRecommender):
         self._train(NextEvent(self.network, sequences, self.config), context)
         return self
 
+    @override
     def score_batch(
         self, history: csr_matrix, times: csr_matrix | None = None
     ) -> Float[Tensor, "b m"]:
-        """Score all items after the last event of each user.
-
-        Args:
-            history: One row of interactions a user, in the item order of the fit.
-            times: The time of each interaction in seconds, a matrix with the cells of the history.
-
-        Returns:
-            Scores, float32; the larger the better.
-        """
+        """Scores of what comes after the last event of each user."""
         history = self._checked_history(history)
         self.network.eval()
         with torch.inference_mode():
@@ -104,28 +99,14 @@ class EventRecommender(NetworkRecommender):
             summary[torch.from_numpy(filled)] = every[last]
         return summary
 
+    @override
     def state(self) -> dict[str, Tensor]:
-        """Return the network's weights.
-
-        Returns:
-            Tensors by name.
-        """
+        """Return the network's weights."""
         return dict(self.network.state_dict())
 
     @classmethod
+    @override
     def from_state(cls, config: EventConfig, state: Mapping[str, Tensor]) -> "EventRecommender":
-        """Rebuild a fitted model.
-
-        Args:
-            config: The configuration that it was fitted with.
-            state: What `state` returned.
-
-        Returns:
-            A model that gives the same scores.
-
-        Raises:
-            InputError: If the state does not fit the configuration, or itself.
-        """
         model = cls(config)
         model.num_items = len(stored_tensor(state, "item_vectors.weight", None, config.channels))
         words = stored_words(state, model.num_items)

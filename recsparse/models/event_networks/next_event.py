@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
+from typing_extensions import override
 
 from recsparse.config.network_models import EventConfig
 from recsparse.models.event_networks.event_network import EventNetwork
@@ -46,29 +47,17 @@ class NextEvent(Objective):
         counts = np.bincount(sequences.items, minlength=len(network.item_bias))
         self.negatives = negatives_where_large(counts, config)
 
+    @override
     def batch(self, rows: list[int]) -> NextEvents:
-        """Gather some users' events.
-
-        Args:
-            rows: Their numbers.
-
-        Returns:
-            The events that have a next one.
-        """
+        """Gather some users' events."""
         sequences = self.sequences.take(rows)
         known, following = sequences.without_last(), sequences.without_first()
         weights = torch.from_numpy(following.weights)
         return NextEvents(known.events(), torch.from_numpy(following.items), weights)
 
+    @override
     def loss(self, batch: NextEvents) -> Tensor:
-        """Return the mean loss of the events, by weight.
-
-        Args:
-            batch: What `batch` returned.
-
-        Returns:
-            The loss.
-        """
+        """Return the mean loss of the events, by weight."""
         known, following, weights = batch
         summary = self.network(known)
         if self.negatives is None:

@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float
 from scipy.sparse import csr_matrix
 from torch import Tensor
+from typing_extensions import override
 
 from recsparse.config.linear_models import EASEConfig
 from recsparse.errors import InputError
@@ -38,6 +39,7 @@ class EASE(Recommender):
     scoring_settings = frozenset({"recency_decay", "recency_floor"})
     config: EASEConfig
 
+    @override
     def fit(self, interactions: csr_matrix, context: FitContext = PLAIN) -> "EASE":
         """Solve for the item-item weights.
 
@@ -86,46 +88,25 @@ class EASE(Recommender):
                 "most_items"
             )
 
+    @override
     def score_batch(
         self, history: csr_matrix, times: csr_matrix | None = None
     ) -> Float[Tensor, "b m"]:
-        """Score all items for some users.
-
-        Args:
-            history: One row of interactions a user.
-            times: The time of each interaction, used where `recency_decay` is below 1.
-
-        Returns:
-            The rows times the item-item weights.
-        """
+        """The rows times the item-item weights; times count where `recency_decay` is below 1."""
         history = self._checked_history(history)
         decay, floor = self.config.recency_decay, self.config.recency_floor
         if decay < 1:
             history = recency_weighted(history, times, decay, floor)
         return torch.from_numpy(history @ self.weights.numpy())
 
+    @override
     def state(self) -> dict[str, Tensor]:
-        """Return the item-item weights.
-
-        Returns:
-            One tensor.
-        """
+        """Return the item-item weights."""
         return {"weights": self.weights}
 
     @classmethod
+    @override
     def from_state(cls, config: EASEConfig, state: Mapping[str, Tensor]) -> "EASE":
-        """Rebuild a fitted model.
-
-        Args:
-            config: The configuration that it was fitted with.
-            state: What `state` returned.
-
-        Returns:
-            A model that gives the same scores.
-
-        Raises:
-            InputError: If the state does not fit the configuration, or itself.
-        """
         model = cls(config)
         weights = stored_tensor(state, "weights", None, None)
         model.num_items = len(weights)

@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float
 from scipy.sparse import csr_matrix, dia_array, diags_array
 from torch import Tensor
+from typing_extensions import override
 
 from recsparse.config.linear_models import GFCFConfig
 from recsparse.models.protocol.column_sums import column_sums
@@ -38,6 +39,7 @@ class GFCF(Recommender):
     scoring_settings = frozenset({"low_pass_weight", "item_exponent", "sharpening"})
     config: GFCFConfig
 
+    @override
     def fit(self, interactions: csr_matrix, context: FitContext = PLAIN) -> "GFCF":
         """Normalise the interactions and find their first singular vectors.
 
@@ -67,18 +69,11 @@ class GFCF(Recommender):
         self.num_items = interactions.shape[1]
         return self
 
+    @override
     def score_batch(
         self, history: csr_matrix, times: csr_matrix | None = None
     ) -> Float[Tensor, "b m"]:
-        """Score all items for some users.
-
-        Args:
-            history: One row of interactions a user.
-            times: Not used.
-
-        Returns:
-            The filtered rows.
-        """
+        """The filtered rows."""
         history = self._checked_history(history)
         # Users × rows of the batch: dense, since a row reaches most users over its items.
         scale = self._item_scale()
@@ -102,12 +97,9 @@ class GFCF(Recommender):
         items = self._item_scale() @ (self.normalised.T @ reached)
         return torch.from_numpy(np.ascontiguousarray(items.T, dtype=np.float32))
 
+    @override
     def state(self) -> dict[str, Tensor]:
-        """Return the normalised interactions, the singular vectors and the items' weights.
-
-        Returns:
-            Tensors by name.
-        """
+        """Return the normalised interactions, the singular vectors and the items' weights."""
         return {
             "data": torch.from_numpy(self.normalised.data),
             "indices": torch.from_numpy(self.normalised.indices.astype(np.int64)),
@@ -117,19 +109,8 @@ class GFCF(Recommender):
         }
 
     @classmethod
+    @override
     def from_state(cls, config: GFCFConfig, state: Mapping[str, Tensor]) -> "GFCF":
-        """Rebuild a fitted model.
-
-        Args:
-            config: The configuration that it was fitted with.
-            state: What `state` returned.
-
-        Returns:
-            A model that gives the same scores.
-
-        Raises:
-            InputError: If the state does not fit the configuration, or itself.
-        """
         model = cls(config)
         model.item_weight = stored_tensor(state, "item_weight", None)
         model.num_items = len(model.item_weight)

@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Float
 from scipy.sparse import csr_matrix
 from torch import Tensor
+from typing_extensions import override
 
 from recsparse.config.linear_models import IALSConfig
 from recsparse.models.linear.als import als_factors, half_step, with_empty_weight
@@ -26,6 +27,7 @@ class IALS(Recommender):
     kind: ClassVar[str] = "ials"
     config: IALSConfig
 
+    @override
     def fit(self, interactions: csr_matrix, context: FitContext = PLAIN) -> "IALS":
         """Fit the item factors; the users' are solved for again when they are scored.
 
@@ -44,44 +46,23 @@ class IALS(Recommender):
         self.num_items = interactions.shape[1]
         return self
 
+    @override
     def score_batch(
         self, history: csr_matrix, times: csr_matrix | None = None
     ) -> Float[Tensor, "b m"]:
-        """Score all items for some users.
-
-        Args:
-            history: One row of interactions a user.
-            times: Not used.
-
-        Returns:
-            Products of user and item factors.
-        """
+        """Products of user and item factors."""
         users = half_step(self._checked_history(history), self.item_factors, self.solver)
         return users @ self.item_factors.T
 
+    @override
     def state(self) -> dict[str, Tensor]:
-        """Return the item factors and the weight of an empty cell.
-
-        Returns:
-            Tensors by name.
-        """
+        """Return the item factors and the weight of an empty cell."""
         weight = torch.tensor(self.solver.unobserved_weight, dtype=torch.float64)
         return {"item_factors": self.item_factors, "unobserved_weight": weight}
 
     @classmethod
+    @override
     def from_state(cls, config: IALSConfig, state: Mapping[str, Tensor]) -> "IALS":
-        """Rebuild a fitted model.
-
-        Args:
-            config: The configuration that it was fitted with.
-            state: What `state` returned.
-
-        Returns:
-            A model that gives the same scores.
-
-        Raises:
-            InputError: If the state does not fit the configuration, or itself.
-        """
         model = cls(config)
         model.item_factors = stored_tensor(state, "item_factors", None, config.factors)
         weight = stored_number(state, "unobserved_weight")

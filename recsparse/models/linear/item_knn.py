@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float
 from scipy.sparse import csr_matrix, diags_array, vstack
 from torch import Tensor
+from typing_extensions import override
 
 from recsparse.config.linear_models import ItemKNNConfig
 from recsparse.models.protocol.fit_context import PLAIN, FitContext
@@ -33,16 +34,9 @@ class ItemKNN(Recommender):
     kind: ClassVar[str] = "item_knn"
     config: ItemKNNConfig
 
+    @override
     def fit(self, interactions: csr_matrix, context: FitContext = PLAIN) -> "ItemKNN":
-        """Find each item's neighbours.
-
-        Args:
-            interactions: Users × items, positive weights.
-            context: The reporter alone.
-
-        Returns:
-            The model itself.
-        """
+        """Find each item's neighbours."""
         interactions = check_interactions(interactions)
         items_of_user = np.maximum(interactions.getnnz(axis=1), 1).astype(np.float64)
         scaled = diags_array(items_of_user**-self.config.user_exponent) @ interactions
@@ -68,27 +62,17 @@ class ItemKNN(Recommender):
         similarity.eliminate_zeros()
         return _largest_of_rows(similarity, self.config.neighbours)
 
+    @override
     def score_batch(
         self, history: csr_matrix, times: csr_matrix | None = None
     ) -> Float[Tensor, "b m"]:
-        """Score all items for some users.
-
-        Args:
-            history: One row of interactions a user.
-            times: Not used.
-
-        Returns:
-            Sums of similarities; 0 for an item that is no neighbour of any in the row.
-        """
+        """Sums of similarities; 0 for an item that is no neighbour of any in the row."""
         scores = self._checked_history(history) @ self.similarity
         return torch.from_numpy(scores.toarray())
 
+    @override
     def state(self) -> dict[str, Tensor]:
-        """Return the similarities as the parts of a CSR matrix.
-
-        Returns:
-            Three tensors.
-        """
+        """Return the similarities as the parts of a CSR matrix."""
         return {
             "indptr": torch.from_numpy(self.similarity.indptr).long(),
             "indices": torch.from_numpy(self.similarity.indices).long(),
@@ -96,19 +80,8 @@ class ItemKNN(Recommender):
         }
 
     @classmethod
+    @override
     def from_state(cls, config: ItemKNNConfig, state: Mapping[str, Tensor]) -> "ItemKNN":
-        """Rebuild a fitted model.
-
-        Args:
-            config: The configuration that it was fitted with.
-            state: What `state` returned.
-
-        Returns:
-            A model that gives the same scores.
-
-        Raises:
-            InputError: If the state does not fit the configuration, or itself.
-        """
         model = cls(config)
         model.similarity = stored_csr(state, None, None, values="values")
         model.num_items = model.similarity.shape[0]

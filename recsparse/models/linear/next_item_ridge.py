@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float
 from scipy.sparse import csr_matrix
 from torch import Tensor
+from typing_extensions import override
 
 from recsparse.config.linear_models import NextItemRidgeConfig
 from recsparse.errors import InputError
@@ -41,6 +42,7 @@ class NextItemRidge(Recommender):
     scoring_settings = frozenset({"popularity_discount"})
     config: NextItemRidgeConfig
 
+    @override
     def fit(self, interactions: csr_matrix, context: FitContext = PLAIN) -> "NextItemRidge":
         """Solve for the weights from what is left of items to the next one.
 
@@ -70,18 +72,11 @@ class NextItemRidge(Recommender):
         self.num_items = cells.shape[1]
         return self
 
+    @override
     def score_batch(
         self, history: csr_matrix, times: csr_matrix | None = None
     ) -> Float[Tensor, "b m"]:
-        """Score all items as the next one.
-
-        Args:
-            history: One row of interactions a user.
-            times: The time of each interaction.
-
-        Returns:
-            Expected counts, divided by the item's rows to the power of `popularity_discount`.
-        """
+        """Expected counts, divided by the item's rows to the power of `popularity_discount`."""
         history = self._checked_history(history)
         total = torch.zeros(history.shape)
         for decay, weights in zip(self.config.decays, self.weights, strict=True):
@@ -89,30 +84,16 @@ class NextItemRidge(Recommender):
             total += torch.from_numpy(left @ weights.numpy())
         return total / self.count**self.config.popularity_discount
 
+    @override
     def state(self) -> dict[str, Tensor]:
-        """Return the weights.
-
-        Returns:
-            Tensors by name.
-        """
+        """Return the weights."""
         return {"weights": self.weights, "count": self.count}
 
     @classmethod
+    @override
     def from_state(
         cls, config: NextItemRidgeConfig, state: Mapping[str, Tensor]
     ) -> "NextItemRidge":
-        """Rebuild a fitted model.
-
-        Args:
-            config: The configuration that it was fitted with.
-            state: What `state` returned.
-
-        Returns:
-            A model that gives the same scores.
-
-        Raises:
-            InputError: If the state does not fit the configuration, or itself.
-        """
         model = cls(config)
         model.count = stored_tensor(state, "count", None)
         num_items = model.num_items = len(model.count)

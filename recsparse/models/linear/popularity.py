@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Float
 from scipy.sparse import csr_matrix
 from torch import Tensor
+from typing_extensions import override
 
 from recsparse.config.linear_models import PopularityConfig
 from recsparse.config.units import SECONDS_A_DAY
@@ -24,6 +25,7 @@ class Popularity(Recommender):
     kind: ClassVar[str] = "popularity"
     config: PopularityConfig
 
+    @override
     def fit(self, interactions: csr_matrix, context: FitContext = PLAIN) -> "Popularity":
         """Add up each item's weights.
 
@@ -46,43 +48,22 @@ class Popularity(Recommender):
         self.num_items = len(self.shares)
         return self
 
+    @override
     def score_batch(
         self, history: csr_matrix, times: csr_matrix | None = None
     ) -> Float[Tensor, "b m"]:
-        """Score all items for some users.
-
-        Args:
-            history: One row of interactions a user; only their number matters.
-            times: Not used.
-
-        Returns:
-            The same row of shares for each user.
-        """
+        """The same row of shares for each user."""
         num_rows = self._checked_history(history).shape[0]
         return self.shares.repeat(num_rows, 1)
 
+    @override
     def state(self) -> dict[str, Tensor]:
-        """Return the shares.
-
-        Returns:
-            One tensor.
-        """
+        """Return the shares."""
         return {"shares": self.shares}
 
     @classmethod
+    @override
     def from_state(cls, config: PopularityConfig, state: Mapping[str, Tensor]) -> "Popularity":
-        """Rebuild a fitted model.
-
-        Args:
-            config: The configuration that it was fitted with.
-            state: What `state` returned.
-
-        Returns:
-            A model that gives the same scores.
-
-        Raises:
-            InputError: If the state does not fit the configuration, or itself.
-        """
         model = cls(config)
         model.shares = stored_tensor(state, "shares", None)
         model.num_items = len(model.shares)

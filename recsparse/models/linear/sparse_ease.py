@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float
 from scipy.sparse import csr_matrix
 from torch import Tensor
+from typing_extensions import override
 
 from recsparse.config.linear_models import SparseEASEConfig
 from recsparse.errors import InputError
@@ -36,6 +37,7 @@ class SparseEASE(Recommender):
     scoring_settings = frozenset({"recency_decay", "recency_floor"})
     config: SparseEASEConfig
 
+    @override
     def fit(self, interactions: csr_matrix, context: FitContext = PLAIN) -> "SparseEASE":
         """Solve for each item's weights.
 
@@ -71,30 +73,20 @@ class SparseEASE(Recommender):
                 "GB; choose model.kind gf_cf or ials, or raise most_pairs"
             )
 
+    @override
     def score_batch(
         self, history: csr_matrix, times: csr_matrix | None = None
     ) -> Float[Tensor, "b m"]:
-        """Score all items for some users.
-
-        Args:
-            history: One row of interactions a user.
-            times: The time of each interaction, used where `recency_decay` is below 1.
-
-        Returns:
-            The rows times the item-item weights.
-        """
+        """The rows times the item-item weights; times count where `recency_decay` is below 1."""
         history = self._checked_history(history)
         decay, floor = self.config.recency_decay, self.config.recency_floor
         if decay < 1:
             history = recency_weighted(history, times, decay, floor)
         return torch.from_numpy((history @ self.weights).toarray())
 
+    @override
     def state(self) -> dict[str, Tensor]:
-        """Return the item-item weights.
-
-        Returns:
-            Tensors by name.
-        """
+        """Return the item-item weights."""
         return {
             "data": torch.from_numpy(self.weights.data),
             "indices": torch.from_numpy(self.weights.indices.astype(np.int32)),
@@ -102,19 +94,8 @@ class SparseEASE(Recommender):
         }
 
     @classmethod
+    @override
     def from_state(cls, config: SparseEASEConfig, state: Mapping[str, Tensor]) -> "SparseEASE":
-        """Rebuild a fitted model.
-
-        Args:
-            config: The configuration that it was fitted with.
-            state: What `state` returned.
-
-        Returns:
-            A model that gives the same scores.
-
-        Raises:
-            InputError: If the state does not fit the configuration, or itself.
-        """
         model = cls(config)
         model.weights = stored_csr(state, None, None)
         model.num_items = model.weights.shape[0]

@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from scipy.sparse import csr_matrix
 from torch import Tensor, nn
+from typing_extensions import override
 
 from recsparse.config.training import TrainingConfig
 from recsparse.models.protocol.losses import masked_softmax_loss
@@ -99,15 +100,9 @@ class RowsOfMatrix(Objective):
         super().__init__(network, interactions.getnnz(axis=1).nonzero()[0], training)
         self.interactions = interactions
 
+    @override
     def batch(self, rows: list[int]) -> SparseTensor:
-        """Return some rows as a grid.
-
-        Args:
-            rows: Their numbers.
-
-        Returns:
-            One sample of shape (rows, items), one channel.
-        """
+        """Return some rows as a grid."""
         return SparseTensor.from_scipy(self.interactions[rows])
 
 
@@ -134,15 +129,9 @@ class HiddenCells(RowsOfMatrix):
         self.share = share
         self.negatives = negatives
 
+    @override
     def loss(self, batch: SparseTensor) -> Tensor:
-        """Return the softmax cross-entropy of the hidden cells.
-
-        Args:
-            batch: The rows' cells.
-
-        Returns:
-            The loss.
-        """
+        """Return the softmax cross-entropy of the hidden cells."""
         hidden = torch.rand(len(batch.feats), device=batch.feats.device) < self.share
         kept = SparseTensor(batch.grid.select(~hidden), batch.feats[~hidden])
         targets, weights = batch.coords[hidden, 1:], batch.feats[hidden, 0]

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 from scipy.sparse import csr_matrix
 from torch import Tensor
+from typing_extensions import override
 
 from recsparse.config.training import TrainingConfig
 from recsparse.errors import InputError
@@ -52,6 +53,9 @@ class Recommender(FittedModel):
 
         Returns:
             A model that gives the same scores.
+
+        Raises:
+            InputError: If the state does not fit the configuration, or itself.
         """
 
     def with_settings(self, config: Any) -> "Recommender | None":
@@ -102,23 +106,14 @@ class NetworkRecommender(Recommender):
 
     trained: TrainingConfig | None = None
 
+    @override
     def settled(self) -> Any:
-        """Return the configuration with the number of epochs that was best.
-
-        Returns:
-            A section that trains as long without a validation.
-        """
+        """The configuration with the number of epochs that was best."""
         return self.config.model_copy(update={"training": self.trained or self.config.training})
 
+    @override
     def with_settings(self, config: Any) -> "Recommender | None":
-        """Return this fitted model with other settings, where only its scoring differs.
-
-        Args:
-            config: A model's section of the configuration.
-
-        Returns:
-            The same as `Recommender.with_settings`; it knows how its network was trained, too.
-        """
+        """The other model knows how its network was trained, too."""
         other = super().with_settings(config)
         if isinstance(other, NetworkRecommender):
             other.trained = self.trained

@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float
 from scipy.sparse import csr_matrix
 from torch import Tensor
+from typing_extensions import override
 
 from recsparse.config.linear_models import RatingBayesConfig
 from recsparse.models.protocol.fit_context import PLAIN, FitContext
@@ -38,6 +39,7 @@ class RatingBayes(RatingModel):
     kind: ClassVar[str] = "rating_bayes"
     config: RatingBayesConfig
 
+    @override
     def fit(self, interactions: csr_matrix, context: FitContext = PLAIN) -> "RatingBayes":
         """Sample the item vectors.
 
@@ -90,12 +92,9 @@ class RatingBayes(RatingModel):
     def _standardised(self, ratings: csr_matrix) -> csr_matrix:
         return with_values(ratings, (ratings.data.astype(np.float64) - self.mean) / self.spread)
 
+    @override
     def state(self) -> dict[str, Tensor]:
-        """Return the samples, and the unit of the ratings.
-
-        Returns:
-            Tensors by name.
-        """
+        """Return the samples, and the unit of the ratings."""
         return {
             "unit": torch.tensor([self.mean, self.spread], dtype=torch.float64),
             "items": self.items,
@@ -105,19 +104,8 @@ class RatingBayes(RatingModel):
         }
 
     @classmethod
+    @override
     def from_state(cls, config: RatingBayesConfig, state: Mapping[str, Tensor]) -> "RatingBayes":
-        """Rebuild a fitted model.
-
-        Args:
-            config: The configuration that it was fitted with.
-            state: What `state` returned.
-
-        Returns:
-            A model that gives the same scores.
-
-        Raises:
-            InputError: If the state does not fit the configuration, or itself.
-        """
         model = cls(config)
         model.mean, model.spread = stored_tensor(state, "unit", 2, dtype=torch.float64).tolist()
         model.items = stored_tensor(state, "items", None, None, None)

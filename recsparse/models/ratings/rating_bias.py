@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float
 from scipy.sparse import csr_matrix
 from torch import Tensor
+from typing_extensions import override
 
 from recsparse.config.linear_models import RatingBiasConfig
 from recsparse.models.protocol.fit_context import PLAIN, FitContext
@@ -30,16 +31,9 @@ class RatingBias(RatingModel):
     kind: ClassVar[str] = "rating_bias"
     config: RatingBiasConfig
 
+    @override
     def fit(self, interactions: csr_matrix, context: FitContext = PLAIN) -> "RatingBias":
-        """Find the mean and the deviation of each item.
-
-        Args:
-            interactions: Users × items, the ratings.
-            context: Not used.
-
-        Returns:
-            The model itself.
-        """
+        """Find the mean and the deviation of each item."""
         ratings = self._start_fit(interactions)
         self.mean = float(ratings.data.mean(dtype=np.float64))
         item = np.zeros(self.num_items)
@@ -82,29 +76,15 @@ class RatingBias(RatingModel):
         left = history.data - self.mean - user - self.item_bias.numpy()[history.indices]
         return with_values(history, left)
 
+    @override
     def state(self) -> dict[str, Tensor]:
-        """Return the mean, the deviations of the items and the range.
-
-        Returns:
-            Tensors by name.
-        """
+        """Return the mean, the deviations of the items and the range."""
         mean = torch.tensor(self.mean, dtype=torch.float64)
         return {"mean": mean, "item_bias": self.item_bias, "range": self._range()}
 
     @classmethod
+    @override
     def from_state(cls, config: RatingBiasConfig, state: Mapping[str, Tensor]) -> "RatingBias":
-        """Rebuild a fitted model.
-
-        Args:
-            config: The configuration that it was fitted with.
-            state: What `state` returned.
-
-        Returns:
-            A model that gives the same scores.
-
-        Raises:
-            InputError: If the state does not fit the configuration, or itself.
-        """
         model = cls(config)
         model.mean = stored_number(state, "mean")
         model.item_bias = stored_tensor(state, "item_bias", None, dtype=torch.float64)

@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Float
 from scipy.sparse import csr_matrix
 from torch import Tensor
+from typing_extensions import override
 
 from recsparse.config.linear_models import RatingFactorsConfig
 from recsparse.models.protocol.fit_context import PLAIN, FitContext
@@ -27,6 +28,7 @@ class RatingFactors(RatingModel):
     kind: ClassVar[str] = "rating_factors"
     config: RatingFactorsConfig
 
+    @override
     def fit(self, interactions: csr_matrix, context: FitContext = PLAIN) -> "RatingFactors":
         """Fit the deviations, then the item factors; the users' are solved for when scored.
 
@@ -60,31 +62,17 @@ class RatingFactors(RatingModel):
         prior = self.config.regularisation * torch.eye(columns.shape[1], dtype=columns.dtype)
         return row_posteriors(rows, columns, columns.new_zeros(1, columns.shape[1]), prior, 1.0)
 
+    @override
     def state(self) -> dict[str, Tensor]:
-        """Return the deviations and the item factors.
-
-        Returns:
-            Tensors by name.
-        """
+        """Return the deviations and the item factors."""
         bias = {f"bias.{name}": value for name, value in self.bias.state().items()}
         return {**bias, "item_factors": self.item_factors}
 
     @classmethod
+    @override
     def from_state(
         cls, config: RatingFactorsConfig, state: Mapping[str, Tensor]
     ) -> "RatingFactors":
-        """Rebuild a fitted model.
-
-        Args:
-            config: The configuration that it was fitted with.
-            state: What `state` returned.
-
-        Returns:
-            A model that gives the same scores.
-
-        Raises:
-            InputError: If the state does not fit the configuration, or itself.
-        """
         model = cls(config)
         own = "bias."
         bias = {name.removeprefix(own): state[name] for name in state if name.startswith(own)}

@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float
 from scipy.sparse import csr_matrix
 from torch import Tensor
+from typing_extensions import override
 
 from recsparse.config.network_models import RatingGridConfig
 from recsparse.errors import InputError
@@ -47,6 +48,7 @@ class RatingGrid(RatingModel, NetworkRecommender):
         self.bayes: RatingBayes | None = None
         self.network_weight = 1.0
 
+    @override
     def fit(self, interactions: csr_matrix, context: FitContext = PLAIN) -> "RatingGrid":
         """Train the network, sample the factors, and find the weight of each.
 
@@ -76,12 +78,9 @@ class RatingGrid(RatingModel, NetworkRecommender):
             self.bayes = bayes
         return self
 
+    @override
     def settled(self) -> RatingGridConfig:
-        """Return the configuration with the best number of epochs and the network's weight.
-
-        Returns:
-            A section that fits the model likewise without a validation.
-        """
+        """Return the configuration with the best number of epochs and the network's weight."""
         settled: RatingGridConfig = super().settled()
         if self.bayes is None:
             return settled
@@ -135,12 +134,9 @@ class RatingGrid(RatingModel, NetworkRecommender):
             above = users.cpu().double() @ items.cpu().double().T
         return self.bias.mean + self.bias.item_bias + self.spread * above.clone()
 
+    @override
     def state(self) -> dict[str, Tensor]:
-        """Return all that was fitted.
-
-        Returns:
-            The network's weights, the deviations, the samples of the factors, the weight.
-        """
+        """The network's weights, the deviations, the samples of the factors, the weight."""
         bayes = {} if self.bayes is None else self.bayes.state()
         return {
             **{f"network.{name}": value for name, value in self.network.state_dict().items()},
@@ -151,19 +147,8 @@ class RatingGrid(RatingModel, NetworkRecommender):
         }
 
     @classmethod
+    @override
     def from_state(cls, config: RatingGridConfig, state: Mapping[str, Tensor]) -> "RatingGrid":
-        """Rebuild a fitted model.
-
-        Args:
-            config: The configuration that it was fitted with.
-            state: What `state` returned.
-
-        Returns:
-            A model that gives the same scores.
-
-        Raises:
-            InputError: If the state does not fit the configuration, or itself.
-        """
         model, network = cls(config), with_prefix(state, "network.")
         model._set_range(state)
         limits = model.lowest, model.highest

@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Float
 from scipy.sparse import csr_matrix
 from torch import Tensor, nn
+from typing_extensions import override
 
 from recsparse.config.network_models import RatingGridConfig
 from recsparse.layers.activation import SparseGELU
@@ -128,27 +129,15 @@ class HiddenRatings(Objective):
         super().__init__(network, data.ratings.getnnz(axis=1).nonzero()[0], config.training)
         self.data, self.share = data, config.cell_dropout
 
+    @override
     def batch(self, rows: list[int]) -> SparseTensor:
-        """Return some rows as a grid.
-
-        Args:
-            rows: Their numbers.
-
-        Returns:
-            One sample of shape (rows, items); the target is a third channel.
-        """
+        """Return some rows as a grid."""
         data = self.data
         return rating_cells(data.ratings[rows], data.above_item[rows], data.target[rows])
 
+    @override
     def loss(self, batch: SparseTensor) -> Tensor:
-        """Return the mean squared error of the hidden cells.
-
-        Args:
-            batch: The rows' cells.
-
-        Returns:
-            The loss; zero where no cell happens to be hidden.
-        """
+        """Return the mean squared error of the hidden cells."""
         hidden = torch.rand(len(batch.feats), device=batch.feats.device) < self.share
         kept = SparseTensor(batch.grid.select(~hidden), batch.feats[~hidden, :2])
         users, items = self.network(kept)

@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float
 from scipy.sparse import csr_matrix
 from torch import Tensor
+from typing_extensions import override
 
 from recsparse.errors import InputError
 from recsparse.models.protocol.recommender import Recommender, check_interactions
@@ -30,22 +31,11 @@ class RatingModel(Recommender):
         super().__init__(config)
         self.lowest, self.highest = 0.0, 0.0
 
+    @override
     def score_batch(
         self, history: csr_matrix, times: csr_matrix | None = None
     ) -> Float[Tensor, "b m"]:
-        """Predict the rating of all items for some users.
-
-        Args:
-            history: One row of ratings a user, in the item order of the fit.
-            times: Not used.
-
-        Returns:
-            Ratings between the lowest and the highest one of the fit; for a row without ratings
-            those of a user of whom nothing is known.
-
-        Raises:
-            InputError: If the history holds a rating of 0.
-        """
+        """Ratings within the range of the fit, for a row without any those of a stranger."""
         history = self._checked_history(history)
         refuse_zero_ratings(history)
         history.sum_duplicates()

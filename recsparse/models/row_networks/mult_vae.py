@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Float
 from scipy.sparse import csr_matrix
 from torch import Tensor, nn
+from typing_extensions import override
 
 from recsparse.config.network_models import MultVAEConfig
 from recsparse.layers.dropout import Dropout
@@ -32,6 +33,7 @@ class MultVAE(NetworkRecommender):
     config: MultVAEConfig
     network: "MultVAENetwork"
 
+    @override
     def fit(self, interactions: csr_matrix, context: FitContext = PLAIN) -> "MultVAE":
         """Train the network.
 
@@ -53,18 +55,11 @@ class MultVAE(NetworkRecommender):
         self._train(EvidenceLowerBound(self.network, interactions, self.config), context)
         return self
 
+    @override
     def score_batch(
         self, history: csr_matrix, times: csr_matrix | None = None
     ) -> Float[Tensor, "b m"]:
-        """Score all items for some users.
-
-        Args:
-            history: One row of interactions a user.
-            times: Not used.
-
-        Returns:
-            The decoded mean of each row's distribution.
-        """
+        """The decoded mean of each row's distribution."""
         history = self._checked_history(history)
         self.network.eval()
         device = self.network.hidden_bias.device
@@ -73,28 +68,14 @@ class MultVAE(NetworkRecommender):
             scores: Tensor = self.network.decoder(mean)
         return scores.cpu().clone()
 
+    @override
     def state(self) -> dict[str, Tensor]:
-        """Return the network's weights.
-
-        Returns:
-            Tensors by name.
-        """
+        """Return the network's weights."""
         return dict(self.network.state_dict())
 
     @classmethod
+    @override
     def from_state(cls, config: MultVAEConfig, state: Mapping[str, Tensor]) -> "MultVAE":
-        """Rebuild a fitted model.
-
-        Args:
-            config: The configuration that it was fitted with.
-            state: What `state` returned.
-
-        Returns:
-            A model that gives the same scores.
-
-        Raises:
-            InputError: If the state does not fit the configuration, or itself.
-        """
         model = cls(config)
         model.num_items = len(stored_tensor(state, "item_vectors.weight", None, config.hidden))
         model.network = MultVAENetwork(config, model.num_items)
@@ -169,15 +150,9 @@ class EvidenceLowerBound(RowsOfMatrix):
         super().__init__(network, interactions, config.training)
         self.config = config
 
+    @override
     def loss(self, batch: SparseTensor) -> Tensor:
-        """Return the mean over the rows.
-
-        Args:
-            batch: The rows' cells.
-
-        Returns:
-            The loss.
-        """
+        """Return the mean over the rows."""
         mean, log_variance = self.network.encode(batch)
         latent = mean
         if self.config.kl_weight > 0:

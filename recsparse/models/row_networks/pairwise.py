@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float, Int
 from scipy.sparse import csr_matrix
 from torch import Tensor, nn
+from typing_extensions import override
 
 from recsparse.config.linear_models import IALSConfig
 from recsparse.config.network_models import PairwiseConfig
@@ -66,6 +67,7 @@ class PairwiseRecommender(NetworkRecommender):
     def _new_network(self, interactions: csr_matrix) -> PairwiseNetwork:
         """Return an untrained network."""
 
+    @override
     def fit(self, interactions: csr_matrix, context: FitContext = PLAIN) -> "PairwiseRecommender":
         """Train the vectors.
 
@@ -89,18 +91,11 @@ class PairwiseRecommender(NetworkRecommender):
         del self.network
         return self
 
+    @override
     def score_batch(
         self, history: csr_matrix, times: csr_matrix | None = None
     ) -> Float[Tensor, "b m"]:
-        """Score all items for some users.
-
-        Args:
-            history: One row of interactions a user.
-            times: Not used.
-
-        Returns:
-            Products of user and item vectors, plus the items' biases.
-        """
+        """Products of user and item vectors, plus the items' biases."""
         history = self._checked_history(history)
         ridge = IALSConfig(
             unobserved_weight=self.config.fold_in_unobserved_weight or self.empty_weight,
@@ -113,33 +108,19 @@ class PairwiseRecommender(NetworkRecommender):
             _, items, bias = self.network.tables()
             self.items, self.bias = items.cpu().clone(), bias.cpu().clone()
 
+    @override
     def state(self) -> dict[str, Tensor]:
-        """Return the item vectors and biases, and what folding in needs beside them.
-
-        Returns:
-            Tensors by name.
-        """
+        """Return the item vectors and biases, and what folding in needs beside them."""
         weight = torch.tensor(self.empty_weight, dtype=torch.float64)
         return {
             "items": self.items, "bias": self.bias, "empty_weight": weight,
         }  # fmt: skip
 
     @classmethod
+    @override
     def from_state(
         cls, config: PairwiseConfig, state: Mapping[str, Tensor]
     ) -> "PairwiseRecommender":
-        """Rebuild a fitted model.
-
-        Args:
-            config: The configuration that it was fitted with.
-            state: What `state` returned.
-
-        Returns:
-            A model that gives the same scores.
-
-        Raises:
-            InputError: If the state does not fit the configuration, or itself.
-        """
         model = cls(config)
         model.items = stored_tensor(state, "items", None, config.channels)
         model.num_items = len(model.items)
@@ -177,26 +158,14 @@ class RowsBeforeOthers(Objective):
         super().__init__(network, interactions.getnnz(axis=1).nonzero()[0], config.training)
         self.interactions, self.config = interactions, config
 
+    @override
     def batch(self, rows: list[int]) -> RowsOfUsers:
-        """Return some rows as a grid.
-
-        Args:
-            rows: Their numbers.
-
-        Returns:
-            The rows.
-        """
+        """Return some rows as a grid."""
         return RowsOfUsers(torch.tensor(rows), SparseTensor.from_scipy(self.interactions[rows]))
 
+    @override
     def loss(self, batch: RowsOfUsers) -> Tensor:
-        """Return the mean loss of the cells, by weight, and the penalty of their vectors.
-
-        Args:
-            batch: The rows' cells.
-
-        Returns:
-            The loss.
-        """
+        """Return the mean loss of the cells, by weight, and the penalty of their vectors."""
         users, items, bias = self.network.tables()
         coords, weight = batch.cells.coords[:, 1:], batch.cells.feats[:, 0]
         row, item = coords.unbind(dim=1)

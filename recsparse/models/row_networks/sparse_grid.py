@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float
 from scipy.sparse import csr_matrix
 from torch import Tensor
+from typing_extensions import override
 
 from recsparse.config.linear_models import IALSConfig
 from recsparse.config.network_models import SparseGridConfig
@@ -49,6 +50,7 @@ class SparseGridRecommender(NetworkRecommender):
         self.linear: EASE | None = None
         self.linear_weight = 0.0
 
+    @override
     def fit(self, interactions: csr_matrix, context: FitContext = PLAIN) -> "SparseGridRecommender":
         """Fit the item vectors, train the network, fit the linear term, choose its weight.
 
@@ -87,27 +89,17 @@ class SparseGridRecommender(NetworkRecommender):
             self.linear_weight = equal if judge is None else self._best_weight(equal, judge)
         return self
 
+    @override
     def settled(self) -> SparseGridConfig:
-        """Return the configuration with the best number of epochs and weight of the linear term.
-
-        Returns:
-            A section that fits the model likewise without a validation.
-        """
+        """Return the configuration with the best number of epochs and weight of the linear term."""
         settled: SparseGridConfig = super().settled()
         return settled.model_copy(update={"linear_weight": self.linear_weight})
 
+    @override
     def score_batch(
         self, history: csr_matrix, times: csr_matrix | None = None
     ) -> Float[Tensor, "b m"]:
-        """Score all items for each row of cells.
-
-        Args:
-            history: One row a user, in the item order of the fit.
-            times: Not used.
-
-        Returns:
-            Scores, float32; the larger the better.
-        """
+        """The network's scores plus the weighted ones of the linear term."""
         history = self._checked_history(history)
         scores = self._network_scores(history)
         if self.linear is None or self.linear_weight == 0:
@@ -119,12 +111,9 @@ class SparseGridRecommender(NetworkRecommender):
         """The item vectors of iALS."""
         return self.network.item_vectors
 
+    @override
     def state(self) -> dict[str, Tensor]:
-        """Return all that was fitted.
-
-        Returns:
-            The network's weights, the linear term's state and its weight.
-        """
+        """The network's weights, the linear term's state and its weight."""
         network = {f"network.{name}": value for name, value in self.network.state_dict().items()}
         linear = {} if self.linear is None else self.linear.state()
         return {
@@ -134,21 +123,10 @@ class SparseGridRecommender(NetworkRecommender):
         }
 
     @classmethod
+    @override
     def from_state(
         cls, config: SparseGridConfig, state: Mapping[str, Tensor]
     ) -> "SparseGridRecommender":
-        """Rebuild a fitted model.
-
-        Args:
-            config: The configuration that it was fitted with.
-            state: What `state` returned.
-
-        Returns:
-            A model that gives the same scores.
-
-        Raises:
-            InputError: If the state does not fit the configuration, or itself.
-        """
         model = cls(config)
         network = with_prefix(state, "network.")
         vectors = stored_tensor(network, "item_vectors", None, config.factors)

@@ -3,6 +3,7 @@
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
+from typing_extensions import override
 
 from recsparse.config.network_models import SparseGridConfig
 from recsparse.layers.activation import SparseGELU
@@ -80,30 +81,17 @@ class SparseGridNetwork(RowNetwork):
         logits: Tensor = self.row_vectors(cells) @ items.T + self.item_bias
         return logits
 
+    @override
     def row_vectors(self, cells: SparseTensor) -> Float[Tensor, "rows d"]:
-        """Pool each row's cells and pass them through the residual network.
-
-        Args:
-            cells: The same as for `forward`.
-
-        Returns:
-            One vector a row; what the network makes of zero for a row without cells.
-        """
+        """One vector a row; what the network makes of zero for a row without cells."""
         pooled = self.pool(cells)
         # Rows without cells have no direction; the floor keeps them at zero.
         direction = pooled / pooled.norm(dim=1, keepdim=True).clamp(min=1e-6)
         vectors: Tensor = self.scale * (pooled + self.residual(direction))
         return vectors
 
+    @override
     def items(self, which: Int[Tensor, " n"]) -> tuple[Float[Tensor, "n d"], Float[Tensor, " n"]]:
-        """Return the vectors and biases of some items.
-
-        Args:
-            which: The items.
-
-        Returns:
-            One vector and one number an item.
-        """
         vectors: Tensor = self.output_vectors(which)
         if self.words is not None:
             vectors = vectors + self.words()[which]
