@@ -9,23 +9,17 @@ the processor, which other jobs disturb less than that of the clock.
 """
 
 import time
-from typing import Annotated, Any
+from typing import Annotated
 
-import numpy as np
 import torch
 import typer
 from scipy.sparse import csr_matrix
 
+from benchmarks.measuring.one_epoch import fitted, random_rows
 from benchmarks.measuring.turns import Out, show_rows
-from recsparse.config.model_section import known_sections
-from recsparse.config.training import TrainingConfig
 from recsparse.metrics.top_k import top_k
-from recsparse.models.protocol.fit_context import FitContext
 from recsparse.models.protocol.recommender import Recommender
-from recsparse.models.registry import build_model
-from recsparse.training.fit import fit_model
 
-_EVENTS = 100
 _FITTED_ROWS = 100
 _KINDS = "ease,ials,gf_cf,light_gcn,mult_vae,sparse_grid,timeline,sasrec"
 _THREADS = (1, 2, 3, 4)
@@ -52,41 +46,6 @@ def main(
         model = fitted(kind, cells[:_FITTED_ROWS], times[:_FITTED_ROWS])
         found += differences(model, cells, times)
     show_rows("Scores by the number of threads", found, out)
-
-
-def random_rows(users: int, items: int) -> tuple[csr_matrix, csr_matrix]:
-    """Return about 100 events a user, of popular items more often, at random times.
-
-    Args:
-        users: Number of rows.
-        items: Number of columns.
-
-    Returns:
-        Weights of 1, and seconds.
-    """
-    rng = np.random.default_rng(0)
-    popularity = 1 / np.arange(1, items + 1)
-    share = np.minimum(popularity / popularity.sum() * _EVENTS, 0.9)
-    cells = csr_matrix((rng.random((users, items)) < share).astype(np.float32))
-    seconds = rng.permutation(cells.nnz).astype(np.int64)
-    return cells, csr_matrix((seconds, cells.indices, cells.indptr), shape=cells.shape)
-
-
-def fitted(kind: str, cells: csr_matrix, times: csr_matrix) -> Recommender:
-    """Return a model after one epoch.
-
-    Args:
-        kind: The model.
-        cells: Users × items.
-        times: Of the cells.
-
-    Returns:
-        The model.
-    """
-    config = known_sections()[kind]
-    training = TrainingConfig(epochs=1, device="cpu")
-    own: dict[str, Any] = {"training": training} if "training" in config.model_fields else {}
-    return fit_model(build_model(config(**own)), cells, FitContext(training, times=times))
 
 
 def differences(

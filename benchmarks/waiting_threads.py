@@ -24,8 +24,8 @@ from typing import Annotated
 
 import typer
 
+from benchmarks.measuring.one_epoch import fitted, random_rows
 from benchmarks.measuring.turns import Out, Rounds, show_rows
-from benchmarks.threads import fitted, random_rows
 
 _ROOT = Path(__file__).resolve().parents[1]
 _TURN = """
