@@ -69,7 +69,10 @@ def _default(field: FieldInfo) -> str:
     value = field.get_default(call_default_factory=True)
     if value is None:
         return "none"
-    return "" if isinstance(value, Section) else f"`{json.dumps(value, default=str)}`"
+    if isinstance(value, Section):
+        unlike = value.model_dump(exclude_defaults=True)
+        return ", ".join(f"`{key} = {json.dumps(of, default=str)}`" for key, of in unlike.items())
+    return f"`{json.dumps(value, default=str)}`"
 
 
 def keys_table(section: type[Section], prefix: str) -> str:
@@ -85,7 +88,7 @@ def keys_table(section: type[Section], prefix: str) -> str:
     explained = meanings(section)
     rows = ["| key | default | values | meaning |", "| --- | --- | --- | --- |"]
     for name, field in section.model_fields.items():
-        if name != "kind" or not section.__name__.endswith("Config") or prefix != "model.":
+        if (prefix, name) != ("model.", "kind"):
             cells = (f"`{prefix}{name}`", _default(field), _values(field.annotation))
             meaning = explained.get(name, "").replace("|", "\\|")
             rows.append(f"| {cells[0]} | {cells[1]} | {cells[2]}{_bounds(field)} | {meaning} |")
@@ -124,7 +127,7 @@ def _is_section(field: FieldInfo) -> type[Section] | None:
 def _lines(command: Any) -> Iterator[str]:
     yield f"## recsparse {command.name}\n\n{_paragraphs(command.help or '')}\n"
     context = typer.Context(command)
-    words = " ".join(command.collect_usage_pieces(context))
+    words = " ".join(command.collect_usage_pieces(context)).replace("{", "").replace("}", "")
     yield f"```\nrecsparse {command.name} {words}\n```\n"
     yield "| option | default | meaning |\n| --- | --- | --- |"
     for option in command.params:

@@ -160,3 +160,9 @@ def sections(section: type[Section]) -> list[type[Section]]:
 def test_every_metric_is_in_the_reference() -> None:
     text = (DOCS / "reference" / "metrics.md").read_text(encoding="utf-8")
     assert all(f"`{name}`" in text for name in {**FORMULAS, **RATING_FORMULAS})
+
+
+def test_every_kind_of_model_is_in_the_table_of_models() -> None:
+    text = (DOCS / "reference" / "models" / "index.md").read_text(encoding="utf-8")
+    kinds = {path.stem for path in pages() if path.parent.name == "models"}
+    assert set(re.findall(r"\[`(\w+)`\]\((?:\w+)\.md\)", text)) == kinds
