@@ -6,6 +6,9 @@
 - `recsparse.models`: recommenders that score a user's row.
 - `recsparse.training`, `recsparse.evaluation`, `recsparse.scoring`: fit, rank, batch jobs.
 - `recsparse.stages`: the steps of a job; the `recsparse` command and `pipelines` call them.
+
+The steps by name: `recsparse.prepare`, `train`, `evaluate`, `score`, `recommend`, `describe`,
+`fetch` and `load`.
 """
 
 import sys
@@ -20,21 +23,37 @@ if TYPE_CHECKING:
     from recsparse.sparse.positions import from_positions, to_positions
     from recsparse.sparse.sets import difference, grid_of, intersection, union
     from recsparse.sparse.tensor import SparseTensor, sparse_tensor
+    from recsparse.stages.describe import describe
+    from recsparse.stages.evaluate import evaluate
+    from recsparse.stages.fetch import fetch
     from recsparse.stages.load import load
+    from recsparse.stages.prepare import prepare
+    from recsparse.stages.score import recommend, score
+    from recsparse.stages.train import train
+
+    __version__: str
 
 __all__ = [
     "Grid",
     "RecsparseError",
     "SparseTensor",
+    "__version__",
     "cat",
+    "describe",
     "difference",
+    "evaluate",
+    "fetch",
     "from_positions",
     "grid_of",
     "intersection",
     "load",
     "load_config",
+    "prepare",
+    "recommend",
+    "score",
     "sparse_tensor",
     "to_positions",
+    "train",
     "union",
 ]
 
@@ -51,7 +70,14 @@ _HOME = {
     "intersection": "sparse.sets",
     "difference": "sparse.sets",
     "load_config": "config.toml_reader",
+    "describe": "stages.describe",
+    "evaluate": "stages.evaluate",
+    "fetch": "stages.fetch",
     "load": "stages.load",
+    "prepare": "stages.prepare",
+    "recommend": "stages.score",
+    "score": "stages.score",
+    "train": "stages.train",
 }
 
 
@@ -67,6 +93,8 @@ def __getattr__(name: str) -> Any:
     Raises:
         AttributeError: If there is none.
     """
+    if name == "__version__":
+        return import_module("importlib.metadata").version(__name__)
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)

@@ -4,7 +4,20 @@ Stages are imported inside their commands, against the house rule: MLflow and Li
 to import, and `recsparse --help` should not.
 """
 
-from recsparse.cli import data_commands, machine_commands, model_commands, scoring_commands
+from recsparse.cli import (
+    config_commands,
+    data_commands,
+    machine_commands,
+    model_commands,
+    scoring_commands,
+)
 from recsparse.cli.app import app
 
-__all__ = ["app", "data_commands", "machine_commands", "model_commands", "scoring_commands"]
+__all__ = [
+    "app",
+    "config_commands",
+    "data_commands",
+    "machine_commands",
+    "model_commands",
+    "scoring_commands",
+]

@@ -8,9 +8,14 @@ from typing import Any, get_args
 from pydantic import (
     BaseModel,
     ConfigDict,
+    GetJsonSchemaHandler,
     model_serializer,
     model_validator,
 )
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
+
+from recsparse.config.meanings import meanings_of, summary_of
 
 # What stands for None in TOML and on the command line, which know no null.
 NONE = "none"
@@ -35,6 +40,19 @@ class Section(BaseModel):
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """Return the JSON schema, which tells of each key what it means."""
+        schema = handler(core_schema)
+        known = handler.resolve_ref_schema(schema)
+        known["description"] = summary_of(cls)
+        for name, meaning in meanings_of(cls).items():
+            if name in known.get("properties", {}):
+                known["properties"][name]["description"] = meaning
+        return schema
 
     @model_validator(mode="before")
     @classmethod

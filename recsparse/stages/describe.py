@@ -6,6 +6,8 @@ from pathlib import Path
 
 from recsparse.config.data import LogConfig
 from recsparse.datasets.dataset_folder import DESCRIPTION
+from recsparse.datasets.frames import as_files
+from recsparse.datasets.id_types import ArrowStream
 from recsparse.datasets.profiling.figures import Groups
 from recsparse.datasets.profiling.log_profile import describe_log
 from recsparse.datasets.reading.find_files import Paths, named
@@ -20,7 +22,7 @@ from recsparse.stages.html_page import PAGE, write_page
 
 
 def describe(
-    paths: Paths,
+    paths: Paths | ArrowStream,
     config: LogConfig | None = None,
     html: str | Path | None = None,
     resources: Resources | None = None,
@@ -30,7 +32,7 @@ def describe(
     """Return figures that tell what a log or a dataset holds; its rows are never all in memory.
 
     Args:
-        paths: A dataset folder, or what `prepare` takes as logs.
+        paths: A dataset folder, or what `prepare` takes as logs: files or a frame.
         config: How to read a log.
         html: A file to write the figures to, with pictures.
         resources: What may be used; temporary files go to the system's folder unless it names one.
@@ -47,10 +49,11 @@ def describe(
         OutputError: If the disk is full, or the page must not be written at its place.
     """
     config = config or LogConfig()
-    job = Job.of("describe", [paths], config.model_dump())
-    claimed = nullcontext() if html is None else claim(html, PAGE, job, overwrite, (), reporter)
-    with claimed as output:
-        return _describe(paths, config, output, resources or Resources(), reporter)
+    with as_files([paths]) as (given,):
+        job = Job.of("describe", [given], config.model_dump())
+        claimed = nullcontext() if html is None else claim(html, PAGE, job, overwrite, (), reporter)
+        with claimed as output:
+            return _describe(given, config, output, resources or Resources(), reporter)
 
 
 def _describe(

@@ -13,6 +13,8 @@ from scipy.sparse import csr_matrix
 from recsparse.config.config import Config
 from recsparse.datasets.dataset import Dataset
 from recsparse.datasets.evaluated.whole_part import WholePart
+from recsparse.datasets.frames import as_files, is_frame
+from recsparse.datasets.id_types import ArrowStream
 from recsparse.datasets.reading.roles import Roles
 from recsparse.datasets.reading.tables import open_dataset, read_columns, require_columns
 from recsparse.datasets.vocabulary import Vocabulary
@@ -28,7 +30,7 @@ COLUMNS = ("user_id", "item_id", "score")
 
 
 def evaluate_file(
-    scored: str | Path,
+    scored: str | Path | ArrowStream,
     dataset: str | Path,
     config: Config | None = None,
     reporter: Reporter = SILENT,
@@ -48,8 +50,8 @@ def evaluate_file(
     did before their first test row, the first of those that `evaluate` makes.
 
     Args:
-        scored: Parquet with `user_id`, `item_id` and `score`: integers, floating-point numbers or
-            decimals of any width.
+        scored: Parquet, or a frame of pandas, Polars or Arrow, with `user_id`, `item_id` and
+            `score`: integers, floating-point numbers or decimals of any width.
         dataset: The dataset folder.
         config: Section `evaluation`.
         reporter: Shows the progress.
@@ -64,8 +66,9 @@ def evaluate_file(
     """
     config, data = config or Config(), load_data(dataset, reporter)
     options = config.evaluation
-    with reporter.task("reading the scores"):
-        file = _File.read(scored, data)
+    where = "the frame" if is_frame(scored) else scored
+    with reporter.task("reading the scores"), as_files([scored]) as (path,):
+        file = _File.read(path, data)
     compared = ComparedItems(options.catalogue, data.items, [file.items])
     with reporter.task("reading the test part"):
         part, counts = part_to_compare(data, "test", compared, options.include_users, one_list=True)
@@ -74,7 +77,7 @@ def evaluate_file(
         given = file.matched(part, items)
         if given is None:
             raise InputError(
-                f"{scored} must score items of the dataset for users with test rows, but none of "
+                f"{where} must score items of the dataset for users with test rows, but none of "
                 f"its {file.table.num_rows} rows does; score the users and items of {dataset}"
             )
         aligned = part.by_catalogue(items)

@@ -10,6 +10,8 @@ from recsparse.datasets.building.build import Sources, build_dataset
 from recsparse.datasets.building.intake_settings import contradictions, log_of_intake
 from recsparse.datasets.dataset import Dataset
 from recsparse.datasets.dataset_folder import read_dataset_description
+from recsparse.datasets.frames import as_files
+from recsparse.datasets.id_types import ArrowStream
 from recsparse.datasets.reading.find_files import Paths
 from recsparse.datasets.workspace import Resources
 from recsparse.errors import InputError
@@ -20,9 +22,9 @@ logger = logging.getLogger(__name__)
 
 
 def prepare(
-    logs: Paths | Sources,
+    logs: Paths | ArrowStream | Sources,
     out: str | Path,
-    items: str | Path | None = None,
+    items: str | Path | ArrowStream | None = None,
     config: Config | None = None,
     reporter: Reporter = SILENT,
     resources: Resources | None = None,
@@ -33,9 +35,11 @@ def prepare(
     Everything that is fitted sees the training rows only. The log is never in memory as a whole.
 
     Args:
-        logs: Files, folders, globs or addresses of interactions, or all sources by name.
+        logs: Files, folders, globs or addresses of interactions, a frame of pandas, Polars or
+            Arrow, or all sources by name, which are files.
         out: The dataset folder to write.
-        items: A table of items with text columns, unless `logs` names all sources.
+        items: A table of items with text columns, a file or a frame, unless `logs` names all
+            sources.
         config: Sections `log`, `split`, `text`, `features` and `order`; for an appended dataset
             its own, which another one must not contradict, but for how the new log is read: names
             of columns, condition, strictness, and weights of further events.
@@ -51,16 +55,17 @@ def prepare(
         InputError: If a log breaks a rule; nothing is written then.
         OutputError: If the output is an input, or not ours to replace; nothing is touched then.
     """
-    sources = logs if isinstance(logs, Sources) else Sources(logs=logs, items=items)
-    if not isinstance(sources.logs, (str, Path)) and not sources.logs:
-        raise InputError("prepare needs at least one log, but got none")
-    sources = _at_hand(sources, reporter)
-    config = _config(sources, config)
-    if sources.validation or sources.test:
-        config = config.model_copy(
-            update={"split": config.split.model_copy(update={"kind": "given"})}
-        )
-    build_dataset(sources, out, config, resources, reporter, overwrite)
+    with as_files([logs, items]) as (given, table):
+        sources = given if isinstance(given, Sources) else Sources(logs=given, items=table)
+        if not isinstance(sources.logs, (str, Path)) and not sources.logs:
+            raise InputError("prepare needs at least one log, but got none")
+        sources = _at_hand(sources, reporter)
+        config = _config(sources, config)
+        if sources.validation or sources.test:
+            config = config.model_copy(
+                update={"split": config.split.model_copy(update={"kind": "given"})}
+            )
+        build_dataset(sources, out, config, resources, reporter, overwrite)
     return load_data(out, reporter, check=False)
 
 

@@ -1,13 +1,16 @@
 """The fourth stage: batch scores of candidates, and recommendations."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
 from recsparse.config.config import OnUnknown
 from recsparse.config.data import LogConfig
+from recsparse.datasets.frames import as_files, is_frame, like, to_arrow, with_column
 from recsparse.datasets.history_log import read_history
+from recsparse.datasets.id_types import ArrowStream, Ids, ids_of
 from recsparse.datasets.reading.find_files import Paths
 from recsparse.datasets.reading.log_files import OtherIds
 from recsparse.datasets.rows_of_parts import PARTS, rows_of_parts
@@ -19,6 +22,7 @@ from recsparse.outputs.places import local_place
 from recsparse.reporting.progress import SILENT, Reporter
 from recsparse.scoring.batch import BatchOptions, read_ids, recommend_users, score_candidates
 from recsparse.scoring.model_folder import load_model
+from recsparse.scoring.request_columns import id_column
 from recsparse.scoring.stamp import ScoresKind
 from recsparse.scoring.trained import TrainedModel
 from recsparse.stages.data import load_data
@@ -33,13 +37,14 @@ class HistoryOptions:
         dataset: Rows of this dataset replace what is known of their users.
         parts: Those of `train`, `validation` and `test` that are taken of it; an offline list for
             the test starts from `("train", "validation")`.
-        history: A log whose rows replace what is known of its users, who may be new.
+        history: A log, files or a frame, whose rows replace what is known of its users, who may be
+            new.
         log: How to read it: what is set here wins over the settings of the model's dataset.
     """
 
     dataset: str | Path | None = None
     parts: tuple[str, ...] = PARTS
-    history: Paths | None = None
+    history: Paths | ArrowStream | None = None
     log: LogConfig = field(default_factory=LogConfig)
 
     def __post_init__(self) -> None:
@@ -75,21 +80,23 @@ def parts_named(text: str | None) -> tuple[str, ...]:
 
 def score(  # noqa: PLR0913  (dataset is short for the usual start)
     model: str | Path,
-    candidates: Paths,
-    out: str | Path,
+    candidates: Paths | ArrowStream,
+    out: str | Path | None = None,
     dataset: str | Path | None = None,
     on_unknown: OnUnknown = "error",
     reporter: Reporter = SILENT,
     start: HistoryOptions | None = None,
     overwrite: bool = True,
-) -> int:
+) -> Any:
     """Write candidate pairs with a `score` column; a killed job goes on where it stopped.
+
+    Without `out`, the candidates are a frame, and so is what is returned; nothing is written.
 
     Args:
         model: A model folder or an MLflow address.
         candidates: Files, folders, globs or addresses, as `prepare` takes them, with `user_id`,
-            `item_id` and any other columns, which are kept.
-        out: A Parquet file or a folder of parts.
+            `item_id` and any other columns, which are kept; or a frame of pandas, Polars or Arrow.
+        out: A Parquet file or a folder of parts; None returns a frame.
         dataset: Start from all that this dataset knows of the users, and not from the training
             rows alone.
         on_unknown: What to do with ids never seen.
@@ -98,12 +105,46 @@ def score(  # noqa: PLR0913  (dataset is short for the usual start)
         overwrite: Replace scores of other candidates, another model or other options.
 
     Returns:
-        The number of rows.
+        The number of rows; without `out`, the candidates with their scores, as a frame of the same
+        library.
 
     Raises:
+        InputError: If there is no `out` and the candidates are no frame.
         OutputError: If the output is an input, or not ours to replace; nothing is touched then.
     """
     start = start or HistoryOptions(dataset)
+    if out is None:
+        return _scored_frame(model, candidates, on_unknown, reporter, start)
+    with as_files([candidates]) as (given,):
+        return _scored_files(model, given, out, on_unknown, reporter, start, overwrite)
+
+
+def _scored_frame(
+    model: str | Path,
+    candidates: Paths | ArrowStream,
+    on_unknown: OnUnknown,
+    reporter: Reporter,
+    start: HistoryOptions,
+) -> Any:
+    if not is_frame(candidates):
+        raise InputError(
+            f"candidates must be a frame where nothing is written, but are {candidates!r}; name a "
+            "file or folder by out"
+        )
+    trained, _ = _load(locate(model, reporter=reporter), start, reporter)
+    scores = trained.score(to_arrow(candidates), on_unknown)
+    return with_column(candidates, "score", pa.array(scores, from_pandas=True))
+
+
+def _scored_files(
+    model: str | Path,
+    candidates: Paths,
+    out: str | Path,
+    on_unknown: OnUnknown,
+    reporter: Reporter,
+    start: HistoryOptions,
+    overwrite: bool,
+) -> int:
     folder, inputs = _early_checked(out, model, start, candidates, reporter)
     trained, _ = _load(folder, start, reporter)
     options = BatchOptions(
@@ -118,9 +159,11 @@ class RecommendOptions:
 
     Attributes:
         k: Length of each list.
-        users: Parquet with a column `user_id`; without it, the users of `history`, else all known.
+        users: Parquet or a frame with a column `user_id`; without it, the users of `history`, else
+            all known.
         dataset: Start from, and leave out, all that this dataset knows of the users.
-        history: A log whose rows replace what is known of its users, who may be new.
+        history: A log, files or a frame, whose rows replace what is known of its users, who may be
+            new.
         on_unknown: What to do with users never seen.
         log: How to read the history: what is set here wins over the settings of the model's
             dataset.
@@ -128,9 +171,9 @@ class RecommendOptions:
     """
 
     k: int = 20
-    users: Paths | None = None
+    users: Paths | ArrowStream | None = None
     dataset: str | Path | None = None
-    history: Paths | None = None
+    history: Paths | ArrowStream | None = None
     on_unknown: OnUnknown = "error"
     log: LogConfig = field(default_factory=LogConfig)
     parts: tuple[str, ...] = PARTS
@@ -138,49 +181,77 @@ class RecommendOptions:
 
 def recommend(
     model: str | Path,
-    out: str | Path,
+    out: str | Path | None = None,
     options: RecommendOptions | None = None,
     reporter: Reporter = SILENT,
     overwrite: bool = True,
-) -> int:
+    users: Ids | None = None,
+    k: int | None = None,
+) -> Any:
     """Write the k best unseen items of each user; a killed job goes on where it stopped.
 
     Args:
         model: A model folder or an MLflow address.
-        out: A Parquet file or a folder of parts.
+        out: A Parquet file or a folder of parts; None returns a frame.
         options: Whom to recommend to, and from what.
         reporter: Shows the progress.
         overwrite: Replace lists of other users, another model or other options.
+        users: Ids: a list, an array, or a column of pandas, Polars or Arrow; or a frame with a
+            column `user_id`. They take the place of those of the options.
+        k: Length of each list, in the place of that of the options.
 
     Returns:
-        The number of users.
+        The number of users; without `out`, a frame with the columns `user_id`, `item_id`, `rank`
+        and `score`: of Polars or Arrow where the users are, else of pandas.
 
     Raises:
         OutputError: If the output is an input, or not ours to replace; nothing is touched then.
     """
     options = options or RecommendOptions()
+    if k is not None:
+        options = replace(options, k=k)
+    named = options.users if users is None else users
     start = HistoryOptions(options.dataset, options.parts, options.history, options.log)
-    folder, inputs = _early_checked(out, model, start, options.users, reporter)
+    if out is None:
+        trained, wanted = _load(locate(model, reporter=reporter), start, reporter)
+        ids = _ids(named, users is not None, trained, wanted, reporter)
+        found = trained.recommend(ids, options.k, on_unknown=options.on_unknown)
+        return like(pa.Table.from_pandas(found, preserve_index=False), named)
+    table = options.users if users is None else None
+    folder, inputs = _early_checked(out, model, start, table, reporter)
     trained, wanted = _load(folder, start, reporter)
-    if options.users is not None:
-        with reporter.task("reading the users"):
-            wanted = read_ids(options.users, "user_id", trained.users.ids.type)
+    ids = _ids(named, users is not None, trained, wanted, reporter)
     batch = BatchOptions(
         on_unknown=options.on_unknown, reporter=reporter, overwrite=overwrite, inputs=inputs
     )
-    return recommend_users(trained, out, options.k, wanted, batch)
+    return recommend_users(trained, out, options.k, ids, batch)
+
+
+def _ids(
+    named: Any, are_ids: bool, trained: TrainedModel, others: pa.Array | None, reporter: Reporter
+) -> pa.Array | None:
+    """Return whom to recommend to: users named by a table or by their ids, else the others."""
+    if named is None:
+        return others
+    if is_frame(named) and hasattr(named, "columns"):
+        return id_column(to_arrow(named), "user_id").unique()
+    if are_ids:
+        return ids_of(named, "users").unique()
+    with reporter.task("reading the users"):
+        return read_ids(named, "user_id", trained.users.ids.type)
 
 
 def _early_checked(
     out: str | Path,
     model: str | Path,
     start: HistoryOptions,
-    table: Paths | None,
+    table: Paths | ArrowStream | None,
     reporter: Reporter,
 ) -> tuple[Path, tuple[str | Path, ...]]:
     """Return the model's folder, and all that the job reads, once the output may be written."""
     kind = ScoresKind.named(Path(last_name(out)), local_place(out))
-    others = Job.reading("", "", [table, start.dataset, start.history])
+    files: list[Any] = [None if is_frame(each) else each for each in (table, start.history)]
+    others = Job.reading("", "", [*files, start.dataset])
     folder = locate(model, folder_of(out), reporter)
     inputs: tuple[str | Path, ...] = (folder, *others.inputs, *others.addresses)
     # Which job wrote it is known later, when the model is loaded.
@@ -200,8 +271,8 @@ def _load(
             trained = trained.with_history(rows_of_parts(data, start.parts))
     if start.history is None:
         return trained, None
-    with reporter.task("reading the history"):
+    with reporter.task("reading the history"), as_files([start.history]) as (log,):
         ids = OtherIds(trained.users.ids.type, trained.items.ids.type, decide=True)
         in_order = trained.times is not None
-        rows = read_history(start.history, trained.data, start.log, in_order, ids)
+        rows = read_history(log, trained.data, start.log, in_order, ids)
         return trained.with_history(rows), rows["user_id"].unique()

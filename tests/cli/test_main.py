@@ -19,7 +19,7 @@ from tests.conftest import SMALL_NETWORK
 
 COMMANDS = [
     "fetch", "prepare", "train", "evaluate", "score", "recommend", "tune", "describe", "doctor",
-    "runs", "metrics", "evaluate-file",
+    "runs", "metrics", "evaluate-file", "config",
 ]  # fmt: skip
 
 

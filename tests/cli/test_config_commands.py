@@ -1,0 +1,44 @@
+import json
+import tomllib
+
+from recsparse.config.config import Config
+
+
+def test_all_settings_are_shown_with_their_defaults(recsparse, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "140")
+    shown = recsparse("config")
+    assert shown.status == 0
+    assert "learning_rate" in shown.out
+    assert "model.kind = ease" in shown.out
+
+
+def test_a_section_or_a_kind_of_model_is_shown_alone(recsparse, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "140")
+    shown = recsparse("config", "ease").out
+    assert "popularity_exponent" in shown
+    assert "learning_rate" not in shown
+    assert "half_life_days" in recsparse("config", "log").out
+
+
+def test_an_unknown_section_is_refused_with_the_nearest_one(recsparse):
+    refused = recsparse("config", "trainings")
+    assert refused.status == 2
+    assert "did you mean 'training'" in refused.err
+
+
+def test_files_and_editors_get_toml_and_a_schema(recsparse):
+    values = tomllib.loads(recsparse("config", "--toml").out)
+    assert Config.model_validate(values) == Config()
+    schema = json.loads(recsparse("config", "--json-schema").out)
+    assert "training" in schema["properties"]
+
+
+def test_the_version_is_that_of_the_package(recsparse):
+    import recsparse as package
+
+    assert recsparse("--version").out == f"recsparse {package.__version__}\n"
+
+
+def test_short_and_long_help_are_the_same_of_every_command(recsparse):
+    for words in ([], ["train"], ["config"]):
+        assert recsparse(*words, "-h").out == recsparse(*words, "--help").out
