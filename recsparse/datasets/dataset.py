@@ -53,6 +53,15 @@ class Dataset:
     counts: dict[str, int]
     config: Config
 
+    def __repr__(self) -> str:
+        """Return its size: users and items of the training part, and rows of each part."""
+        rows = (self.split.train, self.split.validation, self.split.test)
+        train, validation, test = (f"{len(each):,}" for each in rows)
+        return (
+            f"<Dataset of {len(self.users):,} users × {len(self.items):,} items: rows for "
+            f"training {train}, validation {validation}, test {test}>"
+        )
+
     @property
     def words(self) -> BagOfWords | None:
         """The vocabulary of the items' text, if there is text."""

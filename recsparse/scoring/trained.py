@@ -59,6 +59,11 @@ class TrainedModel:
     times: csr_matrix | None = None
     data: DataSettings = field(default_factory=DataSettings)
 
+    def __repr__(self) -> str:
+        """Return the model, and of how many users and items."""
+        size = f"{len(self.users):,} users × {len(self.items):,} items"
+        return f"<TrainedModel {self.model.kind} of {size}>"
+
     def score(self, pairs: Rows, on_unknown: OnUnknown = "error") -> NDArray[np.float32]:
         """Score (user_id, item_id) pairs; scores compare items for one user, not users.
 

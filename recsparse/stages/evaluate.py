@@ -30,6 +30,7 @@ from recsparse.models.protocol.recommender import Recommender
 from recsparse.outputs.claim import claim
 from recsparse.outputs.job import Job
 from recsparse.reporting.progress import SILENT, Advance, Reporter
+from recsparse.reporting.value_text import value_text
 from recsparse.scoring.model_folder import load_items, load_model, read_model_description
 from recsparse.stages.compared_items import ComparedItems
 from recsparse.stages.data import load_data
@@ -56,6 +57,10 @@ class Comparison:
     results: dict[str, RankingResult]
     table: pd.DataFrame
     groups: dict[str, pd.DataFrame]
+
+    def __str__(self) -> str:
+        """Return the table of the models, one column each."""
+        return self.table.T.to_string(float_format=value_text)
 
     @property
     def part(self) -> PartCounts | None:

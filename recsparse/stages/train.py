@@ -26,6 +26,7 @@ from recsparse.models.protocol.warm_start import WarmStart
 from recsparse.outputs.claim import Output, claim, require_own_files
 from recsparse.outputs.job import Job
 from recsparse.reporting.progress import SILENT, Reporter
+from recsparse.reporting.value_text import value_text
 from recsparse.scoring.model_folder import MODEL, save_model
 from recsparse.scoring.trained import TrainedModel
 from recsparse.stages.data import load_data
@@ -62,6 +63,14 @@ class TrainResult:
     fit_seconds: float
     run_id: str
     model_uri: str | None
+
+    def __str__(self) -> str:
+        """Return what was trained, where it lies, and how good it is on the validation part."""
+        figures = [f"{name} {value_text(value)}" for name, value in self.validation.items()]
+        return (
+            f"{self.model.model.kind} in {self.folder}, fitted in {self.fit_seconds:.1f} s; "
+            f"validation: {', '.join(figures) or 'none'}"
+        )
 
 
 def train(  # noqa: PLR0913

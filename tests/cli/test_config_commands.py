@@ -23,7 +23,7 @@ def test_a_section_or_a_kind_of_model_is_shown_alone(recsparse, monkeypatch):
 def test_an_unknown_section_is_refused_with_the_nearest_one(recsparse):
     refused = recsparse("config", "trainings")
     assert refused.status == 2
-    assert "did you mean 'training'" in refused.err
+    assert "the nearest known is 'training'" in refused.err
 
 
 def test_files_and_editors_get_toml_and_a_schema(recsparse):

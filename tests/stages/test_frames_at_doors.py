@@ -32,7 +32,8 @@ def model(tmp_path_factory, empty_store):
         patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder / 'mlflow.db'}")
         recsparse.prepare(ROWS, folder / "data")
         config = load_config(overrides=["model.kind=popularity"])
-        recsparse.train(folder / "data", folder / "model", config)
+        result = recsparse.train(folder / "data", folder / "model", config)
+        assert str(result).startswith(f"popularity in {folder / 'model'}, fitted in ")
     return folder / "model"
 
 
@@ -84,3 +85,10 @@ def test_scores_of_a_frame_are_evaluated_and_a_frame_is_described(model):
     result = evaluate_file(scored, model.parent / "data")
     assert 0 <= result.mean()["recall@20"] <= 1
     assert recsparse.describe(ROWS)["source"]["kind"] == "log"
+
+
+def test_what_stages_return_tells_what_it_is(model):
+    data = recsparse.prepare(ROWS, model.parent / "shown")
+    assert repr(data).startswith("<Dataset of 8 users × 8 items: rows for training ")
+    assert repr(recsparse.load(model)) == "<TrainedModel popularity of 8 users × 8 items>"
+    assert "ndcg@10" in str(recsparse.evaluate([model], model.parent / "data"))

@@ -40,8 +40,8 @@ class BlendRecommender(Recommender, ColdScorer):
     kind: ClassVar[str] = "blend"
     config: BlendConfig
 
-    def __init__(self, config: BlendConfig) -> None:
-        super().__init__(config)
+    def __init__(self, config: BlendConfig | None = None, **settings: Any) -> None:
+        super().__init__(config, **settings)
         self.parts: list[Recommender] = []
         self.weights: list[float] = []
 

@@ -42,11 +42,8 @@ class RatingGrid(RatingModel, NetworkRecommender):
     kind: ClassVar[str] = "rating_grid"
     config: RatingGridConfig
     network: RatingGridNetwork
-
-    def __init__(self, config: RatingGridConfig) -> None:
-        super().__init__(config)
-        self.bayes: RatingBayes | None = None
-        self.network_weight = 1.0
+    bayes: RatingBayes | None = None
+    network_weight: float = 1.0
 
     @override
     def fit(self, interactions: csr_matrix, context: FitContext = PLAIN) -> "RatingGrid":

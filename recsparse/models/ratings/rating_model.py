@@ -27,9 +27,8 @@ class RatingModel(Recommender):
 
     predicts_ratings: ClassVar[bool] = True
 
-    def __init__(self, config: object) -> None:
-        super().__init__(config)
-        self.lowest, self.highest = 0.0, 0.0
+    lowest: float = 0.0
+    highest: float = 0.0
 
     @override
     def score_batch(

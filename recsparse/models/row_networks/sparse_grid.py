@@ -45,10 +45,8 @@ class SparseGridRecommender(NetworkRecommender):
     config: SparseGridConfig
     network: SparseGridNetwork
 
-    def __init__(self, config: SparseGridConfig) -> None:
-        super().__init__(config)
-        self.linear: EASE | None = None
-        self.linear_weight = 0.0
+    linear: EASE | None = None
+    linear_weight: float = 0.0
 
     @override
     def fit(self, interactions: csr_matrix, context: FitContext = PLAIN) -> "SparseGridRecommender":
