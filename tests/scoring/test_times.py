@@ -23,7 +23,7 @@ class LastFirst(Recommender):
     kind = "last_first"
 
     def __init__(self, num_items):
-        super().__init__(None)
+        super().__init__(PopularityConfig())
         self.num_items = num_items
 
     def score_batch(self, history, times=None):

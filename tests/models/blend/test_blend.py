@@ -80,7 +80,7 @@ class Fixed(Recommender):
     kind = "fixed"
 
     def __init__(self, scores):
-        super().__init__(None)
+        super().__init__(PopularityConfig())
         self.scores = scores
 
     def score_batch(self, history, times=None):
