@@ -7,7 +7,7 @@ from scipy.sparse import csr_matrix
 
 from recsparse.errors import InputError
 from recsparse.models.registry import build_model
-from tests.models.conformance import (
+from recsparse.testing import (
     NUM_ITEMS,
     NUM_USERS,
     RecommenderConformance,

@@ -20,9 +20,9 @@ from recsparse.grids.bag_tensor import bags_to_tensor
 from recsparse.models.protocol.fit_context import FitContext
 from recsparse.models.protocol.objective import HiddenCells
 from recsparse.models.registry import build_model
+from recsparse.testing import times_of
 from recsparse.training.fit import fit_model
 from recsparse.training.optimise import optimise_network
-from tests.models.conformance import times_of
 from tests.training.test_optimise import ROWS, Table, by_epoch, fitted, judge, settings
 from tests.validations import judged_by
 

@@ -29,8 +29,8 @@ from recsparse.models.linear.popularity import Popularity
 from recsparse.models.protocol.fit_context import FitContext
 from recsparse.models.protocol.recommender import Recommender
 from recsparse.models.protocol.validation import Validation
+from recsparse.testing import PersonalConformance, fitted, log_of, times_of
 from recsparse.training.fit import fit_model
-from tests.models.conformance import PersonalConformance, fitted, log_of, times_of
 
 PARTS = (
     EASEConfig(regularisation=5),

@@ -9,7 +9,7 @@ from recsparse.errors import InputError
 from recsparse.grids.bag_tensor import bags_to_tensor
 from recsparse.models.content.content_knn import ContentKNN
 from recsparse.models.protocol.fit_context import FitContext
-from tests.models.conformance import RecommenderConformance, fitted, log_of, words_of
+from recsparse.testing import RecommenderConformance, fitted, log_of, words_of
 
 PLAIN = ContentKNNConfig()
 

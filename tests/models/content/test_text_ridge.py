@@ -10,7 +10,7 @@ from recsparse.errors import InputError
 from recsparse.models.content.text_ridge import TextRidge, ridge_map
 from recsparse.models.linear.ials import IALS
 from recsparse.models.protocol.fit_context import FitContext
-from tests.models.conformance import PersonalConformance, fitted, log_of, words_of
+from recsparse.testing import PersonalConformance, fitted, log_of, words_of
 
 SMALL = TextRidgeConfig(ridge=0.5, ials=IALSConfig(factors=4, iterations=3, regularisation=0.1))
 

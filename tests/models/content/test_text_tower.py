@@ -11,8 +11,8 @@ from recsparse.models.content.text_tower import TextTower, TextTowerNetwork
 from recsparse.models.protocol.fit_context import FitContext
 from recsparse.models.registry import build_model
 from recsparse.sparse.tensor import SparseTensor
+from recsparse.testing import RecommenderConformance, fitted, log_of, words_of
 from recsparse.training.fit import fit_model
-from tests.models.conformance import RecommenderConformance, fitted, log_of, words_of
 
 SMALL = TextTowerConfig(channels=6, training=TrainingConfig(epochs=2, batch_users=8, device="cpu"))
 

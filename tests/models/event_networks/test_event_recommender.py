@@ -22,8 +22,7 @@ from recsparse.models.histories.sequences import Sequences
 from recsparse.models.linear.ease import EASE
 from recsparse.models.protocol.fit_context import FitContext
 from recsparse.models.registry import build_model
-from recsparse.training.fit import fit_model
-from tests.models.conformance import (
+from recsparse.testing import (
     NUM_USERS,
     RecommenderConformance,
     fit,
@@ -31,6 +30,7 @@ from tests.models.conformance import (
     log_of,
     times_of,
 )
+from recsparse.training.fit import fit_model
 from tests.models.event_logs import matrices_of, walks
 
 SMALL_TRAINING = TrainingConfig(epochs=2, batch_users=8, device="cpu")

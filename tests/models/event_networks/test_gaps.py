@@ -14,8 +14,8 @@ from recsparse.config.training import TrainingConfig
 from recsparse.models.histories.sequences import NUM_GAPS, Sequences, gap_classes
 from recsparse.models.protocol.fit_context import FitContext
 from recsparse.models.registry import build_model
+from recsparse.testing import RecommenderConformance
 from recsparse.training.fit import fit_model
-from tests.models.conformance import RecommenderConformance
 
 SMALL_TRAINING = TrainingConfig(epochs=2, batch_users=8, device="cpu")
 TIMELINE = TimelineConfig(channels=8, blocks=2, use_gaps=True, training=SMALL_TRAINING)

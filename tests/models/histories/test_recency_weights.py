@@ -9,7 +9,7 @@ from recsparse.config.linear_models import EASEConfig
 from recsparse.errors import InputError
 from recsparse.models.histories.recency_weights import recency_weighted
 from recsparse.models.linear.ease import EASE
-from tests.models.conformance import log_of
+from recsparse.testing import log_of
 
 cells = st.dictionaries(
     st.tuples(st.integers(0, 3), st.integers(0, 5)),

@@ -14,8 +14,8 @@ from recsparse.models.histories.window_gram import window_gram
 from recsparse.models.linear.ease import EASE
 from recsparse.models.protocol.fit_context import FitContext
 from recsparse.models.registry import build_model
+from recsparse.testing import TRAINING, RecommenderConformance, log_of, times_of
 from recsparse.training.fit import fit_model
-from tests.models.conformance import TRAINING, RecommenderConformance, log_of, times_of
 
 NUM_USERS, NUM_ITEMS = 3, 5
 cells = st.dictionaries(

@@ -8,7 +8,7 @@ from scipy.sparse import csr_matrix
 from recsparse.config.linear_models import EASEConfig
 from recsparse.errors import InputError
 from recsparse.models.linear.ease import EASE
-from tests.models.conformance import PersonalConformance
+from recsparse.testing import PersonalConformance
 
 
 class TestEASE(PersonalConformance):

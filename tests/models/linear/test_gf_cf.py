@@ -4,7 +4,7 @@ from scipy.sparse import csr_matrix
 
 from recsparse.config.linear_models import GFCFConfig
 from recsparse.models.linear.gf_cf import GFCF
-from tests.models.conformance import PersonalConformance, log_of
+from recsparse.testing import PersonalConformance, log_of
 
 SMALL = GFCFConfig(rank=4)
 

@@ -10,7 +10,7 @@ from recsparse.config.linear_models import IALSConfig
 from recsparse.errors import InputError
 from recsparse.models.linear.als import als_factors, half_step, with_empty_weight
 from recsparse.models.linear.ials import IALS
-from tests.models.conformance import PersonalConformance, fitted, log_of
+from recsparse.testing import PersonalConformance, fitted, log_of
 
 SMALL = IALSConfig(factors=4, regularisation=0.1, unobserved_weight=0.3)
 

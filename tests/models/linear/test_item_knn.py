@@ -7,7 +7,7 @@ from scipy.sparse import csr_matrix
 from recsparse.config.linear_models import ItemKNNConfig
 from recsparse.models.linear import item_knn
 from recsparse.models.linear.item_knn import ItemKNN
-from tests.models.conformance import PersonalConformance, log_of
+from recsparse.testing import PersonalConformance, log_of
 
 PLAIN = ItemKNNConfig(shrinkage=0.0, asymmetry=0.5, user_exponent=0.0)
 

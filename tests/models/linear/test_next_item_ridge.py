@@ -12,8 +12,8 @@ from recsparse.models.histories.sequences import UNKNOWN_TIME
 from recsparse.models.linear.next_item_ridge import NextItemRidge, decayed_moments
 from recsparse.models.protocol.fit_context import FitContext
 from recsparse.models.registry import build_model
+from recsparse.testing import TRAINING, RecommenderConformance, fitted, log_of, times_of
 from recsparse.training.fit import fit_model
-from tests.models.conformance import TRAINING, RecommenderConformance, fitted, log_of, times_of
 from tests.models.event_logs import matrices_of, walks
 from tests.models.histories.test_window_gram import NUM_ITEMS, NUM_USERS, cells, matrices
 

@@ -7,7 +7,7 @@ from recsparse.config.linear_models import PopularityConfig
 from recsparse.errors import InputError
 from recsparse.models.linear.popularity import Popularity
 from recsparse.models.protocol.fit_context import FitContext
-from tests.models.conformance import RecommenderConformance, fitted, log_of
+from recsparse.testing import RecommenderConformance, fitted, log_of
 
 
 class TestPopularity(RecommenderConformance):

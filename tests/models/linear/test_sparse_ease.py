@@ -9,7 +9,7 @@ from recsparse.config.linear_models import EASEConfig, SparseEASEConfig
 from recsparse.errors import InputError
 from recsparse.models.linear.ease import EASE
 from recsparse.models.linear.sparse_ease import SparseEASE, nearest_by_cosine, solved_columns
-from tests.models.conformance import NUM_ITEMS, PersonalConformance, log_of, times_of
+from recsparse.testing import NUM_ITEMS, PersonalConformance, log_of, times_of
 
 
 class TestSparseEASE(PersonalConformance):

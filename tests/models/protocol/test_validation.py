@@ -8,7 +8,7 @@ from recsparse.evaluation.ratings import evaluate_ratings
 from recsparse.models.linear.ease import EASE
 from recsparse.models.protocol.validation import Validation
 from recsparse.models.ratings.rating_bias import RatingBias
-from tests.models.conformance import log_of, times_of
+from recsparse.testing import log_of, times_of
 
 
 @pytest.mark.parametrize("metric", ["ndcg@3", "recall@5", "mrr@2"])

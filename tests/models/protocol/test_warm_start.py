@@ -20,8 +20,8 @@ from recsparse.models.linear.als import als_factors, with_empty_weight
 from recsparse.models.protocol.fit_context import FitContext
 from recsparse.models.protocol.warm_start import WarmStart
 from recsparse.models.registry import build_model
+from recsparse.testing import NUM_ITEMS, TRAINING, fitted, log_of, times_of
 from recsparse.training.fit import fit_model
-from tests.models.conformance import NUM_ITEMS, TRAINING, fitted, log_of, times_of
 
 TIMELINE = TimelineConfig(channels=8, blocks=1, training=None)
 SIZES = [

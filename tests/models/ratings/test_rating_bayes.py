@@ -12,7 +12,7 @@ from recsparse.models.ratings.gibbs_sampler import (
     without_bias,
 )
 from recsparse.models.ratings.rating_bayes import RatingBayes
-from tests.models.conformance import log_of
+from recsparse.testing import log_of
 from tests.models.rating_conformance import PersonalRatingConformance
 
 SMALL = RatingBayesConfig(

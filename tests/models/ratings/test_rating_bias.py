@@ -5,7 +5,7 @@ from sklearn.linear_model import Ridge
 
 from recsparse.config.linear_models import RatingBiasConfig
 from recsparse.models.ratings.rating_bias import RatingBias
-from tests.models.conformance import log_of
+from recsparse.testing import log_of
 from tests.models.rating_conformance import RatingConformance
 
 

@@ -5,7 +5,7 @@ from recsparse.config.linear_models import RatingBiasConfig, RatingFactorsConfig
 from recsparse.models.protocol.fit_context import FitContext
 from recsparse.models.ratings.rating_bias import RatingBias
 from recsparse.models.ratings.rating_factors import RatingFactors
-from tests.models.conformance import log_of
+from recsparse.testing import log_of
 from tests.models.rating_conformance import PersonalRatingConformance
 
 SMALL = RatingFactorsConfig(factors=4, regularisation=1.0, iterations=8)

@@ -18,8 +18,8 @@ from recsparse.models.ratings.rating_grid_network import (
     TrainingRatings,
     rating_cells,
 )
+from recsparse.testing import fitted, log_of
 from recsparse.training.fit import fit_model
-from tests.models.conformance import fitted, log_of
 from tests.models.rating_conformance import PersonalRatingConformance, RatingConformance
 from tests.validations import judged_by
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from scipy.sparse import csr_matrix
 
 from recsparse.models.ratings.row_posteriors import row_posteriors
-from tests.models.conformance import log_of
+from recsparse.testing import log_of
 
 
 def problem(num_rows, num_columns, width, seed=0):

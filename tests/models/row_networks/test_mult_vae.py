@@ -8,7 +8,7 @@ from recsparse.config.training import TrainingConfig
 from recsparse.errors import InputError
 from recsparse.models.row_networks.mult_vae import EvidenceLowerBound, MultVAE, MultVAENetwork
 from recsparse.sparse.tensor import SparseTensor
-from tests.models.conformance import PersonalConformance, RecommenderConformance, log_of
+from recsparse.testing import PersonalConformance, RecommenderConformance, log_of
 
 LONGER = TrainingConfig(epochs=60, batch_users=8, learning_rate=1e-2, device="cpu")
 SMALL = MultVAEConfig(hidden=16, latent=8, annealing_steps=20, training=LONGER)

@@ -16,7 +16,7 @@ from recsparse.models.row_networks.pairwise import (
     pairwise_loss,
 )
 from recsparse.sparse.tensor import SparseTensor
-from tests.models.conformance import PersonalConformance, fitted, log_of
+from recsparse.testing import PersonalConformance, fitted, log_of
 
 TRAINING = TrainingConfig(epochs=60, batch_users=8, device="cpu", learning_rate=0.03)
 SMALL = {

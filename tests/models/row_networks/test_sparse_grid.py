@@ -15,8 +15,8 @@ from recsparse.models.protocol.fit_context import FitContext
 from recsparse.models.protocol.validation import Validation
 from recsparse.models.row_networks.sparse_grid import LINEAR_SHARES, SparseGridRecommender
 from recsparse.sparse.tensor import SparseTensor
+from recsparse.testing import PersonalConformance, fitted, log_of, words_of
 from recsparse.training.fit import fit_model
-from tests.models.conformance import PersonalConformance, fitted, log_of, words_of
 from tests.validations import judged_by
 
 SMALL = SparseGridConfig(

@@ -9,7 +9,7 @@ from recsparse.config.network_models import SparseGridConfig
 from recsparse.models.content.item_words import ItemWords, stored_words
 from recsparse.models.row_networks.sparse_grid_network import SparseGridNetwork
 from recsparse.sparse.tensor import sparse_tensor
-from tests.models.conformance import words_of
+from recsparse.testing import words_of
 
 CONFIG = SparseGridConfig(factors=3, hidden=4, unobserved_weight=0.4, regularisation=0.2)
 

@@ -1,19 +1,31 @@
-"""What every recommender must do, as tests that the test class of each model inherits."""
+"""What every recommender must do, as tests for pytest that the test class of your model inherits.
+
+Example:
+    In a test of your own::
+
+        from recsparse.testing import PersonalConformance
+
+        class TestMine(PersonalConformance):
+            config = MineConfig()
+"""
 
 import functools
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
 import safetensors.torch
 import torch
+from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, random_array
+from torch import Tensor
 
 from recsparse.config.model_section import ModelSection
 from recsparse.config.toml_reader import parse_config
 from recsparse.config.training import TrainingConfig
 from recsparse.errors import InputError
 from recsparse.models.protocol.fit_context import FitContext
+from recsparse.models.protocol.recommender import Recommender
 from recsparse.models.registry import build_model, model_class
 from recsparse.sparse.tensor import SparseTensor, sparse_tensor
 from recsparse.training.fit import fit_model
@@ -22,8 +34,8 @@ TRAINING = TrainingConfig(epochs=3, batch_users=8, device="cpu")
 NUM_USERS, NUM_ITEMS = 24, 12
 
 
-def log_of(num_users=NUM_USERS, num_items=NUM_ITEMS, seed=0):
-    """Random weighted interactions, with an empty row and an empty column."""
+def log_of(num_users: int = NUM_USERS, num_items: int = NUM_ITEMS, seed: int = 0) -> csr_matrix:
+    """Return random weighted interactions, with an empty row and an empty column."""
     rng = np.random.default_rng(seed)
     dense = random_array((num_users, num_items), density=0.4, rng=rng, dtype=np.float32).toarray()
     dense[num_users // 2] = 0
@@ -31,8 +43,12 @@ def log_of(num_users=NUM_USERS, num_items=NUM_ITEMS, seed=0):
     return csr_matrix(dense * 3)
 
 
-def checkerboard():
-    """Users of either group and all items of their group but one, which each row holds out."""
+def checkerboard() -> tuple[csr_matrix, NDArray[np.bool_], NDArray[np.bool_]]:
+    """Return users of two groups and all items of their group but one, which each row holds out.
+
+    Returns:
+        The log, which cells are of one group, and which of these are held out.
+    """
     same = np.arange(NUM_USERS)[:, None] % 2 == np.arange(NUM_ITEMS) % 2
     held_out = np.zeros_like(same)
     user = np.arange(NUM_USERS)
@@ -40,8 +56,8 @@ def checkerboard():
     return csr_matrix((same & ~held_out).astype(np.float32)), same, held_out
 
 
-def words_of(num_items):
-    """Two words an item: one of its own, one of its group."""
+def words_of(num_items: int) -> SparseTensor:
+    """Return two words an item: one of its own, one of its group."""
     items = torch.arange(num_items)
     coords = torch.cat(
         [torch.stack([items, items % 2], dim=1), torch.stack([items, items + 2], dim=1)]
@@ -49,31 +65,34 @@ def words_of(num_items):
     return sparse_tensor(coords, torch.ones(len(coords), 1), (num_items + 2,), num_items)
 
 
-def times_of(log):
-    """The times of a log's cells: each item has the same one in all rows."""
+def times_of(log: csr_matrix) -> csr_matrix:
+    """Return the times of a log's cells: each item has the same one in all rows."""
     cells = csr_matrix(log, copy=True)
     cells.sum_duplicates()
     seconds = cells.indices.astype(np.int64) * 7919 % 1009 - 300
     return csr_matrix((seconds, cells.indices, cells.indptr), shape=cells.shape)
 
 
-def fit(model, interactions, seed=0):
-    words: SparseTensor = words_of(interactions.shape[1])
+def fit(model: Recommender, interactions: csr_matrix, seed: int = 0) -> Recommender:
+    """Fit a model with times and words, and with a trainer of three epochs."""
+    words = words_of(interactions.shape[1])
     context = FitContext(TRAINING, seed, times=times_of(interactions), item_words=words)
     return fit_model(model, interactions, context)
 
 
-def score(model, history):
+def score(model: Recommender, history: csr_matrix) -> Tensor:
+    """Score all items for some rows, with their times."""
     return model.score_batch(history, times_of(history))
 
 
 @functools.cache
-def fitted(config):
-    """A model that tests share; none may change it."""
+def fitted(config: ModelSection) -> Recommender:
+    """Return a fitted model that tests share; none may change it."""
     return fit(build_model(config), log_of())
 
 
-def raw_parts(matrix):
+def raw_parts(matrix: csr_matrix) -> list[list[Any]]:
+    """Return the arrays of a matrix as they lie in memory."""
     return [part.tolist() for part in (matrix.data, matrix.indices, matrix.indptr)]
 
 
@@ -82,12 +101,12 @@ class RecommenderConformance:
 
     config: ClassVar[ModelSection]
 
-    def test_its_configuration_survives_the_file(self):
+    def test_its_configuration_survives_the_file(self) -> None:
         settings = {"model": self.config.model_dump(mode="json")}
         assert parse_config(settings).model == self.config
         assert type(build_model(self.config)) is model_class(self.config.kind)
 
-    def test_scores_are_finite_float32_of_all_items_for_each_row(self):
+    def test_scores_are_finite_float32_of_all_items_for_each_row(self) -> None:
         scores = score(fitted(self.config), log_of())
         assert scores.shape == (NUM_USERS, NUM_ITEMS)
         assert scores.dtype == torch.float32
@@ -95,10 +114,10 @@ class RecommenderConformance:
         assert scores.device.type == "cpu"
         assert not scores.requires_grad
 
-    def test_scores_differ_between_items(self):
+    def test_scores_differ_between_items(self) -> None:
         assert (score(fitted(self.config), log_of()).std(dim=1) > 0).any()
 
-    def test_saved_and_loaded_it_gives_the_same_scores(self):
+    def test_saved_and_loaded_it_gives_the_same_scores(self) -> None:
         model = fitted(self.config)
         stored = safetensors.torch.load(safetensors.torch.save(model.state()))
         again = type(model).from_state(self.config, stored)
@@ -106,52 +125,52 @@ class RecommenderConformance:
         assert again.num_items == NUM_ITEMS
         assert again.state().keys() == model.state().keys()
 
-    def test_one_row_at_a_time_equals_a_batch(self):
+    def test_one_row_at_a_time_equals_a_batch(self) -> None:
         model, rows = fitted(self.config), log_of(seed=5)
         one_by_one = torch.cat([score(model, rows[user]) for user in range(NUM_USERS)])
         torch.testing.assert_close(one_by_one, score(model, rows), rtol=1e-4, atol=1e-5)
 
-    def test_refitting_equals_fitting_anew(self):
+    def test_refitting_equals_fitting_anew(self) -> None:
         model = fit(build_model(self.config), log_of(10, 7, seed=3), seed=8)
         fit(model, log_of())
         assert torch.equal(score(model, log_of()), score(fitted(self.config), log_of()))
 
-    def test_nobody_gets_no_scores(self):
+    def test_nobody_gets_no_scores(self) -> None:
         assert score(fitted(self.config), csr_matrix((0, NUM_ITEMS))).shape == (0, NUM_ITEMS)
 
-    def test_a_user_without_interactions_gets_finite_scores(self):
+    def test_a_user_without_interactions_gets_finite_scores(self) -> None:
         scores = score(fitted(self.config), csr_matrix((2, NUM_ITEMS)))
         assert scores.shape == (2, NUM_ITEMS)
         assert scores.isfinite().all()
         assert torch.equal(scores[0], scores[1])
 
     @pytest.mark.parametrize("dtype", [np.float64, np.int64])
-    def test_a_history_of_another_number_type_gives_the_same_scores(self, dtype):
+    def test_a_history_of_another_number_type_gives_the_same_scores(self, dtype: type) -> None:
         rows = log_of().ceil()
         scores = score(fitted(self.config), csr_matrix(rows, dtype=dtype))
         assert torch.equal(scores, score(fitted(self.config), rows))
 
     @pytest.mark.parametrize("width", [0, NUM_ITEMS - 1, NUM_ITEMS + 1])
-    def test_a_history_of_the_wrong_width_is_refused(self, width):
+    def test_a_history_of_the_wrong_width_is_refused(self, width: int) -> None:
         message = f"one column for each of {NUM_ITEMS} items, but has {width}"
         with pytest.raises(InputError, match=message):
             score(fitted(self.config), csr_matrix((1, width)))
 
-    def test_a_model_that_is_not_fitted_is_refused(self):
+    def test_a_model_that_is_not_fitted_is_refused(self) -> None:
         with pytest.raises(InputError, match="must be fitted before it scores; call fit"):
             build_model(self.config).score_batch(log_of())
 
     @pytest.mark.parametrize("shape", [(0, 0), (0, 4), (4, 0), (4, 4)])
-    def test_no_interaction_is_refused(self, shape):
+    def test_no_interaction_is_refused(self, shape: tuple[int, int]) -> None:
         with pytest.raises(InputError, match="at least one interaction, but got none"):
             fit(build_model(self.config), csr_matrix(shape))
 
     @pytest.mark.parametrize("weight", [-1.0, np.nan, np.inf])
-    def test_negative_and_undefined_weights_are_refused(self, weight):
+    def test_negative_and_undefined_weights_are_refused(self, weight: float) -> None:
         with pytest.raises(InputError, match="finite weights that are not negative"):
             fit(build_model(self.config), csr_matrix([[1.0, weight], [1.0, 1.0]]))
 
-    def test_cells_of_weight_zero_teach_nothing(self):
+    def test_cells_of_weight_zero_teach_nothing(self) -> None:
         dense = log_of().toarray()
         every_cell = np.indices(dense.shape).reshape(2, -1)
         with_zeros = csr_matrix((dense.ravel(), every_cell), shape=dense.shape)
@@ -161,7 +180,7 @@ class RecommenderConformance:
         with pytest.raises(InputError, match="at least one interaction, but got none"):
             fit(build_model(self.config), csr_matrix(([0.0], ([0], [0])), shape=(2, 2)))
 
-    def test_fitting_does_not_change_the_interactions(self):
+    def test_fitting_does_not_change_the_interactions(self) -> None:
         """The rows are unsorted and hold item 1 of user 0 twice."""
         twice = csr_matrix(
             (np.ones(4, dtype=np.float32), np.array([1, 0, 1, 1]), np.array([0, 3, 4]))
@@ -173,7 +192,7 @@ class RecommenderConformance:
         expected = fit(build_model(self.config), once)
         assert torch.equal(score(model, once), score(expected, once))
 
-    def test_one_user_with_one_item_is_enough(self):
+    def test_one_user_with_one_item_is_enough(self) -> None:
         one = csr_matrix(np.ones((1, 1)))
         scores = score(fit(build_model(self.config), one), one)
         assert scores.shape == (1, 1)
@@ -183,13 +202,13 @@ class RecommenderConformance:
 class PersonalConformance(RecommenderConformance):
     """Of models whose scores depend on the user's row."""
 
-    def test_it_learns_a_checkerboard(self):
+    def test_it_learns_a_checkerboard(self) -> None:
         log, same, held_out = checkerboard()
         scores = score(fit(build_model(self.config), log), log).numpy()
         for user in range(NUM_USERS):
             assert scores[user][held_out[user]].min() > scores[user][~same[user]].max(), user
 
-    def test_it_folds_in_users_that_it_never_saw(self):
+    def test_it_folds_in_users_that_it_never_saw(self) -> None:
         """Three items of one group, together in no row of the fit, call for the group's others."""
         log, _, _ = checkerboard()
         model = fit(build_model(self.config), log)
