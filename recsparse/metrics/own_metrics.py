@@ -60,7 +60,10 @@ def measured(
     """
     found, known = {}, np.diff(targets.indptr) > 0
     for name, metric in metrics.items():
-        values = np.asarray(metric(recommended, targets), dtype=np.float64)
+        # Nobody's own function is asked about no users at all.
+        values = np.empty(0)
+        if len(recommended):
+            values = np.asarray(metric(recommended, targets), dtype=np.float64)
         if values.shape != (len(recommended),):
             raise InputError(
                 f"the metric {name} must return one number for each of {len(recommended)} users, "
