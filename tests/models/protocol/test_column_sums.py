@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.sparse import csr_matrix
 
-from recsparse.config.models import PopularityConfig
+from recsparse.config.linear_models import PopularityConfig
 from recsparse.models.protocol.column_sums import column_sums
 from recsparse.models.registry import build_model
 
