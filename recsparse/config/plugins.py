@@ -12,7 +12,7 @@ import sys
 from importlib.metadata import entry_points
 from typing import Any
 
-from recsparse.errors import ConfigError, reason
+from recsparse.errors import ConfigError, RecsparseError, reason
 
 PLUGINS = "RECSPARSE_PLUGINS"
 MODELS = "recsparse.models"
@@ -24,7 +24,7 @@ def import_plugins() -> None:
     """Import the modules that the environment variable `RECSPARSE_PLUGINS` names, with commas.
 
     Raises:
-        ConfigError: If there is no such module.
+        ConfigError: If there is no such module, or it cannot be imported.
     """
     for name in os.environ.get(PLUGINS, "").split(","):
         if name.strip():
@@ -92,6 +92,11 @@ def told_of(name: str, key: str) -> Any:
 def _module(name: str, key: str) -> Any:
     try:
         return importlib.import_module(name)
+    except RecsparseError as error:
+        # Such an error says itself how to mend it, as that of a kind that another model has.
+        raise ConfigError(
+            f"{key} must name a module that can be imported, but {name!r} cannot be: {error}"
+        ) from error
     except (ImportError, ValueError) as error:
         raise ConfigError(
             f"{key} must name a module that can be imported, but {name!r} cannot be: "

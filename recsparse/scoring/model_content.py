@@ -45,10 +45,12 @@ def read_content(folder: Path, description: Mapping[str, Any]) -> TrainedModel:
         The model, on the CPU.
 
     Raises:
-        ModelFolderError: If a file cannot be read, or the files do not fit each other: the sizes
-            that `model.toml` names, the ids, the histories and their times, and the weights that a
-            model of that configuration has.
+        ModelFolderError: If the model is of a kind that this process does not know, a file cannot
+            be read, or the files do not fit each other: the sizes that `model.toml` names, the ids,
+            the histories and their times, and the weights that a model of that configuration has.
+        ConfigError: If the process was told of a module that cannot be imported.
     """
+    _refuse_unknown_plugins(folder, description.get(PLUGINS_KEY, {}))
     try:
         return _read(folder, description)
     except (InputError, SafetensorError) as error:
@@ -139,11 +141,10 @@ def _times(arrays: Mapping[str, NDArray[Any]], history: csr_matrix) -> csr_matri
 
 
 def _model(folder: Path, description: Mapping[str, Any], num_items: int) -> Recommender:
-    section, plugins = description.get("model"), description.get(PLUGINS_KEY, {})
+    section = description.get("model")
     source = folder / DESCRIPTION
     if not isinstance(section, dict):
         raise InputError(f"{source} has no section 'model'")
-    _refuse_unknown_plugins(plugins)
     config = parse_config({"model": section}, source=str(source)).model
     state = load_tensors(folder / WEIGHTS)
     model = model_class(config.kind).from_state(config, state)
@@ -172,15 +173,15 @@ def plugins_of(config: ModelSection) -> dict[str, str]:
     }
 
 
-def _refuse_unknown_plugins(plugins: Any) -> None:
+def _refuse_unknown_plugins(folder: Path, plugins: Any) -> None:
     # A folder may be a stranger's: what it names is told to the caller, and not imported.
     for kind, name in plugins.items() if isinstance(plugins, dict) else ():
         if find_section(kind) is None:
             module = str(name).partition(":")[0]
-            raise InputError(
-                f"the model is of the kind {kind!r}, the class {name}, which this process does "
-                f"not know; if you trust that module, set the environment variable {PLUGINS}="
-                f"{module}, with the folder of the module on PYTHONPATH"
+            raise ModelFolderError(
+                f"the model in {folder} is of the kind {kind!r}, the class {name}, which this "
+                "process does not know; if you trust that module, set the environment variable "
+                f"{PLUGINS}={module}, with the folder of the module on PYTHONPATH"
             )
 
 

@@ -96,6 +96,13 @@ def test_a_module_that_is_not_there_is_refused_by_its_name(module, monkeypatch):
         find_section("eaze")
 
 
+def test_a_module_whose_kind_is_taken_is_refused_without_talk_of_the_path(module):
+    name = module("popularity")
+    with pytest.raises(ConfigError, match=f"'{name}' cannot be: a kind must be") as caught:
+        load_config(None, [f"model.kind={name}:popularity"])
+    assert str(caught.value).endswith("rename the kind of one of them")
+
+
 @pytest.mark.parametrize("name", ["Bare", "Literal", "__name__"])
 def test_something_that_is_no_registered_model_of_that_module_is_refused(module, name):
     place = f"{module('other')}:{name}"

@@ -15,7 +15,7 @@ from safetensors.torch import save_file as save_tensors
 from scipy.sparse import csr_matrix
 
 from recsparse.config.toml_writer import to_toml
-from recsparse.errors import InputError, ModelFolderError
+from recsparse.errors import ConfigError, InputError, ModelFolderError
 from recsparse.scoring.model_folder import load_model, save_model
 from recsparse.scoring.trained import TrainedModel
 from tests.scoring.test_model_folder import CONFIGS, WITH_MORE, train
@@ -68,6 +68,19 @@ def changed(array, place, value):
     array = array.copy()
     array[place] = value
     return array
+
+
+def test_a_kind_that_is_not_known_is_no_damage_to_the_folder(folder, monkeypatch):
+    plugins = {"far_away": "far.away:Model"}
+    with pytest.raises(ModelFolderError, match=r"which this process does not know") as caught:
+        load_model(signed(folder, plugins=plugins))
+    assert str(caught.value).startswith(f"the model in {folder} is of the kind 'far_away'")
+    assert str(caught.value).endswith(
+        "RECSPARSE_PLUGINS=far.away, with the folder of the module on PYTHONPATH"
+    )
+    monkeypatch.setenv("RECSPARSE_PLUGINS", "far.away")
+    with pytest.raises(ConfigError, match=r"^the environment variable RECSPARSE_PLUGINS must name"):
+        load_model(folder)
 
 
 @pytest.mark.parametrize("prefix", ["", "times_"])
