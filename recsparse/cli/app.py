@@ -9,7 +9,7 @@ app = typer.Typer(
     name="recsparse",
     help="Recommender models with sparse convolutions, from Parquet logs to scored Parquet.",
     no_args_is_help=True,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings={"help_option_names": ["--help", "-h"]},
     pretty_exceptions_enable=False,
 )
 
