@@ -12,6 +12,7 @@ class SparseReLU(nn.Module):
         Input and output (n, c) on one grid.
 
     Example:
+        >>> import torch
         >>> x = SparseTensor.from_dense(torch.tensor([[[-1.0, 0.0, 2.0]]]))
         >>> SparseReLU()(x).feats.tolist()
         [[0.0], [2.0]]
@@ -38,6 +39,7 @@ class SparseGELU(nn.Module):
         Input and output (n, c) on one grid.
 
     Example:
+        >>> import torch
         >>> x = SparseTensor.from_dense(torch.tensor([[[1.0, 0.0]]]))
         >>> f"{SparseGELU()(x).feats.item():.3f}"
         '0.841'

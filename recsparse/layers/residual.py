@@ -227,6 +227,7 @@ class ResidualBlock(nn.Module):
         *layers: Layers that keep the grid and, together, the number of channels.
 
     Example:
+        >>> import torch
         >>> x = SparseTensor.from_dense(torch.tensor([[[-1.0, 0.0, 2.0]]]))
         >>> ResidualBlock(SparseReLU())(x).feats.flatten().tolist()
         [-1.0, 4.0]

@@ -21,6 +21,8 @@ class SparseSequential(nn.Sequential):
         InputTypeError: If one of torch's layers is of dense axes, as `torch.nn.Conv2d`.
 
     Example:
+        >>> import torch
+        >>> from recsparse.sparse.tensor import SparseTensor
         >>> x = SparseTensor.from_dense(torch.tensor([[[-1.0, 0.0, 2.0]]]))
         >>> SparseSequential(nn.ReLU(), nn.Linear(1, 8), nn.BatchNorm1d(8))(x)
         SparseTensor(Grid(2 cells, spatial_shape=(3,), batch_size=1), 8 channels)
