@@ -1,5 +1,6 @@
 """What a model folder holds, read and validated against each other: anyone may write a folder."""
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,8 @@ from recsparse.models.protocol.recommender import Recommender
 from recsparse.models.protocol.stored_arrays import checked_csr
 from recsparse.models.registry import model_class
 from recsparse.scoring.trained import TrainedModel
+
+logger = logging.getLogger(__name__)
 
 DESCRIPTION = "model.toml"
 WEIGHTS = "weights.safetensors"
@@ -50,7 +53,7 @@ def read_content(folder: Path, description: Mapping[str, Any]) -> TrainedModel:
             the histories and their times, and the weights that a model of that configuration has.
         ConfigError: If the process was told of a module that cannot be imported.
     """
-    _refuse_unknown_plugins(folder, description.get(PLUGINS_KEY, {}))
+    _check_plugins(folder, description.get(PLUGINS_KEY, {}))
     try:
         return _read(folder, description)
     except (InputError, SafetensorError) as error:
@@ -173,10 +176,19 @@ def plugins_of(config: ModelSection) -> dict[str, str]:
     }
 
 
-def _refuse_unknown_plugins(folder: Path, plugins: Any) -> None:
+def _check_plugins(folder: Path, plugins: Any) -> None:
     # A folder may be a stranger's: what it names is told to the caller, and not imported.
     for kind, name in plugins.items() if isinstance(plugins, dict) else ():
-        if find_section(kind) is None:
+        section = find_section(kind)
+        if section is not None and section.implementation != name:
+            # The module of a class may have moved, which no folder can know.
+            logger.warning(
+                "the model in %s was trained by the class %s, but the kind %r is that of %s here, "
+                "which scores with its weights; if these are not one class, give one of them "
+                "another kind",
+                folder, name, kind, section.implementation,
+            )  # fmt: skip
+        if section is None:
             module = str(name).partition(":")[0]
             raise ModelFolderError(
                 f"the model in {folder} is of the kind {kind!r}, the class {name}, which this "

@@ -133,6 +133,19 @@ def test_weights_that_no_log_has_are_refused(folder, value):
     refused(folder, "must (be finite|not be negative)")
 
 
+def test_a_kind_that_another_class_has_here_is_said_with_both_classes(folder, caplog):
+    load_model(signed(folder, plugins={"popularity": "far.away:Model"}))
+    (said,) = [each.getMessage() for each in caplog.records if each.levelname == "WARNING"]
+    assert said.startswith(f"the model in {folder} was trained by the class far.away:Model, but")
+    assert "'popularity' is that of recsparse.models.linear.popularity:Popularity here" in said
+
+
+def test_a_kind_whose_class_is_that_of_the_folder_is_loaded_without_a_word(folder, caplog):
+    own = "recsparse.models.linear.popularity:Popularity"
+    load_model(signed(folder, plugins={"popularity": own}))
+    assert not caplog.records
+
+
 def test_times_of_other_cells_are_refused(folder):
     arrays = load_file(folder / "history.safetensors")
     # The first cell of the matrix in another free column.
