@@ -1,6 +1,7 @@
 """The configuration: everything that can be set, as pydantic models with their defaults."""
 
 import logging
+import re
 import unicodedata
 from typing import Annotated, Any, Literal
 
@@ -25,9 +26,32 @@ Catalogue = Literal["known", "all", "common", "new"]
 IncludeUsers = Literal["known", "new", "all"]
 
 
+_RANKING_METRIC = re.compile(r"^(ndcg|recall|precision|map|mrr|hit_rate)@[1-9][0-9]{0,5}$")
+
+
+def _ranking_metric(name: str) -> str:
+    if not _RANKING_METRIC.fullmatch(name):
+        raise ValueError(
+            "it must be one of ndcg, recall, precision, map, mrr and hit_rate at the length of a "
+            "list, as ndcg@10"
+        )
+    return name
+
+
+def _own_metric(name: str) -> str:
+    if not OWN_NAME.fullmatch(name):
+        raise ValueError("it must be a function of your own, as my_module:my_metric")
+    return name
+
+
 # A metric of lists of a length, as validation judges by it; a user has one value of each.
 RankingMetric = Annotated[
-    str, Field(pattern=r"^(ndcg|recall|precision|map|mrr|hit_rate)@[1-9][0-9]{0,5}$")
+    str,
+    AfterValidator(_ranking_metric),
+    Field(json_schema_extra={"pattern": _RANKING_METRIC.pattern}),
+]
+OwnMetricName = Annotated[
+    str, AfterValidator(_own_metric), Field(json_schema_extra={"pattern": OWN_NAME.pattern})
 ]
 
 
@@ -49,7 +73,7 @@ class EvaluationConfig(Section):
     """
 
     k: tuple[Annotated[int, Field(ge=1)], ...] = Field(default=(10, 20), min_length=1)
-    metrics: tuple[Annotated[str, Field(pattern=OWN_NAME.pattern)], ...] = ()
+    metrics: tuple[OwnMetricName, ...] = ()
     select_by: RankingMetric = "ndcg@10"
     batch_users: int = Field(default=1024, ge=1)
     catalogue: Catalogue = "all"

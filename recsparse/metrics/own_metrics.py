@@ -56,14 +56,14 @@ def measured(
         One value a user and metric; NaN for a user without targets.
 
     Raises:
-        InputError: If a function returns anything else than one number a user.
+        InputError: If a function fails, or returns anything else than one number a user.
     """
     found, known = {}, np.diff(targets.indptr) > 0
     for name, metric in metrics.items():
         # Nobody's own function is asked about no users at all.
         values = np.empty(0)
         if len(recommended):
-            values = np.asarray(metric(recommended, targets), dtype=np.float64)
+            values = _called(name, metric, recommended, targets)
         if values.shape != (len(recommended),):
             raise InputError(
                 f"the metric {name} must return one number for each of {len(recommended)} users, "
@@ -71,3 +71,16 @@ def measured(
             )
         found[name] = np.where(known, values, np.nan)
     return found
+
+
+def _called(
+    name: str, metric: OwnMetric, recommended: Int[Tensor, "b k_max"], targets: csr_matrix
+) -> NDArray[np.float64]:
+    try:
+        return np.asarray(metric(recommended, targets), dtype=np.float64)
+    except Exception as error:
+        raise InputError(
+            f"the metric {name} must take item indices of lists and the targets, a row a user, and "
+            f"return one number for each row, but raised {type(error).__name__}: {error}; mend the "
+            "function"
+        ) from error

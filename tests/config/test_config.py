@@ -71,8 +71,15 @@ def test_validation_chooses_by_any_ranking_metric_of_a_user():
 
 @pytest.mark.parametrize("metric", ["ndcg", "ndcg@0", "coverage@10", "rmse", "@10", "ndcg@ 10"])
 def test_validation_chooses_by_nothing_else(metric):
-    with pytest.raises(ConfigError, match=r"evaluation\.select_by"):
+    message = r"evaluation\.select_by is wrong: it must be one of ndcg, .* as ndcg@10, but got"
+    with pytest.raises(ConfigError, match=message):
         parse_config({"evaluation": {"select_by": metric}})
+
+
+def test_a_metric_of_one_s_own_is_named_by_module_and_function():
+    message = r"evaluation\.metrics.* is wrong: it must be a function of your own, as my_module:my"
+    with pytest.raises(ConfigError, match=message):
+        parse_config({"evaluation": {"metrics": ["ndcg@10"]}})
 
 
 def test_the_list_length_of_older_files_is_read_with_a_warning(caplog):

@@ -39,3 +39,14 @@ def test_what_is_no_metric_is_refused(names, error, message):
 def test_another_number_of_values_is_refused():
     with pytest.raises(InputError, match=r"one number for each of 2 users, but .* of \(3,\)"):
         measured({"own": lambda *_: [1, 2, 3]}, torch.tensor([[0], [1]]), csr_matrix((2, 2)))
+
+
+def test_a_function_that_fails_is_named_with_its_error():
+    def broken(recommended, targets):
+        return 1 / 0
+
+    message = (
+        r"^the metric broken must take .* but raised ZeroDivisionError: division by zero; mend"
+    )
+    with pytest.raises(InputError, match=message):
+        measured({"broken": broken}, torch.tensor([[0]]), csr_matrix([[1.0]]))

@@ -134,6 +134,7 @@ def build_dataset(
     """
     for path in sources.tables():
         find_files(path)  # which says what is missing, before anything else is asked
+    split_of(config.split)  # which says that a class is no split, before anything is read
     with (
         claim(out, DATASET, sources.job(config), overwrite, reporter=reporter) as output,
         output.folder() as aside,

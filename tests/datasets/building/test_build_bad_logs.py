@@ -215,3 +215,12 @@ def test_nan_ratings_are_unknown_and_infinite_ones_and_negative_weights_are_set_
     assert len(found) == ROWS - 4
     assert found.count(None) == 2
     assert set(found) == {4.0, None}
+
+
+def test_a_class_that_is_no_split_is_refused_before_the_log_is_read(tmp_path, monkeypatch):
+    write(tmp_path / "log.parquet")
+    monkeypatch.setattr("recsparse.datasets.building.build.workspace", None)  # nothing is begun
+    config = load_config(overrides=["split.kind=os:system"])
+    with pytest.raises(InputError, match="must name a class of splits, but os:system is"):
+        prepare(tmp_path / "log.parquet", tmp_path / "out", config=config)
+    assert not (tmp_path / "out").exists()
