@@ -1,97 +1,41 @@
 """Writes the pages of the reference that are read off the code: `python docs/generate.py`."""
 
-import json
 import re
-import types
 import typing
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import typer
-from pydantic.fields import FieldInfo
 
 from recsparse.cli.main import app
 from recsparse.config.config import Config
+from recsparse.config.key_table import settings
+from recsparse.config.meanings import summary_of
 from recsparse.config.model_section import known_sections
 from recsparse.config.section import Section
 from recsparse.models.protocol.recommender import Recommender
 from recsparse.models.registry import model_class
 
 REFERENCE = Path(__file__).parent / "reference"
-_SIGNS = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}
-_PLAIN = {str: "text", int: "integer", float: "number", bool: "true, false", types.NoneType: "none"}
 
 
-def meanings(section: type[Section]) -> dict[str, str]:
-    """Read what each key means off the docstrings of a section and its bases.
-
-    Args:
-        section: A section of the configuration.
-
-    Returns:
-        The meaning of each key that the docstrings name.
-    """
-    found: dict[str, str] = {}
-    for owner in reversed(section.__mro__):
-        text = re.sub(r"\n {4}", "\n", owner.__doc__ or "").partition("Attributes:")[2]
-        for key, meaning in re.findall(r"^ {4}(\w+): (.*(?:\n {8}.*)*)", text, re.MULTILINE):
-            found[key] = " ".join(meaning.split())
-    return found
-
-
-def _values(annotation: Any) -> str:
-    if typing.get_origin(annotation) is typing.Annotated:
-        return _values(typing.get_args(annotation)[0])
-    if typing.get_origin(annotation) is typing.Literal:
-        return ", ".join(f"`{value}`" for value in typing.get_args(annotation))
-    inner = [_values(kind) for kind in typing.get_args(annotation) if kind is not Ellipsis]
-    if typing.get_origin(annotation) in {tuple, list}:
-        return f"list of {inner[0]}"
-    if typing.get_origin(annotation) is dict:
-        return f"table of {inner[1]}"
-    if isinstance(annotation, type) and issubclass(annotation, Section):
-        return "a section"
-    return ", ".join(dict.fromkeys(inner)) or _PLAIN.get(annotation) or annotation.__name__
-
-
-def _bounds(field: FieldInfo) -> str:
-    found = [
-        f"{_SIGNS[name]} {getattr(rule, name)}"
-        for rule in field.metadata
-        for name in _SIGNS
-        if getattr(rule, name, None) is not None
-    ]
-    return f" ({', '.join(found)})" if found else ""
-
-
-def _default(field: FieldInfo) -> str:
-    value = field.get_default(call_default_factory=True)
-    if value is None:
-        return "none"
-    if isinstance(value, Section):
-        unlike = value.model_dump(exclude_defaults=True)
-        return ", ".join(f"`{key} = {json.dumps(of, default=str)}`" for key, of in unlike.items())
-    return f"`{json.dumps(value, default=str)}`"
-
-
-def keys_table(section: type[Section], prefix: str) -> str:
+def keys_table(section: str, prefix: str = "") -> str:
     """Lay out the keys of a section.
 
     Args:
-        section: The section.
+        section: As `Setting.section` has it, such as `log` or `model.kind = ease`.
         prefix: What stands before each key, such as `log.`.
 
     Returns:
-        A table in Markdown; keys that are sections themselves, and `kind`, are left out.
+        A table in Markdown, as `recsparse config` shows it.
     """
-    explained = meanings(section)
     rows = ["| key | default | values | meaning |", "| --- | --- | --- | --- |"]
-    for name, field in section.model_fields.items():
-        if (prefix, name) != ("model.", "kind"):
-            cells = (f"`{prefix}{name}`", _default(field), _values(field.annotation))
-            meaning = explained.get(name, "").replace("|", "\\|")
-            rows.append(f"| {cells[0]} | {cells[1]} | {cells[2]}{_bounds(field)} | {meaning} |")
+    for each in settings():
+        if each.section == section:
+            default = each.default if each.default == "none" else f"`{each.default}`"
+            meaning = each.meaning.replace("|", "\\|")
+            rows.append(f"| `{prefix}{each.name}` | {default} | {each.values} | {meaning} |")
     return "\n".join(rows)
 
 
@@ -103,25 +47,18 @@ def configuration() -> str:
     """
     page = [
         "# Configuration\n\nOne TOML file, given by `--config`; `--set section.key=value` replaces "
-        "a single value. A setting that may be empty is so by the name `none`. The keys of "
-        "`model` depend on its kind: see [Models](models/index.md). `model.training` has the keys "
-        "of `training`, for that model alone.\n",
+        "a single value; `recsparse config` shows the same in the terminal. A setting that may be "
+        "empty is so by the name `none`. The keys of `model` depend on its kind: see "
+        "[Models](models/index.md). `model.training` has the keys of `training`, for that model "
+        "alone.\n",
+        f"## Top level\n\n{keys_table('')}",
     ]
-    top = [name for name, field in Config.model_fields.items() if _is_section(field) is None]
-    explained = meanings(Config)
-    page += ["## Top level\n", "| key | default | meaning |\n| --- | --- | --- |"]
-    page += [f"| `{n}` | {_default(Config.model_fields[n])} | {explained[n]} |" for n in top]
     for name, field in Config.model_fields.items():
-        section = _is_section(field)
-        if section is not None and name != "model":
-            summary = (section.__doc__ or "").split("\n\n", maxsplit=1)[0]
-            page += [f"\n## {name}\n\n{summary}\n", keys_table(section, f"{name}.")]
+        value = field.get_default(call_default_factory=True)
+        if isinstance(value, Section) and name != "model":
+            table = keys_table(name, f"{name}.")
+            page.append(f"\n## {name}\n\n{summary_of(type(value))}\n\n{table}")
     return "\n".join(page) + "\n"
-
-
-def _is_section(field: FieldInfo) -> type[Section] | None:
-    value = field.get_default(call_default_factory=True)
-    return type(value) if isinstance(value, Section) else None
 
 
 def _lines(command: Any) -> Iterator[str]:
@@ -174,7 +111,7 @@ def model_page(kind: str, model: type[Recommender]) -> str:
     """
     section: type[Section] = typing.get_type_hints(model)["config"]
     summary = re.sub(r"\n {4}", "\n", section.__doc__ or "").partition("\nAttributes:")[0].strip()
-    table = keys_table(section, "model.")
+    table = keys_table(f"model.kind = {kind}", "model.")
     return (
         f"# {kind}\n\n{summary}\n\n```\nrecsparse train dataset --out model --set "
         f"model.kind={kind}\n```\n\n## Settings\n\n{table}\n\n## Class\n\n"

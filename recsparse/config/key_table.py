@@ -125,4 +125,4 @@ def _values(field: Mapping[str, Any]) -> str:
         return f"list of {_values(field.get('items', {}))}"
     names = {"string": "text", "object": "table", "boolean": "true, false", "null": "none"}
     bounds = [text.format(field[name]) for name, text in _BOUNDS.items() if name in field]
-    return " ".join([names.get(kind, kind), *bounds])
+    return " ".join([names.get(kind, kind), ", ".join(bounds)]).rstrip()
