@@ -21,7 +21,7 @@ from recsparse.models.protocol.fit_context import FitContext
 from recsparse.models.protocol.warm_start import WarmStart
 from recsparse.models.registry import build_model
 from recsparse.training.fit import fit_model
-from tests.training.test_optimise import (
+from tests.training.logit_table import (
     ROWS,
     PowerCutError,
     Table,

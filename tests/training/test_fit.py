@@ -16,7 +16,7 @@ from recsparse.models.row_networks.sparse_grid import SparseGridRecommender
 from recsparse.training.fit import fit_model
 from recsparse.training.module import row_batches
 from recsparse.training.trainer import train_network
-from tests.training.test_optimise import ROWS, PowerCutError, settings
+from tests.training.logit_table import ROWS, PowerCutError, settings
 from tests.validations import judged_by
 
 CONFIG = SparseGridConfig(factors=4, hidden=8, item_iterations=2, dropout=0.5)

@@ -23,7 +23,7 @@ from recsparse.models.registry import build_model
 from recsparse.testing import times_of
 from recsparse.training.fit import fit_model
 from recsparse.training.optimise import optimise_network
-from tests.training.test_optimise import ROWS, Table, by_epoch, fitted, judge, settings
+from tests.training.logit_table import ROWS, Table, by_epoch, fitted, judge, settings
 from tests.validations import judged_by
 
 TRAINING = TrainingConfig(epochs=5, batch_users=16, learning_rate=0.05, device="cpu", patience=5)
