@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from recsparse.config.config import Config
+from recsparse.config.plugins import OWN_NAME
 
 _BOUNDS = {
     "minimum": "≥ {}",
@@ -120,6 +121,8 @@ def _values(field: Mapping[str, Any]) -> str:
         return ", ".join(map(str, field["enum"]))
     if "$ref" in field:
         return f"a section such as {_referred(field).removesuffix('Config').lower()}"
+    if field.get("pattern") == OWN_NAME.pattern:
+        return "module:name"
     kind = str(field.get("type", "a section"))
     if kind == "array":
         return f"list of {_values(field.get('items', {}))}"

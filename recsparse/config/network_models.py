@@ -5,6 +5,7 @@ from typing import ClassVar, Literal
 from pydantic import Field, model_validator
 
 from recsparse.config.linear_models import EASEConfig, RatingBayesConfig, RatingBiasConfig
+from recsparse.config.loss_names import PairwiseLoss, SoftmaxLoss
 from recsparse.config.model_section import ModelSection, SearchSpace
 from recsparse.config.training import TrainingConfig
 
@@ -13,11 +14,13 @@ class SoftmaxConfig(ModelSection):
     """Models that are trained by a softmax over the items, all of them or drawn ones.
 
     Attributes:
-        full_softmax_items: Up to so many items the softmax is over all of them.
+        loss: `softmax`, or `module:function` of your own, of the same scores.
+        full_softmax_items: Up to so many items the loss is over all of them.
         negatives: Items that are drawn for each batch where there are more.
         negatives_exponent: They are drawn by their number of rows to this power.
     """
 
+    loss: SoftmaxLoss = "softmax"
     full_softmax_items: int = Field(default=50_000, ge=1)
     negatives: int = Field(default=2_048, ge=1)
     negatives_exponent: float = Field(default=0.75, ge=0, le=1)
@@ -51,7 +54,8 @@ class PairwiseConfig(ModelSection):
 
     Attributes:
         channels: Length of a vector.
-        loss: `bpr`, pairs with one drawn item each, or `softmax` over all items.
+        loss: `bpr`, pairs with one drawn item each, `softmax` over all items, or `module:function`
+            of your own, of the scores of all items.
         regularisation: Weight of the squared length of the vectors of a batch.
         fold_in_unobserved_weight: Weight of an empty cell where a user's vector is solved for; None
             for twice the share of active cells.
@@ -60,7 +64,7 @@ class PairwiseConfig(ModelSection):
     """
 
     channels: int = Field(default=64, ge=1)
-    loss: Literal["bpr", "softmax"] = "bpr"
+    loss: PairwiseLoss = "bpr"
     regularisation: float = Field(default=1e-3, ge=0)
     fold_in_unobserved_weight: float | None = Field(default=None, gt=0)
     fold_in_regularisation: float = Field(default=0.01, gt=0)
@@ -83,7 +87,8 @@ class LightGCNConfig(PairwiseConfig):
     """LightGCN (He et al. 2020): vectors smoothed along the edges of the user-item graph.
 
     Attributes:
-        loss: The published one is `bpr`; `softmax` ranks better here.
+        loss: The published one is `bpr`; `softmax` ranks better here. Or `module:function` of your
+            own, of the scores of all items.
         fold_in_regularisation: Ridge term of the fold-in.
         layers: Times that vectors are passed along the edges; the result is the mean of all.
     """
@@ -94,7 +99,7 @@ class LightGCNConfig(PairwiseConfig):
         "layers": (2, 3),
         "fold_in_regularisation": (0.1, 0.3, 1.0),
     }
-    loss: Literal["bpr", "softmax"] = "softmax"
+    loss: PairwiseLoss = "softmax"
     fold_in_regularisation: float = Field(default=0.3, gt=0)
     layers: int = Field(default=3, ge=0)
 

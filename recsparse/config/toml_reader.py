@@ -56,7 +56,8 @@ def parse_space(tries: Sequence[str]) -> dict[str, list[Any]]:
         The values of each key.
 
     Raises:
-        ConfigError: If an assignment is none, or assigns something else than a list.
+        ConfigError: If an assignment is none, or assigns something else than a list, or a loss of
+            the caller's own cannot be imported.
 
     Example:
         >>> parse_space(["factors=[32, 64]"])
@@ -69,6 +70,8 @@ def parse_space(tries: Sequence[str]) -> dict[str, list[Any]]:
         if not _parts(key) or not isinstance(values, list):
             raise ConfigError(f"--try must look like factors=[32, 64], but got {text!r}")
         space[key.strip()] = values
+    for name in space.get("loss", ()):
+        _import_named(name, "model.loss")
     return space
 
 
@@ -98,15 +101,21 @@ def _checked(values: dict[str, Any], source: str, overridden: Sequence[str]) -> 
 
 
 def _import_own(values: dict[str, Any]) -> None:
+    model = values.get("model")
+    parts = model.get("parts") if isinstance(model, dict) else None
+    for section in (model, *(parts if isinstance(parts, list) else ())):
+        _import_named(section.get("loss") if isinstance(section, dict) else None, "model.loss")
     split = values.get("split")
-    kind = split.get("kind") if isinstance(split, dict) else None
-    if isinstance(kind, str) and OWN_NAME.fullmatch(kind):
-        import_named(kind, "split.kind")
+    _import_named(split.get("kind") if isinstance(split, dict) else None, "split.kind")
     evaluation = values.get("evaluation")
     metrics = evaluation.get("metrics") if isinstance(evaluation, dict) else None
     for metric in metrics if isinstance(metrics, list) else ():
-        if isinstance(metric, str) and OWN_NAME.fullmatch(metric):
-            import_named(metric, "evaluation.metrics")
+        _import_named(metric, "evaluation.metrics")
+
+
+def _import_named(name: Any, key: str) -> None:
+    if isinstance(name, str) and OWN_NAME.fullmatch(name):
+        import_named(name, key)
 
 
 def _with_default_kind(model: Any) -> Any:

@@ -84,6 +84,26 @@ def test_a_folder_that_needs_a_module_which_nobody_told_of_says_what_to_set(comm
 
 
 @pytest.mark.slow
+def test_a_loss_of_one_s_own_trains_and_its_model_scores_without_the_module(
+    command, small_dataset, workplace, tmp_path
+):
+    small = ["model.kind=sasrec", "model.channels=8", "model.blocks=1"]
+    small += ["model.training={epochs=1, device='cpu'}", "model.loss=margin:margin"]
+    succeeds(command("train", small_dataset, "--out", "model", *sets(small)))
+    searched = ["--try", "loss=['softmax', 'margin:margin']", *sets(small[:-1])]
+    succeeds(command("tune", small_dataset, "--out", "best.toml", *searched))
+    (tmp_path / "margin.py").rename(tmp_path / "elsewhere.py")
+    succeeds(command("recommend", "model", "--out", "lists.parquet"))
+    succeeds(command("evaluate", "model", small_dataset, "--out", "report"))
+    again = command("train", small_dataset, "--out", "model", "--resume", *sets(small))
+    assert again.returncode == 2
+    assert "model.loss must name a module that can be imported" in " ".join(again.stderr.split())
+    go_on = command("train", small_dataset, "--out", "next", "--from", "model")
+    assert go_on.returncode == 2
+    assert "model.loss is margin:margin, of a module that" in " ".join(go_on.stderr.split())
+
+
+@pytest.mark.slow
 def test_a_split_of_one_s_own_parts_the_rows_and_its_dataset_needs_no_module(
     command, small_log, workplace
 ):

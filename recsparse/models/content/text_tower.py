@@ -17,6 +17,7 @@ from recsparse.models.protocol.cold_scorer import ColdScorer
 from recsparse.models.protocol.fit_context import PLAIN, FitContext
 from recsparse.models.protocol.negatives import negatives_where_large
 from recsparse.models.protocol.objective import HiddenCells, RowNetwork
+from recsparse.models.protocol.own_loss import own_loss
 from recsparse.models.protocol.recommender import NetworkRecommender, check_interactions
 from recsparse.models.protocol.stored_arrays import load_network, stored_csr, stored_tensor
 from recsparse.sparse.scatter import scatter_sum
@@ -62,7 +63,12 @@ class TextTower(NetworkRecommender, ColdScorer):
         config = self.config
         negatives = negatives_where_large(interactions.getnnz(axis=0), config)
         objective = HiddenCells(
-            self.network, interactions, config.cell_dropout, config.training, negatives
+            self.network,
+            interactions,
+            config.cell_dropout,
+            config.training,
+            negatives,
+            own_loss(config.loss),
         )
         self._train(objective, context)
         return self

@@ -14,6 +14,7 @@ from recsparse.models.histories.sequences import Events, Sequences
 from recsparse.models.protocol.losses import full_softmax_loss
 from recsparse.models.protocol.negatives import Negatives, negatives_where_large
 from recsparse.models.protocol.objective import Objective
+from recsparse.models.protocol.own_loss import OwnLoss, own_loss
 
 
 class NextEvents(NamedTuple):
@@ -31,12 +32,12 @@ class NextEvents(NamedTuple):
 
 
 class NextEvent(Objective):
-    """Softmax cross-entropy of the event after each event.
+    """Softmax cross-entropy of the event after each event, or a loss of one's own.
 
     Args:
         network: Summarises events and scores items.
         sequences: Each user's events; users with fewer than two teach nothing.
-        config: Negatives, and how the network is trained.
+        config: The loss, negatives, and how the network is trained.
     """
 
     network: EventNetwork
@@ -46,6 +47,7 @@ class NextEvent(Objective):
         self.sequences = sequences
         counts = np.bincount(sequences.items, minlength=len(network.item_bias))
         self.negatives = negatives_where_large(counts, config)
+        self.own = own_loss(config.loss)
 
     @override
     def batch(self, rows: list[int]) -> NextEvents:
@@ -60,11 +62,30 @@ class NextEvent(Objective):
         """Return the mean loss of the events, by weight."""
         known, following, weights = batch
         summary = self.network(known)
+        if self.own is not None:
+            return self._own_loss(self.own, summary, following, weights)
         if self.negatives is None:
             vectors, bias = self.network.all_vectors(), self.network.item_bias
             return full_softmax_loss(summary, vectors, bias, following, weights)
         losses = self._sampled(summary, following, self.negatives)
         return (losses * weights).sum() / weights.sum().clamp(min=torch.finfo(weights.dtype).tiny)
+
+    def _own_loss(
+        self,
+        own: OwnLoss,
+        summary: Float[Tensor, "n d"],
+        following: Int[Tensor, " n"],
+        weights: Float[Tensor, " n"],
+    ) -> Float[Tensor, ""]:
+        event = torch.arange(len(following), device=following.device)
+        if self.negatives is None:
+            scores = self.network.scores(summary)
+            items = torch.arange(scores.shape[1], device=scores.device)
+            wanted = scores[event, following]
+        else:
+            items = self.negatives.draw(summary.device)
+            wanted, scores = self._scores(summary, following, items)
+        return own(scores, items == following[:, None], wanted, event, weights)
 
     def _sampled(
         self,
@@ -73,11 +94,20 @@ class NextEvent(Objective):
         negatives: Negatives,
     ) -> Float[Tensor, " n"]:
         """Sampled softmax: negatives shared by the batch, corrected for how often each is drawn."""
-        vectors_of, bias = self.network.vectors_of, self.network.item_bias
         drawn = negatives.draw(summary.device)
-        positive = (summary * vectors_of(following)).sum(dim=1) + bias[following]
-        negative = summary @ vectors_of(drawn).T + bias[drawn] - negatives.log_expected(drawn)
+        positive, negative = self._scores(summary, following, drawn)
+        negative = negative - negatives.log_expected(drawn)
         # What is the target itself competes as the positive alone.
         negative = negative.masked_fill(drawn == following[:, None], -torch.inf)
         both = torch.cat([positive[:, None], negative], dim=1)
         return torch.logsumexp(both, dim=1) - positive
+
+    def _scores(
+        self,
+        summary: Float[Tensor, "n d"],
+        following: Int[Tensor, " n"],
+        drawn: Int[Tensor, " k"],
+    ) -> tuple[Float[Tensor, " n"], Float[Tensor, "n k"]]:
+        vectors_of, bias = self.network.vectors_of, self.network.item_bias
+        positive = (summary * vectors_of(following)).sum(dim=1) + bias[following]
+        return positive, summary @ vectors_of(drawn).T + bias[drawn]

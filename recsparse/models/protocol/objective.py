@@ -13,6 +13,7 @@ from typing_extensions import override
 from recsparse.config.training import TrainingConfig
 from recsparse.models.protocol.losses import masked_softmax_loss
 from recsparse.models.protocol.negatives import Negatives
+from recsparse.models.protocol.own_loss import OwnLoss
 from recsparse.sparse.tensor import SparseTensor
 
 
@@ -115,6 +116,7 @@ class HiddenCells(RowsOfMatrix):
         share: Share of the cells that are hidden.
         training: Settings of its training; None for those of the configuration's `training`.
         negatives: Draws the items that compete, for a `RowNetwork`; None has all of them compete.
+        own: A loss of a user's own, in which no cell of the row competes; None for the softmax.
     """
 
     def __init__(
@@ -124,20 +126,26 @@ class HiddenCells(RowsOfMatrix):
         share: float,
         training: TrainingConfig | None = None,
         negatives: Negatives | None = None,
+        own: OwnLoss | None = None,
     ) -> None:
         super().__init__(network, interactions, training)
         self.share = share
         self.negatives = negatives
+        self.own = own
 
     @override
     def loss(self, batch: SparseTensor) -> Tensor:
-        """Return the softmax cross-entropy of the hidden cells."""
+        """Return the softmax cross-entropy of the hidden cells, or their loss of one's own."""
         hidden = torch.rand(len(batch.feats), device=batch.feats.device) < self.share
         kept = SparseTensor(batch.grid.select(~hidden), batch.feats[~hidden])
         targets, weights = batch.coords[hidden, 1:], batch.feats[hidden, 0]
         if self.negatives is not None:
             return self._sampled(batch, kept, targets, weights, self.negatives)
-        return masked_softmax_loss(self.network(kept), kept.coords[:, 1:], targets, weights)
+        scores = self.network(kept)
+        if self.own is not None:
+            row, item = targets.unbind(dim=1)
+            return self.own(scores, holds_items(batch), scores[row, item], row, weights)
+        return masked_softmax_loss(scores, kept.coords[:, 1:], targets, weights)
 
     def _sampled(
         self,
@@ -154,17 +162,41 @@ class HiddenCells(RowsOfMatrix):
         row, item = targets.unbind(dim=1)
         vectors, bias = network.items(torch.cat([drawn, item]))
         count = len(drawn)
-        others = rows @ vectors[:count].T + bias[:count] - negatives.log_expected(drawn)
-        others = others.masked_fill(_holds(batch, drawn), -torch.inf).logsumexp(dim=1)
+        scores = rows @ vectors[:count].T + bias[:count]
         positive = (rows[row] * vectors[count:]).sum(dim=1) + bias[count:]
+        held = holds_items(batch, drawn)
+        if self.own is not None:
+            return self.own(scores, held, positive, row, weights)
+        others = scores - negatives.log_expected(drawn)
+        others = others.masked_fill(held, -torch.inf).logsumexp(dim=1)
         losses = nn.functional.softplus(others[row] - positive)
         return (losses * weights).sum() / weights.sum().clamp(min=torch.finfo(weights.dtype).tiny)
 
 
-def _holds(cells: SparseTensor, items: Int[Tensor, " n"]) -> Bool[Tensor, "rows n"]:
-    """Say which rows of a grid have a cell of which items."""
+def holds_items(
+    cells: SparseTensor, items: Int[Tensor, " n"] | None = None
+) -> Bool[Tensor, "rows n"]:
+    """Say which rows of a grid have a cell of which items.
+
+    Args:
+        cells: One sample of shape (rows, items), sorted.
+        items: The items; None for all of them.
+
+    Returns:
+        One row a row of the grid.
+
+    Example:
+        >>> cells = SparseTensor.from_scipy(csr_matrix(np.array([[1.0, 0.0, 2.0]])))
+        >>> holds_items(cells).tolist(), holds_items(cells, torch.tensor([2, 2, 1])).tolist()
+        ([[True, False, True]], [[True, True, False]])
+    """
     num_rows, num_items = cells.spatial_shape
-    own = cells.coords[:, 1] * num_items + cells.coords[:, 2]
+    row, item = cells.coords[:, 1], cells.coords[:, 2]
+    if items is None:
+        held = torch.zeros(num_rows, num_items, dtype=torch.bool, device=row.device)
+        held[row, item] = True
+        return held
+    own = row * num_items + item
     wanted = torch.arange(num_rows, device=items.device)[:, None] * num_items + items
     place = torch.searchsorted(own, wanted).clamp(max=max(len(own) - 1, 0))
     return own[place] == wanted

@@ -15,7 +15,8 @@ from recsparse.config.network_models import PairwiseConfig
 from recsparse.models.linear.als import empty_weight, half_step
 from recsparse.models.protocol.fit_context import PLAIN, FitContext
 from recsparse.models.protocol.losses import masked_softmax_loss
-from recsparse.models.protocol.objective import Objective
+from recsparse.models.protocol.objective import Objective, holds_items
+from recsparse.models.protocol.own_loss import own_loss
 from recsparse.models.protocol.recommender import NetworkRecommender, check_interactions
 from recsparse.models.protocol.stored_arrays import stored_number, stored_tensor
 from recsparse.sparse.tensor import SparseTensor
@@ -142,7 +143,7 @@ class RowsOfUsers(NamedTuple):
 
 
 class RowsBeforeOthers(Objective):
-    """Ranks the items of each row before others, pair by pair or by a softmax over all.
+    """Ranks the items of each row before others: by pairs, by a softmax, by a loss of one's own.
 
     Args:
         network: Makes the vectors.
@@ -157,6 +158,7 @@ class RowsBeforeOthers(Objective):
     ) -> None:
         super().__init__(network, interactions.getnnz(axis=1).nonzero()[0], config.training)
         self.interactions, self.config = interactions, config
+        self.own = own_loss(config.loss)
 
     @override
     def batch(self, rows: list[int]) -> RowsOfUsers:
@@ -171,6 +173,11 @@ class RowsBeforeOthers(Objective):
         row, item = coords.unbind(dim=1)
         user, penalty = users[batch.users], self.config.regularisation
         squares = mean_square(user, row) + mean_square(items, item)
+        if self.own is not None:
+            scores = user @ items.T + bias
+            held = holds_items(batch.cells)
+            loss = self.own(scores, held, scores[row, item], row, weight)
+            return loss + penalty * squares
         if self.config.loss == "softmax":
             loss = masked_softmax_loss(user @ items.T + bias, coords[:0], coords, weight)
             return loss + penalty * squares

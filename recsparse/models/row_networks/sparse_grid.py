@@ -19,6 +19,7 @@ from recsparse.models.linear.ease import EASE
 from recsparse.models.protocol.fit_context import PLAIN, FitContext
 from recsparse.models.protocol.negatives import negatives_where_large
 from recsparse.models.protocol.objective import HiddenCells
+from recsparse.models.protocol.own_loss import own_loss
 from recsparse.models.protocol.recommender import NetworkRecommender, check_interactions
 from recsparse.models.protocol.stored_arrays import load_network, stored_tensor, with_prefix
 from recsparse.models.protocol.validation import Validation
@@ -71,7 +72,12 @@ class SparseGridRecommender(NetworkRecommender):
         config = self.config
         negatives = negatives_where_large(interactions.getnnz(axis=0), config)
         objective = HiddenCells(
-            self.network, interactions, config.cell_dropout, config.training, negatives
+            self.network,
+            interactions,
+            config.cell_dropout,
+            config.training,
+            negatives,
+            own_loss(config.loss),
         )
         self._train(objective, context)
         if config.linear is None:
