@@ -30,7 +30,6 @@ from recsparse.datasets.parts import EvaluationPart
 from recsparse.evaluation.rank_catalogue import RankingResult, evaluate_ranking
 from recsparse.files.atomic import atomic_file
 from recsparse.grids.bag_tensor import bags_to_tensor
-from recsparse.metrics.ranking_metrics import length_of
 from recsparse.models.protocol.fit_context import FitContext
 from recsparse.models.protocol.recommender import Recommender
 from recsparse.models.protocol.validation import Validation
@@ -121,11 +120,10 @@ def measure(variant: Variant, protocol: Protocol, data: Dataset, seed: int) -> R
     view = View(data, variant, seed)
     part = view.part("validation")
     metric = protocol.metrics[0]
-    k = length_of(config.evaluation.select_by)
 
     def rank(model: Recommender, part: EvaluationPart) -> RankingResult:
         return evaluate_ranking(
-            model.score_batch, part.history, part.targets, [k], times=part.times
+            model.score_batch, part.history, part.targets, [metric], times=part.times
         )
 
     bags = data.item_bags

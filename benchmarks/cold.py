@@ -131,7 +131,7 @@ def rank(model: Recommender, part: ColdPart) -> RankingResult:
         lambda history: model.score_cold(history, None, words),
         part.history,
         part.targets,
-        ks=(10, 100),
+        METRICS,
         targets_are_cold=True,
     )
 

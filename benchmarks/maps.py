@@ -49,7 +49,7 @@ from recsparse.models.protocol.validation import Judge
 from recsparse.sparse.tensor import SparseTensor, sparse_tensor
 from recsparse.training.optimise import optimise_network
 
-PROTOCOL, METRIC, K = "ml100k-random", "ndcg@10", 10
+PROTOCOL, METRIC = "ml100k-random", "ndcg@10"
 TRAINING = TrainingConfig(epochs=40, batch_users=64, learning_rate=3e-3, patience=8)
 CHANNELS, HIDDEN_SHARE = 32, 0.3
 console = Console()
@@ -124,7 +124,7 @@ def measure(variant: Variant, data: Dataset, seed: int) -> RankingResult:
                 scores: Tensor = network(SparseTensor.from_scipy(history)).clone()
             return scores
 
-        return evaluate_ranking(score, part.history, part.targets, [K])
+        return evaluate_ranking(score, part.history, part.targets, [METRIC])
 
     objective = HiddenCells(network, log, HIDDEN_SHARE)
     judge = Judge("validation_ndcg", lambda: rank(validation).mean()[METRIC])

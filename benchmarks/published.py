@@ -143,7 +143,7 @@ def gowalla(config: EASEConfig | IALSConfig | GFCFConfig) -> dict[str, float]:
     )
     model = build_model(config).fit(train, FitContext(seed=0))
     with torch.inference_mode():
-        result = evaluate_ranking(model.score_batch, train, test, [20])
+        result = evaluate_ranking(model.score_batch, train, test, ["all@20"])
     return result.mean()
 
 

@@ -99,7 +99,7 @@ def ours(data: Ranked) -> dict[str, float]:
     """
     users = len(data.scores)
     return evaluate_ranking(
-        lambda _: data.scores, data.history, data.targets, [data.k], users
+        lambda _: data.scores, data.history, data.targets, [f"all@{data.k}"], users
     ).mean()
 
 

@@ -145,7 +145,7 @@ def rank(
     def score(history: csr_matrix) -> torch.Tensor:
         return torch.from_numpy((history @ profiles @ cold.T).toarray())
 
-    return evaluate_ranking(score, part.history, part.targets, ks=(10, 100), targets_are_cold=True)
+    return evaluate_ranking(score, part.history, part.targets, METRICS, targets_are_cold=True)
 
 
 def convolved(variant: Variant, share: float, bags: csr_matrix) -> csr_matrix:

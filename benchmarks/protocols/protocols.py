@@ -17,9 +17,8 @@ _HELD_OUT = (
     "log.min_user_rows=5",
     "split.kind=held_out_users",
     "evaluation.select_by=ndcg@100",
-    "evaluation.k=[20,50,100]",
 )
-_LAST_OUT = ("split.kind=leave_last_out", "evaluation.select_by=ndcg@10", "evaluation.k=[10,20]")
+_LAST_OUT = ("split.kind=leave_last_out",)
 
 
 @dataclass(frozen=True)
@@ -60,7 +59,8 @@ class Protocol:
         Returns:
             The configuration of everything.
         """
-        config = load_config(overrides=[*self.settings, f"seed={seed}"])
+        reported = f"evaluation.metrics={[*self.metrics]}"
+        config = load_config(overrides=[*self.settings, reported, f"seed={seed}"])
         config = config.model_copy(update={"refit": self.refits})
         if model is None:
             return config
@@ -96,7 +96,7 @@ PROTOCOLS: Mapping[str, Protocol] = {
     ),
     "ml1m-random": Protocol(
         "movielens-1m/interactions.parquet",
-        ("log.timestamp_column=none", "evaluation.select_by=ndcg@10", "evaluation.k=[10,20]"),
+        ("log.timestamp_column=none",),
         ("ndcg@10", "recall@10", "recall@20"),
     ),
     # The same splits; with the times, which are known of 90 % of these rows.
@@ -106,17 +106,17 @@ PROTOCOLS: Mapping[str, Protocol] = {
     # Known of 57 % of these.
     "ml1m-random-timed": Protocol(
         "movielens-1m/interactions.parquet",
-        ("evaluation.select_by=ndcg@10", "evaluation.k=[10,20]"),
+        (),
         ("ndcg@10", "recall@10", "recall@20"),
     ),
     "ml100k-random-timed": Protocol(
         "movielens-100k/interactions.parquet",
-        ("evaluation.select_by=ndcg@10", "evaluation.k=[10,20]"),
+        (),
         ("ndcg@10", "recall@10", "recall@20"),
     ),
     "ml100k-random": Protocol(
         "movielens-100k/interactions.parquet",
-        ("log.timestamp_column=none", "evaluation.select_by=ndcg@10", "evaluation.k=[10,20]"),
+        ("log.timestamp_column=none",),
         ("ndcg@10", "recall@10", "recall@20"),
     ),
     "ml1m-last-out": Protocol(
@@ -148,7 +148,7 @@ PROTOCOLS: Mapping[str, Protocol] = {
     ),
     "gowalla": Protocol(
         "gowalla/train.parquet",
-        ("split.kind=given", "evaluation.select_by=ndcg@20", "evaluation.k=[20]"),
+        ("split.kind=given", "evaluation.select_by=ndcg@20"),
         ("recall@20", "ndcg@20"),
         test="gowalla/test.parquet",
         is_fixed=True,
@@ -161,7 +161,6 @@ PROTOCOLS: Mapping[str, Protocol] = {
             "text.max_words=20000",
             "text.min_documents=1",
             "evaluation.select_by=ndcg@100",
-            "evaluation.k=[10,100]",
         ),
         ("recall@100", "ndcg@10"),
         items="citeulike-t/items.parquet",
@@ -171,8 +170,6 @@ PROTOCOLS: Mapping[str, Protocol] = {
         (
             "split.kind=global_time",
             "text.log_columns=['review_text','summary']",
-            "evaluation.select_by=ndcg@10",
-            "evaluation.k=[10,20]",
         ),
         ("ndcg@10", "recall@20"),
         is_fixed=True,

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from recsparse.config.config import Catalogue, IncludeUsers, OnUnknown
+from recsparse.config.config import OnUnknown
+from recsparse.config.evaluation import Catalogue, IncludeUsers
 
 ConfigPath = Annotated[str | None, typer.Option("--config", help="TOML configuration.")]
 Overrides = Annotated[

@@ -1,15 +1,14 @@
 """The configuration: everything that can be set, as pydantic models with their defaults."""
 
 import logging
-import re
 import unicodedata
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
 from recsparse.config.data import FeaturesConfig, LogConfig, OrderConfig, SplitConfig, TextConfig
+from recsparse.config.evaluation import EvaluationConfig
 from recsparse.config.models import BlendConfig, ModelConfig
-from recsparse.config.plugins import OWN_NAME
 from recsparse.config.section import Section
 from recsparse.config.training import TrainingConfig
 
@@ -18,66 +17,6 @@ logger = logging.getLogger(__name__)
 # What to do with ids that a model has never seen: refuse them, leave their scores empty, or fall
 # back on popularity.
 OnUnknown = Literal["error", "null", "popularity"]
-
-# Which items are ranked and wanted in the test: those of training, all, those that all compared
-# models know; or of all items, only those that training does not know are wanted.
-Catalogue = Literal["known", "all", "common", "new"]
-# Which users of the test are ranked for: those with training rows, those without, or both.
-IncludeUsers = Literal["known", "new", "all"]
-
-
-_RANKING_METRIC = re.compile(r"^(ndcg|recall|precision|map|mrr|hit_rate)@[1-9][0-9]{0,5}$")
-
-
-def _ranking_metric(name: str) -> str:
-    if not _RANKING_METRIC.fullmatch(name):
-        raise ValueError(
-            "it must be one of ndcg, recall, precision, map, mrr and hit_rate at the length of a "
-            "list, as ndcg@10"
-        )
-    return name
-
-
-def _own_metric(name: str) -> str:
-    if not OWN_NAME.fullmatch(name):
-        raise ValueError("it must be a function of your own, as my_module:my_metric")
-    return name
-
-
-# A metric of lists of a length, as validation judges by it; a user has one value of each.
-RankingMetric = Annotated[
-    str,
-    AfterValidator(_ranking_metric),
-    Field(json_schema_extra={"pattern": _RANKING_METRIC.pattern}),
-]
-OwnMetricName = Annotated[
-    str, AfterValidator(_own_metric), Field(json_schema_extra={"pattern": OWN_NAME.pattern})
-]
-
-
-class EvaluationConfig(Section):
-    """What evaluation reports, and what validation chooses by.
-
-    Attributes:
-        k: List lengths.
-        metrics: Functions of your own, as `module:function`, each a further metric of the test:
-            from lists of the largest length and the targets, one number a user.
-        select_by: The metric on the validation part by which a training stops, a search chooses
-            and a blend is weighed, as in `recall@20`; models of ratings go by their RMSE.
-        batch_users: Users, or lists of users, scored at a time.
-        catalogue: Items of the test: `all`, where an item that a model does not know is a miss for
-            it; the items of the training part alone (`known`); those that every compared model
-            knows (`common`); or, ranked among all, the test items without training rows (`new`).
-        include_users: Users of the test: those with training rows (`known`), those without, who
-            are folded in by what they did before their test rows (`new`), or `all`.
-    """
-
-    k: tuple[Annotated[int, Field(ge=1)], ...] = Field(default=(10, 20), min_length=1)
-    metrics: tuple[OwnMetricName, ...] = ()
-    select_by: RankingMetric = "ndcg@10"
-    batch_users: int = Field(default=1024, ge=1)
-    catalogue: Catalogue = "all"
-    include_users: IncludeUsers = "all"
 
 
 def _readable(name: str) -> str:

@@ -108,14 +108,17 @@ def _import_own(values: dict[str, Any]) -> None:
     split = values.get("split")
     _import_named(split.get("kind") if isinstance(split, dict) else None, "split.kind")
     evaluation = values.get("evaluation")
-    metrics = evaluation.get("metrics") if isinstance(evaluation, dict) else None
-    for metric in metrics if isinstance(metrics, list) else ():
-        _import_named(metric, "evaluation.metrics")
+    for key in ("metrics", "select_by"):
+        named = evaluation.get(key) if isinstance(evaluation, dict) else None
+        for metric in named if isinstance(named, list) else [named]:
+            _import_named(metric, f"evaluation.{key}")
 
 
 def _import_named(name: Any, key: str) -> None:
-    if isinstance(name, str) and OWN_NAME.fullmatch(name):
-        import_named(name, key)
+    # Of a metric, a list length may stand behind the name.
+    function = name.partition("@")[0] if isinstance(name, str) else ""
+    if OWN_NAME.fullmatch(function):
+        import_named(function, key)
 
 
 def _with_default_kind(model: Any) -> Any:

@@ -1,6 +1,6 @@
 """Evaluation over the full catalogue: scores, masks, lists, metrics a user."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -12,8 +12,7 @@ from torch import Tensor
 from recsparse.datasets.evaluated.lists import SharedCells
 from recsparse.datasets.evaluated.part_counts import PartCounts
 from recsparse.errors import InputError
-from recsparse.metrics.own_metrics import OwnMetric, measured
-from recsparse.metrics.ranking_metrics import coverage, ranking_metrics
+from recsparse.metrics.chosen_metrics import ChosenMetrics
 from recsparse.metrics.top_k import mask_seen, top_k
 
 
@@ -91,13 +90,12 @@ def evaluate_ranking(  # noqa: PLR0913 (one parameter an option)
     score_batch: Callable[..., Tensor],
     history: csr_matrix | SharedCells,
     targets: csr_matrix | SharedCells,
-    ks: Sequence[int],
+    metrics: Sequence[str],
     batch_users: int = 1024,
     on_batch: Callable[[int], None] | None = None,
     times: csr_matrix | SharedCells | None = None,
     targets_are_cold: bool = False,
     candidates: NDArray[np.bool_] | None = None,
-    own: Mapping[str, OwnMetric] | None = None,
 ) -> RankingResult:
     """Rank all items for each user, without those of the history, and compare with the targets.
 
@@ -106,7 +104,8 @@ def evaluate_ranking(  # noqa: PLR0913 (one parameter an option)
             given.
         history: What a model may know of each user; these items are not recommended.
         targets: What each user took afterwards.
-        ks: List lengths; a catalogue smaller than one gives lists with empty places.
+        metrics: What to measure, as in `ndcg@10`; a catalogue smaller than a list length gives
+            lists with empty places.
         batch_users: Users scored at a time.
         on_batch: Called with the number of users done.
         times: The time of each interaction of the history, where times are known.
@@ -115,20 +114,19 @@ def evaluate_ranking(  # noqa: PLR0913 (one parameter an option)
         candidates: Which items of the history may be in a list. With them, the targets may have
             further columns, of items that the model does not know: nobody gets these, and each is
             a miss.
-        own: Further metrics, of the longest lists.
 
     Returns:
         Metrics a user, and coverage of the candidates.
 
     Raises:
         InputError: If history, targets and candidates do not fit, or a list length is below 1.
+        ConfigError: If this process was not told of the module of a metric.
     """
     _check_shapes(history, targets, targets_are_cold, candidates)
-    if not ks or min(ks) < 1:
-        raise InputError(f"list lengths must be at least 1, but got {list(ks)}")
+    chosen = ChosenMetrics(metrics)
     num_candidates = targets.shape[1] if candidates is None else int(candidates.sum())
-    lists = [torch.empty(0, max(ks), dtype=torch.int64)]
-    found = [_measured(lists[0], targets[:0], ks, own or {})]
+    lists = [torch.empty(0, chosen.longest, dtype=torch.int64)]
+    found = [chosen.per_user(lists[0], targets[:0])]
     for start in range(0, history.shape[0], batch_users):
         rows = history[start : start + batch_users]
         when = () if times is None else (times[start : start + batch_users],)
@@ -137,24 +135,18 @@ def evaluate_ranking(  # noqa: PLR0913 (one parameter an option)
             scores = mask_seen(scores, rows)
         if candidates is not None and not candidates.all():
             scores = scores.masked_fill(torch.from_numpy(~candidates), -torch.inf)
-        best, _ = top_k(scores, max(ks))
+        best, _ = top_k(scores, chosen.longest)
         lists.append(best)
-        found.append(_measured(best, targets[start : start + batch_users], ks, own or {}))
+        found.append(chosen.per_user(best, targets[start : start + batch_users]))
         if on_batch is not None:
             on_batch(start + rows.shape[0])
     recommended = torch.cat(lists)
     per_user = {name: np.concatenate([some[name] for some in found]) for name in found[0]}
     return RankingResult(
         per_user=per_user,
-        coverage={f"coverage@{k}": coverage(recommended, num_candidates, k) for k in ks},
+        coverage=chosen.coverage(recommended, num_candidates),
         num_users=_num_known(per_user),
     )
-
-
-def _measured(
-    best: Tensor, targets: csr_matrix, ks: Sequence[int], own: Mapping[str, OwnMetric]
-) -> dict[str, NDArray[np.float64]]:
-    return ranking_metrics(best, targets, ks) | measured(own, best, targets)
 
 
 def _check_shapes(

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from recsparse.config.config import EvaluationConfig
+from recsparse.config.evaluation import EvaluationConfig
 from recsparse.datasets.evaluated.part_counts import PartCounts
 from recsparse.errors import InputError
 from recsparse.evaluation.rank_catalogue import RankingResult

@@ -1,6 +1,7 @@
 """Metrics of users' own: functions of recommended lists and target items."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -9,78 +10,81 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 from torch import Tensor
 
+from recsparse.config.metric_names import figure_name, length_of, own_name
 from recsparse.config.plugins import told_of
 from recsparse.errors import InputError
 
-# One value a user, from lists of item indices, the best first, −1 for no item, and the targets.
-OwnMetric = Callable[[Tensor, csr_matrix], Any]
 
+@dataclass(frozen=True)
+class OwnMetric:
+    """A function of a user's own that judges lists.
 
-def own_metrics(names: Sequence[str]) -> dict[str, OwnMetric]:
-    """Return the functions that a configuration names.
-
-    Args:
-        names: `module:function` each.
-
-    Returns:
-        The functions by the names that they have in their modules.
-
-    Raises:
-        InputError: If one is no function, or two are of one name.
-        ConfigError: If this process was not told of a module.
+    Attributes:
+        name: What it is called in results.
+        function: Returns one value per user, from lists of item indices, the best first, −1 for no
+            item, and the targets, one row per user.
+        length: Of the lists that it judges.
     """
-    found: dict[str, OwnMetric] = {}
-    for name in names:
-        own = name.rpartition(":")[2]
-        metric = told_of(name, "evaluation.metrics")
-        if not callable(metric) or own in found:
+
+    name: str
+    function: Callable[[Tensor, csr_matrix], Any]
+    length: int
+
+    @classmethod
+    def of(cls, metric: str, longest: int) -> "OwnMetric":
+        """Return the metric that a configuration names.
+
+        Args:
+            metric: As `module:function` or `module:function@10`.
+            longest: Length of the lists that it judges where the name has none.
+
+        Returns:
+            The metric.
+
+        Raises:
+            InputError: If it is no function.
+            ConfigError: If this process was not told of the module.
+        """
+        function = told_of(own_name(metric), "evaluation.metrics")
+        if not callable(function):
             raise InputError(
-                "evaluation.metrics must be functions of different names, but got "
-                f"{', '.join(names)}; write each as module:function"
+                "a metric of your own must be a function, written as module:function, but "
+                f"{own_name(metric)} is {function!r}"
             )
-        found[own] = metric
-    return found
+        return cls(figure_name(metric), function, length_of(metric) or longest)
 
+    def per_user(
+        self, recommended: Int[Tensor, "b k_max"], targets: csr_matrix
+    ) -> NDArray[np.float64]:
+        """Return the value of each user.
 
-def measured(
-    metrics: Mapping[str, OwnMetric], recommended: Int[Tensor, "b k_max"], targets: csr_matrix
-) -> dict[str, NDArray[np.float64]]:
-    """Return each user's value of some metrics.
+        Args:
+            recommended: Item indices, the best first; -1 stands for no item.
+            targets: One row per user.
 
-    Args:
-        metrics: Functions by name.
-        recommended: Item indices, the best first; -1 stands for no item.
-        targets: One row a user.
+        Returns:
+            One value per user; NaN for a user without targets.
 
-    Returns:
-        One value a user and metric; NaN for a user without targets.
-
-    Raises:
-        InputError: If a function fails, or returns anything else than one number a user.
-    """
-    found, known = {}, np.diff(targets.indptr) > 0
-    for name, metric in metrics.items():
-        # Nobody's own function is asked about no users at all.
+        Raises:
+            InputError: If the function fails, or returns anything else than one number per user.
+        """
         values = np.empty(0)
+        # Nobody's own function is asked about no users at all.
         if len(recommended):
-            values = _called(name, metric, recommended, targets)
+            values = self._called(recommended[:, : self.length], targets)
         if values.shape != (len(recommended),):
             raise InputError(
-                f"the metric {name} must return one number for each of {len(recommended)} users, "
-                f"but returned an array of {values.shape}"
+                f"the metric {self.name} must return one number for each of {len(recommended)} "
+                f"users, but returned an array of {values.shape}"
             )
-        found[name] = np.where(known, values, np.nan)
-    return found
+        return np.where(np.diff(targets.indptr) > 0, values, np.nan)
 
-
-def _called(
-    name: str, metric: OwnMetric, recommended: Int[Tensor, "b k_max"], targets: csr_matrix
-) -> NDArray[np.float64]:
-    try:
-        return np.asarray(metric(recommended, targets), dtype=np.float64)
-    except Exception as error:
-        raise InputError(
-            f"the metric {name} must take item indices of lists and the targets, a row a user, and "
-            f"return one number for each row, but raised {type(error).__name__}: {error}; mend the "
-            "function"
-        ) from error
+    def _called(self, recommended: Int[Tensor, "b k"], targets: csr_matrix) -> NDArray[np.float64]:
+        try:
+            return np.asarray(self.function(recommended, targets), dtype=np.float64)
+        except Exception as error:
+            raise InputError(
+                f"the metric {self.name} must take item indices of lists and the targets, a row "
+                "per user, and return one number for each row, but raised "
+                f"{type(error).__name__}: {error}; mend the function"
+            ) from error

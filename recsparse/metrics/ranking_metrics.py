@@ -66,22 +66,6 @@ def ranking_metrics(
     return metrics
 
 
-def length_of(metric: str) -> int:
-    """Return the list length in the name of a metric.
-
-    Args:
-        metric: A name such as `ndcg@10`.
-
-    Returns:
-        The number behind the sign.
-
-    Example:
-        >>> length_of("recall@20")
-        20
-    """
-    return int(metric.rpartition("@")[2])
-
-
 def coverage(recommended: Int[Tensor, "b k_max"], num_items: int, k: int) -> float:
     """Return the share of the catalogue that is in any user's first k.
 

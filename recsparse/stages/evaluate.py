@@ -25,7 +25,6 @@ from recsparse.evaluation.report import (
 )
 from recsparse.files.addresses import folder_of, is_address, last_name
 from recsparse.files.filesystems import fetched
-from recsparse.metrics.own_metrics import own_metrics
 from recsparse.models.protocol.recommender import Recommender
 from recsparse.outputs.claim import claim
 from recsparse.outputs.job import Job
@@ -189,8 +188,7 @@ def rank_part(
         Metrics a user.
     """
     options = config.evaluation
-    own = own_metrics(options.metrics)
-    return evaluate_part(model, part, options.k, options.batch_users, advance, candidates, own)
+    return evaluate_part(model, part, options.metrics, options.batch_users, advance, candidates)
 
 
 def _names(models: Sequence[str | Path]) -> list[str]:

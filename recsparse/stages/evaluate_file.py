@@ -20,7 +20,6 @@ from recsparse.datasets.reading.tables import open_dataset, read_columns, requir
 from recsparse.datasets.vocabulary import Vocabulary
 from recsparse.errors import InputError, SchemaError
 from recsparse.evaluation.rank_catalogue import RankingResult, evaluate_ranking
-from recsparse.metrics.own_metrics import own_metrics
 from recsparse.reporting.progress import SILENT, Reporter
 from recsparse.stages.compared_items import ComparedItems
 from recsparse.stages.data import load_data
@@ -86,11 +85,10 @@ def evaluate_file(
             given.next_batch,
             aligned.history,
             aligned.targets,
-            options.k,
+            options.metrics,
             options.batch_users,
             advance,
             candidates=compared.ranked(items),
-            own=own_metrics(options.metrics),
         )
     return compared_result(ranked, part, counts, file.items.index_of(part.items.ids) >= 0)
 

@@ -12,7 +12,6 @@ from recsparse.datasets.fit_rows import FitRows
 from recsparse.datasets.parts import EvaluationPart
 from recsparse.evaluation.rank_catalogue import RankingResult
 from recsparse.grids.bag_tensor import bags_to_tensor
-from recsparse.metrics.ranking_metrics import length_of
 from recsparse.models.protocol.fit_context import FitContext
 from recsparse.models.protocol.recommender import Recommender
 from recsparse.models.protocol.validation import Validation
@@ -115,11 +114,12 @@ def validate(
     Args:
         model: A fitted model.
         part: The validation part.
-        config: List lengths and users a batch.
+        config: Metrics and users per batch.
         on_batch: Called with the number of users done.
 
     Returns:
         Metrics a user.
     """
-    ks = sorted({*config.evaluation.k, length_of(config.evaluation.select_by)})
-    return evaluate_part(model, Lists.of_part(part), ks, config.evaluation.batch_users, on_batch)
+    options = config.evaluation
+    metrics = [*options.metrics, options.select_by]
+    return evaluate_part(model, Lists.of_part(part), metrics, options.batch_users, on_batch)

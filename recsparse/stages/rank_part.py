@@ -1,12 +1,12 @@
 """The validation or test part of a dataset, and how well a model does on it."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from recsparse.config.config import IncludeUsers
+from recsparse.config.evaluation import IncludeUsers
 from recsparse.datasets.dataset import Dataset
 from recsparse.datasets.evaluated.lists import Lists
 from recsparse.datasets.evaluated.part_counts import PartCounts, part_counts
@@ -17,7 +17,6 @@ from recsparse.datasets.vocabulary import Vocabulary
 from recsparse.errors import InputError
 from recsparse.evaluation.rank_catalogue import RankingResult, evaluate_ranking
 from recsparse.evaluation.ratings import evaluate_ratings
-from recsparse.metrics.own_metrics import OwnMetric
 from recsparse.models.protocol.recommender import Recommender
 from recsparse.stages.compared_items import ComparedItems
 
@@ -121,31 +120,29 @@ def compared_result(
 def evaluate_part(
     model: Recommender,
     part: Lists,
-    ks: Sequence[int],
+    metrics: Sequence[str],
     batch_users: int,
     on_batch: Callable[[int], None] | None = None,
     candidates: NDArray[np.bool_] | None = None,
-    own: Mapping[str, OwnMetric] | None = None,
 ) -> RankingResult:
     """Rank the full catalogue for the users of a part and, with a model of ratings, predict theirs.
 
     Args:
         model: A fitted model.
         part: Histories and targets of the lists.
-        ks: List lengths.
+        metrics: What to measure, as in `ndcg@10`.
         batch_users: Lists scored at a time.
         on_batch: Called with the number of lists done.
         candidates: Which items of the model may be in the lists, as `evaluate_ranking` takes it;
             of targets that the model does not know, no rating is predicted.
-        own: Further metrics of users' own.
 
     Returns:
         Metrics a user, the mean over the lists of each; those of ratings, where there are any, come
         first. A rating is predicted once, from what the last list with it may be made from.
     """
     ranked = evaluate_ranking(
-        model.score_batch, part.history, part.targets, ks, batch_users, on_batch, part.times,
-        candidates=candidates, own=own,
+        model.score_batch, part.history, part.targets, metrics, batch_users, on_batch, part.times,
+        candidates=candidates,
     )  # fmt: skip
     ranked = ranked.by_user(part.user)
     if not model.predicts_ratings:

@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from recsparse.config.config import Config
+from recsparse.config.metric_names import figure_name
 from recsparse.config.toml_reader import parse_config
 from recsparse.config.toml_writer import to_toml
 from recsparse.datasets.data_settings import DataSettings
@@ -118,7 +119,7 @@ def _search(
         rows = rows_to_fit(data)
         context = replace(fit_context(data, rows, part, config), reporter=reporter)
     is_rating = model_class(config.model.kind).predicts_ratings
-    metric = "rmse" if is_rating else config.evaluation.select_by
+    metric = "rmse" if is_rating else figure_name(config.evaluation.select_by)
     tried_rows: list[dict[str, Any]] = []
     model: Recommender | None = None
     with reporter.task(f"tuning {config.model.kind}", len(trials)) as advance:

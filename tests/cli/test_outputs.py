@@ -18,7 +18,12 @@ COMMANDS = {
         ["--set", "seed=5"],
         "dataset",
     ),
-    "evaluate": ("made", ["evaluate", "model", "dataset"], ["--set", "evaluation.k=[3]"], "model"),
+    "evaluate": (
+        "made",
+        ["evaluate", "model", "dataset"],
+        ["--set", "evaluation.metrics=['all@3']"],
+        "model",
+    ),
     "tune": (
         "made.toml",
         ["tune", "dataset", "--set", "model.kind=popularity"],

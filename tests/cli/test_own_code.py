@@ -57,7 +57,7 @@ def test_a_model_of_one_s_own_goes_through_every_command(command, small_dataset,
     tuned = sets(["model.kind=shared_users"])
     succeeds(command("tune", small_dataset, "--out", "best.toml", *tuned, **own))
     assert "shared_users" in (workplace / "best.toml").read_text()
-    metric = sets(["evaluation.metrics=['first_hit:first_hit']", "evaluation.k=[1, 5]"])
+    metric = sets(["evaluation.metrics=['precision@1', 'first_hit:first_hit', 'ndcg@5']"])
     words = ["evaluate", "alone", "blend", small_dataset, "--out", "report", *metric]
     succeeds(command(*words, **own))
     table = pd.read_parquet(workplace / "report" / "comparison.parquet")

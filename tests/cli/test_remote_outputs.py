@@ -21,7 +21,11 @@ POPULARITY = ["--set", "model.kind=popularity"]
 COMMANDS = {
     "prepare": ("made", ["prepare", "log.parquet"], ["--set", "seed=5"]),
     "train": ("made", ["train", "dataset", *POPULARITY], ["--set", "seed=5"]),
-    "evaluate": ("made", ["evaluate", "model", "dataset"], ["--set", "evaluation.k=[3]"]),
+    "evaluate": (
+        "made",
+        ["evaluate", "model", "dataset"],
+        ["--set", "evaluation.metrics=['all@3']"],
+    ),
     "tune": ("made.toml", ["tune", "dataset", *POPULARITY], ["--set", "seed=5"]),
     "score to a folder": (
         "made",

@@ -76,12 +76,6 @@ def test_validation_chooses_by_nothing_else(metric):
         parse_config({"evaluation": {"select_by": metric}})
 
 
-def test_a_metric_of_one_s_own_is_named_by_module_and_function():
-    message = r"evaluation\.metrics.* is wrong: it must be a function of your own, as my_module:my"
-    with pytest.raises(ConfigError, match=message):
-        parse_config({"evaluation": {"metrics": ["ndcg@10"]}})
-
-
 def test_the_list_length_of_older_files_is_read_with_a_warning(caplog):
     old = load_config(overrides=["training.k=20", "training.epochs=2"])
     assert old.evaluation.select_by == "ndcg@20"

@@ -32,8 +32,8 @@ def test_a_model_section_without_a_kind_is_the_default_model():
 
 
 def test_values_follow_toml_and_bare_words_are_strings():
-    config = load_config(overrides=["evaluation.k=[1, 5]", "split.kind=global_time"])
-    assert config.evaluation.k == (1, 5)
+    config = load_config(overrides=["text.ngrams=[1, 5]", "split.kind=global_time"])
+    assert config.text.ngrams == (1, 5)
     assert config.split.kind == "global_time"
 
 
@@ -55,9 +55,15 @@ def test_values_follow_toml_and_bare_words_are_strings():
         ("seed.deep=1.5.2=3", "seed is wrong: it must be a valid integer, but got {'deep'"),
         ("seed=-1", "seed is wrong: it must be greater than or equal to 0, but got -1"),
         ("training.learning_rate=inf", "learning_rate is wrong: it must be a finite number"),
-        ("evaluation.k=[]", r"evaluation.k is wrong: it must have at least 1 item"),
-        ("evaluation.k=[0]", r"evaluation.k\[0\] is wrong: it must be greater than or equal to 1"),
-        ("evaluation.k=ten", r"evaluation.k is wrong: it must be a list, as in \[1, 2\], but got"),
+        ("evaluation.metrics=[]", r"evaluation.metrics is wrong: it must have at least 1 item"),
+        (
+            "evaluation.metrics=['ndcg@0']",
+            r"metrics\[0\] is wrong: .*'ndcg@0'",
+        ),
+        (
+            "evaluation.metrics=ndcg@10",
+            r"metrics is wrong: it must be a list, as in",
+        ),
         ("text.ngrams=[1, 2, 3]", "text.ngrams is wrong: it must have at most 2 items"),
         ("text.ngrams=[1]", r"text.ngrams must have at least 2 values, but got \[1\]"),
         (
@@ -144,8 +150,8 @@ def test_a_file_that_toml_cannot_read_is_named(tmp_path, content):
 
 
 def test_many_errors_are_told_by_the_first_ones():
-    with pytest.raises(ConfigError, match=r"evaluation.k\[4\] .*; and 3 more$"):
-        load_config(overrides=["evaluation.k=[0, 0, 0, 0, 0, 0, 0, 0]"])
+    with pytest.raises(ConfigError, match=r"evaluation.metrics\[4\] .*; and 3 more$"):
+        load_config(overrides=[f"evaluation.metrics={['ndcg@0'] * 8}"])
 
 
 KEYS = st.sampled_from(

@@ -57,12 +57,12 @@ def test_cold_items_are_ranked_among_themselves(data):
     cold = bags_to_tensor(part.bags)
     result = evaluate_ranking(
         lambda history: model.score_cold(history, None, cold),
-        part.history, part.targets, ks=[1], targets_are_cold=True,
+        part.history, part.targets, metrics=["all@1"], targets_are_cold=True,
     )  # fmt: skip
     assert result.per_user["hit_rate@1"].tolist() == [1.0, 1.0]
     assert result.coverage == {"coverage@1": 1.0}
     with pytest.raises(InputError, match="history and targets must have one shape"):
-        evaluate_ranking(model.score_batch, part.history, part.targets, ks=[1])
+        evaluate_ranking(model.score_batch, part.history, part.targets, metrics=["all@1"])
 
 
 def test_a_part_without_cold_items_is_refused(tmp_path):

@@ -29,7 +29,7 @@ def test_seen_items_are_left_out_and_the_rest_is_ranked():
         lambda rows: scores.repeat(rows.shape[0], 1),
         history=csr_matrix([[1.0, 0, 0], [0, 0, 0]]),
         targets=csr_matrix([[0.0, 1, 0], [1, 0, 0]]),
-        ks=[1, 2],
+        metrics=["all@1", "all@2"],
     )
     assert result.per_user["mrr@2"].tolist() == [1 / 2, 1 / 1]
     assert result.per_user["hit_rate@1"].tolist() == [0, 1]
@@ -43,7 +43,7 @@ def test_users_without_targets_are_left_out_of_the_mean_and_of_the_count():
         lambda rows: torch.tensor([[2.0, 1.0]]).repeat(rows.shape[0], 1),
         history=csr_matrix((3, 2)),
         targets=csr_matrix([[1.0, 0], [0, 0], [0, 1]]),
-        ks=[1],
+        metrics=["all@1"],
     )
     assert result.num_users == 2
     assert np.isnan(result.per_user["recall@1"]).tolist() == [False, True, False]
@@ -56,9 +56,11 @@ def test_users_without_targets_are_left_out_of_the_mean_and_of_the_count():
 @given(st.integers(0, 7), st.integers(1, 6), st.integers(0, 99), st.integers(1, 4))
 def test_batches_give_the_same_as_all_at_once(users, items, seed, batch_users):
     part = random_part(users, items, seed)
-    whole = evaluate_ranking(*part, ks=[1, 3], batch_users=100)
+    whole = evaluate_ranking(*part, metrics=["all@1", "all@3"], batch_users=100)
     done = []
-    parts = evaluate_ranking(*part, ks=[1, 3], batch_users=batch_users, on_batch=done.append)
+    parts = evaluate_ranking(
+        *part, metrics=["all@1", "all@3"], batch_users=batch_users, on_batch=done.append
+    )
     assert done == [*range(batch_users, users, batch_users), *([users] if users else [])]
     assert parts.coverage == whole.coverage
     assert parts.num_users == whole.num_users
@@ -68,14 +70,19 @@ def test_batches_give_the_same_as_all_at_once(users, items, seed, batch_users):
 
 def test_a_list_longer_than_the_catalogue_has_empty_places():
     result = evaluate_ranking(
-        lambda rows: torch.tensor([[1.0, 2.0]]), csr_matrix((1, 2)), csr_matrix([[1.0, 0]]), [5]
+        lambda rows: torch.tensor([[1.0, 2.0]]),
+        csr_matrix((1, 2)),
+        csr_matrix([[1.0, 0]]),
+        ["all@5"],
     )
     assert result.mean()["mrr@5"] == 1 / 2
     assert result.coverage == {"coverage@5": 2 / 2}
 
 
 def test_nobody_gives_undefined_means_of_every_metric():
-    result = evaluate_ranking(lambda rows: torch.zeros(0, 2), *[csr_matrix((0, 2))] * 2, ks=[1])
+    result = evaluate_ranking(
+        lambda rows: torch.zeros(0, 2), *[csr_matrix((0, 2))] * 2, metrics=["all@1"]
+    )
     assert result.num_users == 0
     assert result.mean().keys() == result.per_user.keys()
     assert all(math.isnan(value) for value in result.mean().values())
@@ -91,7 +98,7 @@ def test_one_user_has_a_mean_but_no_standard_error():
 def test_histories_and_targets_of_different_shapes_are_refused():
     with pytest.raises(InputError, match=r"one shape, but got \(1, 2\) and \(2, 2\)"):
         evaluate_ranking(
-            lambda rows: torch.zeros(1, 2), csr_matrix((1, 2)), csr_matrix((2, 2)), [1]
+            lambda rows: torch.zeros(1, 2), csr_matrix((1, 2)), csr_matrix((2, 2)), ["all@1"]
         )
 
 
@@ -101,7 +108,7 @@ def test_only_candidates_are_ranked_and_targets_beyond_the_scores_are_misses():
         lambda rows: torch.tensor([[9.0, 5.0, 1.0]]).repeat(rows.shape[0], 1),
         history=csr_matrix((3, 3)),
         targets=csr_matrix([[0.0, 1, 0, 1], [1, 0, 0, 0], [0, 0, 0, 1]]),
-        ks=[1],
+        metrics=["all@1"],
         candidates=np.array([False, True, True]),
     )
     assert result.per_user["recall@1"].tolist() == [1 / 2, 0, 0]
@@ -116,7 +123,7 @@ def test_only_candidates_are_ranked_and_targets_beyond_the_scores_are_misses():
 def test_targets_and_candidates_that_do_not_fit_are_refused(targets, candidates):
     with pytest.raises(InputError, match=rf"one shape, but got .* with {candidates} candidates"):
         evaluate_ranking(
-            lambda rows: torch.zeros(1, 2), csr_matrix((1, 2)), csr_matrix(targets), [1],
+            lambda rows: torch.zeros(1, 2), csr_matrix((1, 2)), csr_matrix(targets), ["all@1"],
             candidates=np.ones(candidates, dtype=bool),
         )  # fmt: skip
 
@@ -148,21 +155,23 @@ def test_rows_that_are_laid_out_batch_by_batch_give_the_same_as_matrices(
     users, items, seed, batch_users
 ):
     score, *part = random_part(users, items, seed)
-    expected = evaluate_ranking(score, *part, ks=[1, 3], batch_users=100)
+    expected = evaluate_ranking(score, *part, metrics=["all@1", "all@3"], batch_users=100)
     shared = [SharedCells.of_matrix(matrix) for matrix in part]
-    found = evaluate_ranking(score, *shared, ks=[1, 3], batch_users=batch_users)
+    found = evaluate_ranking(score, *shared, metrics=["all@1", "all@3"], batch_users=batch_users)
     assert (found.coverage, found.num_users) == (expected.coverage, expected.num_users)
     for name, values in expected.per_user.items():
         np.testing.assert_array_equal(found.per_user[name], values)
 
 
-@pytest.mark.parametrize("ks", [(), (0,), (0, 2)])
-def test_list_lengths_below_1_are_refused(ks):
+@pytest.mark.parametrize("metrics", [(), ("ndcg@0",), ("ndcg@0", "ndcg@2")])
+def test_list_lengths_below_1_are_refused(metrics):
     part = random_part(2, 3, seed=0)
-    with pytest.raises(InputError, match=r"must be at least 1, but got \["):
-        evaluate_ranking(*part, ks=ks)
+    with pytest.raises(InputError, match="with list lengths of at least 1, but are"):
+        evaluate_ranking(*part, metrics=metrics)
 
 
 def test_scores_of_the_wrong_width_are_refused():
     with pytest.raises(InputError, match=r"one shape, but got \(1, 3\) and \(1, 2\)"):
-        evaluate_ranking(lambda rows: torch.zeros(1, 3), *[csr_matrix((1, 2))] * 2, ks=[1])
+        evaluate_ranking(
+            lambda rows: torch.zeros(1, 3), *[csr_matrix((1, 2))] * 2, metrics=["all@1"]
+        )

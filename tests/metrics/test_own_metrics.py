@@ -4,49 +4,58 @@ import torch
 from scipy.sparse import csr_matrix
 
 from recsparse.errors import ConfigError, InputError
-from recsparse.metrics.own_metrics import measured, own_metrics
+from recsparse.metrics.own_metrics import OwnMetric
 
 
 def number_of_targets(recommended, targets):
     return np.diff(targets.indptr)
 
 
-def test_a_function_is_known_by_its_own_name():
-    name = f"{__name__}:number_of_targets"
-    assert own_metrics([name]) == {"number_of_targets": number_of_targets}
-    assert own_metrics([]) == {}
+def length_of_lists(recommended, targets):
+    return [recommended.shape[1]] * len(recommended)
+
+
+def own(function, length=1):
+    return OwnMetric("own", function, length)
+
+
+@pytest.mark.parametrize(("suffix", "length"), [("", 20), ("@5", 5)])
+def test_a_function_judges_lists_of_its_own_length_else_the_longest(suffix, length):
+    metric = OwnMetric.of(f"{__name__}:length_of_lists{suffix}", 20)
+    assert metric == OwnMetric(f"length_of_lists{suffix}", length_of_lists, length)
+    found = metric.per_user(torch.zeros(1, 20, dtype=torch.int64), csr_matrix([[1.0]]))
+    assert found.tolist() == [length]
 
 
 def test_a_user_without_targets_has_no_value():
     targets = csr_matrix([[1.0, 1.0], [0.0, 0.0]])
-    found = measured({"number": number_of_targets}, torch.tensor([[0], [1]]), targets)
-    np.testing.assert_array_equal(found["number"], [2.0, np.nan])
+    found = own(number_of_targets).per_user(torch.tensor([[0], [1]]), targets)
+    np.testing.assert_array_equal(found, [2.0, np.nan])
 
 
 @pytest.mark.parametrize(
-    ("names", "error", "message"),
+    ("name", "error", "message"),
     [
-        ([f"{__name__}:np"], InputError, "must be functions of different names, but got"),
-        ([f"{__name__}:measured", f"{__name__}:measured"], InputError, "of different names"),
-        (["stranger:metric"], ConfigError, "not told of; .* RECSPARSE_PLUGINS=stranger"),
+        (f"{__name__}:__name__", InputError, "must be a function, written as module:function, but"),
+        (f"{__name__}:nothing", ConfigError, "has no 'nothing'"),
+        ("stranger:metric", ConfigError, "not told of; .* RECSPARSE_PLUGINS=stranger"),
     ],
 )
-def test_what_is_no_metric_is_refused(names, error, message):
+def test_what_is_no_metric_is_refused(name, error, message):
     with pytest.raises(error, match=message):
-        own_metrics(names)
+        OwnMetric.of(name, 10)
 
 
 def test_another_number_of_values_is_refused():
+    metric = own(lambda *_: [1, 2, 3])
     with pytest.raises(InputError, match=r"one number for each of 2 users, but .* of \(3,\)"):
-        measured({"own": lambda *_: [1, 2, 3]}, torch.tensor([[0], [1]]), csr_matrix((2, 2)))
+        metric.per_user(torch.tensor([[0], [1]]), csr_matrix((2, 2)))
 
 
 def test_a_function_that_fails_is_named_with_its_error():
     def broken(recommended, targets):
         return 1 / 0
 
-    message = (
-        r"^the metric broken must take .* but raised ZeroDivisionError: division by zero; mend"
-    )
+    message = r"^the metric own must take .* but raised ZeroDivisionError: division by zero; mend"
     with pytest.raises(InputError, match=message):
-        measured({"broken": broken}, torch.tensor([[0]]), csr_matrix([[1.0]]))
+        own(broken).per_user(torch.tensor([[0]]), csr_matrix([[1.0]]))

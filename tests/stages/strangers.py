@@ -122,7 +122,7 @@ def naive(jobs, names, catalogue="all", include="all", once=False):
 
 
 def evaluated(jobs, names, *settings, out=None):
-    config = load_config(None, ["evaluation.k=[5]", *settings])
+    config = load_config(None, ["evaluation.metrics=['all@5']", *settings])
     return evaluate([jobs / name for name in names], jobs / "dataset", out, config)
 
 

@@ -30,7 +30,7 @@ def recall(model, dataset, k):
 
 
 def test_each_model_has_its_metrics_in_one_table(models, small_dataset, workplace):
-    config = load_config(None, ["evaluation.k=[3]"])
+    config = load_config(None, ["evaluation.metrics=['all@3']"])
     compared = evaluate(models, small_dataset, config=config)
     assert list(compared.results) == list(compared.table.index) == ["popularity", "sparse_grid"]
     for model in models:

@@ -75,7 +75,7 @@ def test_of_several_scores_of_a_pair_the_last_one_counts(held_out, small_dataset
     other = min(set(range(20)) - seen - wanted)
     target = min(wanted)
     rows = [(user, target, 1.0), (user, other, 2.0), (user, target, 3.0)]
-    config = load_config(None, ["evaluation.k=[1]"])
+    config = load_config(None, ["evaluation.metrics=['all@1']"])
     for order, expected in ((rows, 1.0), (rows[::-1], 0.0)):
         scored = pd.DataFrame(order, columns=["user_id", "item_id", "score"])
         found = evaluate_file(written(tmp_path, scored), small_dataset, config)

@@ -98,7 +98,7 @@ def test_the_command_line_gives_the_figures_of_a_loop_on_a_test_file_of_new_user
     later = ["--validation", "validation.parquet", "--test", "test.parquet"]
     run(capfd, "prepare", "train.parquet", *later, "--out", "dataset", "--quiet")
     run(capfd, "train", "dataset", "--out", "model", "--set", "model.kind=item_knn", "--quiet")
-    words = ["evaluate", "model", "dataset", "--set", "evaluation.k=[2]", "--quiet"]
+    words = ["evaluate", "model", "dataset", "--set", "evaluation.metrics=['all@2']", "--quiet"]
     found = json.loads(run(capfd, *words, "--json"))["model"]
     first, _, test = read(files)
     expected = hit_rates(files, load_model(files / "model"), k=2)

@@ -20,7 +20,7 @@ def test_the_scores_of_a_popular_model_in_a_file_give_its_metrics_of_one_list_a_
     scored_by(jobs, "popular").to_parquet(tmp_path / "scored.parquet")
     for include in ("known", "all"):
         settings = [f"evaluation.catalogue={catalogue}", f"evaluation.include_users={include}"]
-        config = load_config(None, ["evaluation.k=[5]", *settings])
+        config = load_config(None, ["evaluation.metrics=['all@5']", *settings])
         found = evaluate_file(tmp_path / "scored.parquet", jobs / "dataset", config)
         expected, lists = naive(jobs, ["popular"], catalogue, include, once=True)
         for metric, values in expected["popular"].items():
@@ -41,7 +41,9 @@ def test_a_file_that_scores_items_without_training_rows_finds_them(jobs, tmp_pat
     test = rows["test"]
     test.assign(score=1.0)[["user_id", "item_id", "score"]].to_parquet(tmp_path / "scored.parquet")
     for catalogue, counted in (("all", test), ("new", test[~test["item_id"].isin(trained_items)])):
-        config = load_config(None, [f"evaluation.catalogue={catalogue}", "evaluation.k=[20]"])
+        config = load_config(
+            None, [f"evaluation.catalogue={catalogue}", "evaluation.metrics=['all@20']"]
+        )
         found = evaluate_file(tmp_path / "scored.parquet", jobs / "dataset", config)
         assert found.mean()["recall@20"] == 1.0
         assert found.unknown_items == 0
@@ -56,7 +58,9 @@ def test_items_that_nobody_knows_take_their_places_unless_the_catalogue_is_known
     both = pd.concat([hits, foreign])[["user_id", "item_id", "score"]]
     both.to_parquet(tmp_path / "scored.parquet")
     for catalogue, best in (("all", 1 / 2), ("known", 1.0)):
-        config = load_config(None, [f"evaluation.catalogue={catalogue}", "evaluation.k=[5]"])
+        config = load_config(
+            None, [f"evaluation.catalogue={catalogue}", "evaluation.metrics=['all@5']"]
+        )
         found = evaluate_file(tmp_path / "scored.parquet", jobs / "dataset", config)
         assert found.per_user["mrr@5"].max() == best
 
@@ -79,7 +83,9 @@ def test_the_command_line_chooses_items_and_users_and_shows_both_groups(jobs, ca
     options = ["--catalogue", "common", "--include-users", "known", "--json"]
     found = json.loads(run("evaluate", *models, jobs / "dataset", *options))
     settings = ["evaluation.catalogue=common", "evaluation.include_users=known"]
-    expected = evaluated(jobs, ["champion", "challenger"], *settings, "evaluation.k=[10,20]")
+    expected = evaluated(
+        jobs, ["champion", "challenger"], *settings, "evaluation.metrics=['all@10', 'all@20']"
+    )
     for name, result in expected.results.items():
         assert found[name]["ndcg@10"] == pytest.approx(result.mean()["ndcg@10"])
         assert found[name]["users"] == result.num_users

@@ -112,7 +112,7 @@ def test_the_same_seed_gives_the_same_model(small_dataset, trained_folder, workp
         assert value.equal(first[name]), name
 
 
-LENGTHS = ["evaluation.select_by=recall@3", "evaluation.k=[5]"]
+LENGTHS = ["evaluation.select_by=recall@3", "evaluation.metrics=['all@5']"]
 
 
 def test_the_validation_figures_have_the_length_that_is_selected_by(small_dataset, workplace):

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 from torch import Tensor
 
-from recsparse.metrics.ranking_metrics import length_of, ranking_metrics
+from recsparse.config.metric_names import figure_name
+from recsparse.metrics.chosen_metrics import ChosenMetrics
 from recsparse.metrics.rating_metrics import rating_errors
 from recsparse.metrics.top_k import mask_seen, top_k
 from recsparse.models.protocol.fitted_model import FittedModel
@@ -60,7 +61,11 @@ class Validation:
         Returns:
             The metric's name without its list length, or that of the negative error of ratings.
         """
-        name = "negative_rmse" if model.predicts_ratings else self.metric.partition("@")[0]
+        name = (
+            "negative_rmse"
+            if model.predicts_ratings
+            else figure_name(self.metric).partition("@")[0]
+        )
         return f"validation_{name}"
 
     def quality(self, model: FittedModel) -> float:
@@ -96,6 +101,7 @@ class Validation:
         Returns:
             The metric of each user; NaN for a user without targets.
         """
-        k = length_of(self.metric)
-        best, _ = top_k(scores, k)
-        return ranking_metrics(best, targets, [k])[self.metric]
+        chosen = ChosenMetrics([self.metric])
+        best, _ = top_k(scores, chosen.longest)
+        (values,) = chosen.per_user(best, targets).values()
+        return values

@@ -171,7 +171,7 @@ def test_on_a_synthetic_log_it_beats_popularity_by_far():
     history, targets = synthetic_parts()
 
     def quality(model):
-        return evaluate_ranking(model.score_batch, history, targets, [10]).mean()["ndcg@10"]
+        return evaluate_ranking(model.score_batch, history, targets, ["all@10"]).mean()["ndcg@10"]
 
     config = SparseGridConfig(factors=8, hidden=16, regularisation=0.05)
     training = TrainingConfig(epochs=4, batch_users=32, device="cpu", learning_rate=0.01)
@@ -182,5 +182,5 @@ def test_on_a_synthetic_log_it_beats_popularity_by_far():
     # The weight was chosen on the very quality, so no part alone can be better.
     assert (
         quality(model)
-        >= evaluate_ranking(model._network_scores, history, targets, [10]).mean()["ndcg@10"]
+        >= evaluate_ranking(model._network_scores, history, targets, ["all@10"]).mean()["ndcg@10"]
     )

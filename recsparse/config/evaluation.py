@@ -1,0 +1,89 @@
+"""The configuration of evaluation: what is reported, and what validation chooses by."""
+
+import logging
+from typing import Any, Literal
+
+from pydantic import Field, model_validator
+
+from recsparse.config.metric_names import (
+    COVERAGE,
+    ReportedMetric,
+    SelectingMetric,
+    length_of,
+)
+from recsparse.config.section import Section
+
+logger = logging.getLogger(__name__)
+
+# Which items are ranked and wanted in the test: those of training, all, those that all compared
+# models know; or of all items, only those that training does not know are wanted.
+Catalogue = Literal["known", "all", "common", "new"]
+# Which users of the test are ranked for: those with training rows, those without, or both.
+IncludeUsers = Literal["known", "new", "all"]
+
+_LENGTHS_OF_OLDER_BUILDS = [10, 20]
+
+
+class EvaluationConfig(Section):
+    """What evaluation reports, and what validation chooses by.
+
+    Attributes:
+        metrics: What is reported, in this order: `ndcg`, `recall`, `precision`, `map`, `mrr`,
+            `hit_rate` and `coverage` at a list length, as in `ndcg@10`, or `all` of them, as in
+            `all@20`; and functions of your own, as in `module:function@10`, which without a length
+            judge the longest lists. The first metric is that of the picture and of significance.
+        select_by: The metric on the validation part by which a training stops, a search chooses
+            and a blend is weighed, as in `recall@20`, or one of your own, the larger the better;
+            models of ratings go by their RMSE.
+        batch_users: Users, or lists of users, scored at a time.
+        catalogue: Items of the test: `all`, where an item that a model does not know is a miss for
+            it; the items of the training part alone (`known`); those that every compared model
+            knows (`common`); or, ranked among all, the test items without training rows (`new`).
+        include_users: Users of the test: those with training rows (`known`), those without, who
+            are folded in by what they did before their test rows (`new`), or `all`.
+    """
+
+    metrics: tuple[ReportedMetric, ...] = Field(default=("all@10", "all@20"), min_length=1)
+    select_by: SelectingMetric = "ndcg@10"
+    batch_users: int = Field(default=1024, ge=1)
+    catalogue: Catalogue = "all"
+    include_users: IncludeUsers = "all"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _list_lengths_of_older_builds(cls, values: Any) -> Any:
+        lengths = values.get("k") if isinstance(values, dict) else None
+        if not isinstance(lengths, list | tuple):
+            return values
+        rest = {name: value for name, value in values.items() if name != "k"}
+        # Older builds had functions of users' own alone in `metrics`.
+        own = [*rest.get("metrics", ())]
+        if any(length_of(str(name)) for name in own):
+            if [*lengths] == _LENGTHS_OF_OLDER_BUILDS:
+                return rest
+            raise ValueError(
+                "k is a setting of older builds, and metrics has list lengths of its own; leave k "
+                "out"
+            )
+        metrics = [*(f"all@{k}" for k in lengths), *own]
+        if [*lengths] != _LENGTHS_OF_OLDER_BUILDS:
+            logger.warning(
+                "evaluation.k is a setting of older builds, now evaluation.metrics, which is %r "
+                "here; set that, and leave evaluation.k out",
+                metrics,
+            )
+        return {**rest, "metrics": metrics}
+
+    @model_validator(mode="after")
+    def _something_of_each_user(self) -> "EvaluationConfig":
+        lengths = [length_of(name) for name in self.metrics]
+        if not any(lengths):
+            raise ValueError(
+                "metrics must say how long the lists are: name one at a length, as in ndcg@10 or "
+                f"{self.metrics[0]}@10"
+            )
+        if all(name.startswith(f"{COVERAGE}@") for name in self.metrics):
+            raise ValueError(
+                "metrics must have one of each user, such as ndcg@10, but has coverage alone"
+            )
+        return self
