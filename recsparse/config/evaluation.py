@@ -9,7 +9,9 @@ from recsparse.config.metric_names import (
     COVERAGE,
     ReportedMetric,
     SelectingMetric,
+    figure_name,
     length_of,
+    own_name,
 )
 from recsparse.config.section import Section
 
@@ -75,7 +77,7 @@ class EvaluationConfig(Section):
         return {**rest, "metrics": metrics}
 
     @model_validator(mode="after")
-    def _something_of_each_user(self) -> "EvaluationConfig":
+    def _can_be_measured(self) -> "EvaluationConfig":
         lengths = [length_of(name) for name in self.metrics]
         if not any(lengths):
             raise ValueError(
@@ -85,5 +87,11 @@ class EvaluationConfig(Section):
         if all(name.startswith(f"{COVERAGE}@") for name in self.metrics):
             raise ValueError(
                 "metrics must have one of each user, such as ndcg@10, but has coverage alone"
+            )
+        own = {name for name in (*self.metrics, self.select_by) if own_name(name)}
+        if len({figure_name(name) for name in own}) < len(own):
+            raise ValueError(
+                "functions of your own go by their names without their modules, and must have "
+                f"different ones, but are {', '.join(sorted(own))}"
             )
         return self

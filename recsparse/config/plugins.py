@@ -53,16 +53,19 @@ def import_named(name: str, key: str) -> Any:
         What the module calls so.
 
     Raises:
-        ConfigError: If there is no such module, or nothing of that name in it.
+        ConfigError: If there is no such module, or no class or function of that name in it.
     """
     module_name, _, attribute = name.partition(":")
     module = _module(module_name, key)
     try:
-        return getattr(module, attribute)
+        found = getattr(module, attribute)
     except AttributeError:
         raise ConfigError(
             f"{key} must name something in {module_name}, but it has no {attribute!r}"
         ) from None
+    if not callable(found):
+        raise ConfigError(f"{key} must name a class or a function, but {name} is {found!r}")
+    return found
 
 
 def told_of(name: str, key: str) -> Any:

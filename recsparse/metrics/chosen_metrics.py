@@ -25,14 +25,14 @@ class ChosenMetrics:
     """What is measured of lists, in the order of its names.
 
     Args:
-        names: As in `ndcg@10`, `all@20` or `my_module:my_metric@10`; at least one with a length.
+        names: As in `ndcg@10`, `all@20` or `my_module:my_metric@10`; at least one with a length,
+            and no two functions of one name.
 
     Attributes:
         longest: The length of the longest lists that a metric judges.
 
     Raises:
-        InputError: If a length is below 1 or none is named, if a function of a user's own is none,
-            or if two of them are of one name.
+        InputError: If a length is below 1, or none is named.
         ConfigError: If this process was not told of the module of a function.
 
     Example:
@@ -47,21 +47,14 @@ class ChosenMetrics:
                 f"metrics must be named with list lengths of at least 1, but are {[*names]}"
             )
         self.longest = max(lengths)
-        self._own = self._own_of([*dict.fromkeys(filter(own_name, names))])
+        own = dict.fromkeys(filter(own_name, names))
+        self._own = [OwnMetric.of(name, self.longest) for name in own]
         all_names = [each for name in names for each in _spelled_out(name)]
         self._per_user = [figure_name(name) for name in all_names if not _is_coverage(name)]
         ours = {length_of(name) for name in all_names if _is_ours(name)}
         self._lengths = sorted(length for length in ours if length is not None)
         shown = {length_of(name) for name in all_names if _is_coverage(name)}
         self._shown = [length for length in shown if length is not None]
-
-    def _own_of(self, names: Sequence[str]) -> list[OwnMetric]:
-        found = [OwnMetric.of(name, self.longest) for name in names]
-        if len({metric.name for metric in found}) < len(found):
-            raise InputError(
-                f"metrics of your own must have different names, but are {', '.join(names)}"
-            )
-        return found
 
     def per_user(
         self, recommended: Int[Tensor, "b k_max"], targets: csr_matrix

@@ -42,15 +42,9 @@ class OwnMetric:
             The metric.
 
         Raises:
-            InputError: If it is no function.
-            ConfigError: If this process was not told of the module.
+            ConfigError: If this process was not told of the module, or it has no such function.
         """
         function = told_of(own_name(metric), "evaluation.metrics")
-        if not callable(function):
-            raise InputError(
-                "a metric of your own must be a function, written as module:function, but "
-                f"{own_name(metric)} is {function!r}"
-            )
         return cls(figure_name(metric), function, length_of(metric) or longest)
 
     def per_user(

@@ -51,14 +51,14 @@ def test_a_model_is_measured_with_the_settings_that_are_best_on_validation(job):
     for regularisation, exponent in itertools.product(*space.values()):
         config = EASEConfig(regularisation=regularisation, popularity_exponent=exponent)
         model = EASE(config).fit(data.train_matrix())
-        ranked = evaluate_ranking(model.score_batch, part.history, part.targets, [10])
+        ranked = evaluate_ranking(model.score_batch, part.history, part.targets, ["ndcg@10"])
         quality[config] = ranked.mean()["ndcg@10"]
     best = max(quality, key=quality.__getitem__)
     assert load_config(one.result("ease").with_suffix(".toml")).model == best
     assert found["validation"].tolist() == pytest.approx([quality[best]] * len(found))
     test = data.evaluation_part("test")
     model = EASE(best).fit(data.train_matrix())
-    ranked = evaluate_ranking(model.score_batch, test.history, test.targets, [10, 20])
+    ranked = evaluate_ranking(model.score_batch, test.history, test.targets, ["ndcg@10"])
     np.testing.assert_allclose(found["ndcg@10"], ranked.per_user["ndcg@10"])
     one.draw(["ease"], one.folder / "curves.png")
     assert (one.folder / "curves.png").stat().st_size > 0

@@ -43,6 +43,11 @@ def test_list_lengths_of_older_builds_are_read(values, metrics, told, caplog):
         ({"k": "ten"}, "unknown key 'evaluation.k'"),
         ({"metrics": [OWN]}, f"how long the lists are: name one .* as in ndcg@10 or {OWN}@10"),
         ({"metrics": ["coverage@10"]}, "one of each user, such as ndcg@10, but has coverage alone"),
+        (
+            {"metrics": [f"{OWN}@5", "other:judge@5"]},
+            "ones, but are other:judge@5, tests",
+        ),
+        ({"metrics": [f"{OWN}@5"], "select_by": "other:judge@5"}, "must have different ones, but"),
         ({"metrics": ["f1@10"]}, r"metrics\[0\] is wrong: it must be one of ndcg"),
         ({"metrics": ["ndcg"]}, r"metrics\[0\] is wrong: it must be one of ndcg"),
         ({"select_by": "coverage@10"}, "select_by is wrong: it must be one of ndcg"),

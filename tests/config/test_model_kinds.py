@@ -103,7 +103,7 @@ def test_a_module_whose_kind_is_taken_is_refused_without_talk_of_the_path(module
     assert str(caught.value).endswith("rename the kind of one of them")
 
 
-@pytest.mark.parametrize("name", ["Bare", "Literal", "__name__"])
+@pytest.mark.parametrize("name", ["Bare", "Literal"])
 def test_something_that_is_no_registered_model_of_that_module_is_refused(module, name):
     place = f"{module('other')}:{name}"
     with pytest.raises(ConfigError, match=f"registered class, but {place} is none; put @register"):

@@ -45,11 +45,3 @@ def test_all_stands_for_every_metric_at_a_length():
 def test_lists_must_have_a_length(names):
     with pytest.raises(InputError, match="named with list lengths of at least 1, but are"):
         ChosenMetrics(names)
-
-
-def test_two_functions_of_one_name_are_refused(monkeypatch):
-    monkeypatch.setitem(
-        __import__("sys").modules, "elsewhere", __import__(__name__, fromlist=["x"])
-    )
-    with pytest.raises(InputError, match="must have different names, but are .*elsewhere:second"):
-        ChosenMetrics([SECOND, "elsewhere:second", "ndcg@1"])

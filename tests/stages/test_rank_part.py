@@ -48,7 +48,9 @@ def test_of_items_that_a_model_does_not_know_no_rating_is_predicted():
     part = EvaluationPart(
         pa.array([7, 8]), csr_matrix([[4.0, 0], [0, 0]]), csr_matrix([[0, 3.0, 5.0], [0, 0, 4.0]])
     )
-    found = evaluate_part(model, Lists.of_part(part), [1], 10, candidates=np.ones(2, dtype=bool))
+    found = evaluate_part(
+        model, Lists.of_part(part), ["all@1"], 10, candidates=np.ones(2, dtype=bool)
+    )
     predicted = model.score_batch(csr_matrix([[4.0, 0]]))[0, 1].item()
     assert found.overall["rmse"] == pytest.approx(abs(predicted - 3))
     assert found.per_user["user_rmse"] == pytest.approx([abs(predicted - 3), np.nan], nan_ok=True)

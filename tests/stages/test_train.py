@@ -118,7 +118,24 @@ LENGTHS = ["evaluation.select_by=recall@3", "evaluation.metrics=['all@5']"]
 def test_the_validation_figures_have_the_length_that_is_selected_by(small_dataset, workplace):
     config = load_config(None, ["model.kind=popularity", *LENGTHS])
     validation = train(small_dataset, "model", config).validation
+    assert "recall@3" in validation
     assert {name.split("@")[1] for name in validation} == {"3", "5"}
+
+
+def length_of_lists(recommended, targets):
+    """Calls all lists equally good."""
+    return [recommended.shape[1]] * len(recommended)
+
+
+def test_a_metric_of_one_s_own_stops_a_training(small_dataset, workplace):
+    own = f"evaluation.select_by={__name__}:length_of_lists@7"
+    config = load_config(None, [*SMALL_NETWORK, own, "training.epochs=5", "training.patience=1"])
+    validation = train(small_dataset, "model", config).validation
+    assert validation["length_of_lists@7"] == 7
+    history = MlflowClient(f"sqlite:///{workplace / 'mlflow.db'}").get_metric_history(
+        run_of(workplace, "sparse_grid").info.run_id, "validation_length_of_lists"
+    )
+    assert [point.value for point in history] == [7, 7]
 
 
 def test_a_training_that_fails_is_recorded_so_and_writes_no_model(

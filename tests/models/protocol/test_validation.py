@@ -14,12 +14,12 @@ from recsparse.testing import log_of, times_of
 @pytest.mark.parametrize("metric", ["ndcg@3", "recall@5", "mrr@2"])
 @pytest.mark.parametrize("batch_users", [5, 1000])
 def test_a_model_is_judged_as_an_evaluation_does(metric, batch_users):
-    history, targets, k = log_of(), log_of(seed=7), int(metric[-1])
+    history, targets = log_of(), log_of(seed=7)
     model = EASE(EASEConfig(recency_decay=0.5)).fit(history)
     times = times_of(history)
     validation = Validation(history, targets, times, metric, batch_users=batch_users)
     ranked = evaluate_ranking(
-        model.score_batch, history, targets, [k, 9], batch_users=batch_users, times=times
+        model.score_batch, history, targets, [metric, "all@9"], batch_users=batch_users, times=times
     )
     assert validation.quality(model) == ranked.mean()[metric]
     assert validation.quality_name(model) == f"validation_{metric[:-2]}"
