@@ -28,6 +28,7 @@ PAGES = [
     ROOT / "CONTRIBUTING.md",
     *sorted(set(DOCS.rglob("*.md")) - GENERATED),
 ]
+EXPERIMENTS = sorted(set((DOCS / "experiments").glob("*.md")) - {DOCS / "experiments/index.md"})
 OF_LAYERS = [
     "tutorial/layers",
     "how-to/from-spconv",
@@ -127,6 +128,17 @@ def test_the_links_lead_somewhere(page: Path) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_no_page_is_longer_than_300_lines(page: Path) -> None:
     assert len(page.read_text(encoding="utf-8").splitlines()) <= 300
+
+
+@pytest.mark.parametrize("page", EXPERIMENTS, ids=lambda page: page.stem)
+def test_every_question_of_an_experiment_has_an_answer_and_one_table_that_fits_a_phone(
+    page: Path,
+) -> None:
+    questions = re.split(r"^\*\*(?=[^*\n]+\?\*\* \S)", page.read_text("utf-8"), flags=re.M)[1:]
+    assert questions
+    for question in questions:
+        headers = re.findall(r"^(\|.*\|)\n\| ---", question, re.M)
+        assert [header.count("|") <= 6 for header in headers] == [True], question.splitlines()[0]
 
 
 def test_every_page_is_in_the_navigation() -> None:

@@ -230,8 +230,8 @@ class TakenFiles:
         rest = f"; new are {_listed(new)}" if new else ""
         return InputError(
             f"every file must be taken once, but {len(again)} of {len(self._files)} were taken "
-            f"before: {_listed(named)}{rest}; name the new ones alone, or leave out what was taken "
-            "by --only-new, or take all once more by --again"
+            f"before or are named twice: {_listed(named)}{rest}; name the new ones alone, once "
+            "each, or leave out the others by --only-new, or take all once more by --again"
         )
 
     def _taken(self, number: int) -> TakenFile:

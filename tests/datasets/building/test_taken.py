@@ -67,7 +67,7 @@ def test_the_same_file_again_is_refused_by_name_and_nothing_changes(logs, monday
     if copied:
         path = path.rename(logs / "again.parquet")
     before = contents(monday)
-    message = rf"1 of 1 were taken before: .*{path.name}.*--only-new, .*--again"
+    message = rf"1 of 1 were taken before or are named twice: .*{path.name}.*--only-new, .*--again"
     with pytest.raises(InputError, match=message):
         taken(path, monday, append_to=monday)
     assert contents(monday) == before
@@ -83,7 +83,9 @@ def test_again_takes_a_file_once_more(logs, monday, tmp_path):
 def test_a_folder_of_all_days_names_the_new_ones_and_they_alone_may_be_taken(
     logs, monday, tmp_path
 ):
-    message = "1 of 3 were taken before: .*monday.parquet; new are .*tuesday.*wednesday.parquet;"
+    message = (
+        "1 of 3 were taken before or are named twice: .*monday.*; new are .*tuesday.*wednesday"
+    )
     with pytest.raises(InputError, match=message):
         taken(logs, monday, append_to=monday)
     taken(logs, tmp_path / "appended", append_to=monday, repeats="skip")
@@ -103,7 +105,9 @@ def test_a_folder_of_all_days_names_the_new_ones_and_they_alone_may_be_taken(
     ],
 )
 def test_overlapping_paths_of_one_intake_are_refused(logs, tmp_path, given):
-    with pytest.raises(InputError, match=r"were taken before: .*monday\.parquet"):
+    with pytest.raises(
+        InputError, match=r"were taken before or are named twice: .*monday\.parquet"
+    ):
         taken(given(logs), tmp_path / "dataset")
     found = taken(given(logs), tmp_path / "dataset", repeats="skip")
     assert set(all_rows(found)["weight"].to_pylist()) <= {1.0, 2.0}
@@ -113,7 +117,9 @@ def test_overlapping_paths_of_one_intake_are_refused(logs, tmp_path, given):
 @pytest.mark.parametrize("part", ["validation", "test"])
 def test_a_file_is_not_both_trained_on_and_predicted(logs, tmp_path, part):
     given = {part: logs / "monday.parquet"}
-    with pytest.raises(InputError, match=r"1 of 4 were taken before: .*monday\.parquet"):
+    with pytest.raises(
+        InputError, match=r"1 of 4 were taken before or are named twice: .*monday\.parquet"
+    ):
         taken(logs, tmp_path / "dataset", **given)
 
 
