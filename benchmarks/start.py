@@ -22,7 +22,7 @@ import typer
 from benchmarks.measuring.measured_process import Run, run_measured
 from benchmarks.measuring.turns import Out, Rounds, show_rows
 from recsparse.config.toml_reader import load_config
-from recsparse.datasets.building.build import Sources
+from recsparse.datasets.building.sources import Sources
 from recsparse.stages.prepare import prepare
 from recsparse.stages.train import train
 

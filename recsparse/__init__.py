@@ -8,7 +8,7 @@
 - `recsparse.stages`: the steps of a job; the `recsparse` command and `pipelines` call them.
 
 The steps by name: `recsparse.prepare`, `train`, `evaluate`, `score`, `recommend`, `describe`,
-`fetch` and `load`.
+`fetch` and `load`; `Sources` names all that a dataset is made of.
 """
 
 import sys
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from recsparse.config.toml_reader import load_config
+    from recsparse.datasets.building.sources import Sources
     from recsparse.errors import RecsparseError
     from recsparse.sparse.concatenate import cat
     from recsparse.sparse.grid import Grid
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Grid",
     "RecsparseError",
+    "Sources",
     "SparseTensor",
     "__version__",
     "cat",
@@ -70,6 +72,7 @@ _HOME = {
     "intersection": "sparse.sets",
     "difference": "sparse.sets",
     "load_config": "config.toml_reader",
+    "Sources": "datasets.building.sources",
     "describe": "stages.describe",
     "evaluate": "stages.evaluate",
     "fetch": "stages.fetch",

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from recsparse.config.toml_reader import load_config
-from recsparse.datasets.building.build import Sources
+from recsparse.datasets.building.sources import Sources
 from recsparse.datasets.building.taken import TAKEN
 from recsparse.datasets.dataset import Dataset
 from recsparse.datasets.workspace import Resources

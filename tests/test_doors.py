@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from recsparse.config.toml_reader import load_config
-from recsparse.datasets.building.build import Sources
+from recsparse.datasets.building.sources import Sources
 from recsparse.datasets.dataset_folder import load_dataset
 from recsparse.scoring.batch import read_ids, recommend_users, score_candidates
 from recsparse.stages.evaluate_file import evaluate_file

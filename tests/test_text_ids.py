@@ -6,7 +6,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from recsparse.config.toml_reader import load_config
-from recsparse.datasets.building.build import Sources
+from recsparse.datasets.building.sources import Sources
 from recsparse.errors import InputError
 from recsparse.scoring.batch import read_ids, score_candidates
 from recsparse.stages.evaluate_file import evaluate_file

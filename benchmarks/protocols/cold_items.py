@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 
 from benchmarks.measuring.public_data import public_path
 from recsparse.config.toml_reader import load_config
-from recsparse.datasets.building.build import Sources
+from recsparse.datasets.building.sources import Sources
 from recsparse.datasets.dataset import Dataset
 from recsparse.datasets.dataset_folder import load_dataset
 from recsparse.stages.prepare import prepare

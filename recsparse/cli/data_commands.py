@@ -73,7 +73,7 @@ def prepare(
     """Turn logs into a dataset folder: checked, split, indexed; the log may exceed the memory."""
     reporter = progress(job.quiet)
     with reporter.task("loading libraries"):
-        from recsparse.datasets.building.build import Sources
+        from recsparse.datasets.building.sources import Sources
         from recsparse.datasets.workspace import Resources
         from recsparse.stages.prepare import prepare as stage
 

@@ -8,7 +8,7 @@ from recsparse.config.data import LogConfig
 from recsparse.datasets.ageing import aged_weights
 from recsparse.datasets.data_settings import DataSettings
 from recsparse.datasets.interaction_log import InteractionLog
-from recsparse.datasets.reading.find_files import Paths
+from recsparse.datasets.reading.find_files import Paths, named
 from recsparse.datasets.reading.log_files import NO_OTHERS, OtherIds
 from recsparse.datasets.reading.tables import open_dataset
 from recsparse.datasets.schema import TIMESTAMP, WEIGHT
@@ -63,7 +63,7 @@ def read_history(
         logger.warning(
             "no row of the history %s has a time in the column %r, so rows later in it are taken "
             "as later; name the column of times by log.timestamp_column",
-            paths,
+            named(paths),
             config.timestamp_column,
         )
     if not log.is_timed:
@@ -97,6 +97,6 @@ def _warn_of_condition(paths: Paths, config: LogConfig, given: LogConfig, rows_r
             "%d rows of the history %s are left out, since the dataset of the model was read by "
             "log.where = %r; give another condition where that is wrong, or an empty one",
             left_out,
-            paths,
+            named(paths),
             config.where,
         )

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from recsparse.files.addresses import is_address, plain
+from recsparse.files.stand_ins import content_of_frame
 from recsparse.outputs.manifest import files_of, read_manifest
 
 Paths = str | Path | Sequence[str | Path]
@@ -58,8 +59,8 @@ class Job:
     ) -> "Job":
         """Describe a job by its inputs and its options.
 
-        A folder with a manifest counts by its content, anything else by the resolved path, size and
-        time of change of its files, and an address by its text.
+        A folder with a manifest and a frame count by their content, anything else by the resolved
+        path, size and time of change of its files, and an address by its text.
 
         Args:
             command: The command.
@@ -112,6 +113,8 @@ def _matching(path: Path) -> list[Path]:
 
 def _state(given: Path) -> Any:
     """Return what tells whether an input has changed."""
+    if (content := content_of_frame(given)) is not None:
+        return content
     path = Path(os.path.realpath(given))
     manifest = read_manifest(path)
     if manifest is not None:

@@ -26,6 +26,7 @@ from recsparse.datasets.reading.tables import (
 from recsparse.digest import digest
 from recsparse.errors import InputError, SchemaError
 from recsparse.files.addresses import last_name
+from recsparse.files.stand_ins import called
 from recsparse.outputs.claim import claim
 from recsparse.outputs.job import Job
 from recsparse.outputs.job import Paths as Inputs
@@ -83,10 +84,8 @@ def score_candidates(
             `error`; no part is left behind then.
     """
     options = options or BatchOptions()
-    ids = {"user_id": trained.users.ids.type, "item_id": trained.items.ids.type}
     with options.reporter.task("looking through the candidates"):
-        source, where = open_dataset(candidates, roles=Roles(ids)), named(candidates)
-        _check_candidates(source, where)
+        source, where = _opened(trained, candidates), named(candidates)
         settings = (options.rows_per_part, options.on_unknown, _known(trained))
         job = _job("score", (candidates, *options.inputs), _files(source), *settings)
         total, expected = 0, _num_rows(source)
@@ -104,6 +103,42 @@ def score_candidates(
             raise InputError(f"the candidates must have rows, but {where} has none")
         output.publish(total)
     return total
+
+
+def read_candidates(trained: TrainedModel, candidates: Paths) -> pa.Table:
+    """Return candidates, all of them in memory.
+
+    Args:
+        trained: The model.
+        candidates: As for `score_candidates`.
+
+    Returns:
+        Their rows and columns.
+
+    Raises:
+        SchemaError: If an id column is missing, or there is a `score` column already.
+        InputError: If a file is damaged.
+    """
+    source = _opened(trained, candidates)
+    return read_columns(source, source.schema.names)
+
+
+def check_candidates(source: ds.Dataset | pa.Table, where: str) -> None:
+    """Raise an error unless candidates have what they must, and nothing where scores will be.
+
+    Args:
+        source: The candidates.
+        where: What to call them in the error.
+
+    Raises:
+        SchemaError: If an id column is missing, or there is a `score` column already.
+    """
+    require_columns(source, where, ["user_id", "item_id"])
+    if "score" in source.schema.names:
+        raise SchemaError(
+            f"{where} must not have a column 'score' yet, but it does; rename or drop it, since "
+            "the model's score is written under that name"
+        )
 
 
 def recommend_users(
@@ -178,13 +213,11 @@ def _recommendations(
     return pa.concat_tables(trained.recommend_batches(users, k, on_unknown=on_unknown))
 
 
-def _check_candidates(source: ds.Dataset, path: str) -> None:
-    require_columns(source, path, ["user_id", "item_id"])
-    if "score" in source.schema.names:
-        raise SchemaError(
-            f"{path} must not have a column 'score' yet, but it does; rename or drop it, since "
-            "the model's score is written under that name"
-        )
+def _opened(trained: TrainedModel, candidates: Paths) -> ds.Dataset:
+    ids = {"user_id": trained.users.ids.type, "item_id": trained.items.ids.type}
+    source = open_dataset(candidates, roles=Roles(ids))
+    check_candidates(source, named(candidates))
+    return source
 
 
 def _batches(source: ds.Dataset) -> Iterator[pa.RecordBatch]:
@@ -231,7 +264,7 @@ def _files(source: ds.Dataset) -> list[tuple[str, str]]:
     found = []
     for fragment in source.get_fragments():
         with fragment.filesystem.open_input_stream(fragment.path) as file:
-            found.append((str(fragment.path), hashlib.file_digest(file, "sha256").hexdigest()))
+            found.append((called(fragment.path), hashlib.file_digest(file, "sha256").hexdigest()))
     return found
 
 

@@ -6,8 +6,7 @@ from pathlib import Path
 
 from recsparse.config.data import LogConfig
 from recsparse.datasets.dataset_folder import DESCRIPTION
-from recsparse.datasets.frames import as_files
-from recsparse.datasets.id_types import ArrowStream
+from recsparse.datasets.frames import Tables, as_files
 from recsparse.datasets.profiling.figures import Groups
 from recsparse.datasets.profiling.log_profile import describe_log
 from recsparse.datasets.reading.find_files import Paths, named
@@ -22,7 +21,7 @@ from recsparse.stages.html_page import PAGE, write_page
 
 
 def describe(
-    paths: Paths | ArrowStream,
+    paths: Tables,
     config: LogConfig | None = None,
     html: str | Path | None = None,
     resources: Resources | None = None,
@@ -32,7 +31,7 @@ def describe(
     """Return figures that tell what a log or a dataset holds; its rows are never all in memory.
 
     Args:
-        paths: A dataset folder, or what `prepare` takes as logs: files or a frame.
+        paths: A dataset folder, or what `prepare` takes as logs: files and frames.
         config: How to read a log.
         html: A file to write the figures to, with pictures.
         resources: What may be used; temporary files go to the system's folder unless it names one.
@@ -48,12 +47,12 @@ def describe(
         InputError: If a file is damaged, or a log has no rows; rows that are all bad are described.
         OutputError: If the disk is full, or the page must not be written at its place.
     """
-    config = config or LogConfig()
-    with as_files([paths]) as (given,):
+    config, resources = config or LogConfig(), resources or Resources()
+    with as_files(resources.spill, paths=paths) as (given,):
         job = Job.of("describe", [given], config.model_dump())
         claimed = nullcontext() if html is None else claim(html, PAGE, job, overwrite, (), reporter)
         with claimed as output:
-            return _describe(given, config, output, resources or Resources(), reporter)
+            return _describe(given, config, output, resources, reporter)
 
 
 def _describe(

@@ -13,8 +13,8 @@ from scipy.sparse import csr_matrix
 from recsparse.config.config import Config
 from recsparse.datasets.dataset import Dataset
 from recsparse.datasets.evaluated.whole_part import WholePart
-from recsparse.datasets.frames import as_files, is_frame
-from recsparse.datasets.id_types import ArrowStream
+from recsparse.datasets.frames import Tables, as_files
+from recsparse.datasets.reading.find_files import Paths, named
 from recsparse.datasets.reading.roles import Roles
 from recsparse.datasets.reading.tables import open_dataset, read_columns, require_columns
 from recsparse.datasets.vocabulary import Vocabulary
@@ -29,7 +29,7 @@ COLUMNS = ("user_id", "item_id", "score")
 
 
 def evaluate_file(
-    scored: str | Path | ArrowStream,
+    scored: Tables,
     dataset: str | Path,
     config: Config | None = None,
     reporter: Reporter = SILENT,
@@ -49,8 +49,9 @@ def evaluate_file(
     did before their first test row, the first of those that `evaluate` makes.
 
     Args:
-        scored: Parquet, or a frame of pandas, Polars or Arrow, with `user_id`, `item_id` and
-            `score`: integers, floating-point numbers or decimals of any width.
+        scored: Files, folders, globs or addresses, or a frame of pandas, Polars or Arrow, with
+            `user_id`, `item_id` and `score`: integers, floating-point numbers or decimals of any
+            width.
         dataset: The dataset folder.
         config: Section `evaluation`.
         reporter: Shows the progress.
@@ -65,9 +66,8 @@ def evaluate_file(
     """
     config, data = config or Config(), load_data(dataset, reporter)
     options = config.evaluation
-    where = "the frame" if is_frame(scored) else scored
-    with reporter.task("reading the scores"), as_files([scored]) as (path,):
-        file = _File.read(path, data)
+    with reporter.task("reading the scores"), as_files(scored=scored) as (paths,):
+        file = _File.read(paths, data)
     compared = ComparedItems(options.catalogue, data.items, [file.items])
     with reporter.task("reading the test part"):
         part, counts = part_to_compare(data, "test", compared, options.include_users, one_list=True)
@@ -76,8 +76,8 @@ def evaluate_file(
         given = file.matched(part, items)
         if given is None:
             raise InputError(
-                f"{where} must score items of the dataset for users with test rows, but none of "
-                f"its {file.table.num_rows} rows does; score the users and items of {dataset}"
+                f"{file.where} must score items of the dataset for users with test rows, but none "
+                f"of its {file.table.num_rows} rows does; score the users and items of {dataset}"
             )
         aligned = part.by_catalogue(items)
     with reporter.task("ranking", len(part.user_ids)) as advance:
@@ -97,22 +97,23 @@ def evaluate_file(
 class _File:
     """What a file of scores holds."""
 
+    where: str
     table: pa.Table
     scores: NDArray[np.float64]
     items: Vocabulary
 
     @classmethod
-    def read(cls, scored: str | Path, data: Dataset) -> "_File":
-        wanted = data.items.ids.type
+    def read(cls, scored: Paths, data: Dataset) -> "_File":
+        where, wanted = named(scored), data.items.ids.type
         table = _read(scored, Roles({"user_id": data.users.ids.type, "item_id": wanted}))
         scores = _comparable(table["score"])
         items = Vocabulary.fit(table["item_id"].filter(pa.array(scores > -np.inf)).drop_null())
         if len(items) and items.ids.type != wanted:
             raise InputError(
-                f"item_id of {scored} must be of the dataset's type, {wanted}, but is "
+                f"item_id of {where} must be of the dataset's type, {wanted}, but is "
                 f"{items.ids.type}; cast it"
             )
-        return cls(table, scores, items)
+        return cls(where, table, scores, items)
 
     def matched(self, part: WholePart, items: Vocabulary) -> "_Scores | None":
         """Return the scores of a part's users; None where no item of the dataset has any."""
@@ -166,9 +167,9 @@ def _comparable(scores: pa.ChunkedArray) -> NDArray[np.float64]:
     return np.where(scores.is_null().to_numpy(), -np.inf, place)
 
 
-def _read(scored: str | Path, roles: Roles) -> pa.Table:
-    source = open_dataset(scored, roles=roles)
-    require_columns(source, scored, COLUMNS)
+def _read(scored: Paths, roles: Roles) -> pa.Table:
+    source, where = open_dataset(scored, roles=roles), named(scored)
+    require_columns(source, where, COLUMNS)
     table = read_columns(source, COLUMNS)
     place = table.schema.get_field_index("score")
     if pa.types.is_dictionary(table["score"].type):
@@ -178,5 +179,5 @@ def _read(scored: str | Path, roles: Roles) -> pa.Table:
     found = table["score"].type
     kinds = pa.types.is_floating, pa.types.is_integer, pa.types.is_decimal
     if not any(kind(found) for kind in kinds):
-        raise SchemaError(f"the column 'score' of {scored} must hold numbers, but holds {found}")
+        raise SchemaError(f"the column 'score' of {where} must hold numbers, but holds {found}")
     return table

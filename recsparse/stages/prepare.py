@@ -6,13 +6,12 @@ from pathlib import Path
 
 from recsparse.config.config import Config
 from recsparse.config.toml_reader import parse_config
-from recsparse.datasets.building.build import Sources, build_dataset
+from recsparse.datasets.building.build import build_dataset
 from recsparse.datasets.building.intake_settings import contradictions, log_of_intake
+from recsparse.datasets.building.sources import FileSources, Sources
 from recsparse.datasets.dataset import Dataset
 from recsparse.datasets.dataset_folder import read_dataset_description
-from recsparse.datasets.frames import as_files
-from recsparse.datasets.id_types import ArrowStream
-from recsparse.datasets.reading.find_files import Paths
+from recsparse.datasets.frames import Table, Tables
 from recsparse.datasets.workspace import Resources
 from recsparse.errors import InputError
 from recsparse.reporting.progress import SILENT, Reporter
@@ -22,9 +21,9 @@ logger = logging.getLogger(__name__)
 
 
 def prepare(
-    logs: Paths | ArrowStream | Sources,
+    logs: Tables | Sources,
     out: str | Path,
-    items: str | Path | ArrowStream | None = None,
+    items: Table | None = None,
     config: Config | None = None,
     reporter: Reporter = SILENT,
     resources: Resources | None = None,
@@ -32,11 +31,12 @@ def prepare(
 ) -> Dataset:
     """Check a log, split it, fit vocabularies, orders and bags of words, and write a dataset.
 
-    Everything that is fitted sees the training rows only. The log is never in memory as a whole.
+    Everything that is fitted sees the training rows only. The log is never in memory as a whole; a
+    frame, which is, is read from a copy in a temporary file.
 
     Args:
         logs: Files, folders, globs or addresses of interactions, a frame of pandas, Polars or
-            Arrow, or all sources by name, which are files.
+            Arrow, a list of such, or all sources by name.
         out: The dataset folder to write.
         items: A table of items with text columns, a file or a frame, unless `logs` names all
             sources.
@@ -55,8 +55,9 @@ def prepare(
         InputError: If a log breaks a rule; nothing is written then.
         OutputError: If the output is an input, or not ours to replace; nothing is touched then.
     """
-    with as_files([logs, items]) as (given, table):
-        sources = given if isinstance(given, Sources) else Sources(logs=given, items=table)
+    given = logs if isinstance(logs, Sources) else Sources(logs=logs, items=items)
+    resources = resources or Resources()
+    with given.in_files(resources.spill) as sources:
         if not isinstance(sources.logs, (str, Path)) and not sources.logs:
             raise InputError("prepare needs at least one log, but got none")
         sources = _at_hand(sources, reporter)
@@ -69,7 +70,7 @@ def prepare(
     return load_data(out, reporter, check=False)
 
 
-def _at_hand(sources: Sources, reporter: Reporter) -> Sources:
+def _at_hand(sources: FileSources, reporter: Reporter) -> FileSources:
     # Datasets are read file by file; logs and tables are read where they lie.
     append_to, ids_from = (
         None if folder is None else at_hand(folder, reporter)
@@ -78,7 +79,7 @@ def _at_hand(sources: Sources, reporter: Reporter) -> Sources:
     return replace(sources, append_to=append_to, ids_from=ids_from)
 
 
-def _config(sources: Sources, config: Config | None) -> Config:
+def _config(sources: FileSources, config: Config | None) -> Config:
     # A dataset that is appended to brings its own, but for how the new log is to be read.
     if sources.append_to is None:
         return config or Config()

@@ -8,9 +8,18 @@ import pyarrow as pa
 
 from recsparse.config.config import OnUnknown
 from recsparse.config.data import LogConfig
-from recsparse.datasets.frames import as_files, is_frame, like, to_arrow, with_column
+from recsparse.datasets.frames import (
+    Tables,
+    as_files,
+    is_frame,
+    like,
+    name_of_frame,
+    paths_among,
+    to_arrow,
+    with_column,
+)
 from recsparse.datasets.history_log import read_history
-from recsparse.datasets.id_types import ArrowStream, Ids, ids_of
+from recsparse.datasets.id_types import Ids, ids_of
 from recsparse.datasets.reading.find_files import Paths
 from recsparse.datasets.reading.log_files import OtherIds
 from recsparse.datasets.rows_of_parts import PARTS, rows_of_parts
@@ -20,9 +29,15 @@ from recsparse.outputs.claim import require_replaceable
 from recsparse.outputs.job import Job
 from recsparse.outputs.places import local_place
 from recsparse.reporting.progress import SILENT, Reporter
-from recsparse.scoring.batch import BatchOptions, read_ids, recommend_users, score_candidates
+from recsparse.scoring.batch import (
+    BatchOptions,
+    check_candidates,
+    read_candidates,
+    read_ids,
+    recommend_users,
+    score_candidates,
+)
 from recsparse.scoring.model_folder import load_model
-from recsparse.scoring.request_columns import id_column
 from recsparse.scoring.stamp import ScoresKind
 from recsparse.scoring.trained import TrainedModel
 from recsparse.stages.data import load_data
@@ -37,14 +52,14 @@ class HistoryOptions:
         dataset: Rows of this dataset replace what is known of their users.
         parts: Those of `train`, `validation` and `test` that are taken of it; an offline list for
             the test starts from `("train", "validation")`.
-        history: A log, files or a frame, whose rows replace what is known of its users, who may be
+        history: A log, files or frames, whose rows replace what is known of its users, who may be
             new.
         log: How to read it: what is set here wins over the settings of the model's dataset.
     """
 
     dataset: str | Path | None = None
     parts: tuple[str, ...] = PARTS
-    history: Paths | ArrowStream | None = None
+    history: Tables | None = None
     log: LogConfig = field(default_factory=LogConfig)
 
     def __post_init__(self) -> None:
@@ -80,7 +95,7 @@ def parts_named(text: str | None) -> tuple[str, ...]:
 
 def score(  # noqa: PLR0913  (dataset is short for the usual start)
     model: str | Path,
-    candidates: Paths | ArrowStream,
+    candidates: Tables,
     out: str | Path | None = None,
     dataset: str | Path | None = None,
     on_unknown: OnUnknown = "error",
@@ -90,12 +105,13 @@ def score(  # noqa: PLR0913  (dataset is short for the usual start)
 ) -> Any:
     """Write candidate pairs with a `score` column; a killed job goes on where it stopped.
 
-    Without `out`, the candidates are a frame, and so is what is returned; nothing is written.
+    Without `out`, the candidates are all in memory, and nothing is written.
 
     Args:
         model: A model folder or an MLflow address.
         candidates: Files, folders, globs or addresses, as `prepare` takes them, with `user_id`,
-            `item_id` and any other columns, which are kept; or a frame of pandas, Polars or Arrow.
+            `item_id` and any other columns, which are kept; or a frame of pandas, Polars or Arrow,
+            or a list of such.
         out: A Parquet file or a folder of parts; None returns a frame.
         dataset: Start from all that this dataset knows of the users, and not from the training
             rows alone.
@@ -105,35 +121,39 @@ def score(  # noqa: PLR0913  (dataset is short for the usual start)
         overwrite: Replace scores of other candidates, another model or other options.
 
     Returns:
-        The number of rows; without `out`, the candidates with their scores, as a frame of the same
-        library.
+        The number of rows; without `out`, the candidates with their scores: a frame of the library
+        that theirs is of, of pandas where they are in files.
 
     Raises:
-        InputError: If there is no `out` and the candidates are no frame.
+        SchemaError: If an id column is missing, or there is a `score` column already.
         OutputError: If the output is an input, or not ours to replace; nothing is touched then.
     """
     start = start or HistoryOptions(dataset)
     if out is None:
         return _scored_frame(model, candidates, on_unknown, reporter, start)
-    with as_files([candidates]) as (given,):
+    with as_files(candidates=candidates) as (given,):
         return _scored_files(model, given, out, on_unknown, reporter, start, overwrite)
 
 
 def _scored_frame(
     model: str | Path,
-    candidates: Paths | ArrowStream,
+    candidates: Tables,
     on_unknown: OnUnknown,
     reporter: Reporter,
     start: HistoryOptions,
 ) -> Any:
-    if not is_frame(candidates):
-        raise InputError(
-            f"candidates must be a frame where nothing is written, but are {candidates!r}; name a "
-            "file or folder by out"
-        )
+    table, where = None, name_of_frame("candidates")
+    if is_frame(candidates):
+        table = to_arrow(candidates, where)
+        check_candidates(table, where)
     trained, _ = _load(locate(model, reporter=reporter), start, reporter)
-    scores = trained.score(to_arrow(candidates), on_unknown)
-    return with_column(candidates, "score", pa.array(scores, from_pandas=True))
+    if table is None:
+        with as_files(candidates=candidates) as (paths,):
+            table = read_candidates(trained, paths)
+    scores = pa.array(trained.score(table, on_unknown), from_pandas=True)
+    if is_frame(candidates):
+        return with_column(candidates, "score", scores)
+    return table.append_column("score", scores).to_pandas()
 
 
 def _scored_files(
@@ -159,10 +179,10 @@ class RecommendOptions:
 
     Attributes:
         k: Length of each list.
-        users: Parquet or a frame with a column `user_id`; without it, the users of `history`, else
+        users: Files or a frame with a column `user_id`; without it, the users of `history`, else
             all known.
         dataset: Start from, and leave out, all that this dataset knows of the users.
-        history: A log, files or a frame, whose rows replace what is known of its users, who may be
+        history: A log, files or frames, whose rows replace what is known of its users, who may be
             new.
         on_unknown: What to do with users never seen.
         log: How to read the history: what is set here wins over the settings of the model's
@@ -171,9 +191,9 @@ class RecommendOptions:
     """
 
     k: int = 20
-    users: Paths | ArrowStream | None = None
+    users: Tables | None = None
     dataset: str | Path | None = None
-    history: Paths | ArrowStream | None = None
+    history: Tables | None = None
     on_unknown: OnUnknown = "error"
     log: LogConfig = field(default_factory=LogConfig)
     parts: tuple[str, ...] = PARTS
@@ -185,7 +205,7 @@ def recommend(
     options: RecommendOptions | None = None,
     reporter: Reporter = SILENT,
     overwrite: bool = True,
-    users: Ids | None = None,
+    users: Ids | Tables | None = None,
     k: int | None = None,
 ) -> Any:
     """Write the k best unseen items of each user; a killed job goes on where it stopped.
@@ -196,13 +216,14 @@ def recommend(
         options: Whom to recommend to, and from what.
         reporter: Shows the progress.
         overwrite: Replace lists of other users, another model or other options.
-        users: Ids: a list, an array, or a column of pandas, Polars or Arrow; or a frame with a
-            column `user_id`. They take the place of those of the options.
+        users: Ids: a list, an array, or a column of pandas, Polars or Arrow; or a file or a frame
+            with a column `user_id`. They take the place of those of the options.
         k: Length of each list, in the place of that of the options.
 
     Returns:
         The number of users; without `out`, a frame with the columns `user_id`, `item_id`, `rank`
-        and `score`: of Polars or Arrow where the users are, else of pandas.
+        and `score`: of Polars or Arrow where the users are, or where the history is and no users
+        are named, else of pandas.
 
     Raises:
         OutputError: If the output is an input, or not ours to replace; nothing is touched then.
@@ -211,16 +232,18 @@ def recommend(
     if k is not None:
         options = replace(options, k=k)
     named = options.users if users is None else users
+    # A list may be one of ids, and one of files: the former is an argument, the latter an option.
+    table = named if users is None or isinstance(users, (str, Path)) else None
     start = HistoryOptions(options.dataset, options.parts, options.history, options.log)
     if out is None:
         trained, wanted = _load(locate(model, reporter=reporter), start, reporter)
-        ids = _ids(named, users is not None, trained, wanted, reporter)
+        ids = _ids(named, table is None, trained, wanted, reporter)
         found = trained.recommend(ids, options.k, on_unknown=options.on_unknown)
-        return like(pa.Table.from_pandas(found, preserve_index=False), named)
-    table = options.users if users is None else None
+        of = options.history if named is None else named
+        return like(pa.Table.from_pandas(found, preserve_index=False), of)
     folder, inputs = _early_checked(out, model, start, table, reporter)
     trained, wanted = _load(folder, start, reporter)
-    ids = _ids(named, users is not None, trained, wanted, reporter)
+    ids = _ids(named, table is None, trained, wanted, reporter)
     batch = BatchOptions(
         on_unknown=options.on_unknown, reporter=reporter, overwrite=overwrite, inputs=inputs
     )
@@ -233,24 +256,22 @@ def _ids(
     """Return whom to recommend to: users named by a table or by their ids, else the others."""
     if named is None:
         return others
-    if is_frame(named) and hasattr(named, "columns"):
-        return id_column(to_arrow(named), "user_id").unique()
-    if are_ids:
+    if are_ids and not (is_frame(named) and hasattr(named, "columns")):
         return ids_of(named, "users").unique()
-    with reporter.task("reading the users"):
-        return read_ids(named, "user_id", trained.users.ids.type)
+    with reporter.task("reading the users"), as_files(users=named) as (paths,):
+        return read_ids(paths, "user_id", trained.users.ids.type)
 
 
 def _early_checked(
     out: str | Path,
     model: str | Path,
     start: HistoryOptions,
-    table: Paths | ArrowStream | None,
+    table: Any,
     reporter: Reporter,
 ) -> tuple[Path, tuple[str | Path, ...]]:
     """Return the model's folder, and all that the job reads, once the output may be written."""
     kind = ScoresKind.named(Path(last_name(out)), local_place(out))
-    files: list[Any] = [None if is_frame(each) else each for each in (table, start.history)]
+    files = [*paths_among(table), *paths_among(start.history)]
     others = Job.reading("", "", [*files, start.dataset])
     folder = locate(model, folder_of(out), reporter)
     inputs: tuple[str | Path, ...] = (folder, *others.inputs, *others.addresses)
@@ -271,7 +292,7 @@ def _load(
             trained = trained.with_history(rows_of_parts(data, start.parts))
     if start.history is None:
         return trained, None
-    with reporter.task("reading the history"), as_files([start.history]) as (log,):
+    with reporter.task("reading the history"), as_files(history=start.history) as (log,):
         ids = OtherIds(trained.users.ids.type, trained.items.ids.type, decide=True)
         in_order = trained.times is not None
         rows = read_history(log, trained.data, start.log, in_order, ids)

@@ -1,9 +1,22 @@
+import tempfile
+from pathlib import Path
+
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from recsparse.datasets.frames import as_files, is_frame, like, to_arrow, with_column
+from recsparse.datasets.frames import (
+    as_files,
+    is_frame,
+    like,
+    paths_among,
+    to_arrow,
+    with_column,
+)
+from recsparse.errors import InputError, InputTypeError, OutputError
+from recsparse.files.stand_ins import called
 
 COLUMNS = {"user_id": ["a", "b"], "price": [1.5, 2.5]}
 
@@ -28,21 +41,78 @@ def test_a_frame_is_told_from_paths_and_keeps_its_library(library):
     assert type(like(pa.table(COLUMNS), frame)) is type(frame)
 
 
-@pytest.mark.parametrize("value", ["log.parquet", ["a", "b"], None, 3])
+@pytest.mark.parametrize("value", ["log.parquet", Path("log.parquet"), None])
 def test_what_is_no_frame_is_passed_on(value):
     assert not is_frame(value)
-    with as_files([value]) as (found,):
+    with as_files(logs=value) as (found,):
         assert found is value
 
 
-def test_rows_that_are_in_no_frame_come_out_as_pandas():
-    assert isinstance(like(pa.table(COLUMNS), ["a", "b"]), pd.DataFrame)
+def test_a_list_may_have_paths_and_frames():
+    logs = ["log.parquet", made("pandas", COLUMNS), made("pyarrow", COLUMNS)]
+    with as_files(logs=logs, items=None) as (found, items):
+        assert found[0] == "log.parquet"
+        assert [pq.read_table(path).to_pydict() for path in found[1:]] == [COLUMNS, COLUMNS]
+        assert [called(path) for path in found[1:]] == [
+            "the frame given as logs[1]",
+            "the frame given as logs[2]",
+        ]
+        assert items is None
+    assert paths_among(logs) == ["log.parquet"]
+    assert paths_among("log.parquet") == ["log.parquet"]
+    assert paths_among(logs[1]) == paths_among(None) == []
+
+
+@pytest.mark.parametrize("value", [3, {"user_id": [1]}, pd.Series([1]).items()])
+def test_what_is_neither_path_nor_frame_is_refused(value):
+    kind = type(value).__name__
+    with (
+        pytest.raises(InputTypeError, match=f"items must be a path, a frame .* but is a {kind}"),
+        as_files(items=value),
+    ):
+        pass
+
+
+def test_a_frame_that_nobody_has_collected_is_refused():
+    lazy = pytest.importorskip("polars").LazyFrame(COLUMNS)
+    with (
+        pytest.raises(InputTypeError, match="but is a LazyFrame; collect it"),
+        as_files(logs=lazy),
+    ):
+        pass
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        pd.DataFrame({"user_id": [1, "a"]}),
+        pd.DataFrame([[1, 2]], columns=["user_id", "user_id"]),
+        pd.DataFrame({"item_id": [object()]}),
+        pa.chunked_array([[1, 2]]),
+    ],
+    ids=["of two types", "a name twice", "an object", "a column"],
+)
+def test_a_frame_that_is_no_table_of_arrow_is_named(frame):
+    with (
+        pytest.raises(InputError, match="the frame given as logs must be a table"),
+        as_files(logs=frame),
+    ):
+        pass
+
+
+def test_a_column_that_parquet_cannot_hold_is_named():
+    odd = pa.table({"length": pa.array([(1, 2, 3)], pa.month_day_nano_interval())})
+    with (
+        pytest.raises(InputError, match="the frame given as items must have columns that Parquet"),
+        as_files(items=odd),
+    ):
+        pass
 
 
 def test_the_index_of_pandas_is_kept_but_never_written():
     frame = pd.DataFrame(COLUMNS, index=[7, 3])
     assert with_column(frame, "score", pa.array([1.0, 2.0])).index.tolist() == [7, 3]
-    with as_files([frame]) as (path,):
+    with as_files(logs=frame) as (path,):
         assert pq.read_table(path).column_names == ["user_id", "price"]
     assert not path.exists()
 
@@ -50,6 +120,64 @@ def test_the_index_of_pandas_is_kept_but_never_written():
 @every_library
 def test_frames_without_rows_have_their_columns(library):
     frame = made(library, COLUMNS)[:0]
-    with as_files([frame]) as (path,):
+    with as_files(logs=frame) as (path,):
         assert pq.read_table(path).num_rows == 0
     assert len(with_column(frame, "score", pa.array([], pa.float32()))) == 0
+
+
+def test_rows_that_are_in_no_frame_come_out_as_pandas():
+    assert isinstance(like(pa.table(COLUMNS), ["a", "b"]), pd.DataFrame)
+
+
+def test_a_subclass_of_a_frame_of_pandas_is_one():
+    class Priced(pd.DataFrame):
+        pass
+
+    frame = Priced(COLUMNS, index=[7, 3])
+    assert to_arrow(frame).to_pydict() == COLUMNS
+    assert with_column(frame, "score", pa.array([1.0, 2.0])).index.tolist() == [7, 3]
+
+
+@every_library
+def test_what_is_null_stays_null(library):
+    columns = {"user_id": ["a", None], "weight": [None, 2.5], "count": [None, 1]}
+    frame = made(library, columns)
+    if library == "pandas":
+        frame = frame.astype({"count": "Int64"})
+    with as_files(logs=frame) as (path,):
+        assert pq.read_table(path).to_pydict() == columns
+
+
+@every_library
+def test_not_a_number_stays_what_it_is_but_in_pandas_which_says_null_so(library):
+    frame = made(library, {"weight": np.array([np.nan, 1.0])})
+    with as_files(logs=frame) as (path,):
+        found = pq.read_table(path)["weight"]
+    assert found.null_count == (1 if library == "pandas" else 0)
+
+
+def test_no_file_is_left_even_after_an_error(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with as_files(logs=made("pyarrow", COLUMNS)) as (path,):
+        assert tmp_path in path.parents
+    assert [*tmp_path.iterdir()] == []
+    with pytest.raises(RuntimeError), as_files(logs=made("pyarrow", COLUMNS)):
+        raise RuntimeError
+    assert [*tmp_path.iterdir()] == []
+
+
+def test_files_are_written_where_it_is_said(tmp_path):
+    with as_files(tmp_path / "spill", logs=made("pyarrow", COLUMNS)) as (path,):
+        assert tmp_path / "spill" in path.parents
+
+
+def test_a_full_disk_is_no_bad_input(monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(pq, "write_table", full)
+    with (
+        pytest.raises(OutputError, match="room for a copy of the frame given as logs"),
+        as_files(logs=made("pyarrow", COLUMNS)),
+    ):
+        pass

@@ -8,7 +8,7 @@ import pytest
 from scipy.sparse import csr_matrix
 
 from recsparse.config.toml_reader import load_config
-from recsparse.datasets.building.build import Sources
+from recsparse.datasets.building.sources import Sources
 from recsparse.scoring.model_folder import load_model
 from recsparse.stages.evaluate import evaluate
 from recsparse.stages.prepare import prepare

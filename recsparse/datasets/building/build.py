@@ -25,9 +25,9 @@ from recsparse.datasets.building.prefetch import prefetched
 from recsparse.datasets.building.reviews import Reviews
 from recsparse.datasets.building.seeded_order import Keys
 from recsparse.datasets.building.side_source import SideSource
+from recsparse.datasets.building.sources import DATA_SECTIONS, FileSources
 from recsparse.datasets.building.split import plan_split, split_of
 from recsparse.datasets.building.splits.split import Split
-from recsparse.datasets.building.taken import Repeats
 from recsparse.datasets.dataset_folder import (
     DATASET,
     REJECTED,
@@ -35,81 +35,17 @@ from recsparse.datasets.dataset_folder import (
     write_description,
 )
 from recsparse.datasets.indexed_rows import Rows
-from recsparse.datasets.parts import PART_NAMES, TEST, VALIDATION
-from recsparse.datasets.reading.find_files import Paths, find_files
+from recsparse.datasets.parts import PART_NAMES, TEST
+from recsparse.datasets.reading.find_files import find_files
 from recsparse.datasets.vocabulary import Vocabulary
 from recsparse.datasets.workspace import Resources, Workspace, workspace
 from recsparse.errors import InputError
 from recsparse.outputs.claim import claim
-from recsparse.outputs.job import Job, local_paths
 from recsparse.reporting.progress import SILENT, Reporter
-
-DATA_SECTIONS = {"seed", "log", "split", "text", "features", "order"}
-
-
-@dataclass(frozen=True)
-class Sources:
-    """What a dataset is made of.
-
-    Attributes:
-        logs: Files, folders, globs or addresses of interactions.
-        validation: Logs whose rows are all for validation; with these or `test` the split is given.
-        test: Logs whose rows are all for the test.
-        items: A table of items with text and features.
-        users: A table of users with text and features.
-        append_to: A dataset whose rows come first, and whose ids keep their indices.
-        ids_from: A dataset whose ids keep their indices; its rows are not taken.
-        repeats: Files of logs that were taken before, or are given twice: `refuse` all, `skip`
-            them, or `take` them once more.
-    """
-
-    logs: Paths = ()
-    validation: Paths = ()
-    test: Paths = ()
-    items: str | Path | None = None
-    users: str | Path | None = None
-    append_to: str | Path | None = None
-    ids_from: str | Path | None = None
-    repeats: Repeats = "refuse"
-
-    def by_part(self) -> dict[int | None, Paths]:
-        """Return the logs by the part that all their rows belong to, None where it is not one."""
-        if not self.validation and not self.test:
-            return {None: self.logs}
-        given = {0: self.logs, VALIDATION: self.validation, TEST: self.test}
-        return {part: paths for part, paths in given.items() if paths}
-
-    def tables(self) -> list[str | Path]:
-        """Return the logs of all parts and the tables."""
-        given = self.logs, self.validation, self.test, self.items or (), self.users or ()
-        return [
-            path
-            for paths in given
-            for path in ([paths] if isinstance(paths, (str, Path)) else paths)
-        ]
-
-    def job(self, config: Config) -> Job:
-        """Return what a dataset of these sources is made from; its successor may take its place.
-
-        Args:
-            config: Sections `log`, `split`, `text`, `features` and `order`, and the seed.
-
-        Returns:
-            The job.
-        """
-        logs = [
-            paths if isinstance(paths, (str, Path)) else sorted(map(str, paths))
-            for paths in (self.logs, self.validation, self.test)
-        ]
-        others = self.items, self.users, self.append_to, self.ids_from
-        roles = [len(local_paths(each)) for each in (*logs, *others)]
-        settings = config.model_dump(mode="json", include=DATA_SECTIONS), roles, self.repeats
-        base = self.append_to or self.ids_from
-        return Job.of("prepare", [*logs, *others], settings, base)
 
 
 def build_dataset(
-    sources: Sources,
+    sources: FileSources,
     out: str | Path,
     config: Config,
     resources: Resources | None = None,
@@ -145,7 +81,7 @@ def build_dataset(
 
 @dataclass(frozen=True)
 class _Build:
-    sources: Sources
+    sources: FileSources
     folder: Path
     config: Config
     work: Workspace

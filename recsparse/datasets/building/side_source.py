@@ -26,6 +26,7 @@ from recsparse.datasets.features.side_table import (
 from recsparse.datasets.id_types import require_distinct
 from recsparse.datasets.workspace import Workspace
 from recsparse.errors import InputError
+from recsparse.files.stand_ins import called
 
 logger = logging.getLogger(__name__)
 
@@ -92,13 +93,13 @@ class SideSource:
         schema = old.schema.set(0, pa.field(self.columns.ids, id_type))
         if self.new is not None:
             new = self._kept(self.new, id_type)
-            tables, where = [old, new], f"{where} with {self.new}"
+            tables, where = [old, new], f"{where} with {called(self.new)}"
             schema = merged_schema(old, new, self.columns)
         save_tables(tables, schema, path, work)
         return fit_side_features(path, self.columns, axis.train, axis.unseen, self.text, where)
 
     def _kept(self, path: str | Path, id_type: pa.DataType) -> KeptTable:
-        where, columns = str(path), self.columns
+        where, columns = called(path), self.columns
         if path == self.old:
             where = f"the table of {columns.axis}s of the dataset"
             # Its column of ids comes first, whatever the name of that is by now.
@@ -149,6 +150,6 @@ def old_table(store: LogStore | None, axis: str, new: str | Path | None) -> Path
         "the table of %ss of the dataset was not kept by the older build that made it, so %s takes "
         "its place; what only the older one told is lost",
         axis,
-        new,
+        called(new),
     )
     return None

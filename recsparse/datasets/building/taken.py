@@ -20,6 +20,7 @@ from recsparse.datasets.reading.fragments import READ_ERRORS, unreadable
 from recsparse.datasets.reading.log_source import LogSource
 from recsparse.datasets.reading.tables import read_table
 from recsparse.errors import InputError
+from recsparse.files.stand_ins import content_of_frame
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +46,7 @@ class TakenFile:
     """A file, and what was read of it.
 
     Attributes:
-        address: Its absolute path or its address.
+        address: Its absolute path or its address; of a frame, a name that its content gives it.
         bytes: Its size.
         sha256: Of its content.
         keys: The keys of its partition that are read, as in `date=2026-01-01`.
@@ -281,6 +282,8 @@ def _files_of(source: LogSource, number: int) -> Iterator[_File]:
 
 
 def _address(fragment: ds.FileFragment) -> str:
+    if (content := content_of_frame(fragment.path)) is not None:
+        return f"frame {content[:16]}"
     if isinstance(fragment.filesystem, pafs.LocalFileSystem):
         return str(Path(fragment.path).resolve())
     kind = fragment.filesystem.type_name.removeprefix("py::fsspec+")

@@ -29,6 +29,7 @@ from recsparse.datasets.reading.tables import (
 from recsparse.datasets.schema import id_type, is_list, to_ids
 from recsparse.datasets.vocabulary import Vocabulary
 from recsparse.errors import InputError, SchemaError
+from recsparse.files.stand_ins import called
 
 # Few enough for long texts, of which a chunk is in memory at a time.
 _CHUNK_ROWS = 8_192
@@ -82,7 +83,7 @@ def fit_side_features(
     """
     dataset = open_dataset(path, roles=columns.roles(train.ids.type))
     ids = train, unseen
-    return _SideTable.of(dataset, str(where or path), columns, ids, text).fit()
+    return _SideTable.of(dataset, where or called(path), columns, ids, text).fit()
 
 
 def require_side_table(
@@ -101,7 +102,7 @@ def require_side_table(
         InputError: If ids are of another type than the log's, or there is no such table.
     """
     schema = open_dataset(path, roles=columns.roles(id_type)).schema
-    require_side_schema(schema, columns, id_type, text, str(path))
+    require_side_schema(schema, columns, id_type, text, called(path))
 
 
 def require_side_schema(

@@ -12,6 +12,7 @@ from pyarrow.csv import ConvertOptions, ParseOptions
 from recsparse.errors import InputError, MissingFileError
 from recsparse.files.addresses import plain
 from recsparse.files.filesystems import answer_in_time, open_filesystem, readable
+from recsparse.files.stand_ins import called
 
 Paths = str | Path | Sequence[str | Path]
 
@@ -84,13 +85,13 @@ def named(paths: Paths) -> str:
         paths: One or several.
 
     Returns:
-        Their names, by commas.
+        Their names, by commas; of files that stand in for frames, what the frames are called.
 
     Example:
         >>> named(["a.parquet", "b.parquet"])
         'a.parquet, b.parquet'
     """
-    return str(paths) if isinstance(paths, (str, Path)) else ", ".join(map(str, paths))
+    return called(paths) if isinstance(paths, (str, Path)) else ", ".join(map(called, paths))
 
 
 def _find(filesystem: pafs.FileSystem, place: str, path: str) -> list[Files]:

@@ -8,11 +8,12 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from recsparse.datasets.reading.column_types import Layout, settled_types
-from recsparse.datasets.reading.find_files import Files, Paths, find_files
+from recsparse.datasets.reading.find_files import Files, Paths, find_files, named
 from recsparse.datasets.reading.fragments import READ_ERRORS, first_unreadable, pieces, unreadable
 from recsparse.datasets.reading.partitions import columns_of_keys, keys_of
 from recsparse.datasets.reading.roles import NO_ROLES, Roles
 from recsparse.errors import InputError, SchemaError, nearest
+from recsparse.files.stand_ins import called
 
 _PIECE_ROWS = 2**20
 
@@ -58,16 +59,16 @@ def open_dataset(paths: Paths, ids: Sequence[str] = (), roles: Roles = NO_ROLES)
         return factory.finish(pa.unify_schemas(plain, promote_options="permissive"))
     except pa.ArrowException as error:
         raise SchemaError(
-            f"{paths} must have columns that fit together, each named once, but {error}; cast or "
-            "rename them"
+            f"{named(paths)} must have columns that fit together, each named once, but {error}; "
+            "cast or rename them"
         ) from error
 
 
-def require_columns(source: ds.Dataset, where: object, columns: Iterable[str]) -> None:
+def require_columns(source: ds.Dataset | pa.Table, where: object, columns: Iterable[str]) -> None:
     """Raise an error unless a dataset has some columns.
 
     Args:
-        source: The dataset.
+        source: The dataset, or a table.
         where: What to call it in the error.
         columns: The names.
 
@@ -194,8 +195,8 @@ def _check_types(schemas: Mapping[str, pa.Schema], ids: Sequence[str]) -> set[st
                 seen[field.name] = field.type, file
             elif not _are_close(field.type, known, field.name in ids):
                 raise SchemaError(
-                    f"the column {field.name!r} must have one type, but is {known} in {first} and "
-                    f"{field.type} in {file}; cast one of them"
+                    f"the column {field.name!r} must have one type, but is {known} in "
+                    f"{called(first)} and {field.type} in {called(file)}; cast one of them"
                 )
     return mixed
 

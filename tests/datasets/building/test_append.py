@@ -6,8 +6,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from recsparse.config.toml_reader import load_config
-from recsparse.datasets.building.build import Sources
 from recsparse.datasets.building.log_store import LogStore
+from recsparse.datasets.building.sources import Sources
 from recsparse.datasets.dataset_folder import load_dataset, read_rejected
 from recsparse.errors import InputError, MissingFileError, SchemaError
 from recsparse.stages.prepare import prepare

@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from recsparse.config.toml_reader import load_config
-from recsparse.datasets.building.build import Sources
+from recsparse.datasets.building.sources import Sources
 from recsparse.datasets.dataset_folder import load_dataset
 from recsparse.errors import InputError, SchemaError
 from recsparse.stages.prepare import prepare

@@ -9,7 +9,7 @@ from fsspec.implementations.memory import MemoryFileSystem
 
 from recsparse.config.data import LogConfig
 from recsparse.config.toml_reader import load_config
-from recsparse.datasets.building.build import Sources
+from recsparse.datasets.building.sources import Sources
 from recsparse.datasets.building.taken import TAKEN, TakenFile, TakenFiles, load_taken
 from recsparse.datasets.dataset_folder import load_dataset
 from recsparse.datasets.reading.log_source import LogSource
