@@ -102,7 +102,7 @@ def test_the_frame_that_is_wrong_is_named(name, columns, message, tmp_path):
 def test_a_frame_that_was_taken_before_is_known_and_a_new_one_is_no_change_of_it(tmp_path, caplog):
     first, second = LOG[:28], LOG[28:]
     prepare({"logs": first}, tmp_path / "data")
-    with pytest.raises(InputError, match="1 of 1 were taken before .*: frame "):
+    with pytest.raises(InputError, match=r"1 of 1 were taken before .*: frame "):
         prepare({"logs": first.copy()}, tmp_path / "data", append_to=tmp_path / "data")
     with caplog.at_level(logging.WARNING):
         prepare({"logs": second}, tmp_path / "data", append_to=tmp_path / "data")
