@@ -30,12 +30,16 @@ def keys_table(section: str, prefix: str = "") -> str:
     Returns:
         A table in Markdown, as `recsparse config` shows it.
     """
-    rows = ["| key | default | values | meaning |", "| --- | --- | --- | --- |"]
+    rows = [
+        "| key | default | unit | values | meaning |",
+        "| --- | --- | --- | --- | --- |",
+    ]
     for each in settings():
         if each.section == section:
             default = each.default if each.default == "none" else f"`{each.default}`"
             meaning = each.meaning.replace("|", "\\|")
-            rows.append(f"| `{prefix}{each.name}` | {default} | {each.values} | {meaning} |")
+            facts = f"{default} | {each.unit} | {each.values} | {meaning}"
+            rows.append(f"| `{prefix}{each.name}` | {facts} |")
     return "\n".join(rows)
 
 

@@ -22,7 +22,7 @@ def config(
         bool, typer.Option("--json-schema", help="Print a JSON schema, for editors.")
     ] = False,
 ) -> None:
-    """Show every setting with its default and what it means."""
+    """Show every setting with its default, its unit and what it means."""
     from recsparse.cli.terminal import show_json
 
     if schema:
@@ -53,13 +53,13 @@ def _names(setting: Setting) -> list[str]:
 
 
 def _show(chosen: list[Setting]) -> None:
-    table = Table("key", "default", "values", "meaning")
+    table = Table("key", "default", "unit", "values", "meaning")
     section = ""
     for each in chosen:
         if each.section != section:
             section = each.section
             table.add_section()
-            table.add_row(Text(section, style="bold"), "", "", "")
-        cells = (each.name, each.default, each.values, each.meaning)
+            table.add_row(Text(section, style="bold"), "", "", "", "")
+        cells = (each.name, each.default, each.unit, each.values, each.meaning)
         table.add_row(*(Text(cell) for cell in cells))
     Console().print(table)

@@ -11,6 +11,7 @@ from recsparse.config.evaluation import EvaluationConfig
 from recsparse.config.models import BlendConfig, ModelConfig
 from recsparse.config.section import Section
 from recsparse.config.training import TrainingConfig
+from recsparse.config.units import WholeNumber
 
 logger = logging.getLogger(__name__)
 
@@ -61,7 +62,7 @@ class Config(Section):
             validation found.
     """
 
-    seed: int = Field(default=0, ge=0, lt=2**63)
+    seed: WholeNumber = Field(default=0, ge=0, lt=2**63)
     refit: bool = False
     log: LogConfig = LogConfig()
     split: SplitConfig = SplitConfig()

@@ -12,6 +12,18 @@ from pydantic import (
 
 from recsparse.config.plugins import OWN_NAME
 from recsparse.config.section import Section, in_utc
+from recsparse.config.units import (
+    Days,
+    Items,
+    Number,
+    Rating,
+    Rows,
+    Share,
+    Tokens,
+    Unit,
+    WholeNumber,
+    Words,
+)
 from recsparse.errors import nearest
 
 SPLIT_KINDS = ("random", "leave_last_out", "global_time", "held_out_users", "given")
@@ -56,15 +68,15 @@ class LogConfig(Section):
     weight_column: str = "weight"
     rating_column: str = "rating"
     event_column: str = "event"
-    event_weights: dict[str, Annotated[float, Field(ge=0, allow_inf_nan=False)]] = Field(
+    event_weights: dict[str, Annotated[Number, Field(ge=0, allow_inf_nan=False)]] = Field(
         default_factory=dict
     )
     where: str | None = None
-    min_rating: float | None = Field(default=None, allow_inf_nan=False)
+    min_rating: Rating | None = Field(default=None, allow_inf_nan=False)
     duplicates: Literal["last", "sum", "keep"] = "last"
-    min_user_rows: int = Field(default=1, ge=1)
-    min_item_rows: int = Field(default=1, ge=1)
-    half_life_days: float | None = Field(default=None, gt=0)
+    min_user_rows: Rows = Field(default=1, ge=1)
+    min_item_rows: Rows = Field(default=1, ge=1)
+    half_life_days: Days | None = Field(default=None, gt=0)
     strict: bool = False
 
     @field_validator("where")
@@ -110,16 +122,16 @@ class SplitConfig(Section):
     """
 
     kind: SplitKind = "random"
-    validation: float = Field(default=0.1, gt=0, lt=1)
-    test: float = Field(default=0.1, gt=0, lt=1)
-    last: int = Field(default=1, ge=1)
+    validation: Share = Field(default=0.1, gt=0, lt=1)
+    test: Share = Field(default=0.1, gt=0, lt=1)
+    last: Rows = Field(default=1, ge=1)
     validation_from: datetime | None = None
     test_from: datetime | None = None
     column: str = "part"
-    folds: int | None = Field(default=None, ge=2)
-    fold: int = Field(default=0, ge=0)
-    fold_in: float = Field(default=0.8, gt=0, lt=1)
-    min_rows: int = Field(default=3, ge=3)
+    folds: Annotated[int, Unit("folds")] | None = Field(default=None, ge=2)
+    fold: WholeNumber = Field(default=0, ge=0)
+    fold_in: Share = Field(default=0.8, gt=0, lt=1)
+    min_rows: Rows = Field(default=3, ge=3)
     own_looks_ahead: bool = False
 
     @property
@@ -190,15 +202,15 @@ class TextConfig(Section):
     user_columns: tuple[str, ...] = ()
     log_columns: tuple[str, ...] = ()
     analyzer: Literal["word", "char", "char_wb"] = "word"
-    ngrams: tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]] = (1, 1)
+    ngrams: tuple[Annotated[Tokens, Field(ge=1)], Annotated[Tokens, Field(ge=1)]] = (1, 1)
     weighting: Literal["tfidf", "bm25", "counts", "binary"] = "tfidf"
-    max_words: int = Field(default=20_000, ge=1)
-    min_documents: int = Field(default=1, ge=1)
-    hashed_words: int = Field(default=0, ge=0, le=2**22)
+    max_words: Words = Field(default=20_000, ge=1)
+    min_documents: Items = Field(default=1, ge=1)
+    hashed_words: Words = Field(default=0, ge=0, le=2**22)
     strip_html: bool = True
     bag_columns: tuple[str, str] | None = None
-    bm25_k1: float = Field(default=1.2, ge=0)
-    bm25_b: float = Field(default=0.75, ge=0, le=1)
+    bm25_k1: Number = Field(default=1.2, ge=0)
+    bm25_b: Share = Field(default=0.75, ge=0, le=1)
 
     @model_validator(mode="after")
     def _rising_ngrams(self) -> "TextConfig":

@@ -14,6 +14,7 @@ from recsparse.config.metric_names import (
     own_name,
 )
 from recsparse.config.section import Section
+from recsparse.config.units import Users
 
 logger = logging.getLogger(__name__)
 
@@ -47,7 +48,7 @@ class EvaluationConfig(Section):
 
     metrics: tuple[ReportedMetric, ...] = Field(default=("all@10", "all@20"), min_length=1)
     select_by: SelectingMetric = "ndcg@10"
-    batch_users: int = Field(default=1024, ge=1)
+    batch_users: Users = Field(default=1024, ge=1)
     catalogue: Catalogue = "all"
     include_users: IncludeUsers = "all"
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from recsparse.config.config import Config
 from recsparse.config.plugins import OWN_NAME
+from recsparse.config.units import NO_UNIT, unit_of
 
 _BOUNDS = {
     "minimum": "≥ {}",
@@ -28,6 +29,7 @@ class Setting:
             above all sections.
         name: Of the key.
         default: In TOML's syntax; `none` where there is no value.
+        unit: What its numbers count, such as `days`; `none` where they count nothing.
         values: What can be set, in words.
         meaning: What it does.
     """
@@ -35,12 +37,16 @@ class Setting:
     section: str
     name: str
     default: str
+    unit: str
     values: str
     meaning: str
 
 
 def json_schema() -> dict[str, Any]:
-    """Return the JSON schema of a configuration, by which editors complete and check TOML files."""
+    """Return the JSON schema of a configuration, by which editors complete and check TOML files.
+
+    Numbers have a keyword `unit` there, which editors pass over.
+    """
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **Config.model_json_schema()}
 
 
@@ -51,14 +57,14 @@ def settings() -> list[Setting]:
     for section, properties in _sections(schema):
         for name, field in properties.items():
             if "const" not in field:  # the kind, which heads the section
-                default, values = _value(_default(field)), _values(field)
-                meaning = field.get("description", "")
-                found.append(Setting(section, name, default, values, meaning))
+                default, unit = _value(_default(field)), unit_of(field) or NO_UNIT
+                values, meaning = _values(field), field.get("description", "")
+                found.append(Setting(section, name, default, unit, values, meaning))
     return found
 
 
 def commented_toml() -> str:
-    """Return a configuration of all defaults as TOML, each below what it means.
+    """Return a configuration of all defaults as TOML, each below what it means and counts.
 
     Returns:
         The text; keys without a value, and the models that are not the default, are comments.
@@ -75,7 +81,8 @@ def commented_toml() -> str:
             kind = section.partition(" = ")[2]
             lines += ["", f"{mark}[{heads.get(section, _MODEL if kind else section)}]"]
             lines += [f'{mark}kind = "{kind}"'] if kind else []
-        lines += [f"# {line}" for line in textwrap.wrap(each.meaning, _WIDTH)]
+        unit = "" if each.unit == NO_UNIT else f" Unit: {each.unit}."
+        lines += [f"# {line}" for line in textwrap.wrap(each.meaning + unit, _WIDTH)]
         is_none = each.default == "none"
         lines.append(f"{'# ' if is_none or is_comment else ''}{each.name} = {each.default}")
     return "\n".join(lines).lstrip("\n") + "\n"
@@ -125,7 +132,7 @@ def _values(field: Mapping[str, Any]) -> str:
         return "module:name"
     kind = str(field.get("type", "a section"))
     if kind == "array":
-        return f"list of {_values(field.get('items', {}))}"
+        return f"list of {_values(field.get('items') or field.get('prefixItems', [{}])[0])}"
     names = {"string": "text", "object": "table", "boolean": "true, false", "null": "none"}
     bounds = [text.format(field[name]) for name, text in _BOUNDS.items() if name in field]
     return " ".join([names.get(kind, kind), ", ".join(bounds)]).rstrip()

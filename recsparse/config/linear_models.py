@@ -1,10 +1,11 @@
 """The configuration of counting and linear models: one section a kind, with their defaults."""
 
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, field_validator
 
 from recsparse.config.model_section import ModelSection, SearchSpace
+from recsparse.config.units import Days, Dimensions, Events, Items, Number, Share, Sweeps, Unit
 
 
 class PopularityConfig(ModelSection):
@@ -16,7 +17,7 @@ class PopularityConfig(ModelSection):
 
     kind: Literal["popularity"] = "popularity"
     implementation: ClassVar[str] = "recsparse.models.linear.popularity:Popularity"
-    recent_days: float | None = Field(default=None, gt=0)
+    recent_days: Days | None = Field(default=None, gt=0)
 
 
 class ItemKNNConfig(ModelSection):
@@ -38,10 +39,10 @@ class ItemKNNConfig(ModelSection):
         "asymmetry": (0.1, 0.2, 0.3, 0.5),
         "user_exponent": (0.0, 0.25),
     }
-    neighbours: int = Field(default=100, ge=1)
-    shrinkage: float = Field(default=1.0, ge=0)
-    asymmetry: float = Field(default=0.3, ge=0, le=1)
-    user_exponent: float = Field(default=0.25, ge=0, le=1)
+    neighbours: Items = Field(default=100, ge=1)
+    shrinkage: Number = Field(default=1.0, ge=0)
+    asymmetry: Number = Field(default=0.3, ge=0, le=1)
+    user_exponent: Number = Field(default=0.25, ge=0, le=1)
 
 
 class ContentKNNConfig(ModelSection):
@@ -54,7 +55,7 @@ class ContentKNNConfig(ModelSection):
     kind: Literal["content_knn"] = "content_knn"
     implementation: ClassVar[str] = "recsparse.models.content.content_knn:ContentKNN"
     search_space: ClassVar[SearchSpace] = {"word_exponent": (0.5, 1.0)}
-    word_exponent: float = Field(default=1.0, gt=0, le=2)
+    word_exponent: Number = Field(default=1.0, gt=0, le=2)
 
 
 class EASEConfig(ModelSection):
@@ -77,12 +78,12 @@ class EASEConfig(ModelSection):
         "regularisation": (50.0, 100.0, 200.0, 300.0, 500.0, 1000.0),
         "popularity_exponent": (0.0, 0.5, 1.0),
     }
-    regularisation: float = Field(default=200.0, gt=0)
-    popularity_exponent: float = Field(default=0.5, ge=0, le=1)
-    window_events: int | None = Field(default=None, ge=2)
-    recency_decay: float = Field(default=1.0, gt=0, le=1)
-    recency_floor: float = Field(default=0.0, ge=0, lt=1)
-    most_items: int = Field(default=30_000, ge=1)
+    regularisation: Number = Field(default=200.0, gt=0)
+    popularity_exponent: Number = Field(default=0.5, ge=0, le=1)
+    window_events: Events | None = Field(default=None, ge=2)
+    recency_decay: Share = Field(default=1.0, gt=0, le=1)
+    recency_floor: Share = Field(default=0.0, ge=0, lt=1)
+    most_items: Items = Field(default=30_000, ge=1)
 
 
 class SparseEASEConfig(ModelSection):
@@ -105,12 +106,12 @@ class SparseEASEConfig(ModelSection):
         "neighbours": (50, 200),
         "regularisation": (30.0, 100.0, 300.0),
     }
-    neighbours: int = Field(default=100, ge=1)
-    regularisation: float = Field(default=100.0, gt=0)
-    popularity_exponent: float = Field(default=0.5, ge=0, le=1)
-    recency_decay: float = Field(default=1.0, gt=0, le=1)
-    recency_floor: float = Field(default=0.0, ge=0, lt=1)
-    most_pairs: int = Field(default=500_000_000, ge=1)
+    neighbours: Items = Field(default=100, ge=1)
+    regularisation: Number = Field(default=100.0, gt=0)
+    popularity_exponent: Number = Field(default=0.5, ge=0, le=1)
+    recency_decay: Share = Field(default=1.0, gt=0, le=1)
+    recency_floor: Share = Field(default=0.0, ge=0, lt=1)
+    most_pairs: Annotated[int, Unit("pairs")] = Field(default=500_000_000, ge=1)
 
 
 class NextItemRidgeConfig(ModelSection):
@@ -131,11 +132,11 @@ class NextItemRidgeConfig(ModelSection):
         "regularisation": (100.0, 300.0, 1000.0),
         "popularity_discount": (0.0, 0.2, 0.4),
     }
-    decays: tuple[float, ...] = (0.5, 0.9)
-    regularisation: float = Field(default=750.0, gt=0)
-    popularity_exponent: float = Field(default=0.5, ge=0, le=1)
-    popularity_discount: float = Field(default=0.2, ge=0, le=1)
-    most_items: int = Field(default=10_000, ge=1)
+    decays: tuple[Share, ...] = (0.5, 0.9)
+    regularisation: Number = Field(default=750.0, gt=0)
+    popularity_exponent: Number = Field(default=0.5, ge=0, le=1)
+    popularity_discount: Number = Field(default=0.2, ge=0, le=1)
+    most_items: Items = Field(default=10_000, ge=1)
 
     @field_validator("decays")
     @classmethod
@@ -164,11 +165,11 @@ class IALSConfig(ModelSection):
         "unobserved_weight": (0.1, 0.3, 1.0),
         "regularisation": (0.003, 0.01, 0.03),
     }
-    factors: int = Field(default=64, ge=1)
-    unobserved_weight: float | None = Field(default=None, gt=0)
-    regularisation: float = Field(default=0.005, gt=0)
-    frequency_exponent: float = Field(default=1.0, ge=0, le=1)
-    iterations: int = Field(default=15, ge=1)
+    factors: Dimensions = Field(default=64, ge=1)
+    unobserved_weight: Number | None = Field(default=None, gt=0)
+    regularisation: Number = Field(default=0.005, gt=0)
+    frequency_exponent: Number = Field(default=1.0, ge=0, le=1)
+    iterations: Sweeps = Field(default=15, ge=1)
 
 
 class TextRidgeConfig(ModelSection):
@@ -182,7 +183,7 @@ class TextRidgeConfig(ModelSection):
     kind: Literal["text_ridge"] = "text_ridge"
     implementation: ClassVar[str] = "recsparse.models.content.text_ridge:TextRidge"
     search_space: ClassVar[SearchSpace] = {"ridge": (0.3, 1.0, 3.0, 10.0)}
-    ridge: float = Field(default=1.0, gt=0)
+    ridge: Number = Field(default=1.0, gt=0)
     ials: IALSConfig = IALSConfig()
 
 
@@ -201,10 +202,10 @@ class GFCFConfig(ModelSection):
     kind: Literal["gf_cf"] = "gf_cf"
     implementation: ClassVar[str] = "recsparse.models.linear.gf_cf:GFCF"
     search_space: ClassVar[SearchSpace] = {"rank": (64, 256), "low_pass_weight": (0.1, 0.3, 0.6)}
-    rank: int = Field(default=256, ge=1)
-    low_pass_weight: float = Field(default=0.3, ge=0)
-    item_exponent: float = Field(default=0.5, ge=0, le=1)
-    sharpening: float = Field(default=0.0, ge=0, le=1)
+    rank: Dimensions = Field(default=256, ge=1)
+    low_pass_weight: Number = Field(default=0.3, ge=0)
+    item_exponent: Number = Field(default=0.5, ge=0, le=1)
+    sharpening: Share = Field(default=0.0, ge=0, le=1)
 
 
 class RatingBiasConfig(ModelSection):
@@ -221,8 +222,8 @@ class RatingBiasConfig(ModelSection):
         "user_shrinkage": (3.0, 5.0, 10.0),
         "item_shrinkage": (3.0, 5.0, 10.0),
     }
-    user_shrinkage: float = Field(default=5.0, ge=0)
-    item_shrinkage: float = Field(default=5.0, ge=0)
+    user_shrinkage: Annotated[float, Unit("ratings")] = Field(default=5.0, ge=0)
+    item_shrinkage: Annotated[float, Unit("ratings")] = Field(default=5.0, ge=0)
 
 
 class RatingFactorsConfig(ModelSection):
@@ -241,9 +242,9 @@ class RatingFactorsConfig(ModelSection):
         "factors": (8, 16, 32),
         "regularisation": (5.0, 10.0, 15.0, 20.0),
     }
-    factors: int = Field(default=16, ge=1)
-    regularisation: float = Field(default=15.0, gt=0)
-    iterations: int = Field(default=20, ge=1)
+    factors: Dimensions = Field(default=16, ge=1)
+    regularisation: Number = Field(default=15.0, gt=0)
+    iterations: Sweeps = Field(default=20, ge=1)
     bias: RatingBiasConfig = RatingBiasConfig()
 
 
@@ -267,10 +268,10 @@ class RatingBayesConfig(ModelSection):
         "noise": (0.4, 0.525, 0.65),
         "spectral_features": (15, 30, 60),
     }
-    factors: int = Field(default=32, ge=1)
-    noise: float = Field(default=0.525, gt=0)
-    spectral_features: int = Field(default=30, ge=1)
-    feature_precision: float = Field(default=50.0, gt=0)
-    burn_in: int = Field(default=30, ge=0)
-    samples: int = Field(default=80, ge=1)
-    thinning: int = Field(default=3, ge=1)
+    factors: Dimensions = Field(default=32, ge=1)
+    noise: Number = Field(default=0.525, gt=0)
+    spectral_features: Dimensions = Field(default=30, ge=1)
+    feature_precision: Number = Field(default=50.0, gt=0)
+    burn_in: Sweeps = Field(default=30, ge=0)
+    samples: Annotated[int, Unit("samples")] = Field(default=80, ge=1)
+    thinning: Sweeps = Field(default=3, ge=1)

@@ -10,6 +10,7 @@ from pydantic_core import CoreSchema
 # The sections of our own models become known as these two are imported.
 from recsparse.config import linear_models, network_models  # noqa: F401
 from recsparse.config.model_section import ModelSection, known_sections
+from recsparse.config.units import Number
 
 BLEND = "blend"
 
@@ -51,7 +52,7 @@ class BlendConfig(ModelSection):
     kind: Literal["blend"] = "blend"
     implementation: ClassVar[str] = "recsparse.models.blend.blend:BlendRecommender"
     parts: Annotated[tuple[PartConfig, ...], Field(min_length=1)] | None = None
-    weights: tuple[Annotated[float, Field(ge=0)], ...] | None = None
+    weights: tuple[Annotated[Number, Field(ge=0)], ...] | None = None
 
     @model_validator(mode="after")
     def _one_weight_a_part(self) -> "BlendConfig":

@@ -1,6 +1,6 @@
 """The configuration of networks and of their training: one section a kind, with their defaults."""
 
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -8,6 +8,17 @@ from recsparse.config.linear_models import EASEConfig, RatingBayesConfig, Rating
 from recsparse.config.loss_names import PairwiseLoss, SoftmaxLoss
 from recsparse.config.model_section import ModelSection, SearchSpace
 from recsparse.config.training import TrainingConfig
+from recsparse.config.units import (
+    Blocks,
+    Dimensions,
+    Events,
+    Items,
+    Number,
+    Share,
+    Sweeps,
+    Unit,
+    WholeNumber,
+)
 
 
 class SoftmaxConfig(ModelSection):
@@ -21,9 +32,9 @@ class SoftmaxConfig(ModelSection):
     """
 
     loss: SoftmaxLoss = "softmax"
-    full_softmax_items: int = Field(default=50_000, ge=1)
-    negatives: int = Field(default=2_048, ge=1)
-    negatives_exponent: float = Field(default=0.75, ge=0, le=1)
+    full_softmax_items: Items = Field(default=50_000, ge=1)
+    negatives: Items = Field(default=2_048, ge=1)
+    negatives_exponent: Number = Field(default=0.75, ge=0, le=1)
 
 
 class MultVAEConfig(ModelSection):
@@ -41,11 +52,11 @@ class MultVAEConfig(ModelSection):
     kind: Literal["mult_vae"] = "mult_vae"
     implementation: ClassVar[str] = "recsparse.models.row_networks.mult_vae:MultVAE"
     search_space: ClassVar[SearchSpace] = {"kl_weight": (0.0, 0.1, 0.2), "dropout": (0.5, 0.7)}
-    hidden: int = Field(default=600, ge=1)
-    latent: int = Field(default=200, ge=1)
-    dropout: float = Field(default=0.5, ge=0, lt=1)
-    kl_weight: float = Field(default=0.2, ge=0)
-    annealing_steps: int = Field(default=2_000, ge=1)
+    hidden: Dimensions = Field(default=600, ge=1)
+    latent: Dimensions = Field(default=200, ge=1)
+    dropout: Share = Field(default=0.5, ge=0, lt=1)
+    kl_weight: Number = Field(default=0.2, ge=0)
+    annealing_steps: Annotated[int, Unit("steps")] = Field(default=2_000, ge=1)
     training: TrainingConfig | None = None
 
 
@@ -63,11 +74,11 @@ class PairwiseConfig(ModelSection):
         training: How the vectors are trained; None for the section `training`.
     """
 
-    channels: int = Field(default=64, ge=1)
+    channels: Dimensions = Field(default=64, ge=1)
     loss: PairwiseLoss = "bpr"
-    regularisation: float = Field(default=1e-3, ge=0)
-    fold_in_unobserved_weight: float | None = Field(default=None, gt=0)
-    fold_in_regularisation: float = Field(default=0.01, gt=0)
+    regularisation: Number = Field(default=1e-3, ge=0)
+    fold_in_unobserved_weight: Number | None = Field(default=None, gt=0)
+    fold_in_regularisation: Number = Field(default=0.01, gt=0)
     training: TrainingConfig | None = TrainingConfig(epochs=100, learning_rate=1e-2, patience=10)
 
 
@@ -80,7 +91,7 @@ class BPRConfig(PairwiseConfig):
         "regularisation": (1e-3, 3e-3, 1e-2),
         "fold_in_regularisation": (0.01, 0.03),
     }
-    regularisation: float = Field(default=1e-2, ge=0)
+    regularisation: Number = Field(default=1e-2, ge=0)
 
 
 class LightGCNConfig(PairwiseConfig):
@@ -100,8 +111,8 @@ class LightGCNConfig(PairwiseConfig):
         "fold_in_regularisation": (0.1, 0.3, 1.0),
     }
     loss: PairwiseLoss = "softmax"
-    fold_in_regularisation: float = Field(default=0.3, gt=0)
-    layers: int = Field(default=3, ge=0)
+    fold_in_regularisation: Number = Field(default=0.3, gt=0)
+    layers: Annotated[int, Unit("layers")] = Field(default=3, ge=0)
 
 
 class SparseGridConfig(SoftmaxConfig):
@@ -136,20 +147,20 @@ class SparseGridConfig(SoftmaxConfig):
         "factors": (16, 32, 64),
         "regularisation": (0.005, 0.01, 0.02, 0.04),
     }
-    factors: int = Field(default=64, ge=1)
-    hidden: int = Field(default=512, ge=1)
-    unobserved_weight: float | None = Field(default=None, gt=0)
-    regularisation: float = Field(default=0.005, gt=0)
-    item_iterations: int = Field(default=8, ge=1)
-    axis_blocks: int = Field(default=0, ge=0)
-    window_blocks: int = Field(default=0, ge=0)
-    window: int = Field(default=3, ge=1)
+    factors: Dimensions = Field(default=64, ge=1)
+    hidden: Dimensions = Field(default=512, ge=1)
+    unobserved_weight: Number | None = Field(default=None, gt=0)
+    regularisation: Number = Field(default=0.005, gt=0)
+    item_iterations: Sweeps = Field(default=8, ge=1)
+    axis_blocks: Blocks = Field(default=0, ge=0)
+    window_blocks: Blocks = Field(default=0, ge=0)
+    window: Items = Field(default=3, ge=1)
     pooling: Literal["ridge", "mean", "attention"] = "ridge"
     use_text: bool = False
-    cell_dropout: float = Field(default=0.5, gt=0, lt=1)
-    dropout: float = Field(default=0.2, ge=0, lt=1)
+    cell_dropout: Share = Field(default=0.5, gt=0, lt=1)
+    dropout: Share = Field(default=0.2, ge=0, lt=1)
     linear: EASEConfig | None = EASEConfig()
-    linear_weight: float | None = Field(default=None, ge=0)
+    linear_weight: Number | None = Field(default=None, ge=0)
     training: TrainingConfig | None = None
 
 
@@ -173,16 +184,16 @@ class RatingGridConfig(ModelSection):
     kind: Literal["rating_grid"] = "rating_grid"
     implementation: ClassVar[str] = "recsparse.models.ratings.rating_grid:RatingGrid"
     search_space: ClassVar[SearchSpace] = {"blocks": (0, 1, 2), "cell_dropout": (0.1, 0.2, 0.4)}
-    channels: int = Field(default=64, ge=1)
-    blocks: int = Field(default=1, ge=0)
-    hidden: int = Field(default=128, ge=1)
-    levels: int = Field(default=5, ge=2)
-    spectral_features: int = Field(default=30, ge=1)
-    cell_dropout: float = Field(default=0.2, gt=0, lt=1)
-    dropout: float = Field(default=0.2, ge=0, lt=1)
+    channels: Dimensions = Field(default=64, ge=1)
+    blocks: Blocks = Field(default=1, ge=0)
+    hidden: Dimensions = Field(default=128, ge=1)
+    levels: Annotated[int, Unit("levels")] = Field(default=5, ge=2)
+    spectral_features: Dimensions = Field(default=30, ge=1)
+    cell_dropout: Share = Field(default=0.2, gt=0, lt=1)
+    dropout: Share = Field(default=0.2, ge=0, lt=1)
     bias: RatingBiasConfig = RatingBiasConfig()
     bayes: RatingBayesConfig | None = RatingBayesConfig()
-    network_weight: float = Field(default=0.25, ge=0, le=1)
+    network_weight: Share = Field(default=0.25, ge=0, le=1)
     training: TrainingConfig | None = TrainingConfig(
         epochs=80, batch_users=64, learning_rate=2e-3, weight_decay=0.1, patience=80
     )
@@ -206,11 +217,11 @@ class TextTowerConfig(SoftmaxConfig):
         "cosine_weight": (0.0, 5.0, 10.0, 20.0),
         "dropout": (0.3, 0.5),
     }
-    channels: int = Field(default=256, ge=1)
-    word_exponent: float = Field(default=0.5, gt=0, le=2)
-    dropout: float = Field(default=0.3, ge=0, lt=1)
-    cell_dropout: float = Field(default=0.5, gt=0, lt=1)
-    cosine_weight: float = Field(default=10.0, ge=0)
+    channels: Dimensions = Field(default=256, ge=1)
+    word_exponent: Number = Field(default=0.5, gt=0, le=2)
+    dropout: Share = Field(default=0.3, ge=0, lt=1)
+    cell_dropout: Share = Field(default=0.5, gt=0, lt=1)
+    cosine_weight: Number = Field(default=10.0, ge=0)
     training: TrainingConfig | None = TrainingConfig(epochs=10, learning_rate=1e-2)
 
 
@@ -226,9 +237,9 @@ class EventConfig(SoftmaxConfig):
         training: How the network is trained; None for the section `training`.
     """
 
-    channels: int = Field(default=64, ge=1)
-    dropout: float = Field(default=0.2, ge=0, lt=1)
-    most_events: int = Field(default=200, ge=1)
+    channels: Dimensions = Field(default=64, ge=1)
+    dropout: Share = Field(default=0.2, ge=0, lt=1)
+    most_events: Events = Field(default=200, ge=1)
     use_text: bool = False
     use_gaps: bool = False
     training: TrainingConfig | None = TrainingConfig(
@@ -248,9 +259,9 @@ class TimelineConfig(EventConfig):
     kind: Literal["timeline"] = "timeline"
     implementation: ClassVar[str] = "recsparse.models.event_networks.timeline:TimelineRecommender"
     search_space: ClassVar[SearchSpace] = {"dropout": (0.2, 0.4), "channels": (64, 128)}
-    blocks: int = Field(default=4, ge=1)
-    kernel_size: int = Field(default=3, ge=1)
-    dilation_base: int = Field(default=2, ge=1)
+    blocks: Blocks = Field(default=4, ge=1)
+    kernel_size: Events = Field(default=3, ge=1)
+    dilation_base: WholeNumber = Field(default=2, ge=1)
 
 
 class SASRecConfig(EventConfig):
@@ -264,8 +275,8 @@ class SASRecConfig(EventConfig):
     kind: Literal["sasrec"] = "sasrec"
     implementation: ClassVar[str] = "recsparse.models.event_networks.sasrec:SASRec"
     search_space: ClassVar[SearchSpace] = {"dropout": (0.2, 0.4), "channels": (64, 128)}
-    blocks: int = Field(default=2, ge=1)
-    heads: int = Field(default=2, ge=1)
+    blocks: Blocks = Field(default=2, ge=1)
+    heads: Annotated[int, Unit("heads")] = Field(default=2, ge=1)
 
     @model_validator(mode="after")
     def _channels_fit_the_heads(self) -> "SASRecConfig":

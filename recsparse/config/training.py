@@ -5,6 +5,7 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from recsparse.config.section import Section
+from recsparse.config.units import Epochs, Number, Users
 
 
 class TrainingConfig(Section):
@@ -26,12 +27,12 @@ class TrainingConfig(Section):
             time where it does not; `auto` is `bfloat16` on devices that do, `float32` on others.
     """
 
-    epochs: int = Field(default=30, ge=1)
-    batch_users: int = Field(default=128, ge=1)
-    learning_rate: float = Field(default=1e-3, gt=0)
-    weight_decay: float = Field(default=0.0, ge=0)
-    patience: int = Field(default=5, ge=1)
-    stop_after: int | None = Field(default=None, ge=1)
+    epochs: Epochs = Field(default=30, ge=1)
+    batch_users: Users = Field(default=128, ge=1)
+    learning_rate: Number = Field(default=1e-3, gt=0)
+    weight_decay: Number = Field(default=0.0, ge=0)
+    patience: Epochs = Field(default=5, ge=1)
+    stop_after: Epochs | None = Field(default=None, ge=1)
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     precision: Literal["auto", "float32", "bfloat16"] = "float32"
 

@@ -20,6 +20,27 @@ def test_a_section_or_a_kind_of_model_is_shown_alone(recsparse, monkeypatch):
     assert "half_life_days" in recsparse("config", "log").out
 
 
+def test_the_unit_of_a_setting_is_shown(recsparse, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "140")
+    head, *rows = [
+        line
+        for line in recsparse("config", "training").out.splitlines()
+        if "┃" in line or "│" in line
+    ]
+    assert [name.strip() for name in head.strip("┃").split("┃")][:4] == [
+        "key",
+        "default",
+        "unit",
+        "values",
+    ]
+    epochs = next(row for row in rows if "patience" in row)
+    assert [cell.strip() for cell in epochs.strip("│").split("│")][:3] == [
+        "patience",
+        "5",
+        "epochs",
+    ]
+
+
 def test_an_unknown_section_is_refused_with_the_nearest_one(recsparse):
     refused = recsparse("config", "trainings")
     assert refused.status == 2

@@ -26,8 +26,56 @@ def test_every_setting_of_every_section_is_there():
     assert ("model.kind = sasrec", "training") in found
 
 
+def numbers_without_a_unit(field, place=""):
+    """Yield the places of a schema that hold a number but do not say what it counts."""
+    if isinstance(field, dict):
+        if field.get("type") in ("integer", "number") and "unit" not in field:
+            yield place
+        for name, inner in field.items():
+            yield from numbers_without_a_unit(inner, f"{place}/{name}")
+    elif isinstance(field, list):
+        for number, inner in enumerate(field):
+            yield from numbers_without_a_unit(inner, f"{place}/{number}")
+
+
+def test_every_number_says_what_it_counts():
+    assert [*numbers_without_a_unit(json_schema())] == []
+    # Whoever adds a number without a unit is told where.
+    wrong = {"properties": {"most": {"anyOf": [{"type": "integer"}, {"type": "null"}]}}}
+    assert [*numbers_without_a_unit(wrong)] == ["/properties/most/anyOf/0"]
+
+
+@pytest.mark.parametrize(
+    ("section", "name", "unit"),
+    [
+        ("log", "half_life_days", "days"),
+        ("log", "min_user_rows", "rows"),
+        ("split", "validation", "share 0..1"),
+        ("text", "ngrams", "tokens"),
+        ("log", "event_weights", "none"),
+        ("training", "epochs", "epochs"),
+        ("training", "device", "none"),
+        ("model.kind = ease", "most_items", "items"),
+        ("model.kind = next_item_ridge", "decays", "share 0..1"),
+    ],
+)
+def test_a_setting_has_a_unit(section, name, unit):
+    known = {(each.section, each.name): each.unit for each in settings()}
+    assert known[section, name] == unit
+
+
+def test_comments_and_the_schema_have_the_units():
+    assert "# Unit: days.\n# half_life_days = none\n" in commented_toml()
+    assert "# Users a step. Unit: users.\nbatch_users = 128\n" in commented_toml()
+    assert "Unit: none" not in commented_toml()
+    training = json_schema()["$defs"]["TrainingConfig"]["properties"]
+    assert (training["epochs"]["unit"], training["epochs"]["minimum"]) == ("epochs", 1)
+    assert "unit" not in training["device"]
+
+
 def test_a_setting_has_its_default_its_values_and_bounds():
     known = {(each.section, each.name): each for each in settings()}
+    assert known["text", "ngrams"].values == "list of integer ≥ 1"
     rate = known["training", "learning_rate"]
     assert (rate.default, rate.values) == ("0.001", "number > 0")
     assert known["training", "stop_after"].default == "none"
