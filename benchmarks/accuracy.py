@@ -172,7 +172,7 @@ class Job:
                 epochs = Epochs(started := time.process_time())
                 rows = rows_to_fit(data)
                 context = fit_context(data, rows, part, config)
-                model = fit_on(data, rows, config, replace(context, on_epoch=epochs.add))
+                model = fit_on(rows, config, replace(context, on_epoch=epochs.add))
                 seconds = time.process_time() - started
             else:
                 model = same_fit

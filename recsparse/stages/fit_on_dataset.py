@@ -16,7 +16,7 @@ from recsparse.models.protocol.fit_context import FitContext
 from recsparse.models.protocol.recommender import Recommender
 from recsparse.models.protocol.validation import Validation
 from recsparse.models.registry import build_model
-from recsparse.stages.rank_part import evaluate_part, require_rating_weights
+from recsparse.stages.rank_part import evaluate_part
 from recsparse.training.fit import fit_model
 
 # Users × items that are ranked after each epoch; what is reported is of all users.
@@ -54,25 +54,18 @@ def fit_context(data: Dataset, rows: FitRows, part: EvaluationPart, config: Conf
     )
 
 
-def fit_on(data: Dataset, rows: FitRows, config: Config, context: FitContext) -> Recommender:
+def fit_on(rows: FitRows, config: Config, context: FitContext) -> Recommender:
     """Fit the configured model on the rows of a dataset.
 
     Args:
-        data: The dataset.
-        rows: Its training rows.
-        config: The model.
+        rows: The dataset's training rows.
+        config: The model, of whose needs the dataset lacks none.
         context: What else the fit uses, as `fit_context` returned it.
 
     Returns:
         The fitted model.
-
-    Raises:
-        InputError: If a model of ratings is to be fitted on weights that are none.
     """
-    model = build_model(config.model)
-    if model.predicts_ratings:
-        require_rating_weights(data)
-    return fit_model(model, rows.interactions, context)
+    return fit_model(build_model(config.model), rows.interactions, context)
 
 
 def refit_on(rows: FitRows, fitted: Recommender, context: FitContext) -> Recommender:

@@ -12,7 +12,6 @@ from recsparse.datasets.evaluated.lists import Lists
 from recsparse.datasets.evaluated.part_counts import PartCounts, part_counts
 from recsparse.datasets.evaluated.whole_part import WholePart, whole_part
 from recsparse.datasets.parts import EvaluationPart
-from recsparse.datasets.schema import WEIGHT
 from recsparse.datasets.vocabulary import Vocabulary
 from recsparse.errors import InputError
 from recsparse.evaluation.rank_catalogue import RankingResult, evaluate_ranking
@@ -150,28 +149,3 @@ def evaluate_part(
     known = part.ratings()[:, : part.history.shape[1]]
     rated = evaluate_ratings(model, part.history, known, batch_users, part.user)
     return replace(ranked, per_user={**rated.per_user, **ranked.per_user}, overall=rated.overall)
-
-
-def require_rating_weights(data: Dataset) -> None:
-    """Refuse a dataset whose weights are no ratings.
-
-    Args:
-        data: The dataset.
-
-    Raises:
-        InputError: If all weights are equal, or rows were weighed by their age or added up.
-    """
-    log, weights = data.config.log, data.split.train[WEIGHT].to_numpy()
-    cause = None
-    if len(weights) and (weights == weights[0]).all():
-        cause = f"all of them are {weights[0]:g}"
-    elif log.half_life_days is not None:
-        cause = "log.half_life_days makes old ones smaller"
-    elif log.duplicates != "last":
-        cause = f"log.duplicates = {log.duplicates!r} adds those of one user and item up"
-    if cause is not None:
-        raise InputError(
-            f"the weights of the log must be ratings for a model of ratings, but {cause}; prepare "
-            "the log with --set log.weight_column=rating, or whatever the column of ratings is "
-            "called, and without log.half_life_days and log.duplicates"
-        )

@@ -32,6 +32,7 @@ from recsparse.scoring.trained import TrainedModel
 from recsparse.stages.data import load_data
 from recsparse.stages.fit_on_dataset import fit_context, fit_on, refit_on, validate
 from recsparse.stages.load import load
+from recsparse.stages.needs import require_needs
 from recsparse.stages.rank_part import part_to_rank
 from recsparse.tracking.open_run import start_run
 from recsparse.tracking.run import SCHEMA_ROWS, Run
@@ -104,8 +105,9 @@ def train(  # noqa: PLR0913
         The model and its validation metrics.
 
     Raises:
-        InputError: If the dataset or the configuration breaks a rule, or the model to continue from
-            is of another kind or size than the configured one, or shall be fitted again.
+        InputError: If the dataset or the configuration breaks a rule, the dataset lacks what the
+            model needs, or the model to continue from is of another kind or size than the
+            configured one, or shall be fitted again.
         CheckpointError: If there is a checkpoint and neither `resume` nor `fresh` is asked for, or
             it is of another training.
         StoreError: If the MLflow store cannot be reached or written; nothing is fitted then.
@@ -114,6 +116,7 @@ def train(  # noqa: PLR0913
     config, beside = config or Config(), folder_of(out)
     data = load_data(dataset, reporter)
     known, config = _start(go_on_from, config, beside, reporter)
+    require_needs(config.model, data)
     with reporter.task("reading the validation part"):
         validation_part = part_to_rank(data, "validation")
     job = Job.of("train", [dataset, go_on_from], config.model_dump(exclude={"tracking"}))
@@ -198,7 +201,7 @@ def _fit(
     data: Dataset, rows: FitRows, part: EvaluationPart, config: Config, context: FitContext
 ) -> _Fitted:
     started, reporter = time.perf_counter(), context.reporter
-    model = fit_on(data, rows, config, context)
+    model = fit_on(rows, config, context)
     settled = config.model_copy(update={"model": model.settled(), "refit": False})
     with reporter.task("validating the model", len(part.user_ids)) as advance:
         validation = validate(model, part, config, advance).mean()

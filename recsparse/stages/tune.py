@@ -27,6 +27,7 @@ from recsparse.outputs.kinds import TextKind
 from recsparse.reporting.progress import SILENT, Reporter
 from recsparse.stages.data import load_data
 from recsparse.stages.fit_on_dataset import fit_context, fit_on, validate
+from recsparse.stages.needs import require_needs
 from recsparse.stages.rank_part import part_to_rank
 from recsparse.tracking.open_run import start_run
 from recsparse.tracking.run import SCHEMA_ROWS, Run
@@ -83,14 +84,15 @@ def tune(
         The best configuration and all trials.
 
     Raises:
-        InputError: If the space names a key without values.
+        InputError: If the space names a key without values, or the dataset lacks what a trial
+            needs.
         OutputError: If the output is an input, or not ours to replace; nothing is touched then.
         StoreError: If the MLflow store cannot be reached or written; nothing is fitted then.
     """
     config, data = config or Config(), load_data(dataset, reporter)
     space = config.model.search_space if space is None else space
     for settings in _combinations(space):
-        _with_settings(config, settings)
+        require_needs(_with_settings(config, settings).model, data)
     if out is None:
         return _search(data, config, space, reporter)
     job = Job.of("tune", [dataset], (config.model_dump(exclude={"tracking"}), space))
@@ -128,7 +130,7 @@ def _search(
             trial = f"trial {number + 1} of {len(trials)}, {_listed(settings)}"
             advance(number, trial)
             same_fit = model and model.with_settings(tried.model)
-            model = same_fit or fit_on(data, rows, tried, context)
+            model = same_fit or fit_on(rows, tried, context)
             tried_rows.append({**settings, metric: validate(model, part, tried).mean()[metric]})
             advance(number + 1, f"{trial}: {metric} {tried_rows[-1][metric]:.4f}")
     table = pd.DataFrame(tried_rows).sort_values(metric, ascending=is_rating, kind="stable")

@@ -64,9 +64,9 @@ def fits(monkeypatch):
     seen = []
     for module in (training, tuning):
 
-        def counting(data, rows, config, context, fit_on=module.fit_on):
+        def counting(rows, config, context, fit_on=module.fit_on):
             seen.append(config.model.kind)
-            return fit_on(data, rows, config, context)
+            return fit_on(rows, config, context)
 
         monkeypatch.setattr(module, "fit_on", counting)
     return seen

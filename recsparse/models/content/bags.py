@@ -5,16 +5,18 @@ from scipy.sparse import csr_matrix, diags_array
 
 from recsparse.errors import InputError
 from recsparse.models.protocol.fit_context import FitContext
+from recsparse.models.protocol.needs import unmet
+from recsparse.models.protocol.recommender import Recommender
 from recsparse.sparse.tensor import SparseTensor
 
 
-def wanted_words(context: FitContext, num_items: int, kind: str) -> SparseTensor:
+def wanted_words(model: Recommender, context: FitContext, num_items: int) -> SparseTensor:
     """Return the items' bags of words.
 
     Args:
+        model: The model that needs them, as it says itself.
         context: What the fit was given.
         num_items: Number of items.
-        kind: The model that wants them.
 
     Returns:
         One sample an item.
@@ -24,10 +26,8 @@ def wanted_words(context: FitContext, num_items: int, kind: str) -> SparseTensor
     """
     words = context.item_words
     if words is None:
-        raise InputError(
-            f"the model {kind} needs the items' bag of words, but the dataset has none; prepare it "
-            "with --items and text.columns, or choose another model.kind"
-        )
+        setting = model.needs()["item_words"]
+        raise InputError(unmet("item_words", model.kind, setting, "there are none"))
     if words.batch_size != num_items:
         raise InputError(
             f"context.item_words must have one sample for each of {num_items} items, but has "

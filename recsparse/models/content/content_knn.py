@@ -14,6 +14,7 @@ from recsparse.config.linear_models import ContentKNNConfig
 from recsparse.models.content.bags import bags_of, unit_rows, wanted_words
 from recsparse.models.protocol.cold_scorer import ColdScorer
 from recsparse.models.protocol.fit_context import PLAIN, FitContext
+from recsparse.models.protocol.needs import Needs
 from recsparse.models.protocol.recommender import Recommender, check_interactions
 from recsparse.models.protocol.stored_arrays import stored_csr, stored_tensor
 from recsparse.sparse.tensor import SparseTensor
@@ -31,6 +32,10 @@ class ContentKNN(Recommender, ColdScorer):
     config: ContentKNNConfig
 
     @override
+    def needs(self) -> Needs:
+        return {"item_words": "kind"}
+
+    @override
     def fit(self, interactions: csr_matrix, context: FitContext = PLAIN) -> "ContentKNN":
         """Take the items' bags of words.
 
@@ -45,7 +50,7 @@ class ContentKNN(Recommender, ColdScorer):
             InputError: If there is not one bag of words an item.
         """
         interactions = check_interactions(interactions)
-        words = wanted_words(context, interactions.shape[1], self.kind)
+        words = wanted_words(self, context, interactions.shape[1])
         self.bags = unit_rows(bags_of(words), self.config.word_exponent)
         self.num_items = interactions.shape[1]
         return self

@@ -8,7 +8,6 @@ from torch import Tensor, nn
 
 from recsparse.errors import InputError
 from recsparse.layers.text import BagOfWordsEncoder
-from recsparse.models.protocol.fit_context import FitContext
 from recsparse.models.protocol.stored_arrays import stored_tensor
 from recsparse.sparse.tensor import SparseTensor, sparse_tensor
 
@@ -48,7 +47,7 @@ class ItemWords(nn.Module):
 
 
 def stored_words(state: Mapping[str, Tensor], num_items: int) -> SparseTensor | None:
-    """Read the items' bag of words back from a network's state.
+    """Read the items' bags of words back from a network's state.
 
     Args:
         state: The network's state dictionary.
@@ -68,29 +67,3 @@ def stored_words(state: Mapping[str, Tensor], num_items: int) -> SparseTensor | 
     coords = stored_tensor(state, "words.coords", None, 2, dtype=torch.int64)
     feats = stored_tensor(state, "words.feats", len(coords), 1)
     return sparse_tensor(coords, feats, (num_words,), num_items)
-
-
-def checked_words(num_items: int, context: FitContext) -> SparseTensor:
-    """Return the items' bags of words, which a network with text needs.
-
-    Args:
-        num_items: Number of items.
-        context: What the model was given.
-
-    Returns:
-        One sample an item.
-
-    Raises:
-        InputError: If there is not one bag an item.
-    """
-    if context.item_words is None:
-        raise InputError(
-            "model.use_text needs the items' bag of words, but the dataset has none; prepare it "
-            "with --items, or set model.use_text to false"
-        )
-    if context.item_words.batch_size != num_items:
-        raise InputError(
-            f"context.item_words must have one sample for each of {num_items} items, but has "
-            f"{context.item_words.batch_size}"
-        )
-    return context.item_words

@@ -15,6 +15,7 @@ from recsparse.models.content.bags import bags_of, unit_rows, wanted_words
 from recsparse.models.linear.als import als_factors, half_step, with_empty_weight
 from recsparse.models.protocol.cold_scorer import ColdScorer
 from recsparse.models.protocol.fit_context import PLAIN, FitContext
+from recsparse.models.protocol.needs import Needs
 from recsparse.models.protocol.recommender import Recommender, check_interactions
 from recsparse.models.protocol.stored_arrays import stored_number, stored_tensor
 from recsparse.sparse.tensor import SparseTensor
@@ -34,6 +35,10 @@ class TextRidge(Recommender, ColdScorer):
     config: TextRidgeConfig
 
     @override
+    def needs(self) -> Needs:
+        return {"item_words": "kind"}
+
+    @override
     def fit(self, interactions: csr_matrix, context: FitContext = PLAIN) -> "TextRidge":
         """Fit the factors, then the map from words to them.
 
@@ -48,7 +53,7 @@ class TextRidge(Recommender, ColdScorer):
             InputError: If there is not one bag of words an item.
         """
         interactions = check_interactions(interactions)
-        words = wanted_words(context, interactions.shape[1], self.kind)
+        words = wanted_words(self, context, interactions.shape[1])
         self.solver = with_empty_weight(self.config.ials, interactions)
         _, self.item_factors = als_factors(
             interactions, self.solver, context.seed, reporter=context.reporter

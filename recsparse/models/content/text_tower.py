@@ -15,6 +15,7 @@ from recsparse.layers.dropout import Dropout
 from recsparse.models.content.bags import bags_of, unit_rows, wanted_words
 from recsparse.models.protocol.cold_scorer import ColdScorer
 from recsparse.models.protocol.fit_context import PLAIN, FitContext
+from recsparse.models.protocol.needs import Needs
 from recsparse.models.protocol.negatives import negatives_where_large
 from recsparse.models.protocol.objective import HiddenCells, RowNetwork
 from recsparse.models.protocol.own_loss import own_loss
@@ -39,6 +40,10 @@ class TextTower(NetworkRecommender, ColdScorer):
     network: "TextTowerNetwork"
 
     @override
+    def needs(self) -> Needs:
+        return {"item_words": "kind"}
+
+    @override
     def fit(self, interactions: csr_matrix, context: FitContext = PLAIN) -> "TextTower":
         """Train the word vectors.
 
@@ -54,7 +59,7 @@ class TextTower(NetworkRecommender, ColdScorer):
                 can be learned from the interactions.
         """
         interactions = check_interactions(interactions)
-        words = wanted_words(context, interactions.shape[1], self.kind)
+        words = wanted_words(self, context, interactions.shape[1])
         torch.manual_seed(context.seed)
         self.num_items = interactions.shape[1]
         self.network = TextTowerNetwork(

@@ -12,12 +12,14 @@ from torch import Tensor
 from typing_extensions import override
 
 from recsparse.config.network_models import EventConfig
-from recsparse.models.content.item_words import checked_words, stored_words
+from recsparse.models.content.bags import wanted_words
+from recsparse.models.content.item_words import stored_words
 from recsparse.models.event_networks.event_network import EventNetwork
 from recsparse.models.event_networks.next_event import NextEvent
 from recsparse.models.histories.sequences import Sequences, times_of_cells
 from recsparse.models.protocol.column_sums import column_sums
 from recsparse.models.protocol.fit_context import PLAIN, FitContext
+from recsparse.models.protocol.needs import Needs
 from recsparse.models.protocol.recommender import NetworkRecommender, check_interactions
 from recsparse.models.protocol.stored_arrays import load_network, stored_tensor
 from recsparse.models.protocol.warm_start import take_over
@@ -42,6 +44,11 @@ class EventRecommender(NetworkRecommender):
         """Return an untrained network."""
 
     @override
+    def needs(self) -> Needs:
+        words: Needs = {"item_words": "use_text"} if self.config.use_text else {}
+        return {"times": "kind", **words}
+
+    @override
     def fit(self, interactions: csr_matrix, context: FitContext = PLAIN) -> "EventRecommender":
         """Train the network.
 
@@ -61,7 +68,7 @@ class EventRecommender(NetworkRecommender):
         times = times_of_cells(cells, context.times)
         torch.manual_seed(context.seed)
         self.num_items = cells.shape[1]
-        words = checked_words(self.num_items, context) if self.config.use_text else None
+        words = wanted_words(self, context, self.num_items) if self.config.use_text else None
         self.network = self._new_network(self.num_items, words)
         self._start_bias(cells)
         # The words of another vocabulary would be others.

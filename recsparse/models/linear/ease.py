@@ -16,6 +16,7 @@ from recsparse.models.histories.recency_weights import recency_weighted
 from recsparse.models.histories.sequences import times_of_cells
 from recsparse.models.histories.window_gram import window_gram
 from recsparse.models.protocol.fit_context import PLAIN, FitContext
+from recsparse.models.protocol.needs import Needs
 from recsparse.models.protocol.recommender import Recommender, check_interactions
 from recsparse.models.protocol.stored_arrays import stored_tensor
 
@@ -38,6 +39,12 @@ class EASE(Recommender):
     kind: ClassVar[str] = "ease"
     scoring_settings = frozenset({"recency_decay", "recency_floor"})
     config: EASEConfig
+
+    @override
+    def needs(self) -> Needs:
+        if self.config.window_events is not None:
+            return {"times": "window_events"}
+        return {"times": "recency_decay"} if self.config.recency_decay < 1 else {}
 
     @override
     def fit(self, interactions: csr_matrix, context: FitContext = PLAIN) -> "EASE":

@@ -19,6 +19,7 @@ from recsparse.models.histories.sequences import times_of_cells
 from recsparse.models.linear.ease import ease_diagonal
 from recsparse.models.protocol.column_sums import column_sums
 from recsparse.models.protocol.fit_context import PLAIN, FitContext
+from recsparse.models.protocol.needs import Needs
 from recsparse.models.protocol.recommender import Recommender, check_interactions
 from recsparse.models.protocol.stored_arrays import stored_tensor
 
@@ -41,6 +42,10 @@ class NextItemRidge(Recommender):
     kind: ClassVar[str] = "next_item_ridge"
     scoring_settings = frozenset({"popularity_discount"})
     config: NextItemRidgeConfig
+
+    @override
+    def needs(self) -> Needs:
+        return {"times": "kind"}
 
     @override
     def fit(self, interactions: csr_matrix, context: FitContext = PLAIN) -> "NextItemRidge":

@@ -15,6 +15,7 @@ from recsparse.errors import InputError
 from recsparse.models.histories.sequences import times_of_cells
 from recsparse.models.protocol.column_sums import column_sums
 from recsparse.models.protocol.fit_context import PLAIN, FitContext
+from recsparse.models.protocol.needs import Needs, unmet
 from recsparse.models.protocol.recommender import Recommender, check_interactions
 from recsparse.models.protocol.stored_arrays import stored_tensor
 
@@ -24,6 +25,10 @@ class Popularity(Recommender):
 
     kind: ClassVar[str] = "popularity"
     config: PopularityConfig
+
+    @override
+    def needs(self) -> Needs:
+        return {} if self.config.recent_days is None else {"times": "recent_days"}
 
     @override
     def fit(self, interactions: csr_matrix, context: FitContext = PLAIN) -> "Popularity":
@@ -74,10 +79,7 @@ def _recent(interactions: csr_matrix, times: csr_matrix | None, days: float) -> 
     # Those of the last days before the last one.
     times = times_of_cells(interactions, times)
     if times is None:
-        raise InputError(
-            "model.recent_days needs the time of each interaction, but the log has none; prepare a "
-            "log with log.timestamp_column, or leave recent_days out"
-        )
+        raise InputError(unmet("times", Popularity.kind, "recent_days", "there is none"))
     recent = times.data >= times.data.max() - days * SECONDS_A_DAY
     return csr_matrix(
         (interactions.data * recent, interactions.indices, interactions.indptr),

@@ -15,6 +15,7 @@ from recsparse.errors import InputError
 from recsparse.models.histories.recency_weights import recency_weighted
 from recsparse.models.linear.ease import ease_diagonal
 from recsparse.models.protocol.fit_context import PLAIN, FitContext
+from recsparse.models.protocol.needs import Needs
 from recsparse.models.protocol.recommender import Recommender, check_interactions
 from recsparse.models.protocol.stored_arrays import stored_csr
 
@@ -36,6 +37,10 @@ class SparseEASE(Recommender):
     kind: ClassVar[str] = "sparse_ease"
     scoring_settings = frozenset({"recency_decay", "recency_floor"})
     config: SparseEASEConfig
+
+    @override
+    def needs(self) -> Needs:
+        return {"times": "recency_decay"} if self.config.recency_decay < 1 else {}
 
     @override
     def fit(self, interactions: csr_matrix, context: FitContext = PLAIN) -> "SparseEASE":

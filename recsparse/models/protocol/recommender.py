@@ -13,6 +13,7 @@ from recsparse.config.training import TrainingConfig
 from recsparse.errors import InputError
 from recsparse.models.protocol.fit_context import PLAIN, FitContext
 from recsparse.models.protocol.fitted_model import FittedModel
+from recsparse.models.protocol.needs import Needs
 from recsparse.models.protocol.objective import Objective
 from recsparse.models.protocol.validation import Judge, Validation
 
@@ -29,6 +30,16 @@ class Recommender(FittedModel):
 
     # Settings that only scoring uses: with others of them a model need not be fitted again.
     scoring_settings: ClassVar[frozenset[str]] = frozenset()
+
+    def needs(self) -> Needs:
+        """Return what a fit needs besides rows: `train` and `tune` refuse a dataset without it.
+
+        Returns:
+            What is needed, each with the setting that asks for it, `kind` where no other one does:
+            `times` of the rows, `item_words`, or `weights` that differ. Models that predict ratings
+            need weights that are `ratings` without saying so.
+        """
+        return {}
 
     @abstractmethod
     def fit(self, interactions: csr_matrix, context: FitContext = PLAIN) -> "Recommender":

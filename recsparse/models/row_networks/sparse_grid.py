@@ -13,10 +13,13 @@ from typing_extensions import override
 from recsparse.config.linear_models import IALSConfig
 from recsparse.config.network_models import SparseGridConfig
 from recsparse.errors import InputError
-from recsparse.models.content.item_words import checked_words, stored_words
+from recsparse.models.content.bags import wanted_words
+from recsparse.models.content.item_words import stored_words
+from recsparse.models.histories.sequences import times_of_cells
 from recsparse.models.linear.als import als_factors, with_empty_weight
 from recsparse.models.linear.ease import EASE
 from recsparse.models.protocol.fit_context import PLAIN, FitContext
+from recsparse.models.protocol.needs import Needs
 from recsparse.models.protocol.negatives import negatives_where_large
 from recsparse.models.protocol.objective import HiddenCells
 from recsparse.models.protocol.own_loss import own_loss
@@ -50,6 +53,12 @@ class SparseGridRecommender(NetworkRecommender):
     linear_weight: float = 0.0
 
     @override
+    def needs(self) -> Needs:
+        words: Needs = {"item_words": "use_text"} if self.config.use_text else {}
+        linear = {} if self.config.linear is None else EASE(self.config.linear).needs()
+        return {**words, **{need: f"linear.{setting}" for need, setting in linear.items()}}
+
+    @override
     def fit(self, interactions: csr_matrix, context: FitContext = PLAIN) -> "SparseGridRecommender":
         """Fit the item vectors, train the network, fit the linear term, choose its weight.
 
@@ -67,7 +76,7 @@ class SparseGridRecommender(NetworkRecommender):
                 words an item, or if nothing can be learned from the interactions.
         """
         interactions = check_interactions(interactions)
-        words = checked_words(interactions.shape[1], context) if self.config.use_text else None
+        words = wanted_words(self, context, interactions.shape[1]) if self.config.use_text else None
         self._start(interactions, words, context)
         config = self.config
         negatives = negatives_where_large(interactions.getnnz(axis=0), config)
@@ -83,12 +92,17 @@ class SparseGridRecommender(NetworkRecommender):
         if config.linear is None:
             return self
         with context.reporter.task("linear term"):
-            self.linear = EASE(config.linear).fit(interactions)
+            self.linear = EASE(config.linear).fit(interactions, context)
         if config.linear_weight is not None:
             self.linear_weight = config.linear_weight
             return self
         with context.reporter.task("weighing the linear term"):
-            equal = self._equal_spread_weight(self.linear, interactions[:SPREAD_ROWS])
+            times = times_of_cells(interactions, context.times)
+            equal = self._equal_spread_weight(
+                self.linear,
+                interactions[:SPREAD_ROWS],
+                None if times is None else times[:SPREAD_ROWS],
+            )
             judge = context.validation
             self.linear_weight = equal if judge is None else self._best_weight(equal, judge)
         return self
@@ -108,7 +122,7 @@ class SparseGridRecommender(NetworkRecommender):
         scores = self._network_scores(history)
         if self.linear is None or self.linear_weight == 0:
             return scores
-        return scores + self.linear_weight * self.linear.score_batch(history)
+        return scores + self.linear_weight * self.linear.score_batch(history, times)
 
     @property
     def item_factors(self) -> Float[Tensor, "m d"]:
@@ -172,9 +186,11 @@ class SparseGridRecommender(NetworkRecommender):
         self.num_items = interactions.shape[1]
         self.linear, self.linear_weight = None, 0.0
 
-    def _equal_spread_weight(self, linear: EASE, history: csr_matrix) -> float:
+    def _equal_spread_weight(
+        self, linear: EASE, history: csr_matrix, times: csr_matrix | None
+    ) -> float:
         """Return the weight at which both terms' scores have the same standard deviation."""
-        spread = float(linear.score_batch(history).std(correction=0))
+        spread = float(linear.score_batch(history, times).std(correction=0))
         return float(self._network_scores(history).std(correction=0)) / spread if spread else 0.0
 
     def _best_weight(self, equal: float, validation: Validation) -> float:

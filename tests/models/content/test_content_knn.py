@@ -50,7 +50,7 @@ def test_items_that_the_fit_did_not_know_are_scored_alike():
 
 
 def test_text_is_needed():
-    with pytest.raises(InputError, match=r"content_knn needs the items' bag of words.* --items"):
+    with pytest.raises(InputError, match=r"content_knn needs the items' bags of words.* --items"):
         ContentKNN(PLAIN).fit(log_of())
 
 

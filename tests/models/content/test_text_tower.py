@@ -78,7 +78,7 @@ def test_it_learns_that_words_which_never_meet_belong_together():
 
 
 def test_text_and_a_trainer_are_needed():
-    with pytest.raises(InputError, match="text_tower needs the items' bag of words"):
+    with pytest.raises(InputError, match="text_tower needs the items' bags of words"):
         TextTower(SMALL).fit(log_of(), FitContext())
     with pytest.raises(InputError, match=r"TextTower needs context\.trainer"):
         TextTower(SMALL).fit(log_of(), FitContext(item_words=words_of(12)))

@@ -60,5 +60,5 @@ def test_what_follows_a_word_is_known_of_items_with_few_events(config):
 @pytest.mark.parametrize("config", CONFIGS, ids=lambda config: config.kind)
 def test_a_dataset_without_text_is_refused(config):
     log, times = matrices_of([[0, 1, 2]], NUM_ITEMS)
-    with pytest.raises(InputError, match=r"prepare it with --items, or set model\.use_text"):
+    with pytest.raises(InputError, match=r"with --items .* or leave use_text out"):
         fit_model(build_model(config), log, FitContext(TRAINING, times=times))

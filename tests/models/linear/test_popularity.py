@@ -48,5 +48,5 @@ def test_only_the_rows_of_the_last_days_count(days, expected):
 
 
 def test_recent_popularity_without_times_is_refused():
-    with pytest.raises(InputError, match=r"model\.recent_days needs the time of each interaction"):
+    with pytest.raises(InputError, match="recent_days of the model popularity needs the time"):
         Popularity(PopularityConfig(recent_days=1)).fit(csr_matrix([[1.0]]))

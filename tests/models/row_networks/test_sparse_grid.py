@@ -15,7 +15,7 @@ from recsparse.models.protocol.fit_context import FitContext
 from recsparse.models.protocol.validation import Validation
 from recsparse.models.row_networks.sparse_grid import LINEAR_SHARES, SparseGridRecommender
 from recsparse.sparse.tensor import SparseTensor
-from recsparse.testing import PersonalConformance, fitted, log_of, words_of
+from recsparse.testing import PersonalConformance, fit, fitted, log_of, score, times_of, words_of
 from recsparse.training.fit import fit_model
 from tests.validations import judged_by
 
@@ -132,8 +132,18 @@ def test_without_a_trainer_the_fit_is_refused():
         SparseGridRecommender(SMALL).fit(log_of())
 
 
+def test_the_linear_term_may_read_times():
+    config = SMALL.model_copy(update={"linear": EASEConfig(window_events=3, recency_decay=0.5)})
+    model = fit(SparseGridRecommender(config), log_of())
+    assert model.linear_weight > 0
+    expected = model.linear_weight * model.linear.score_batch(log_of(), times_of(log_of()))
+    torch.testing.assert_close(
+        score(model, log_of()) - model._network_scores(log_of()), expected, rtol=1e-4, atol=1e-5
+    )
+
+
 def test_text_without_words_is_refused():
-    with pytest.raises(InputError, match="use_text needs the items' bag of words"):
+    with pytest.raises(InputError, match="use_text of the model sparse_grid needs the items' bags"):
         fit_untrained(WITH_TEXT)
 
 

@@ -1,0 +1,81 @@
+"""Whether a dataset has what a configured model needs, before anything is fitted."""
+
+import pyarrow.compute as pc
+
+from recsparse.config.model_section import ModelSection
+from recsparse.datasets.dataset import Dataset
+from recsparse.datasets.schema import TIMESTAMP, WEIGHT
+from recsparse.errors import InputError
+from recsparse.models.protocol.needs import Need, Needs, checked_needs, unmet
+from recsparse.models.protocol.own_loss import own_loss
+from recsparse.models.registry import build_model
+
+
+def require_needs(model: ModelSection, data: Dataset) -> None:
+    """Refuse a dataset without what a model needs, and a loss that cannot be called.
+
+    Args:
+        model: The model's section; of a blend, its parts count, too.
+        data: What it is to be fitted on.
+
+    Raises:
+        InputError: If something is missing; the error names it, the setting that asks for it, and
+            what mends it. Or if a class of a user's own says something else than needs.
+        ConfigError: If the loss is of a module that this process was not told of.
+    """
+    for section in (model, *(getattr(model, "parts", None) or ())):
+        for need, setting in needs_of(section).items():
+            found = _lack(need, data)
+            if found:
+                raise InputError(unmet(need, section.kind, setting, found))
+        loss = getattr(section, "loss", None)
+        if isinstance(loss, str):
+            own_loss(loss)
+
+
+def needs_of(model: ModelSection) -> Needs:
+    """Return what a model needs besides rows.
+
+    Args:
+        model: The model's section.
+
+    Returns:
+        What its class says, and ratings where it predicts some.
+
+    Raises:
+        InputError: If a class of a user's own says something else than needs.
+    """
+    built = build_model(model)
+    ratings: Needs = {"ratings": "kind"} if built.predicts_ratings else {}
+    return {**ratings, **checked_needs(built.needs(), type(built).__name__)}
+
+
+def _lack(need: Need, data: Dataset) -> str:
+    # What there is instead of what is needed; empty where nothing is missing.
+    train = data.split.train
+    match need:
+        case "times":
+            is_missing = train[TIMESTAMP].null_count == len(train)
+            return "no row of the training part has one" if is_missing else ""
+        case "item_words":
+            return "the dataset has none" if data.item_bags is None else ""
+        case "weights":
+            return _all_alike(data)
+        case "ratings":
+            return _why_no_ratings(data)
+
+
+def _all_alike(data: Dataset) -> str:
+    weights = pc.min_max(data.split.train[WEIGHT]).as_py()
+    return f"all of them are {weights['min']:g}" if weights["min"] == weights["max"] else ""
+
+
+def _why_no_ratings(data: Dataset) -> str:
+    log, alike = data.config.log, _all_alike(data)
+    if alike:
+        return alike
+    if log.half_life_days is not None:
+        return "log.half_life_days makes old ones smaller"
+    if log.duplicates != "last":
+        return f"log.duplicates = {log.duplicates!r} adds those of one user and item up"
+    return ""
