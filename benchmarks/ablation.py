@@ -114,7 +114,7 @@ def measure(variant: Variant, protocol: Protocol, data: Dataset, seed: int) -> R
         seed: Of all that is random.
 
     Returns:
-        Metrics a user.
+        Metrics per user.
     """
     config = protocol.config(seed, variant.model)
     view = View(data, variant, seed)

@@ -222,7 +222,7 @@ class Epochs:
         """Return what was taken.
 
         Returns:
-            One row an epoch.
+            One row per epoch.
         """
         return pd.DataFrame(self.rows, columns=[SECONDS, QUALITY], dtype=np.float64)
 
@@ -235,7 +235,7 @@ def summary(found: dict[str, list[pd.DataFrame]], protocol: Protocol) -> pd.Data
         protocol: Says which metrics.
 
     Returns:
-        One row a model: means over the seeds' means, with their standard errors where there are
+        One row per model: means over the seeds' means, with their standard errors where there are
         several seeds and that over the users where there is one.
     """
     rows: list[dict[str, Any]] = []
@@ -266,8 +266,8 @@ def paired(found: dict[str, list[pd.DataFrame]], protocol: Protocol, ours: str) 
         ours: Name of the model.
 
     Returns:
-        One row a rival: the ratio of the means, and the largest p of a paired t-test over the users
-        of each seed.
+        One row per rival: the ratio of the means, and the largest p of a paired t-test over the
+        users of each seed.
     """
     metric = protocol.metrics[0]
     own = [frame[metric] for frame in found[ours]]

@@ -85,7 +85,7 @@ def measure(name: str, seed: int, folder: Path) -> RankingResult:
         folder: For the log and the datasets.
 
     Returns:
-        Metrics a user.
+        Metrics per user.
     """
     weighting, base, space = CONTENDERS[name]
     data = dataset(seed, weighting, folder)
@@ -123,7 +123,7 @@ def rank(model: Recommender, part: ColdPart) -> RankingResult:
         part: Users and items.
 
     Returns:
-        Metrics a user.
+        Metrics per user.
     """
     assert isinstance(model, ColdScorer)
     words = bags_to_tensor(part.bags)

@@ -3,8 +3,8 @@
 `python -m benchmarks.grids orders`: locality and seconds of every order on MovieLens-100K,
 MovieLens-1M and Gowalla, from the folder in `RECSPARSE_DATA`.
 
-`python -m benchmarks.grids stream [--rows 20000000]`: cells a second on one core, and memory, from
-a memory-mapped file of synthetic rows; each grid in a process of its own.
+`python -m benchmarks.grids stream [--rows 20000000]`: cells per second on one core, and memory,
+from a memory-mapped file of synthetic rows; each grid in a process of its own.
 
 `python -m benchmarks.grids pictures`: the pictures of docs/how-to/grids.md.
 """
@@ -164,7 +164,7 @@ def write_rows(path: Path, num_rows: int) -> None:
 
     Args:
         path: The Arrow file.
-        num_rows: About so many rows; 50 a user and 200 an item, popularity falling as 1 / place.
+        num_rows: About so many rows; 50 per user and 200 per item, popularity falling as 1 / place.
     """
     rng = np.random.default_rng(0)
     num_users, num_items = max(num_rows // ROWS_OF_USER, 1), max(num_rows // ROWS_OF_ITEM, 1)
@@ -207,7 +207,7 @@ def measure(path: Path, name: str) -> None:
         "rows": table.num_rows,
         "cells": num_cells,
         "seconds": seconds,
-        "million cells a second": num_cells / seconds / 1e6,
+        "million cells per second": num_cells / seconds / 1e6,
         "file, MB": path.stat().st_size / 1e6,
         "peak over the start, MB": most - before,
     }

@@ -55,7 +55,7 @@ SCAN = Cells("voxels 20k", (96, 96, 96), 20_000, surface_keys)
 FEW_CHANNELS = ((1, 16, 1), (3, 32, 1), (16, 16, 1), (16, 16, 16))
 
 
-def run(  # noqa: PLR0913 (one parameter an option)
+def run(  # noqa: PLR0913 (one parameter per option)
     threads: Annotated[str, typer.Option(help="Numbers of threads, by commas.")] = "1,2",
     rounds: Annotated[int, typer.Option(help="Turns of each engine.", min=1)] = 7,
     dtype: Annotated[str, typer.Option(help="bfloat16 adds ours in that type.")] = "float32",
@@ -124,7 +124,7 @@ def case_tables(cases: list[Case], threads: list[int], rounds: int, dtype: str) 
         dtype: `bfloat16` adds this package in that type.
 
     Returns:
-        Markdown, one entry a table.
+        Markdown, one entry per table.
     """
     who = contenders(threads, dtype)
     small = [Row(case, *measure(case, who, 0)) for case in (Case(cells, 16) for cells in SMALL)]
@@ -151,7 +151,7 @@ def types_table(cells: Cells, rounds: int, threads: int) -> pd.DataFrame:
         threads: Of torch.
 
     Returns:
-        One row a layer: milliseconds, and how many times as long as float32 the others take.
+        One row per layer: milliseconds, and how many times as long as float32 the others take.
     """
     torch.set_num_threads(threads)
     grid, rows = Grid(torch.from_numpy(cells.coords()), cells.shape, 1), []

@@ -108,7 +108,7 @@ def measure(variant: Variant, data: Dataset, seed: int) -> RankingResult:
         seed: Of all that is random.
 
     Returns:
-        Metrics a user.
+        Metrics per user.
     """
     log, validation = data.train_matrix(), data.evaluation_part("validation")
     config = with_empty_weight(IALSConfig(factors=CHANNELS), log)
@@ -136,7 +136,7 @@ def map_of(vectors: np.ndarray, kind: str, seed: int) -> np.ndarray:
     """Give every item a cell of a square map of its own.
 
     Args:
-        vectors: One vector an item.
+        vectors: One vector per item.
         kind: `learned` puts items of similar vectors side by side, `random` does not.
         seed: Of the layout.
 

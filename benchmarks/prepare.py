@@ -27,7 +27,7 @@ from benchmarks.measuring.tables import markdown
 from benchmarks.rivals.prepare_bench import Bench
 
 
-def run(  # noqa: PLR0913 (one parameter an option)
+def run(  # noqa: PLR0913 (one parameter per option)
     rows: Annotated[int, typer.Option(help="Rows of the log.", min=100)] = 20_000_000,
     files: Annotated[int, typer.Option(help="Files of the log.", min=1)] = 8,
     rounds: Annotated[int, typer.Option(help="Turns of each contender.", min=1)] = 3,

@@ -76,7 +76,7 @@ class Ranked:
             seed: Of everything.
 
         Returns:
-            Histories of 100 items and 12 targets a user, on average.
+            Histories of 100 items and 12 targets per user, on average.
         """
         rng = np.random.default_rng(seed)
         shape = case.users, case.items

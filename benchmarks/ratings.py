@@ -165,7 +165,7 @@ def table(found: Mapping[str, Sequence[tuple[RatingResult, float]]]) -> pd.DataF
         found: Errors and seconds of the fit, for each model and seed.
 
     Returns:
-        One row a model: mean and standard error over seeds of RMSE and MAE, the gain of ours in
+        One row per model: mean and standard error over seeds of RMSE and MAE, the gain of ours in
         RMSE, and the p-value of a paired t-test over users of the users' RMSE, mean over seeds.
     """
     own_errors, own_users = _rmse(found[OURS]), _user_rmse(found[OURS])

@@ -103,7 +103,7 @@ class PaddedTransformer(nn.Module):
             events: The events of some users.
 
         Returns:
-            One vector an event, that of the SASRec.
+            One vector per event, that of the SASRec.
         """
         user, position = events.grid.coords[:, 1], events.grid.coords[:, 2]
         num_users, longest = events.grid.spatial_shape
@@ -191,7 +191,7 @@ def measure(case: Case, rounds: int, num_items: int = 4_000) -> dict[str, object
             if turn:
                 taken[name].append(1e3 * (time.perf_counter() - started))
     longest = events.grid.spatial_shape[1]
-    like = f"{case.name}, {case.users} users, {len(grad)} events, at most {longest} a user"
+    like = f"{case.name}, {case.users} users, {len(grad)} events, at most {longest} per user"
     return row_of(like, taken, OURS, OURS)
 
 

@@ -94,7 +94,7 @@ def measure(variant: Variant, data: Dataset, seed: int) -> tuple[float, RankingR
         seed: Of the order.
 
     Returns:
-        What a neighbour counts, and the metrics a user.
+        What a neighbour counts, and the metrics per user.
     """
     known = data.item_bags
     assert known is not None
@@ -138,7 +138,7 @@ def rank(
         index: The terms in order.
 
     Returns:
-        Metrics a user.
+        Metrics per user.
     """
     profiles, cold = (convolved(variant, share, bags[:, index]) for bags in (known, part.bags))
 

@@ -61,7 +61,7 @@ def run(
 
 
 def comparison(runs: Runs) -> pd.DataFrame:
-    """Return one row a contender.
+    """Return one row per contender.
 
     Args:
         runs: Runs by weighting and contender; what they printed are seconds.

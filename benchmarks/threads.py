@@ -31,7 +31,7 @@ def main(
     items: int = 3000,
     out: Out = None,
 ) -> None:
-    """Print one row a model and number of threads.
+    """Print one row per model and number of threads.
 
     Args:
         kinds: Models by commas.

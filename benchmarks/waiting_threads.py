@@ -81,7 +81,7 @@ def main(
     beside: Annotated[int, typer.Option(help="Busy processes beside.", min=0)] = 0,
     out: Out = None,
 ) -> None:
-    """Measure all ways and show one row a model and way."""
+    """Measure all ways and show one row per model and way."""
     with busy_processes(beside):
         rows = [row for kind in kinds.split(",") for row in measure(kind, rounds, users, items)]
     show_rows("One epoch, by the threads and how they wait", rows, out)

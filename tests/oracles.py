@@ -20,7 +20,7 @@ CONVOLVE_TRANSPOSED = {
 
 @dataclass(frozen=True)
 class Window:
-    """The settings of a convolution, one number an axis."""
+    """The settings of a convolution, one number per axis."""
 
     size: tuple[int, ...]
     stride: tuple[int, ...]

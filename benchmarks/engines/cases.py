@@ -12,7 +12,7 @@ cells that the most active users and the most popular items hold:
 | MovieLens-1M | 6.9 / 38.1 / 85.4 % | 8.7 / 44.5 / 92.4 % |
 | `user-item 1M` | 6.3 / 36.4 / 85.5 % | 7.3 / 44.7 / 92.5 % |
 
-Pairs of cells under a kernel of 3 an axis: `user-item 100k` 184,884 and `user-item 1M` 1,650,432
+Pairs of cells under a kernel of 3 per axis: `user-item 100k` 184,884 and `user-item 1M` 1,650,432
 (MovieLens with ids in random order: about 184,600 and 1,669,000), `sparse 1M` 1,018,902 (98 of 100
 cells are alone in their window), `voxels 150k` 1,660,162.
 """
@@ -45,9 +45,9 @@ class Cells:
     number: int
     draw: Callable[[np.random.Generator, tuple[int, ...], int], NDArray[np.int64]]
 
-    @cache  # noqa: B019 (a handful of sets, each asked for once a number of channels)
+    @cache  # noqa: B019 (a handful of sets, each asked for once per number of channels)
     def coords(self) -> Coords:
-        """Return one row a cell, (number, 1 + axes): the sample 0, then the cell, sorted."""
+        """Return one row per cell, (number, 1 + axes): the sample 0, then the cell, sorted."""
         generator = np.random.default_rng(0)
         keys = self.draw(generator, self.shape, self.number)
         keys = np.sort(generator.choice(keys, self.number, replace=False))
@@ -115,7 +115,7 @@ def surface_keys(
     while len(keys) < number:
         radius = generator.uniform(size / 16, size / 5)
         centre = generator.uniform(radius + 1, size - radius - 1, size=3)
-        # Eight points a cell of the shell leave few holes in it.
+        # Eight points per cell of the shell leave few holes in it.
         points = generator.standard_normal((int(8 * 4 * np.pi * radius**2), 3))
         points *= radius / np.linalg.norm(points, axis=1, keepdims=True)
         cells = (points + centre).astype(np.int64)

@@ -24,7 +24,7 @@ class Row:
     Attributes:
         case: The case.
         pairs: Its pairs.
-        found: One entry a contender.
+        found: One entry per contender.
     """
 
     case: Case
@@ -83,7 +83,7 @@ def cases_table(rows: Sequence[Row]) -> pd.DataFrame:
         rows: The measurements.
 
     Returns:
-        One line a set of cells.
+        One line per set of cells.
     """
     lines = {}
     for row in rows:
@@ -93,7 +93,7 @@ def cases_table(rows: Sequence[Row]) -> pd.DataFrame:
             "grid": " × ".join(f"{size:,}" for size in cells.shape),
             "cells": cells.number,
             "pairs": row.pairs.number,
-            "pairs a cell": row.pairs.number / cells.number,
+            "pairs per cell": row.pairs.number / cells.number,
         }
     return pd.DataFrame(lines.values())
 
@@ -105,8 +105,8 @@ def correctness_table(rows: Sequence[Row]) -> pd.DataFrame:
         rows: The measurements.
 
     Returns:
-        One line a contender, one column a case: the largest error in units of the largest value,
-        or why there is none.
+        One line per contender, one column per case: the largest error in units of the largest
+        value, or why there is none.
     """
     lines: dict[Contender, dict[str, object]] = {}
     for row in rows:
@@ -143,7 +143,7 @@ def step_table(rows: Sequence[Row], threads: Sequence[int]) -> pd.DataFrame:
         threads: Numbers of threads, the one of interest last.
 
     Returns:
-        One line a case; milliseconds, each engine at its fastest number of threads.
+        One line per case; milliseconds, each engine at its fastest number of threads.
     """
     lines = []
     for row in rows:
@@ -171,7 +171,7 @@ def map_table(rows: Sequence[Row]) -> pd.DataFrame:
         rows: The measurements.
 
     Returns:
-        One line a case, milliseconds.
+        One line per case, milliseconds.
     """
     lines = []
     for row in rows:
@@ -195,7 +195,7 @@ def memory_table(rows: Sequence[Row]) -> pd.DataFrame:
         rows: The measurements.
 
     Returns:
-        One line a case: megabytes by which the process grows over setting up, the map, and the
+        One line per case: megabytes by which the process grows over setting up, the map, and the
         first forward and backward; the inputs are there before.
     """
     lines = []

@@ -26,7 +26,7 @@ def sweep(threads: int, rounds: int, most: int) -> list[Row]:
         most: The largest number of cells.
 
     Returns:
-        One row a size.
+        One row per size.
     """
     rows = []
     for number in (10**power for power in range(3, 1 + round(math.log10(most)))):
@@ -52,7 +52,7 @@ def growth_table(rows: list[Row]) -> pd.DataFrame:
         line: dict[str, object] = {"cells": row.case.cells.number, "pairs": row.pairs.number}
         line |= {f"{name}, ms": row.best(name) for name in ENGINES}
         line |= {f"{name}, MB": row.peak(name) for name in ENGINES if name != "blas_limit"}
-        line["recsparse, ns a pair"] = 1e6 * row.best("recsparse") / row.pairs.number
+        line["recsparse, ns per pair"] = 1e6 * row.best("recsparse") / row.pairs.number
         line["map cold, ms"] = row.best("recsparse", "map_ms")
         lines.append(line)
     return pd.DataFrame(lines)

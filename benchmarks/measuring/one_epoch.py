@@ -16,7 +16,7 @@ _EVENTS = 100
 
 
 def random_rows(users: int, items: int) -> tuple[csr_matrix, csr_matrix]:
-    """Return about 100 events a user, of popular items more often, at random times.
+    """Return about 100 events per user, of popular items more often, at random times.
 
     Args:
         users: Number of rows.

@@ -16,7 +16,7 @@ class Rounds:
 
     Attributes:
         rows: Rows of the log.
-        runs: One entry a round.
+        runs: One entry per round.
     """
 
     rows: int
@@ -51,7 +51,7 @@ def contenders_table(found: Mapping[str, Rounds], own: str = "recsparse") -> pd.
         own: Which one.
 
     Returns:
-        One row a contender.
+        One row per contender.
     """
     ours = found[own]
     rows = [

@@ -50,9 +50,9 @@ def write_log(
     """Write a log, a million rows in memory at a time.
 
     Items have a Zipf distribution: the n-th most popular one has rows in proportion to 1 / n. The
-    n-th most active user has rows in proportion to 1 / √n. There are 40 rows a user and 200 an item
-    on average, so that ids grow with the rows. Each file holds the next part of the time, in no
-    order within, as a log that is written day by day.
+    n-th most active user has rows in proportion to 1 / √n. There are 40 rows per user and 200 per
+    item on average, so that ids grow with the rows. Each file holds the next part of the time, in
+    no order within, as a log that is written day by day.
 
     Args:
         folder: Where to; made if it is not there.

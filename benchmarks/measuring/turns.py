@@ -37,7 +37,7 @@ def row_of(
 
     Args:
         like: What was measured.
-        taken: The milliseconds of each contender, one number a round.
+        taken: The milliseconds of each contender, one number per round.
         own: The contender that the others are compared with.
         title: How the columns of ratios call it.
 

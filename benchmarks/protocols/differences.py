@@ -15,7 +15,7 @@ def differences(found: Mapping[str, list[pd.Series]]) -> pd.DataFrame:
         found: The metric of each user, one series a seed.
 
     Returns:
-        One row a variant: mean and standard error over the seeds, the same of the difference, and
+        One row per variant: mean and standard error over the seeds, the same of the difference, and
         the seeds on which a paired t-test over the users calls it one (p < .01), by sign.
     """
     base = next(iter(found.values()))

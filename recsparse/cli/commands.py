@@ -1,4 +1,4 @@
-"""All commands, in the order of `recsparse --help`: one thin function a stage.
+"""All commands, in the order of `recsparse --help`: one thin function per stage.
 
 Stages are imported inside their commands, against the house rule: MLflow and Lightning take seconds
 to import, and `recsparse --help` should not.

@@ -49,7 +49,7 @@ def score(
 def recommend(
     model: ModelAddress,
     out: OutPath,
-    k: Annotated[int, typer.Option("-k", min=1, help="Items a user.")] = 20,
+    k: Annotated[int, typer.Option("-k", min=1, help="Items per user.")] = 20,
     users: Annotated[list[str] | None, typer.Option(help="Table with user_id.")] = None,
     overwrite: Overwrite = False,
     *,

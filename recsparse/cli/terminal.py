@@ -78,7 +78,7 @@ def show_comparison(title: str, table: "pd.DataFrame") -> None:
 
     Args:
         title: Above the table.
-        table: One row a model; the column `ndcg@10 ±` is the standard error of `ndcg@10`.
+        table: One row per model; the column `ndcg@10 ±` is the standard error of `ndcg@10`.
     """
     shown = Table(title=Text(title))
     for column in ("", *table.index):

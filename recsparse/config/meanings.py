@@ -17,7 +17,7 @@ def meanings_of(section: type) -> dict[str, str]:
     Example:
         >>> from recsparse.config.training import TrainingConfig
         >>> meanings_of(TrainingConfig)["batch_users"]
-        'Users a step.'
+        'Users per step.'
     """
     found: dict[str, str] = {}
     for owner in reversed(section.__mro__):

@@ -13,7 +13,7 @@ class TrainingConfig(Section):
 
     Attributes:
         epochs: Upper bound of passes over the users.
-        batch_users: Users a step.
+        batch_users: Users per step.
         learning_rate: AdamW's peak rate; it falls to zero along a cosine.
         weight_decay: AdamW's decoupled weight decay.
         patience: Epochs without a better validation quality (`evaluation.select_by`; of ratings

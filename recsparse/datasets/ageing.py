@@ -15,14 +15,14 @@ def aged_weights(
     """Return weights as age leaves them: `weight · 0.5 ** (age in days / half-life)`.
 
     Args:
-        weight: float32, one a row.
+        weight: float32, one per row.
         timestamp: Seconds since 1970, UTC; where null, the row has no age.
         last: The second from which ages count; a later row weighs more than its weight. None where
             no time is known.
         half_life_days: Days; None where age does not matter.
 
     Returns:
-        float32, one a row.
+        float32, one per row.
     """
     if half_life_days is None or last is None:
         return weight

@@ -15,10 +15,10 @@ class ColdPart:
     """Users with rows of cold items, and these items.
 
     Attributes:
-        users: Indices of the users, one a row.
+        users: Indices of the users, one per row.
         history: Users × catalogue, what a model may see.
         times: The time of each cell of the history; None where the log has no times.
-        targets: Users × cold items, what it has to predict; at least one a row.
+        targets: Users × cold items, what it has to predict; at least one per row.
         items: Indices of the cold items, which follow those of the catalogue.
         bags: Cold items × words.
     """

@@ -69,7 +69,7 @@ class Dataset:
 
     @property
     def item_bags(self) -> csr_matrix | None:
-        """One bag of words an item of the catalogue, if there is text.
+        """One bag of words per item of the catalogue, if there is text.
 
         The item's own text, or else that of the log in its training rows.
         """
@@ -112,7 +112,7 @@ class Dataset:
             name: `validation` or `test`.
 
         Returns:
-            One row a user with at least one target.
+            One row per user with at least one target.
 
         Raises:
             InputError: If the name is another.
@@ -186,7 +186,7 @@ class Dataset:
             table: Rows by index.
 
         Returns:
-            float32, one a row.
+            float32, one per row.
         """
         half_life = self.config.log.half_life_days
         last = self.counts.get("last_training_second")

@@ -84,7 +84,7 @@ def with_column(frame: ArrowStream, name: str, values: pa.Array) -> Any:
     Args:
         frame: A frame.
         name: Of the column.
-        values: One a row.
+        values: One per row.
 
     Returns:
         A new frame; pandas keeps its index. A table of Arrow where the library is neither pandas

@@ -39,7 +39,7 @@ def read_history(
         ids: The types of the model's ids.
 
     Returns:
-        Columns `user_id`, `item_id`, `weight`, `timestamp`, `rating`, one row a user and item
+        Columns `user_id`, `item_id`, `weight`, `timestamp`, `rating`, one row per user and item
         unless duplicates are kept.
 
     Raises:

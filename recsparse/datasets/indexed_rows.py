@@ -72,7 +72,7 @@ class Rows:
         """Return the rows with other weights.
 
         Args:
-            weight: One number a row.
+            weight: One number per row.
 
         Returns:
             The rows.

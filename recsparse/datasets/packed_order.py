@@ -1,4 +1,4 @@
-"""Ordering rows by several columns at once, as one integer a row where they fit."""
+"""Ordering rows by several columns at once, as one integer per row where they fit."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ def packed_order(columns: Sequence[np.ndarray]) -> np.ndarray:
     """Return the order of rows by several columns; equal rows keep their order.
 
     Integers whose ranges fit, together with the place of a row, into 64 bits are sorted as one
-    number a row, many times as fast as by one key after the other.
+    number per row, many times as fast as by one key after the other.
 
     Args:
         columns: Arrays of equal length, at least one; the first counts most.

@@ -14,9 +14,9 @@ class EvaluationPart:
     """Users to rank items for.
 
     Attributes:
-        user_ids: One id a row.
+        user_ids: One id per row.
         history: Users × items, what a model may see.
-        targets: Users × items, what it has to predict; at least one a row.
+        targets: Users × items, what it has to predict; at least one per row.
         times: The time of each cell of the history; None where the log has no times.
     """
 

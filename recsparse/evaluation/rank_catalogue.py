@@ -1,4 +1,4 @@
-"""Evaluation over the full catalogue: scores, masks, lists, metrics a user."""
+"""Evaluation over the full catalogue: scores, masks, lists, metrics per user."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -21,7 +21,7 @@ class RankingResult:
     """The metrics of one model on one part.
 
     Attributes:
-        per_user: One value a user for each metric; NaN for users without targets.
+        per_user: One value per user for each metric; NaN for users without targets.
         coverage: Share of the catalogue in anyone's list, for each list length.
         num_users: Users with targets.
         overall: Figures of all targets together, such as the RMSE of a model of ratings.
@@ -75,7 +75,7 @@ class RankingResult:
             user: The user of each value that is here, which is one of a list; from 0 on.
 
         Returns:
-            One value a user; NaN where no list has targets.
+            One value per user; NaN where no list has targets.
         """
         per_user = {name: _means(values, user) for name, values in self.per_user.items()}
         return replace(self, per_user=per_user, num_users=_num_known(per_user))
@@ -86,7 +86,7 @@ class RankingResult:
         return RankingResult(per_user, {}, int(users.sum()))
 
 
-def evaluate_ranking(  # noqa: PLR0913 (one parameter an option)
+def evaluate_ranking(  # noqa: PLR0913 (one parameter per option)
     score_batch: Callable[..., Tensor],
     history: csr_matrix | SharedCells,
     targets: csr_matrix | SharedCells,
@@ -116,7 +116,7 @@ def evaluate_ranking(  # noqa: PLR0913 (one parameter an option)
             a miss.
 
     Returns:
-        Metrics a user, and coverage of the candidates.
+        Metrics per user, and coverage of the candidates.
 
     Raises:
         InputError: If history, targets and candidates do not fit, or a list length is below 1.

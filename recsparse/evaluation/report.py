@@ -38,8 +38,8 @@ def comparison_table(results: Mapping[str, RankingResult]) -> pd.DataFrame:
         results: One result a model.
 
     Returns:
-        One row a model; columns `users` (those with targets), `ndcg@10`, `ndcg@10 ±` and so on; at
-        the end, where a part was counted, `unknown items`: targets that the model does not know,
+        One row per model; columns `users` (those with targets), `ndcg@10`, `ndcg@10 ±` and so on;
+        at the end, where a part was counted, `unknown items`: targets that the model does not know,
         each a miss, and `rows of unknown items`.
     """
     rows = {}
@@ -168,10 +168,10 @@ def write_report(
 ) -> None:
     """Write a comparison: `report.md`, its tables in Parquet, and a picture.
 
-    `comparison.parquet` has a model a row, `groups.parquet` the same of the users with training
-    rows and of those without, where there are both, and `metrics.parquet` a model and user a row,
-    where `user_index` counts the users of the part from 0. The picture and the significance are of
-    the reference's first metric that all models have.
+    `comparison.parquet` has one row per model, `groups.parquet` the same of the users with training
+    rows and of those without, where there are both, and `metrics.parquet` one row per model and
+    user, where `user_index` counts the users of the part from 0. The picture and the significance
+    are of the reference's first metric that all models have.
 
     Args:
         folder: Where to write: a path, or a claimed output, whose older report is replaced in one

@@ -25,7 +25,7 @@ def significance_table(
         metric: Such as `ndcg@10`.
 
     Returns:
-        One row a model other than the reference: `difference` of the reference over it, the
+        One row per model other than the reference: `difference` of the reference over it, the
         `standard error` of that, and `p` (1 where all differences are zero).
 
     Raises:

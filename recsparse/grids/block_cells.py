@@ -88,7 +88,7 @@ class MergedCells:
     """The cells that rows fall into, sorted and without repetition.
 
     Attributes:
-        coords: int64, one row a cell: the sample, then one coordinate an axis.
+        coords: int64, one row per cell: the sample, then one coordinate per axis.
         order: The rows by cell, those of one cell as they came.
         start: Where, in this order, the rows of each cell begin.
     """
@@ -135,11 +135,11 @@ class MergedCells:
         """Merge a number of each row.
 
         Args:
-            values: One number a row.
+            values: One number per row.
             how: Merges two numbers.
 
         Returns:
-            float64, one number a cell.
+            float64, one number per cell.
         """
         ordered = values[self.order].astype(np.float64)
         if len(self.start) == len(ordered):
@@ -163,7 +163,7 @@ def cell_features(
         statistics: Of the training part.
 
     Returns:
-        float32, one row a cell and one column a channel.
+        float32, one row per cell and one column per channel.
     """
     feats = np.empty((len(cells.start), len(features)), dtype=np.float32)
     for number, feature in enumerate(features):

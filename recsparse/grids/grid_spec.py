@@ -131,7 +131,7 @@ class GridStatistics:
             spec: The axes.
 
         Returns:
-            One size an axis.
+            One size per axis.
 
         Raises:
             InputError: If the axes or channels are made of times, but no training time is known.

@@ -14,7 +14,7 @@ from recsparse.grids.grid_spec import CHUNK_ROWS
 class RowsByUser:
     """A table sorted by user, and where the rows of each user are.
 
-    Only where the users begin is in memory, 8 bytes a user.
+    Only where the users begin is in memory, 8 bytes per user.
 
     Attributes:
         schema: Of the columns that are returned.

@@ -50,7 +50,7 @@ def grid_blocks(
     cell are merged, see `GridSpec`. Users without rows have empty rows, or empty samples; users
     past the training ones, if there are any in `rows`, follow by their index.
 
-    Rows are read from a memory-mapped file block by block; 8 bytes a user stay in memory.
+    Rows are read from a memory-mapped file block by block; 8 bytes per user stay in memory.
 
     Args:
         rows: A part of a dataset: columns `user_index`, `item_index`, `weight`, `timestamp`,

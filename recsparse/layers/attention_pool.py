@@ -79,12 +79,12 @@ class AttentionPool(LinePool):
         """Pool the cells of each line.
 
         Args:
-            feats: One row a cell.
+            feats: One row per cell.
             line: The line of each cell.
             num_lines: Number of lines.
 
         Returns:
-            One row a line; zero for one without cells.
+            One row per line; zero for one without cells.
         """
         share = scatter_softmax(in_wide_type(self.score, feats), line, num_lines)
         return scatter_sum(share * widened(feats), line, num_lines).to(feats.dtype)

@@ -62,7 +62,7 @@ class _AxisConv(nn.Module):
         total = widened(out)
         for key, linear in self.mixed.items():
             lines, line = x.grid.lines(self.lines[key])
-            # The product on the means costs one row a line, and not one a cell.
+            # The product on the means costs one row per line, and not one per cell.
             mean = reduce_lines(widened(x.feats), line, lines.num_cells, "mean")
             total = total + torch.index_select(in_wide_type(linear, mean), 0, line)
         return x.with_feats(total.to(out.dtype))

@@ -58,8 +58,8 @@ class SubmanifoldConv1d(_SubmanifoldConv):
     Args:
         in_channels: Channels of the input.
         out_channels: Channels of the output.
-        kernel_size: Odd; one number, or one an axis.
-        dilation: Distance between taps; one number, or one an axis.
+        kernel_size: Odd; one number, or one per axis.
+        dilation: Distance between taps; one number, or one per axis.
         groups: Groups of channels that do not mix.
         bias: Add a learned number to each output channel of the active cells.
 

@@ -16,16 +16,16 @@ _TORCH, _OURS = "torch.nn.modules.", "recsparse."
 
 
 class OnFeats(nn.Module):
-    """A module of dense tensors that acts on the features, one row a cell.
+    """A module of dense tensors that acts on the features, one row per cell.
 
-    torch's own activations, norms, linear and dropout layers need no such frame in a
+    torch's own activations, norms, linear and dropout layers need no such wrapper in a
     `SparseSequential`; modules of others do, since they may take sparse tensors.
 
     Shapes:
         Input (n, c), output (n, d) on the same grid.
 
     Args:
-        module: Takes and returns one row a cell.
+        module: Takes and returns one row per cell.
 
     Example:
         >>> import torch
@@ -97,8 +97,8 @@ def _with_note(layer: nn.Module, x: SparseTensor) -> Any:
         name = type(layer).__name__
         if not _home(layer).startswith(_OURS):
             error.add_note(
-                f"{name} was given a sparse tensor; if it takes features, one row a cell, frame it "
-                f"by recsparse.layers.OnFeats({name}(…))"
+                f"{name} was given a sparse tensor; if it takes features, one row per cell, wrap "
+                f"it in recsparse.layers.OnFeats({name}(…))"
             )
         raise
 

@@ -44,12 +44,12 @@ class LinePool(nn.Module):
         """Pool the cells of each line.
 
         Args:
-            feats: One row a cell.
+            feats: One row per cell.
             line: The line of each cell.
             num_lines: Number of lines.
 
         Returns:
-            One row a line.
+            One row per line.
         """
         raise NotImplementedError
 
@@ -140,12 +140,12 @@ class AxisPool(LinePool):
         """Pool the cells of each line.
 
         Args:
-            feats: One row a cell.
+            feats: One row per cell.
             line: The line of each cell.
             num_lines: Number of lines.
 
         Returns:
-            One row a line; zero for one without cells.
+            One row per line; zero for one without cells.
         """
         return reduce_lines(feats, line, num_lines, self.reduce, self.norm_type)
 
@@ -186,7 +186,7 @@ class GlobalPool(nn.Module):
             x: Features (n, c).
 
         Returns:
-            One row a sample; zero for one without active cells.
+            One row per sample; zero for one without active cells.
         """
         return axis_pool(x, (), self.reduce, self.norm_type)
 
@@ -238,10 +238,10 @@ class RidgePool(nn.Module):
         Args:
             x: Features (n, c), one sample, two axes: rows and m columns.
             weights: The weight of each cell, not negative.
-            column_vectors: One vector a column.
+            column_vectors: One vector per column.
 
         Returns:
-            One vector a row; zero for a row without active cells.
+            One vector per row; zero for a row without active cells.
 
         Raises:
             InputError: If there are more samples, not two axes, or another number of columns.

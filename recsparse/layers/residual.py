@@ -114,7 +114,7 @@ class SparseBasicBlock(_ConvBlock):
     def main_path(
         self, num_axes: int, in_channels: int, width: int, stride: int, norm: Norm
     ) -> SparseSequential:
-        """Return two convolutions of three taps an axis.
+        """Return two convolutions of three taps per axis.
 
         Args:
             num_axes: Number of axes.
@@ -168,7 +168,7 @@ class SparseBottleneck(_ConvBlock):
     def main_path(
         self, num_axes: int, in_channels: int, width: int, stride: int, norm: Norm
     ) -> SparseSequential:
-        """Return a convolution of three taps an axis between two of one.
+        """Return a convolution of three taps per axis between two of one.
 
         Args:
             num_axes: Number of axes.
@@ -195,7 +195,7 @@ class SparseBottleneck(_ConvBlock):
 def three_taps(
     num_axes: int, in_channels: SupportsIndex, out_channels: int, stride: int = 1
 ) -> nn.Module:
-    """Return a convolution of three taps an axis that keeps, or divides, the size of each axis.
+    """Return a convolution of three taps per axis that keeps, or divides, the size of each axis.
 
     Args:
         num_axes: Number of axes.

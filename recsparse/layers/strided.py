@@ -65,7 +65,7 @@ class SparseConv1d(_SparseConv):
     Args:
         in_channels: Channels of the input.
         out_channels: Channels of the output.
-        kernel_size: One number, or one an axis.
+        kernel_size: One number, or one per axis.
         stride: Distance of the windows of neighbouring outputs.
         padding: Reach of the first window out of the grid.
         dilation: Distance between taps.

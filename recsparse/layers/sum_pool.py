@@ -25,7 +25,7 @@ class SparseSumPool1d(_SumPool):
         Input (n, c), output (m, c) on the cells and axes of `SparseConv1d` with this window.
 
     Args:
-        kernel_size: One number, or one an axis.
+        kernel_size: One number, or one per axis.
         stride: Distance of the windows of neighbouring outputs; None for the kernel size.
         padding: Reach of the first window out of the grid.
         dilation: Distance between taps.
@@ -115,7 +115,7 @@ class SparseLPPool1d(_LPPool):
 
     Args:
         norm_type: The exponent `p`, positive.
-        kernel_size: One number, or one an axis.
+        kernel_size: One number, or one per axis.
         stride: Distance of the windows of neighbouring outputs; None for the kernel size.
         padding: Reach of the first window out of the grid.
         dilation: Distance between taps.

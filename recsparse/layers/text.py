@@ -22,7 +22,8 @@ class BagOfWordsEncoder(nn.Module):
     backward read and compute the words that occur; the gradient of every other word is zero.
 
     Shapes:
-        Input (n, 1) on one axis of num_words, a sample a document; output (batch, out_channels).
+        Input (n, 1) on one axis of num_words, one sample per document; output (batch,
+        out_channels).
 
     Args:
         num_words: Size of the vocabulary.

@@ -92,7 +92,7 @@ class SparseConvTranspose1d(_SparseConvTranspose):
     Args:
         in_channels: Channels of the input.
         out_channels: Channels of the output.
-        kernel_size: One number, or one an axis.
+        kernel_size: One number, or one per axis.
         stride: Distance of the windows of neighbouring inputs.
         padding: Taken off on both sides of the output.
         output_padding: Added at the end of each axis of the output.
@@ -212,7 +212,7 @@ class SparseInverseConv1d(_SparseInverseConv):
     Args:
         in_channels: Channels of the input.
         out_channels: Channels of the output.
-        kernel_size: That of the layer undone; one number, or one an axis.
+        kernel_size: That of the layer undone; one number, or one per axis.
         stride: That of the layer undone.
         padding: That of the layer undone.
         dilation: That of the layer undone.

@@ -81,7 +81,7 @@ class SparseUnpool1d(_SparseUnpool):
         Input (m, c) on the coarse grid, output (n, c) on the grid of `like`.
 
     Args:
-        kernel_size: That of the layer undone; one number, or one an axis.
+        kernel_size: That of the layer undone; one number, or one per axis.
         stride: That of the layer undone; None for the kernel size.
         padding: That of the layer undone.
         dilation: That of the layer undone.
@@ -153,7 +153,7 @@ class SparseMaxUnpool1d(_SparseMaxUnpool):
         Input (m, c) on the coarse grid, `like` (n, c), output (n, c) on the grid of `like`.
 
     Args:
-        kernel_size: That of the pooling; one number, or one an axis.
+        kernel_size: That of the pooling; one number, or one per axis.
         stride: That of the pooling; None for the kernel size.
         padding: That of the pooling.
         dilation: That of the pooling.

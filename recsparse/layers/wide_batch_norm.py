@@ -14,7 +14,7 @@ def wide_batch_norm(layer: Layer, feats: Float[Tensor, "n c"]) -> Float[Tensor, 
 
     Args:
         layer: Of any type; its running statistics are rounded to their own.
-        feats: One row a cell.
+        feats: One row per cell.
 
     Returns:
         Features of the type given.
@@ -49,7 +49,7 @@ def batch_norm_by(
     Args:
         stored: Running mean and variance.
         layer: Weight, bias and `eps`.
-        feats: One row a cell.
+        feats: One row per cell.
         by_batch: Take the statistics of the features.
         factor: How far the stored ones then move.
 

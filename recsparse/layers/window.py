@@ -14,7 +14,7 @@ class WindowLayer(nn.Module):
     """The window of a pooling in a fixed number of axes.
 
     Args:
-        kernel_size: One number, or one an axis.
+        kernel_size: One number, or one per axis.
         stride: Distance of the windows of neighbouring outputs; None for the kernel size.
         padding: Reach of the first window out of the grid.
         dilation: Distance between taps.

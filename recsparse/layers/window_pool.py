@@ -32,7 +32,7 @@ class SparseMaxPool1d(_MaxPool):
         Input (n, c), output (m, c) on the cells and axes of `SparseConv1d` with this window.
 
     Args:
-        kernel_size: One number, or one an axis.
+        kernel_size: One number, or one per axis.
         stride: Distance of the windows of neighbouring outputs; None for the kernel size.
         padding: Reach of the first window out of the grid.
         dilation: Distance between taps.
@@ -124,7 +124,7 @@ class SparseAvgPool1d(_AvgPool):
         Input (n, c), output (m, c) on the cells and axes of `SparseConv1d` with this window.
 
     Args:
-        kernel_size: One number, or one an axis.
+        kernel_size: One number, or one per axis.
         stride: Distance of the windows of neighbouring outputs; None for the kernel size.
         padding: Reach of the first window out of the grid.
         dilation: Distance between taps.

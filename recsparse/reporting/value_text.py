@@ -11,7 +11,7 @@ def value_text(value: Any) -> str:
         value: A number, a text, or a list of texts.
 
     Returns:
-        Large numbers with commas, others with four digits, NaN as a dash, one text a line.
+        Large numbers with commas, others with four digits, NaN as a dash, one text per line.
 
     Example:
         >>> value_text(1234567), value_text(0.123456), value_text(math.nan)

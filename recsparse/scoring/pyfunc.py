@@ -83,7 +83,7 @@ def _rows(history: str) -> pa.Table:
         return pa.table({name: [row.get(name) for row in rows] for name in names})
     except (ValueError, TypeError, AttributeError, pa.ArrowException) as error:
         raise InputError(
-            f"the history must be a JSON list of objects, one a row of the log, but {error}"
+            f"the history must be a JSON list of objects, one per row of the log, but {error}"
         ) from error
 
 

@@ -63,7 +63,7 @@ def weight_column(rows: Rows) -> NDArray[np.float32]:
         rows: Rows with an optional column `weight`.
 
     Returns:
-        One weight a row, 1 where it is null or there is no such column.
+        One weight per row, 1 where it is null or there is no such column.
 
     Raises:
         InputError: If a weight is negative or not finite, or is no number.
@@ -89,8 +89,8 @@ def time_column(rows: Rows) -> NDArray[np.int64]:
         rows: Rows with an optional column `timestamp`, seconds since 1970, null where unknown.
 
     Returns:
-        One time a row, `NO_TIME` where it is unknown; the row's place among the others where no row
-        has a time, which is warned of.
+        One time per row, `NO_TIME` where it is unknown; the row's place among the others where no
+        row has a time, which is warned of.
 
     Raises:
         InputError: If the column does not hold whole numbers, or one is after the year 2099, which

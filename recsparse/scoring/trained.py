@@ -74,7 +74,7 @@ class TrainedModel:
                 as do users whose id is null or blank).
 
         Returns:
-            One score a row, in the order of the rows.
+            One score per row, in the order of the rows.
 
         Raises:
             UnknownIdError: If an id is unknown and `on_unknown` is `error`.
@@ -227,7 +227,7 @@ class TrainedModel:
         """Return each item's share of the weight of all rows that the model knows.
 
         Returns:
-            One share an item, in catalogue order; they sum to 1.
+            One share per item, in catalogue order; they sum to 1.
         """
         totals = column_sums(self.history)
         return (totals / max(totals.sum(), 1e-12)).astype(np.float32)

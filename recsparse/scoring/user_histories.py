@@ -6,7 +6,7 @@ from scipy.sparse import coo_matrix, csr_matrix
 
 
 def rows_of_users(matrix: csr_matrix, user_index: NDArray[np.int64]) -> csr_matrix:
-    """Return one row a user.
+    """Return one row per user.
 
     Args:
         matrix: Users × items.

@@ -30,7 +30,7 @@ class Cells:
         coords (n, 1 + axes): column 0 is the sample, column 1 the first axis.
 
     Attributes:
-        coords: One row a cell: the sample, then one coordinate an axis; sorted, each cell once.
+        coords: One row per cell: the sample, then one coordinate per axis; sorted, each cell once.
         spatial_shape: Size of each axis.
         batch_size: Number of samples.
         trusted: Known to be sorted, without repetition and in the grid, and not looked at.

@@ -27,7 +27,7 @@ class Convertible:
 
     Attributes:
         grid: The cells.
-        feats: One row of channels a cell, of a floating type, on the device of the grid; anything
+        feats: One row of channels per cell, of a floating type, on the device of the grid; anything
             else raises `InputError`.
     """
 
@@ -39,7 +39,7 @@ class Convertible:
 
     @property
     def coords(self) -> Int[Tensor, "n d_1"]:
-        """One row a cell: the sample, then one coordinate an axis."""
+        """One row per cell: the sample, then one coordinate per axis."""
         return self.grid.coords
 
     @property

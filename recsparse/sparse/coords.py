@@ -21,7 +21,7 @@ def check_coords(
     """Raise an error unless every coordinate lies in the grid.
 
     Args:
-        coords: One row a cell: the sample, then one coordinate an axis.
+        coords: One row per cell: the sample, then one coordinate per axis.
         spatial_shape: Size of each axis.
         batch_size: Number of samples.
 
@@ -48,7 +48,7 @@ def check_order(coords: Int[Tensor, "n d_1"], spatial_shape: Sequence[int]) -> N
     """Raise an error unless cells are sorted and each occurs once.
 
     Args:
-        coords: One row a cell: the sample, then one coordinate an axis; in the grid.
+        coords: One row per cell: the sample, then one coordinate per axis; in the grid.
         spatial_shape: Size of each axis.
 
     Raises:
@@ -94,7 +94,7 @@ def _check_table(coords: Tensor, num_axes: int) -> None:
         )
     if coords.ndim != 2 or coords.shape[1] != 1 + num_axes:
         raise InputError(
-            f"coords must have one row a cell and {1 + num_axes} columns (the sample, then "
+            f"coords must have one row per cell and {1 + num_axes} columns (the sample, then "
             f"{num_axes} axes), but got shape {tuple(coords.shape)}"
         )
 
@@ -135,11 +135,11 @@ def _too_long(sizes: Sequence[int]) -> str:
 
 
 def check_feats(feats: Float[Tensor, "n c"], coords: Int[Tensor, "n d_1"]) -> None:
-    """Raise an error unless there is one row of features a cell, on the device of the cells.
+    """Raise an error unless there is one row of features per cell, on the device of the cells.
 
     Args:
         feats: The channels of each cell; NaN is allowed.
-        coords: One row a cell.
+        coords: One row per cell.
 
     Raises:
         InputTypeError: If `feats` is no tensor of a floating type.
@@ -152,13 +152,13 @@ def check_feats(feats: Float[Tensor, "n c"], coords: Int[Tensor, "n d_1"]) -> No
         )
     if feats.ndim != 2:
         raise InputError(
-            "feats must have one row a cell and one column a channel, but got shape "
+            "feats must have one row per cell and one column per channel, but got shape "
             f"{tuple(feats.shape)}; mend a single channel by feats.reshape(-1, 1)"
         )
     if feats.shape[0] != coords.shape[0]:
         longer = "coords" if len(coords) > len(feats) else "feats"
         raise InputError(
-            f"feats must have one row a cell, but got {len(feats)} rows for {len(coords)} cells; "
+            f"feats must have one row per cell, but got {len(feats)} rows for {len(coords)} cells; "
             f"the first row left over is {longer}[{min(len(feats), len(coords))}]"
         )
     if feats.device != coords.device:
@@ -188,7 +188,7 @@ def whole_sizes(
         shape, samples = tuple(map(index, spatial_shape)), index(batch_size)
     except TypeError as error:
         raise InputTypeError(
-            "spatial_shape must hold one integer an axis and batch_size must be an integer, but "
+            "spatial_shape must hold one integer per axis and batch_size must be an integer, but "
             f"got {spatial_shape!r} and {batch_size!r}"
         ) from error
     if not shape:
@@ -201,10 +201,10 @@ def _kind(value: object) -> str:
 
 
 def ravel_coords(coords: Int[Tensor, "n d_1"], spatial_shape: Sequence[int]) -> Int[Tensor, " n"]:
-    """Return one integer a cell that sorts like the coordinates, sample first.
+    """Return one integer per cell that sorts like the coordinates, sample first.
 
     Args:
-        coords: One row a cell: the sample, then one coordinate an axis.
+        coords: One row per cell: the sample, then one coordinate per axis.
         spatial_shape: Size of each axis.
 
     Returns:
@@ -228,7 +228,7 @@ def unravel_coords(keys: Int[Tensor, " n"], spatial_shape: Sequence[int]) -> Int
         spatial_shape: Size of each axis.
 
     Returns:
-        One row a cell: the sample, then one coordinate an axis.
+        One row per cell: the sample, then one coordinate per axis.
 
     Example:
         >>> unravel_coords(torch.tensor([6, 12]), (3, 4)).tolist()
@@ -267,7 +267,7 @@ def sort_cells(
     """Return the rows in the order of their cells' keys, and where in it a new cell begins.
 
     Args:
-        coords: One row a cell, repetitions allowed.
+        coords: One row per cell, repetitions allowed.
         spatial_shape: Size of each axis.
 
     Returns:

@@ -69,10 +69,10 @@ def conv_cells(
     Args:
         coords: (n, 1 + D), the active input cells.
         in_shape: Size of each axis of the input.
-        size: Number of taps an axis.
-        stride: Distance of windows an axis.
-        padding: Reach of the first window an axis.
-        dilation: Distance between taps an axis.
+        size: Number of taps per axis.
+        stride: Distance of windows per axis.
+        padding: Reach of the first window per axis.
+        dilation: Distance between taps per axis.
 
     Returns:
         (m, 1 + D), sorted, each cell once.
@@ -117,10 +117,10 @@ def conv_transpose_cells(
     Args:
         coords: (n, 1 + D), the active input cells.
         out_shape: Size of each axis of the output.
-        size: Number of taps an axis.
-        stride: Distance of windows of the convolution that is transposed, an axis.
-        padding: Reach of its first window an axis.
-        dilation: Distance between taps an axis.
+        size: Number of taps per axis.
+        stride: Distance of windows per axis of the convolution that is transposed.
+        padding: Reach of its first window per axis.
+        dilation: Distance between taps per axis.
 
     Returns:
         (m, 1 + D), sorted, each cell once.

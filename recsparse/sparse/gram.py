@@ -15,7 +15,7 @@ def segment_gram(
     `weights`.
 
     Args:
-        feats: One row `h_i` a cell, sorted by segment.
+        feats: One row `h_i` per cell, sorted by segment.
         weights: The weight `w_i` of each cell.
         segment_ptr: Segment r owns the cells `segment_ptr[r]` to `segment_ptr[r + 1] - 1`.
 

@@ -1,4 +1,4 @@
-"""Kernel: the window of a convolution, as integers an axis, and the shapes that it leads to."""
+"""Kernel: the window of a convolution, as integers per axis, and the shapes that it leads to."""
 
 import itertools
 from collections.abc import Iterator, Sequence
@@ -38,7 +38,7 @@ def whole_number(name: str, value: SupportsIndex) -> int:
 
 
 def one_an_axis(name: str, value: OneOrMany, num_axes: int) -> tuple[int, ...]:
-    """Return one integer an axis.
+    """Return one integer per axis.
 
     Args:
         name: What the value is, for the message.
@@ -103,7 +103,7 @@ class Kernel:
     def __post_init__(self) -> None:
         if not len(self.size) == len(self.stride) == len(self.padding) == len(self.dilation) > 0:
             raise InputError(
-                f"a kernel must have one entry an axis in each setting, but got {self}"
+                f"a kernel must have one entry per axis in each setting, but got {self}"
             )
         for name, least in (("size", 1), ("stride", 1), ("dilation", 1), ("padding", 0)):
             values = getattr(self, name)
@@ -120,7 +120,7 @@ class Kernel:
         padding: OneOrMany = 0,
         dilation: OneOrMany = 1,
     ) -> "Kernel":
-        """Make a kernel of settings that are one number or one an axis.
+        """Make a kernel of settings that are one number or one per axis.
 
         Args:
             num_axes: Number of axes.
@@ -215,7 +215,7 @@ class Kernel:
         """Return the taps in row-major order, the order of torch's weights.
 
         Returns:
-            One integer an axis, from 0, for each tap.
+            One integer per axis, from 0, for each tap.
         """
         return itertools.product(*map(range, self.size))
 

@@ -9,7 +9,7 @@ from torch import Tensor
 from recsparse.errors import InputError
 from recsparse.sparse.coords import unravel_coords
 
-# Up to so many places a cell, counting the lines is faster than sorting their keys.
+# Up to so many places per cell, counting the lines is faster than sorting their keys.
 _PLACES_PER_CELL = 4
 
 
@@ -22,11 +22,11 @@ def line_keys(
     """Return the line of each cell among all lines, active or not.
 
     Args:
-        coords: One row a cell: the sample, then one coordinate an axis.
+        coords: One row per cell: the sample, then one coordinate per axis.
         spatial_shape: Size of each axis.
         batch_size: Number of samples.
         kept_axes: The axes, from 0, in which the cells of a line agree; none of them makes one
-            line a sample.
+            line per sample.
 
     Returns:
         Numbers in row-major order of the sample and the kept axes, and the number of lines.
@@ -58,13 +58,13 @@ def active_lines(
     """Return the lines that hold a cell, sorted, and the line of each cell among them.
 
     Args:
-        coords: One row a cell: the sample, then one coordinate an axis.
+        coords: One row per cell: the sample, then one coordinate per axis.
         spatial_shape: Size of each axis.
         batch_size: Number of samples.
         kept_axes: The axes, from 0, in which the cells of a line agree.
 
     Returns:
-        One row a line, the sample and its place on the kept axes; and one number a cell.
+        One row per line, the sample and its place on the kept axes; and one number per cell.
 
     Example:
         >>> active_lines(torch.tensor([[0, 4, 2], [0, 7, 2]]), (9, 3), 1, (1,))

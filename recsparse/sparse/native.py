@@ -253,8 +253,8 @@ def affine_keys(
     """Return the keys of `scale · place`, row-major in a grid of some sizes.
 
     Args:
-        coords: One row a cell: the sample, then one coordinate an axis.
-        scale: One number an axis.
+        coords: One row per cell: the sample, then one coordinate per axis.
+        scale: One number per axis.
         sizes: Size of each axis of the grid.
 
     Returns:

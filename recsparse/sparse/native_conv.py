@@ -61,7 +61,7 @@ def conv_weight(
         groups: Number of groups of channels.
 
     Returns:
-        One matrix a tap and group.
+        One matrix per tap and group.
     """
     sizes = groups, feats.shape[1] // groups, grad_out.shape[1] // groups
     total = feats.new_empty(pairs.num_taps, *sizes)

@@ -26,7 +26,7 @@ def neighbour_kernel_map(
 
     Tap t joins the output cell at place `i` of the axis to the input cell at `table[i, t]`, the
     other coordinates alike. One tap after the other is looked up, so that memory is that of the
-    pairs found and of a few numbers a cell.
+    pairs found and of a few numbers per cell.
 
     Args:
         coords: Active cells, sorted by key, without repetition.

@@ -29,10 +29,10 @@ def cell_pairs(
         in_coords: (n, 1 + D), sorted by key, without repetition.
         out_coords: (m, 1 + D), likewise.
         in_shape: Size of each axis of the input.
-        size: Number of taps an axis.
-        stride: Distance of windows an axis.
-        padding: Reach of the first window an axis.
-        dilation: Distance between taps an axis.
+        size: Number of taps per axis.
+        stride: Distance of windows per axis.
+        padding: Reach of the first window per axis.
+        dilation: Distance between taps per axis.
         num_taps: How many of the taps are wanted, from the first in row-major order.
 
     Returns:

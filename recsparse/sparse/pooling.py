@@ -23,13 +23,13 @@ def axis_pool(
 
     Args:
         x: A sparse tensor.
-        kept_axes: Axes, from 0; none of them makes one line a sample.
+        kept_axes: Axes, from 0; none of them makes one line per sample.
         reduce: `sum`, `mean`, `max`, or `lp` for `(sum x^p)^(1/p)`.
         norm_type: The exponent `p`.
 
     Returns:
-        One row a line, in row-major order of the sample and the kept axes; zero for a line without
-        active cells.
+        One row per line, in row-major order of the sample and the kept axes; zero for a line
+        without active cells.
 
     Raises:
         InputError: If `reduce` or an axis is unknown, or the exponent is not positive.
@@ -106,14 +106,14 @@ def reduce_lines(
     """Reduce the rows of every line; low-precision types are added up in float32.
 
     Args:
-        feats: One row a cell.
+        feats: One row per cell.
         line: The line of each cell.
         num_lines: Number of lines.
         reduce: `sum`, `mean`, `max` or `lp`.
         norm_type: The exponent of `lp`.
 
     Returns:
-        One row a line, of the type of `feats`; zero for a line without cells.
+        One row per line, of the type of `feats`; zero for a line without cells.
 
     Example:
         >>> import torch

@@ -20,7 +20,7 @@ def ranks_along(
         axis: From 0.
 
     Returns:
-        One rank a cell, from 0.
+        One rank per cell, from 0.
 
     Example:
         >>> ranks_along(torch.tensor([[0, 2, 0], [0, 5, 0], [0, 5, 1]]), (6, 2), 0).tolist()

@@ -23,7 +23,7 @@ def coalesce(
     """Sort cells and make one of those that occur more than once.
 
     Args:
-        coords: One row a cell, repetitions allowed.
+        coords: One row per cell, repetitions allowed.
         feats: The features of each row.
         spatial_shape: Size of each axis.
         reduce: What a repeated cell gets, channel by channel: the `sum`, `mean` or `max` of its

@@ -24,8 +24,8 @@ def ridge_pool(
 
     This is the user step of implicit ALS (Hu et al. 2008, https://doi.org/10.1109/ICDM.2008.22,
     eq. 4) with `G` the Gram matrix of all items times the weight of an unobserved cell. Gradients
-    of any order flow to every argument but the pointers; those of the first cost one solve a row
-    and two products a cell. Low-precision types are solved in float32, under autocast too.
+    of any order flow to every argument but the pointers; those of the first cost one solve per row
+    and two products per cell. Low-precision types are solved in float32, under autocast too.
 
     Args:
         feats: The vector `h_i` of each cell, sorted by row.

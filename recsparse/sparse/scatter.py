@@ -49,7 +49,7 @@ def scatter_sum(
         num_groups: Number of groups.
 
     Returns:
-        One row a group.
+        One row per group.
 
     Example:
         >>> scatter_sum(torch.ones(3, 1), torch.tensor([0, 2, 2]), 3).flatten().tolist()
@@ -69,7 +69,7 @@ def scatter_mean(
         num_groups: Number of groups.
 
     Returns:
-        One row a group.
+        One row per group.
 
     Example:
         >>> src = torch.tensor([[1.0], [2.0], [4.0]])
@@ -93,7 +93,7 @@ def scatter_max(
         num_groups: Number of groups.
 
     Returns:
-        One row a group.
+        One row per group.
 
     Example:
         >>> src = torch.tensor([[-1.0], [2.0], [4.0]])
@@ -119,7 +119,7 @@ def scatter_softmax(
         num_groups: Number of groups.
 
     Returns:
-        One row a row; the shares of a group sum to 1.
+        One value per row; the shares of a group sum to 1.
 
     Example:
         >>> scatter_softmax(torch.zeros(3, 1), torch.tensor([0, 2, 2]), 3).flatten().tolist()
@@ -170,7 +170,7 @@ def segment_of_rows(ptr: Int[Tensor, " g_1"]) -> Int[Tensor, " n"]:
         ptr: Segment g owns the rows `ptr[g]` to `ptr[g + 1] - 1`; from 0 to n.
 
     Returns:
-        One number a row, rising.
+        One number per row, rising.
 
     Example:
         >>> segment_of_rows(torch.tensor([0, 1, 1, 3])).tolist()

@@ -27,7 +27,7 @@ def grid_of(
     """Return the grid of cells in any order; a cell that is named more than once is one cell.
 
     Args:
-        coords: One row a cell: the sample, then one coordinate an axis.
+        coords: One row per cell: the sample, then one coordinate per axis.
         spatial_shape: Size of each axis.
         batch_size: Number of samples.
 

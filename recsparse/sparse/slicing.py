@@ -56,7 +56,7 @@ def sliced(grid: Grid, slices: Sequence[slice]) -> tuple[Grid, Int[Tensor, " m"]
 
     Args:
         grid: A grid.
-        slices: One for the samples, then one an axis; steps are positive.
+        slices: One for the samples, then one per axis; steps are positive.
 
     Returns:
         A grid of the shape of the box, and the row of each of its cells; the grid itself and None

@@ -34,7 +34,7 @@ class SparseTensor(Convertible):
 
     Attributes:
         grid: The cells.
-        feats: One row of channels a cell, of a floating type, on the device of the grid; anything
+        feats: One row of channels per cell, of a floating type, on the device of the grid; anything
             else raises `InputError`.
 
     Example:
@@ -48,7 +48,7 @@ class SparseTensor(Convertible):
         """Return other features on the same grid.
 
         Args:
-            feats: One row a cell.
+            feats: One row per cell.
 
         Returns:
             A tensor that shares the grid and its kernel maps.
@@ -83,7 +83,7 @@ class SparseTensor(Convertible):
 
         Raises:
             InputTypeError: If the mask is not of type bool.
-            InputError: If it has not one entry a cell.
+            InputError: If it has not one entry per cell.
 
         Example:
             >>> x = SparseTensor.from_dense(torch.tensor([[[1.0, 0.0, 2.0]]]))
@@ -96,7 +96,7 @@ class SparseTensor(Convertible):
             )
         if mask.shape != self.feats.shape[:1]:
             raise InputError(
-                f"mask must have one entry a cell, shape ({self.grid.num_cells},), but got "
+                f"mask must have one entry per cell, shape ({self.grid.num_cells},), but got "
                 f"{tuple(mask.shape)}"
             )
         kept = mask.nonzero().flatten()
@@ -148,7 +148,7 @@ class SparseTensor(Convertible):
         """Look up the features of given cells.
 
         Args:
-            coords: One row a cell, in any order, repetitions allowed.
+            coords: One row per cell, in any order, repetitions allowed.
 
         Returns:
             One row for each, zero where the cell is not active.
@@ -248,7 +248,7 @@ def sparse_tensor(
     """Make a sparse tensor of cells in any order.
 
     Args:
-        coords: One row a cell: the sample, then one coordinate an axis; of any integer type.
+        coords: One row per cell: the sample, then one coordinate per axis; of any integer type.
         feats: The channels of each cell; NaN is allowed.
         spatial_shape: Size of each axis; the sizes and the batch size multiply to less than 2^63.
         batch_size: Number of samples.

@@ -50,7 +50,7 @@ def to_tf_sparse(
     """Make a `tf.sparse.SparseTensor` of cells.
 
     Args:
-        coords: One row a cell: the sample, then one coordinate an axis.
+        coords: One row per cell: the sample, then one coordinate per axis.
         feats: The channels of each cell.
         shape: (batch, *spatial_shape, channels).
 

@@ -81,7 +81,7 @@ def tiled_conv_weight(
         groups: Number of groups of channels.
 
     Returns:
-        One matrix a tap and group, of the type of `feats`.
+        One matrix per tap and group, of the type of `feats`.
     """
     sizes = groups, feats.shape[1] // groups, grad_out.shape[1] // groups
     total = feats.new_zeros(pairs.num_taps, *sizes, dtype=wide_type(feats.dtype))

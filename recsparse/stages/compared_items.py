@@ -31,7 +31,7 @@ class ComparedItems:
             items: Items of the dataset.
 
         Returns:
-            One truth an item.
+            One truth per item.
         """
         if self.catalogue == "new":
             return ~_are_in(items, self.trained)
@@ -44,7 +44,7 @@ class ComparedItems:
             items: Items of a model.
 
         Returns:
-            One truth an item.
+            One truth per item.
         """
         if self.catalogue == "known":
             return _are_in(items, self.trained)

@@ -111,7 +111,7 @@ def validate(
         on_batch: Called with the number of users done.
 
     Returns:
-        Metrics a user.
+        Metrics per user.
     """
     options = config.evaluation
     metrics = [*options.metrics, options.select_by]

@@ -136,8 +136,8 @@ def evaluate_part(
             of targets that the model does not know, no rating is predicted.
 
     Returns:
-        Metrics a user, the mean over the lists of each; those of ratings, where there are any, come
-        first. A rating is predicted once, from what the last list with it may be made from.
+        Metrics per user, the mean over the lists of each; those of ratings, where there are any,
+        come first. A rating is predicted once, from what the last list with it may be made from.
     """
     ranked = evaluate_ranking(
         model.score_batch, part.history, part.targets, metrics, batch_users, on_batch, part.times,

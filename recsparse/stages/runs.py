@@ -35,7 +35,7 @@ def runs(
         reporter: Shows the progress.
 
     Returns:
-        One row a run: `run_id`, experiment, name, status, start, and one column a metric.
+        One row per run: `run_id`, experiment, name, status, start, and one column per metric.
 
     Raises:
         MissingFileError: If the store or the experiment is not there.

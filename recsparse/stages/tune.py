@@ -52,8 +52,8 @@ class TuneResult:
 
     Attributes:
         config: The configuration with the best settings.
-        trials: One row a trial: its settings and its validation metric, the best first, equal ones
-            in the order of the search, NaN last.
+        trials: One row per trial: its settings and its validation metric, the best first, equal
+            ones in the order of the search, NaN last.
         metric: Name of the metric.
     """
 

@@ -68,7 +68,7 @@ def list_runs(uri: str, experiment: str | None = None) -> pd.DataFrame:
         experiment: Name of the experiment; None for those of all.
 
     Returns:
-        One row a run: `experiment`, its name, and MLflow's columns (`run_id`, `status`,
+        One row per run: `experiment`, its name, and MLflow's columns (`run_id`, `status`,
         `metrics.…`, `params.…`, `tags.…`).
 
     Raises:

@@ -28,7 +28,7 @@ class Facts(BaseModel):
         steps: Steps of the optimiser done.
         best_epoch: After how many epochs the network was best; 0 without validation.
         best_quality: How good it was.
-        learning_rates: Of the next step, one a group of parameters.
+        learning_rates: Of the next step, one per group of parameters.
         metrics: The figures of each epoch done, without those that are not finite.
     """
 

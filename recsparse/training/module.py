@@ -136,7 +136,7 @@ def row_batches(objective: Objective, batch_rows: int, seed: int) -> DataLoader[
 
     Args:
         objective: Gathers them.
-        batch_rows: Rows a batch.
+        batch_rows: Rows per batch.
         seed: Of the shuffle.
 
     Returns:

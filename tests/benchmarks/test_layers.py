@@ -185,7 +185,7 @@ def test_growth_is_drawn(tmp_path):
     found = [measured("recsparse", 2, 5.0), measured("blas_limit", 2, 4.0)]
     row = Row(Case(TINY[0], 32), find_pairs(TINY[0].coords(), TINY[0].shape), found)
     table = growth_table([row])
-    assert table["recsparse, ns a pair"][0] == 5e6 / row.pairs.number
+    assert table["recsparse, ns per pair"][0] == 5e6 / row.pairs.number
     plot_growth(table, tmp_path / "growth.png")
     assert (tmp_path / "growth.png").read_bytes().startswith(b"\x89PNG")
 

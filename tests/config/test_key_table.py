@@ -104,5 +104,5 @@ def test_the_section_of_another_model_is_valid_without_its_comment_signs(kind):
 def test_the_schema_for_editors_explains_keys_and_refuses_unknown_ones():
     schema = json_schema()
     training = schema["$defs"]["TrainingConfig"]
-    assert training["properties"]["batch_users"]["description"] == "Users a step."
+    assert training["properties"]["batch_users"]["description"] == "Users per step."
     assert training["additionalProperties"] is False

@@ -46,7 +46,7 @@ def training_part(table):
 
 
 def expected_cells(table, train, spec, item_order):
-    """Group the whole table by pandas: one row a cell, the user in place of its place."""
+    """Group the whole table by pandas: one row per cell, the user in place of its place."""
     frame, trained = table.to_pandas(), train.to_pandas()
     times = trained.timestamp.dropna()
     first, last = times.min(), times.max()

@@ -53,7 +53,7 @@ PLAIN = {
     "our dropout": lambda: Dropout(0.5),
     "nothing": nn.Identity,
     "nested": lambda: nn.Sequential(nn.Linear(4, 5), nn.Sequential(nn.GELU(), nn.BatchNorm1d(5))),
-    "framed": lambda: OnFeats(Swish()),
+    "wrapped": lambda: OnFeats(Swish()),
 }
 
 
@@ -111,7 +111,7 @@ def test_modules_of_others_get_the_sparse_tensor():
     assert torch.equal(SparseSequential(Doubled(), Doubled())(x).feats, 4 * x.feats)
 
 
-def test_a_module_of_others_that_takes_features_is_told_how_to_frame_it():
+def test_a_module_of_others_that_takes_features_is_told_how_to_wrap_it():
     with pytest.raises(TypeError) as caught:
         SparseSequential(Swish())(random_tensor((5, 6)))
     note = r"Swish was given a sparse tensor; .*OnFeats\(Swish"
@@ -135,7 +135,7 @@ def test_layers_of_dense_axes_are_refused_by_their_name(layer):
 
 @pytest.mark.usefixtures("unchecked_types")
 def test_rows_may_not_be_mixed_up():
-    with pytest.raises(ValueError, match="feats must have one row a cell"):
+    with pytest.raises(ValueError, match="feats must have one row per cell"):
         SparseSequential(OnFeats(Halved()))(random_tensor((5, 6)))
 
 

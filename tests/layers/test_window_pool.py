@@ -43,7 +43,7 @@ def layer_of(kind, num_axes, *window):
 
 @st.composite
 def windows(draw, num_axes):
-    """Draw kernel size, stride or None, padding and dilation, each a number or one an axis."""
+    """Draw kernel size, stride or None, padding and dilation, each a number or one per axis."""
 
     def one_or_many(least, most):
         number = st.integers(least, most)

@@ -139,7 +139,7 @@ def test_integers_of_numpy_are_sizes_and_fractions_are_not(unchecked_types):
     assert found == ((2**31, 2**31), 2)
     assert all(type(size) is int for size in [*found[0], found[1]])
     for shape, batch_size in (((2.0,), 1), ((2,), 1.5), (3, 1)):
-        with pytest.raises(InputTypeError, match="must hold one integer an axis"):
+        with pytest.raises(InputTypeError, match="must hold one integer per axis"):
             whole_sizes(shape, batch_size)
     with pytest.raises(InputError, match=r"at least one axis, but got \(\)"):
         whole_sizes((), 1)

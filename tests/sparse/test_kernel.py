@@ -122,7 +122,7 @@ def test_settings_that_make_no_kernel_are_refused(settings, message):
 @pytest.mark.parametrize("sizes", [((3, 3), (1,)), ((), ())])
 def test_a_kernel_of_other_entries_in_each_setting_or_of_none_is_refused(sizes):
     size, others = sizes
-    with pytest.raises(InputError, match="one entry an axis in each setting, but got Kernel"):
+    with pytest.raises(InputError, match="one entry per axis in each setting, but got Kernel"):
         Kernel(size, others, others, others)
 
 

@@ -48,10 +48,10 @@ def test_a_cell_outside_the_grid_is_refused():
 
 def test_other_numbers_of_cells_and_features_are_refused(unchecked_types):
     coords = torch.tensor([[0, 1], [0, 0]])
-    with pytest.raises(InputError, match="one row a cell, but got 3 rows for 2 cells"):
+    with pytest.raises(InputError, match="one row per cell, but got 3 rows for 2 cells"):
         sparse_tensor(coords, torch.ones(3, 1), (2,), 1)
     x = sparse_tensor(coords, torch.ones(2, 1), (2,), 1)
-    with pytest.raises(InputError, match="one row a cell, but got 1 rows for 2 cells"):
+    with pytest.raises(InputError, match="one row per cell, but got 1 rows for 2 cells"):
         x.with_feats(torch.ones(1, 1))
 
 
@@ -143,7 +143,7 @@ def test_arguments_of_a_wrong_type_are_refused(unchecked_types, coords, feats, m
 
 def test_sizes_and_rules_that_make_no_grid_are_refused(unchecked_types):
     coords, feats = torch.zeros(1, 2, dtype=torch.int64), torch.ones(1, 1)
-    with pytest.raises(InputTypeError, match="one integer an axis"):
+    with pytest.raises(InputTypeError, match="one integer per axis"):
         sparse_tensor(coords, feats, (2.5,), 1)
     with pytest.raises(InputError, match=r"must not be negative, but got \(2,\) and -1"):
         sparse_tensor(coords, feats, (2,), -1)

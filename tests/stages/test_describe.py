@@ -49,7 +49,7 @@ def test_the_figures_of_a_log_are_those_that_pandas_counts(small_log):
         "days with rows": times.dt.date.nunique(),
         "rows without a time": 0,
     }
-    for name, counts in (("rows a user", users), ("rows an item", items)):
+    for name, counts in (("rows per user", users), ("rows per item", items)):
         assert sorted(found[name].values()) == pytest.approx(sorted(expected_spread(counts)))
     tail = found["long tail"]
     assert tail["share of rows in the top 10 % of items"] == items[:2].sum() / len(log)
@@ -90,7 +90,7 @@ def test_a_log_without_a_good_row_tells_why(tmp_path):
     assert "<img" not in (tmp_path / "page.html").read_text(encoding="utf-8")
     assert found["rows"]["rows"] == 0
     assert found["rejected rows by reason"] == {"user id is null": 2}
-    assert "rows a user" not in found
+    assert "rows per user" not in found
 
 
 def test_a_log_without_rows_is_refused(tmp_path):
@@ -176,7 +176,7 @@ def test_a_dataset_is_known_as_one_and_tells_where_its_rows_went(tmp_path):
     prepared(tmp_path, ROWS)
     found, log = describe(tmp_path / "dataset"), describe(tmp_path / "log.parquet")
     assert found["source"] == {"kind": "dataset", "path": str(tmp_path / "dataset")}
-    for name in ("grid", "rows a user", "rows an item", "time", "long tail"):
+    for name in ("grid", "rows per user", "rows per item", "time", "long tail"):
         assert found[name] == log[name]
     parts = found["rows by part"]
     assert sum(parts.values()) == len(ROWS)
@@ -268,7 +268,7 @@ def test_a_page_holds_every_figure_and_its_pictures_and_asks_for_nothing_else(tm
         assert f"<h2>{heading}</h2>" in text
         for name in group:
             assert f"<td>{name}</td>" in text
-    pictures = ["rows by day", "rows by rank", "rows a user", "training rows on the grid"]
+    pictures = ["rows by day", "rows by rank", "rows per user", "training rows on the grid"]
     assert [name for name in pictures if f'alt="{name}"' not in text] == []
     assert text.count('src="data:image/png;base64,') == text.count("src=") == len(pictures)
     assert "href=" not in text

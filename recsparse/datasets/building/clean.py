@@ -17,7 +17,7 @@ class CleanRows:
     """Rows without duplicates, on disk, and which ids are left.
 
     Attributes:
-        path: The file of all rows without duplicates, whole users a block.
+        path: The file of all rows without duplicates, whole users in each block.
         duplicates: Rows that repeat a user and item.
         outside_core: Rows of users or items with too few rows.
         rows_of_user: Rows of each user within the core.
@@ -95,7 +95,7 @@ def clean_rows(
     """Write sorted rows without duplicates and find their k-core.
 
     Args:
-        blocks: Sorted rows, at least one, whole users a block.
+        blocks: Sorted rows, at least one, whole users in each block.
         path: Where to write.
         sizes: Number of users and of items.
         keep: What to do with duplicates.

@@ -55,7 +55,7 @@ class IdEncoder:
             ids: Ids, none of them null.
 
         Returns:
-            int32, a number a row; equal ids have equal numbers in all batches.
+            int32, one number per row; equal ids have equal numbers in all batches.
         """
         return self._counted(self._table.add(ids.combine_chunks()))
 
@@ -63,11 +63,11 @@ class IdEncoder:
         """Number the ids of a batch that were numbered before.
 
         Args:
-            numbers: An index a row.
+            numbers: One index per row.
             ids: The ids by these indices.
 
         Returns:
-            int32, a number a row.
+            int32, one number per row.
         """
         used, place = distinct(numbers, len(ids))
         return self._counted(self._table.add(ids.id_of(used))[place])
@@ -232,7 +232,7 @@ def distinct(numbers: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
         size: One more than the largest possible number.
 
     Returns:
-        Distinct numbers, and an int32 a row.
+        Distinct numbers, and one int32 per row.
     """
     used = np.zeros(size, dtype=bool)
     used[numbers] = True

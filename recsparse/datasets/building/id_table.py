@@ -35,7 +35,7 @@ class IdTable(ABC):
             ids: Ids of the table's type, none of them null.
 
         Returns:
-            int32, a number an id: the one that it got when it first came.
+            int32, one number per id: the one that it got when it first came.
 
         Raises:
             InputError: If there are more than 2^31 − 1 ids.

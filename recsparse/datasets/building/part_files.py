@@ -94,7 +94,7 @@ class PartedRows:
 
     Attributes:
         rows: The rows.
-        path: The file of their parts, a byte a row.
+        path: The file of their parts, one byte per row.
         users: The users.
         items: The items.
         counts: Rows of each part, and users of validation and test.

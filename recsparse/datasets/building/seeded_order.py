@@ -16,8 +16,8 @@ class Keys:
     """What random choices depend on: the seed and the ids, so that no order of rows matters.
 
     Attributes:
-        users: uint64, a random number a user.
-        items: uint64, a random number an item.
+        users: uint64, one random number per user.
+        items: uint64, one random number per item.
     """
 
     users: np.ndarray
@@ -28,8 +28,8 @@ class Keys:
         """Mix a seed into the hashes of ids.
 
         Args:
-            user_hashes: uint64, a hash a user.
-            item_hashes: uint64, a hash an item.
+            user_hashes: uint64, one hash per user.
+            item_hashes: uint64, one hash per item.
             seed: Another seed gives other choices.
 
         Returns:
@@ -77,7 +77,7 @@ def place_of_user(rows: Rows, key: np.ndarray) -> np.ndarray:
 
     Args:
         rows: Rows sorted by user.
-        key: uint64, a number a row, of which the upper bits count.
+        key: uint64, one number per row, of which the upper bits count.
 
     Returns:
         int64, from 0 for each user.
@@ -91,7 +91,7 @@ def place_of_user(rows: Rows, key: np.ndarray) -> np.ndarray:
     if user_bits + _KEY_BITS + row_bits > 64:
         order: np.ndarray = np.lexsort([key, user])
     else:
-        # One number a row, all different, sorts faster than several keys: the number of the user
+        # One number per row, all different, sorts faster than several keys: the number of the user
         # within the block, the key, and where the row is.
         row = np.arange(len(rows), dtype=np.uint64)
         number = (user << np.uint64(_KEY_BITS) | key) << np.uint64(row_bits) | row

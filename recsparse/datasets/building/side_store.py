@@ -65,7 +65,7 @@ class KeptTable:
         """Return the ids.
 
         Returns:
-            One a row.
+            One per row.
         """
         return self._as_ids(read_columns(self.dataset, [self._ids])[self._ids])
 

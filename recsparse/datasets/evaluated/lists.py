@@ -80,7 +80,7 @@ class SharedCells:
         """Leave some of the rows.
 
         Args:
-            chosen: One truth a row.
+            chosen: One truth per row.
 
         Returns:
             These rows.
@@ -104,13 +104,13 @@ class SharedCells:
 
 @dataclass(frozen=True, eq=False)
 class Lists:
-    """The lists of items that are to be made for users, one a row.
+    """The lists of items that are to be made for users, one per row.
 
     Attributes:
         user: The user of each list, from 0 on and rising; every user has one. A later list of a
             user knows more and has fewer targets, none that the one before it lacks.
         history: Lists × items, what a model may see.
-        targets: Lists × items, what it has to predict; at least one a list.
+        targets: Lists × items, what it has to predict; at least one per list.
         times: The time of each cell of the history; None where the log has no times.
     """
 

@@ -1,4 +1,4 @@
-"""The lists of a part: one a user, or one for each time that a user without training rows is at."""
+"""The lists of a part: one per user, or one per time where a user has no training rows."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -53,7 +53,7 @@ def lists_over_time(
         targets: Users × items, all cells of the part.
 
     Returns:
-        At least one list a user.
+        At least one list per user.
     """
     split = data.config.split
     rows, before = data.targets_and_history(name)

@@ -21,7 +21,7 @@ class WholePart:
     """The users of a part, what they did before and what they did in it.
 
     Attributes:
-        user_ids: One id a user.
+        user_ids: One id per user.
         is_new: Whether a user has no training row.
         items: Ids of all items of the dataset: the catalogue of training, then the others.
         num_known: Size of the catalogue of training.
@@ -62,7 +62,7 @@ class WholePart:
         """Leave the first list of each user, which is made from what was done before the part.
 
         Returns:
-            The part of one list a user, in their order.
+            The part of one list per user, in their order.
         """
         return replace(self, lists=self.lists.of_lists(self.lists.are_first()))
 
@@ -140,7 +140,7 @@ def whole_part(data: Dataset, name: str) -> WholePart:
         name: `validation` or `test`.
 
     Returns:
-        One user a row, with lists as `lists_over_time` says; nobody where the part is empty.
+        One user per row, with lists as `lists_over_time` says; nobody where the part is empty.
     """
     rows, _ = data.targets_and_history(name)
     user, item = user_of(rows), item_of(rows)

@@ -52,7 +52,7 @@ def category_tokens(table: pa.Table, columns: Sequence[str]) -> list[list[str]]:
             are no category.
 
     Returns:
-        A list a row.
+        One list per row.
 
     Raises:
         SchemaError: If a column holds something else.

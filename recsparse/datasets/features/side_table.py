@@ -268,7 +268,7 @@ def texts_of(column: pa.ChunkedArray, name: str) -> list[str | None]:
         name: Its name.
 
     Returns:
-        One text a row; None where there is none.
+        One text per row; None where there is none.
     """
     if not is_list(column.type):
         texts: list[str | None] = column.cast(pa.string()).to_pylist()

@@ -26,8 +26,8 @@ def profile_figures(profile: Profile, num_cells: int) -> Groups:
     groups = {
         "grid": grid | ({"share of active cells": num_cells / size} if size else {}),
         "time": _times(profile),
-        "rows a user": spread(users),
-        "rows an item": spread(items),
+        "rows per user": spread(users),
+        "rows per item": spread(items),
         "long tail": {**_tail("items", items), **_tail("users", users)},
         "ratings": _ratings(profile),
         "rows by rating": rating_histogram(profile),

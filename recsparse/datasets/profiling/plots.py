@@ -1,4 +1,4 @@
-"""Pictures of a profile: rows by day, long tail, rows a user, ratings."""
+"""Pictures of a profile: rows by day, long tail, rows per user, ratings."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -33,7 +33,7 @@ def plot_profile(profile: Profile) -> dict[str, Figure]:
         figures["rows by day"] = plot_days(profile.rows_of_day)
     if len(users):
         figures["rows by rank"] = plot_ranks({"items": items, "users": users})
-        figures["rows a user"] = plot_row_counts(users)
+        figures["rows per user"] = plot_row_counts(users)
     if profile.rows_of_rating:
         figures["ratings"] = plot_ratings(rating_histogram(profile))
     return figures
@@ -48,7 +48,7 @@ def plot_days(rows_of_day: Counter[int]) -> Figure:
     Returns:
         A figure with one axes.
     """
-    figure, axes = _axes("", "rows a day")
+    figure, axes = _axes("", "rows per day")
     days = np.array(sorted(rows_of_day))
     rows = np.array([rows_of_day[day] for day in days.tolist()])
     if days[0] < _CALENDAR[0] or days[-1] > _CALENDAR[1]:

@@ -73,7 +73,7 @@ class SparseResNet(nn.Module):
         counts = [whole_number("blocks", count) for count in blocks]
         width = whole_number("width", width)
         if not counts or min(counts) < 1:
-            raise InputError(f"blocks must name at least one block a stage, but got {blocks}")
+            raise InputError(f"blocks must name at least one block per stage, but got {blocks}")
         self.stem = SparseSequential(
             three_taps(num_axes, in_channels, width), norm(width), SparseReLU()
         )
@@ -127,7 +127,7 @@ class SparseResNet(nn.Module):
             x: Features (n, in_channels).
 
         Returns:
-            Features on a grid whose axes were halved, rounded up, once a stage after the first.
+            Features on a grid whose axes were halved, rounded up, once per stage after the first.
         """
         return self.stages(self.stem(x))
 
@@ -138,7 +138,7 @@ class SparseResNet(nn.Module):
             x: Features (n, in_channels).
 
         Returns:
-            One logit a sample and class; the bias of the last layer for a sample without cells.
+            One logit per sample and class; the bias of the last layer for a sample without cells.
         """
         logits: Tensor = self.head(self.pool(self.features(x)))
         return logits

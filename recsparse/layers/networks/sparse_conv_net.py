@@ -19,7 +19,7 @@ class SparseConvNet(nn.Module):
     Sparse convolution to 32 channels, max pooling, sparse convolution to 64, max pooling, linear to
     128, linear to the classes, ReLU between them: LeNet (LeCun et al. 1998,
     https://doi.org/10.1109/5.726791) with the sizes of later tutorials. Convolutions have three
-    taps an axis and padding 1, pools halve the axes. It differs from the dense network of the same
+    taps per axis and padding 1, pools halve the axes. It differs from the dense network of the same
     weights only where a window sees no active pixel: there the dense one goes on with its bias, and
     this one has nothing.
 

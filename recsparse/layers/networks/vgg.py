@@ -30,7 +30,7 @@ class SparseVGG(nn.Module):
 
     After Simonyan and Zisserman 2015 (https://arxiv.org/abs/1409.1556, table 1), and on sparse
     grids Graham et al. 2018 (https://arxiv.org/abs/1711.10275). Each stage is a number of
-    convolutions of three taps an axis, each with normalisation and ReLU, and max pooling that
+    convolutions of three taps per axis, each with normalisation and ReLU, and max pooling that
     halves the axes. The widths double up to eight times the first. Instead of the paper's three
     linear layers, which take one size of image, one follows the mean over the active cells.
 
@@ -71,7 +71,9 @@ class SparseVGG(nn.Module):
         counts = [whole_number("convolutions", count) for count in convolutions]
         width = whole_number("width", width)
         if not counts or min(counts) < 1:
-            raise InputError(f"convolutions must name at least one a stage, but got {convolutions}")
+            raise InputError(
+                f"convolutions must name at least one per stage, but got {convolutions}"
+            )
         layers: list[nn.Module] = []
         channels = whole_number("in_channels", in_channels)
         for number, count in enumerate(counts):
@@ -123,7 +125,7 @@ class SparseVGG(nn.Module):
             x: Features (n, in_channels).
 
         Returns:
-            Features on a grid whose axes were halved, rounded up, once a stage.
+            Features on a grid whose axes were halved, rounded up, once per stage.
         """
         # Pooling drops the last cell of an odd axis, and all of an axis of one.
         even = x.grid.rounded_up(1 << self.num_stages)
@@ -136,7 +138,7 @@ class SparseVGG(nn.Module):
             x: Features (n, in_channels).
 
         Returns:
-            One logit a sample and class; the bias of the last layer for a sample without cells.
+            One logit per sample and class; the bias of the last layer for a sample without cells.
         """
         logits: Tensor = self.head(self.pool(self.features(x)))
         return logits

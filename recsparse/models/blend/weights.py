@@ -27,7 +27,7 @@ def standardised(scores: Float[Tensor, "b m"]) -> Float[Tensor, "b m"]:
     """Bring each row to mean 0 and standard deviation 1.
 
     Args:
-        scores: One row a user.
+        scores: One row per user.
 
     Returns:
         The scores; zero in a row whose scores are all equal.
@@ -50,7 +50,7 @@ def best_weights(parts: Sequence[Recommender], validation: Validation) -> list[f
         validation: Users to rank for.
 
     Returns:
-        One weight a part, the largest 1; at least one is positive.
+        One weight per part, the largest 1; at least one is positive.
     """
     numbers = range(len(parts))
     search = _Search([_standardised_scores(part, validation) for part in parts], validation)
@@ -104,7 +104,7 @@ class _Search:
     """The scores of all parts, and how well weighted sums of them rank.
 
     Args:
-        scores: Of each part, one row a user.
+        scores: Of each part, one row per user.
         validation: These users.
     """
 

@@ -19,10 +19,10 @@ def wanted_words(model: Recommender, context: FitContext, num_items: int) -> Spa
         num_items: Number of items.
 
     Returns:
-        One sample an item.
+        One sample per item.
 
     Raises:
-        InputError: If there are none, or not one an item.
+        InputError: If there are none, or not one per item.
     """
     words = context.item_words
     if words is None:

@@ -47,7 +47,7 @@ class ContentKNN(Recommender, ColdScorer):
             The model itself.
 
         Raises:
-            InputError: If there is not one bag of words an item.
+            InputError: If there is not one bag of words per item.
         """
         interactions = check_interactions(interactions)
         words = wanted_words(self, context, interactions.shape[1])

@@ -16,7 +16,7 @@ class ItemWords(nn.Module):
     """The encoded text of every item; its bag of words is a part of the model.
 
     Args:
-        words: One sample an item; coordinates are word indices, the one channel is the weight.
+        words: One sample per item; coordinates are word indices, the one channel is the weight.
         out_channels: Length of an item's vector.
     """
 
@@ -38,7 +38,7 @@ class ItemWords(nn.Module):
         """Encode all items.
 
         Returns:
-            One vector an item; zero for an item without words.
+            One vector per item; zero for an item without words.
         """
         num_words, num_items = self.shape.tolist()
         words = sparse_tensor(self.coords, self.feats, (num_words,), num_items)
@@ -54,10 +54,10 @@ def stored_words(state: Mapping[str, Tensor], num_items: int) -> SparseTensor | 
         num_items: Number of items.
 
     Returns:
-        One sample an item, or None where the network has no text.
+        One sample per item, or None where the network has no text.
 
     Raises:
-        InputError: If the tensors do not make one bag an item.
+        InputError: If the tensors do not make one bag per item.
     """
     if "words.shape" not in state:
         return None

@@ -30,7 +30,7 @@ class TextTower(NetworkRecommender, ColdScorer):
 
     An item is the sum of the vectors of its words, weighted by its bag of norm 1; a user is the sum
     of the items of the history over the square root of their number. The vectors are trained to
-    rank hidden items of the history by a softmax over all items, beside a bias an item that takes
+    rank hidden items of the history by a softmax over all items, with a bias per item that takes
     popularity off them. An item without a history has words all the same, and no bias.
     """
 
@@ -55,7 +55,7 @@ class TextTower(NetworkRecommender, ColdScorer):
             The fitted model itself.
 
         Raises:
-            InputError: If there is not one bag of words an item, `trainer` is missing, or nothing
+            InputError: If there is not one bag of words per item, `trainer` is missing, or nothing
                 can be learned from the interactions.
         """
         interactions = check_interactions(interactions)
@@ -186,7 +186,7 @@ class TextTowerNetwork(RowNetwork):
             items: The items' vectors, where they are known already; None encodes those that occur.
 
         Returns:
-            One vector a row; zero without cells.
+            One vector per row; zero without cells.
         """
         item = cells.coords[:, 2]
         if items is None:
@@ -203,7 +203,7 @@ class TextTowerNetwork(RowNetwork):
 
     @override
     def row_vectors(self, cells: SparseTensor) -> Float[Tensor, "rows d"]:
-        """One vector a row; zero without cells."""
+        """One vector per row; zero without cells."""
         return self.scale.exp() * self.users(cells)
 
     @override

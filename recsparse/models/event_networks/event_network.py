@@ -13,14 +13,14 @@ from recsparse.sparse.tensor import SparseTensor
 
 
 class EventNetwork(nn.Module):
-    """One vector an event: what its user is likely to do next.
+    """One vector per event: what its user is likely to do next.
 
     Items are scored by the same vectors that stand for them in the input.
 
     Args:
         config: Sizes.
         num_items: Number of items.
-        item_words: One sample an item, its bag of words, where the configuration uses text.
+        item_words: One sample per item, its bag of words, where the configuration uses text.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class EventNetwork(nn.Module):
             events: The events of some users.
 
         Returns:
-            One vector an event, of it and those before it.
+            One vector per event, of it and those before it.
         """
 
     def embedded(self, events: Events) -> Float[Tensor, "n d"]:
@@ -55,7 +55,7 @@ class EventNetwork(nn.Module):
             events: The events of some users.
 
         Returns:
-            One vector an event, of its item and, where the configuration uses it, of the time
+            One vector per event, of its item and, where the configuration uses it, of the time
             since the event before.
         """
         vectors = self.vectors_of(events.items) * self.item_vectors.embedding_dim**0.5
@@ -68,7 +68,7 @@ class EventNetwork(nn.Module):
             items: The items.
 
         Returns:
-            One vector an item, that of its words added to its own.
+            One vector per item, that of its words added to its own.
         """
         vectors: Tensor = self.item_vectors(items)
         return vectors if self.words is None else vectors + self.words()[items]

@@ -16,7 +16,7 @@ class LengthGroup(NamedTuple):
 
     Attributes:
         event: Which events are theirs.
-        row: The row of each of these events, one a user.
+        row: The row of each of these events, one per user.
         position: The column of each.
         longest: Events of the longest history.
     """
@@ -65,7 +65,7 @@ def causal_attention(
         dropout: Share of the attention that is dropped.
 
     Returns:
-        One vector an event.
+        One vector per event.
     """
     attended = []
     for event, row, position, longest in groups:

@@ -43,7 +43,7 @@ class SASRecNetwork(EventNetwork):
     Args:
         config: Sizes.
         num_items: Number of items.
-        item_words: One sample an item, its bag of words, where the configuration uses text.
+        item_words: One sample per item, its bag of words, where the configuration uses text.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class SASRecNetwork(EventNetwork):
             events: The events of some users.
 
         Returns:
-            One vector an event, of it and those before it.
+            One vector per event, of it and those before it.
         """
         user, position = events.grid.coords[:, 1], events.grid.coords[:, 2]
         length = torch.bincount(user)
@@ -103,7 +103,7 @@ class SASRecBlock(nn.Module):
         """Apply both.
 
         Args:
-            x: One vector an event.
+            x: One vector per event.
             groups: All events.
 
         Returns:

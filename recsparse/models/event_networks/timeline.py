@@ -39,7 +39,7 @@ class TimelineNetwork(EventNetwork):
     Args:
         config: Sizes.
         num_items: Number of items.
-        item_words: One sample an item, its bag of words, where the configuration uses text.
+        item_words: One sample per item, its bag of words, where the configuration uses text.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class TimelineNetwork(EventNetwork):
             events: The events of some users.
 
         Returns:
-            One vector an event, of it and those before it.
+            One vector per event, of it and those before it.
         """
         x = SparseTensor(events.grid, self.dropout(self.embedded(events)))
         for block in self.blocks:

@@ -72,7 +72,7 @@ class Sequences:
             most: Keep the last events of a user, at most so many; None keeps all.
 
         Returns:
-            One sequence a row.
+            One sequence per row.
 
         Raises:
             InputError: If there are no times, or not one for each cell.

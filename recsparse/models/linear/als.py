@@ -100,7 +100,7 @@ def half_step(
         config: Weight of empty cells and regularisation.
 
     Returns:
-        One vector a row; zero for a row without interactions.
+        One vector per row; zero for a row without interactions.
 
     Raises:
         InputError: If the configuration leaves the weight of an empty cell open.

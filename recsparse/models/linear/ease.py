@@ -132,7 +132,7 @@ def ease_diagonal(
         popularity_exponent: Power of an item's rows over their mean.
 
     Returns:
-        float64, one number an item.
+        float64, one number per item.
     """
     share = np.maximum(count, 1.0) / count.mean()
     diagonal: np.ndarray = regularisation * share**popularity_exponent

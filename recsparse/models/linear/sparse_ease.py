@@ -124,11 +124,11 @@ def nearest_by_cosine(gram: csr_matrix, most: int) -> list[np.ndarray]:
 
     Args:
         gram: Items × items, `X^T X`.
-        most: Neighbours an item.
+        most: Neighbours per item.
 
     Returns:
-        Indices in increasing order, at most so many an item; items that never occur together with
-        it are no neighbours.
+        Indices in increasing order, at most this many per item; items that never occur together
+        with it are no neighbours.
     """
     norm = np.sqrt(np.maximum(gram.diagonal(), 1e-12))
     found = []

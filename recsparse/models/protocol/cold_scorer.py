@@ -19,10 +19,10 @@ class ColdScorer(ABC):
         """Score items by their words.
 
         Args:
-            history: One row of interactions a user, in the item order of the fit.
+            history: One row of interactions per user, in the item order of the fit.
             times: The time of each interaction, for models that use it.
-            words: One bag of words an item to score, of the fit's vocabulary.
+            words: One bag of words per item to score, of the fit's vocabulary.
 
         Returns:
-            One row a user, float32, on the CPU; the larger the better.
+            One row per user, float32, on the CPU; the larger the better.
         """

@@ -15,7 +15,7 @@ def column_sums(matrix: csr_matrix) -> NDArray[np.float64]:
         matrix: Any matrix.
 
     Returns:
-        float64, one sum a column; 0 for a column without cells.
+        float64, one sum per column; 0 for a column without cells.
 
     Example:
         >>> column_sums(csr_matrix(np.array([[1.0, 0.0], [2.0, 0.0]], dtype=np.float32))).tolist()

@@ -30,7 +30,7 @@ class FitContext:
             None for the seed.
         times: The time of each interaction: a matrix with the cells of the interactions, which
             holds seconds.
-        item_words: One bag of words an item.
+        item_words: One bag of words per item.
         validation: Users to judge by; None fits as long and weighs as the configuration says.
         warm_start: A fitted model of the same kind that networks and factors continue from; models
             in closed form, and those of text, whose words may be others, are fitted anew.

@@ -68,7 +68,7 @@ class FittedModel(ABC):
         """Score all items for some users.
 
         Args:
-            history: One row of interactions a user, in the item order of the fit.
+            history: One row of interactions per user, in the item order of the fit.
             times: The time of each interaction in seconds, a matrix with the cells of the history;
                 only some models use it.
 

@@ -65,9 +65,9 @@ def full_softmax_loss(
     n × m numbers are neither stored nor carried to memory and back.
 
     Args:
-        summary: One vector an event.
-        vectors: One vector an item.
-        bias: One number an item.
+        summary: One vector per event.
+        vectors: One vector per item.
+        bias: One number per item.
         targets: The item to predict after each event.
         weights: Non-negative weight of each event.
 

@@ -45,7 +45,7 @@ class Negatives:
             items: Items.
 
         Returns:
-            float32, one number an item.
+            float32, one number per item.
         """
         share = self.share[items.cpu()].log() + math.log(self.count)
         return share.float().to(items.device)

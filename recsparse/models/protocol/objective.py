@@ -67,7 +67,7 @@ class RowNetwork(nn.Module):
             cells: One sample of shape (rows, items) with the weights as its one channel.
 
         Returns:
-            One vector a row.
+            One vector per row.
         """
 
     @abstractmethod
@@ -78,7 +78,7 @@ class RowNetwork(nn.Module):
             which: The items.
 
         Returns:
-            One vector and one number an item; the score of an item is its vector's product with
+            One vector and one number per item; the score of an item is its vector's product with
             that of the row, plus its bias.
         """
 
@@ -183,7 +183,7 @@ def holds_items(
         items: The items; None for all of them.
 
     Returns:
-        One row a row of the grid.
+        One row per row of the grid.
 
     Example:
         >>> cells = SparseTensor.from_scipy(csr_matrix(np.array([[1.0, 0.0, 2.0]])))

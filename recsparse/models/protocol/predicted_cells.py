@@ -13,8 +13,8 @@ def predicted_cells(
 
     Args:
         model: A fitted model.
-        history: One row a user, what the model may see.
-        targets: One row a user, the cells to score.
+        history: One row per user, what the model may see.
+        targets: One row per user, the cells to score.
         batch_users: Users scored at a time.
 
     Returns:

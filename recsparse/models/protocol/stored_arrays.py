@@ -141,7 +141,7 @@ def checked_csr(
     """Make a matrix of arrays from outside; SciPy takes their content on trust.
 
     Args:
-        data: One value a cell.
+        data: One value per cell.
         indices: The column of each cell.
         indptr: Where each row begins, and the number of cells.
         shape: Rows and columns.
@@ -161,7 +161,7 @@ def checked_csr(
         )
     if indices.shape != data.shape or data.ndim != 1:
         raise InputError(
-            f"the {what} must have one column a cell, but {indices.shape} columns of "
+            f"the {what} must have one column per cell, but {indices.shape} columns of "
             f"{data.shape} cells"
         )
     if indptr[0] != 0 or indptr[-1] != len(data) or (np.diff(indptr) < 0).any():

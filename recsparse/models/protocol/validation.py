@@ -95,8 +95,8 @@ class Validation:
         """Judge scores of which the items that the users have seen are −inf.
 
         Args:
-            scores: One row a user.
-            targets: One row a user, what is wanted.
+            scores: One row per user.
+            targets: One row per user, what is wanted.
 
         Returns:
             The metric of each user; NaN for a user without targets.

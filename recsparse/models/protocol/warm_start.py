@@ -32,7 +32,7 @@ def take_over(network: nn.Module, warm_start: WarmStart | None, per_item: Collec
         network: A network with its starting values, which items keep that the fitted one lacks.
         warm_start: The fitted model, whose `state` names its network's parameters as the new one
             does; None changes nothing.
-        per_item: Names of the parameters that have one row an item.
+        per_item: Names of the parameters that have one row per item.
 
     Raises:
         InputError: If the networks have different sizes.
@@ -57,12 +57,12 @@ def rows_of_items(
     """Lay rows of the fitted model's items out in the order of the new ones.
 
     Args:
-        old: One row an item of the fitted model.
+        old: One row per item of the fitted model.
         warm_start: Where each of those items is now.
         fresh: Rows that items keep which the fitted model does not know.
 
     Returns:
-        One row an item.
+        One row per item.
 
     Raises:
         InputError: If their rows have different sizes.

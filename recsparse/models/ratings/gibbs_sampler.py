@@ -50,7 +50,7 @@ def gibbs_sweeps(
 
     Args:
         ratings: Users × items, of mean 0 and variance about 1.
-        features: One row an item.
+        features: One row per item.
         factors: Length of the vectors, without the deviation.
         noise_precision: One over the variance of the noise, which is not sampled: samples of it
             drift to too little noise.
@@ -96,7 +96,7 @@ def without_bias(rows: csr_matrix, columns: Float[Tensor, "m d"]) -> csr_matrix:
 
     Args:
         rows: The cells.
-        columns: One vector a column; the last number is its deviation.
+        columns: One vector per column; the last number is its deviation.
 
     Returns:
         float64, the same cells.

@@ -55,7 +55,7 @@ class RatingBias(RatingModel):
         """Return the deviation of each user.
 
         Args:
-            history: One row of ratings a user.
+            history: One row of ratings per user.
 
         Returns:
             float64; zero for a row without ratings.
@@ -67,7 +67,7 @@ class RatingBias(RatingModel):
         """Return what the deviations leave of the ratings.
 
         Args:
-            history: One row of ratings a user.
+            history: One row of ratings per user.
 
         Returns:
             float64, the same cells.

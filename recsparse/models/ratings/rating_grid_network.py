@@ -35,7 +35,7 @@ class RatingGridNetwork(nn.Module):
 
     Args:
         config: Sizes.
-        features: One row an item.
+        features: One row per item.
         limits: The lowest and the highest rating.
     """
 
@@ -75,7 +75,7 @@ class RatingGridNetwork(nn.Module):
                 the second is in units of its standard deviation.
 
         Returns:
-            One vector a row, and one an item.
+            One vector per row, and one per item.
         """
         (rows, _), row = cells.spatial_shape, cells.coords[:, 1].contiguous()
         count = torch.bincount(row, minlength=rows).unsqueeze(1).to(cells.feats.dtype)

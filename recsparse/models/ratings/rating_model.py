@@ -101,7 +101,7 @@ def with_values(cells: csr_matrix, values: np.ndarray) -> csr_matrix:
 
     Args:
         cells: The cells.
-        values: One number a cell.
+        values: One number per cell.
 
     Returns:
         The matrix.

@@ -1,4 +1,4 @@
-"""Posteriors of rows: one Bayesian linear regression a row on the vectors of its columns."""
+"""Posteriors of rows: one Bayesian linear regression per row on the vectors of its columns."""
 
 import torch
 from jaxtyping import Float
@@ -30,13 +30,13 @@ def row_posteriors(
     Args:
         rows: The cells; those of value zero count.
         columns: The vectors `h`.
-        prior_mean: One mean a row, or a single one for all.
+        prior_mean: One mean per row, or a single one for all.
         prior_precision: The matrix `P`, positive definite.
         noise_precision: The number `a`.
         noise: Standard normal numbers, which make samples of the means; None returns the means.
 
     Returns:
-        One vector a row.
+        One vector per row.
     """
     prior_mean = prior_mean.expand(rows.shape[0], -1)
     at_once = max(1, _SYSTEM_SIZE // columns.shape[1] ** 2)

@@ -26,7 +26,7 @@ class BPR(PairwiseRecommender):
 
 
 class Factors(PairwiseNetwork):
-    """Vectors of users and items, and a bias an item.
+    """Vectors of users and items, and one bias per item.
 
     Args:
         num_users: Number of users.

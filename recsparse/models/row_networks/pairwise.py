@@ -31,9 +31,9 @@ class Tables(NamedTuple):
     """Vectors whose products, plus a bias, are the scores.
 
     Attributes:
-        users: One vector a user of the fit.
-        items: One vector an item.
-        bias: One number an item.
+        users: One vector per user of the fit.
+        items: One vector per item.
+        bias: One number per item.
     """
 
     users: Float[Tensor, "n d"]
@@ -215,7 +215,7 @@ def negatives_of(cells: SparseTensor) -> Int[Tensor, " n"]:
         cells: One sample of shape (rows, items), sorted.
 
     Returns:
-        One item a cell.
+        One item per cell.
     """
     num_items = cells.spatial_shape[1]
     row, item = cells.coords[:, 1], cells.coords[:, 2]

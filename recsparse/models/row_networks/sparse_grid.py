@@ -73,7 +73,7 @@ class SparseGridRecommender(NetworkRecommender):
 
         Raises:
             InputError: If `trainer` is missing, if text is wanted and there is not one bag of
-                words an item, or if nothing can be learned from the interactions.
+                words per item, or if nothing can be learned from the interactions.
         """
         interactions = check_interactions(interactions)
         words = wanted_words(self, context, interactions.shape[1]) if self.config.use_text else None

@@ -34,7 +34,7 @@ class SparseGridNetwork(RowNetwork):
     Args:
         config: Sizes and starting values.
         item_vectors: The vectors `V`, (m, d); frozen, since training them gained nothing.
-        item_words: One sample an item, its bag of words, where the configuration uses text.
+        item_words: One sample per item, its bag of words, where the configuration uses text.
     """
 
     item_vectors: Tensor
@@ -83,7 +83,7 @@ class SparseGridNetwork(RowNetwork):
 
     @override
     def row_vectors(self, cells: SparseTensor) -> Float[Tensor, "rows d"]:
-        """One vector a row; what the network makes of zero for a row without cells."""
+        """One vector per row; what the network makes of zero for a row without cells."""
         pooled = self.pool(cells)
         # Rows without cells have no direction; the floor keeps them at zero.
         direction = pooled / pooled.norm(dim=1, keepdim=True).clamp(min=1e-6)
@@ -104,7 +104,7 @@ class SparseGridNetwork(RowNetwork):
             cells: The same as for `forward`.
 
         Returns:
-            One vector a row; zero for a row without cells.
+            One vector per row; zero for a row without cells.
         """
         items = cells.coords[:, 2]
         x = self.blocks(cells.with_feats(self.item_vectors[items]))

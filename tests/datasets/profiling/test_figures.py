@@ -66,7 +66,7 @@ def test_ids_without_rows_do_not_count():
         "active cells": 2,
         "share of active cells": 2 / (2 * 1),
     }
-    assert found["rows a user"]["minimum"] == 1
+    assert found["rows per user"]["minimum"] == 1
 
 
 def test_times_beyond_the_calendar_of_python_are_told():

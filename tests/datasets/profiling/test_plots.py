@@ -55,8 +55,8 @@ def test_every_user_is_in_one_bar(rows):
 def test_only_what_is_there_is_drawn():
     assert plot_profile(Profile.of_size(0, 0)) == {}
     bare = Profile(np.array([2, 0]), np.array([1, 1]))
-    assert list(plot_profile(bare)) == ["rows by rank", "rows a user"]
+    assert list(plot_profile(bare)) == ["rows by rank", "rows per user"]
     full = Profile(np.array([2]), np.array([2]), Counter({3: 2}), Counter({4.5: 1}), 4.5)
     figures = plot_profile(full)
-    assert list(figures) == ["rows by day", "rows by rank", "rows a user", "ratings"]
+    assert list(figures) == ["rows by day", "rows by rank", "rows per user", "ratings"]
     assert [text.get_text() for text in figures["ratings"].axes[0].get_xticklabels()] == ["4.5"]

@@ -62,7 +62,7 @@ def test_the_network_is_differentiable_in_all_its_parameters():
 
 @pytest.mark.parametrize("blocks", [(), (2, 0)])
 def test_a_stage_without_blocks_is_refused(blocks):
-    with pytest.raises(InputError, match=r"at least one block a stage, but got \("):
+    with pytest.raises(InputError, match=r"at least one block per stage, but got \("):
         SparseResNet(2, 1, 10, blocks=blocks)
 
 

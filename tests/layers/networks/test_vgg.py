@@ -74,7 +74,7 @@ def test_samples_do_not_see_each_other_and_an_empty_one_gets_the_bias():
 
 @pytest.mark.parametrize("convolutions", [(), (2, 0)])
 def test_a_stage_without_convolutions_is_refused(convolutions):
-    with pytest.raises(InputError, match=r"must name at least one a stage, but got \("):
+    with pytest.raises(InputError, match=r"must name at least one per stage, but got \("):
         SparseVGG(2, 1, 10, convolutions=convolutions)
 
 

@@ -30,7 +30,7 @@ def weights_item_by_item(dense, config):
     for item in range(num_items):
         others = [other for other in range(num_items) if other != item]
         x = dense[:, others]
-        # A ridge term is the same as one more row an item, with the root of its penalty.
+        # A ridge term is the same as one more row per item, with the root of its penalty.
         rows = np.concatenate([x, np.diag(np.sqrt(penalty[others]))])
         target = np.concatenate([dense[:, item], np.zeros(len(others))])
         weights[others, item] = np.linalg.lstsq(rows, target, rcond=None)[0]

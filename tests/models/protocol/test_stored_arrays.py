@@ -60,7 +60,7 @@ def test_a_stored_matrix_has_its_cells():
     [
         ("indptr", [0, 1], "must have 2 \\+ 1 numbers"),
         ("indptr", [0, 3, 1], "must rise from 0 to the 3 cells"),
-        ("indices", [1, 0], "must have one column a cell"),
+        ("indices", [1, 0], "must have one column per cell"),
         ("indices", [1, 0, 9], "must be from 0 to 1, but are from 0 to 9"),
         ("data", [1.0, np.inf, 1.0], "must be finite"),
     ],

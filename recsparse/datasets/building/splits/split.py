@@ -45,7 +45,7 @@ class Split(ABC):
 
         Returns:
             A function of a block of whole users, whose rows are in the order of time: it returns
-            one of the numbers of `recsparse.datasets.parts` a row.
+            one of the numbers of `recsparse.datasets.parts` per row.
         """
 
     @property

@@ -12,7 +12,7 @@ def rows_of_user(rows: Rows) -> np.ndarray:
         rows: A block of whole users.
 
     Returns:
-        One number a row.
+        One number per row.
     """
     first = first_of_user(rows.user)
     size = np.diff([*first, len(rows)])
@@ -28,7 +28,7 @@ def places_among(rows: Rows, place: np.ndarray, chosen: np.ndarray) -> np.ndarra
         chosen: Which rows count.
 
     Returns:
-        One number a row, of use where it is chosen.
+        One number per row, of use where it is chosen.
     """
     first = first_of_user(rows.user)
     order = np.empty(len(rows), dtype=np.int64)
