@@ -33,7 +33,7 @@ X86_VARIANTS = {
 
 
 def compile_kernels(root: Path) -> None:
-    """Compile the kernels into one shared library beside their sources.
+    """Compile the kernels into one shared library next to their sources.
 
     Args:
         root: The folder of the package's pyproject.toml.
@@ -74,7 +74,7 @@ def compile_kernels(root: Path) -> None:
 
 
 def compile_ids(root: Path) -> None:
-    """Compile the table of ids into a shared library beside its source.
+    """Compile the table of ids into a shared library next to its source.
 
     Args:
         root: The folder of the package's pyproject.toml.

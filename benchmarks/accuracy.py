@@ -5,7 +5,7 @@
 
 Each seed splits anew, or, where the data gives the split, draws the models' random numbers anew.
 Every model's settings are chosen on the validation part, with `benchmarks.protocols.contenders` as
-the search; then its test part is read once. What is done already is not done again. Beside each
+the search; then its test part is read once. What is done already is not done again. Next to each
 result lie the configuration that was chosen, which `recsparse train --config` takes, and one that
 holds the epochs and weights found, too; `curves.png` shows accuracy against CPU seconds.
 """

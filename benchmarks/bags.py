@@ -1,4 +1,4 @@
-"""How fast bags of words are encoded, forward and backward, beside torch's own ways to do it.
+"""How fast bags of words are encoded, forward and backward, next to torch's own ways to do it.
 
 `python -m benchmarks.bags [--rounds 5] [--threads 1] [--out FILE]`
 

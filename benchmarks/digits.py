@@ -1,4 +1,4 @@
-"""How well SparseConvNet reads scikit-learn's digits, beside the dense network of the same layers.
+"""How well SparseConvNet reads scikit-learn's digits, next to the dense network of the same layers.
 
 `python -m benchmarks.digits [--folds 5] [--seeds 3]`
 

@@ -1,4 +1,4 @@
-"""How fast and how lean the layers are, beside every engine that pip installs and a CPU runs.
+"""How fast and how lean the layers are, next to every engine that pip installs and a CPU runs.
 
 `python -m benchmarks.layers [--threads 1,2] [--rounds 7] [--out FILE]`
 

@@ -1,11 +1,11 @@
-"""How fast and how lean `recsparse prepare` is, beside DuckDB alone, RecBole and RecTools.
+"""How fast and how lean `recsparse prepare` is, next to DuckDB alone, RecBole and RecTools.
 
 `python -m benchmarks.prepare [--rows 20000000] [--files 8] [--rounds 3] [--out FILE]`
 
 Each contender runs in a fresh process, the processes take turns, seconds are medians and peaks the
 highest of all rounds. DuckDB alone does no more than to replace the ids of the same files by
 integers and to write the rows again, with the same memory limit and threads; `prepare` checks,
-sorts, drops duplicates, splits, fits orders and keeps the log beside it.
+sorts, drops duplicates, splits, fits orders and keeps the log next to it.
 
 The peers live in `.venv-data-peers`, which `make bench-data-peers` builds from
 `benchmarks/peers_data.txt`, and load as many rows as they survive. RecBole reads its own kind of
@@ -31,7 +31,7 @@ def run(  # noqa: PLR0913 (one parameter per option)
     rows: Annotated[int, typer.Option(help="Rows of the log.", min=100)] = 20_000_000,
     files: Annotated[int, typer.Option(help="Files of the log.", min=1)] = 8,
     rounds: Annotated[int, typer.Option(help="Turns of each contender.", min=1)] = 3,
-    peer_rounds: Annotated[int, typer.Option(help="Turns beside the peers.", min=1)] = 1,
+    peer_rounds: Annotated[int, typer.Option(help="Turns with the peers.", min=1)] = 1,
     growth: Annotated[int, typer.Option(help="A log so many times as long; 1: none.")] = 4,
     peers: Annotated[str, typer.Option(help="Rows for the peers, by commas.")] = "5000000,20000000",
     memory: Annotated[str, typer.Option(help="Limit of prepare and of DuckDB.")] = "1GB",

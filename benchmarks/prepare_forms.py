@@ -1,4 +1,4 @@
-"""How fast `recsparse prepare` is by the kind of the files and of the ids, beside DuckDB alone.
+"""How fast `recsparse prepare` is by the kind of the files and of the ids, next to DuckDB alone.
 
 `python -m benchmarks.prepare_forms [--rows 2000000] [--files 8] [--rounds 3] [--out FILE]
 [--forms parquet-integer,parquet-text,csv-integer,csv-text]`

@@ -80,7 +80,7 @@ def run() -> None:
                 }
             )  # fmt: skip
     table = pd.DataFrame(rows)
-    show_frame("Baselines beside their published figures", table)
+    show_frame("Baselines and their published figures", table)
     raise typer.Exit(0 if table["as strong"].all() else 1)
 
 

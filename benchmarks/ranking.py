@@ -1,4 +1,4 @@
-"""How fast scores become metrics, beside NumPy with ir-measures and beside `torch.topk` alone.
+"""How fast scores become metrics, next to NumPy with ir-measures and `torch.topk` alone.
 
 `python -m benchmarks.ranking [--rounds 5] [--threads 1] [--out FILE]`
 

@@ -1,4 +1,4 @@
-"""How fast the networks of time read histories, forward and backward, beside torch's Transformer.
+"""How fast the networks of time read histories, forward and backward, next to torch's Transformer.
 
 `python -m benchmarks.steps [--rounds 5] [--threads 1] [--out FILE]`
 

@@ -1,4 +1,4 @@
-"""How fast and how lean texts become bags of words, beside scikit-learn's own vectorisers.
+"""How fast and how lean texts become bags of words, next to scikit-learn's own vectorisers.
 
 `python -m benchmarks.text [--texts 1000000] [--words 50] [--rounds 3] [--out FILE]`
 

@@ -37,7 +37,7 @@ def main(
         kinds: Models by commas.
         users: Rows that are scored.
         items: Size of the catalogue.
-        out: A file for the table beside.
+        out: A file for the table as well.
     """
     cells, times = random_rows(users, items)
     found = []

@@ -1,12 +1,12 @@
-"""What threads that wait cost a training: asleep or spinning, beside one thread alone.
+"""What threads that wait cost a training: asleep or spinning, next to one thread alone.
 
-`python -m benchmarks.waiting_threads [--kinds timeline,sparse_grid] [--rounds 3] [--beside 0]
+`python -m benchmarks.waiting_threads [--kinds timeline,sparse_grid] [--rounds 3] [--busy 0]
 [--out FILE]`
 
 A turn is one epoch on random rows, after a short one that is not timed. OpenMP reads
 `OMP_WAIT_POLICY` as it is loaded, so each turn has a process of its own, which ends with it:
 threads that spin would otherwise slow the next turn. The ways take turns. Seconds are medians,
-ratios medians of those of each round. `--beside` starts processes that keep a core busy each, as
+ratios medians of those of each round. `--busy` starts processes that keep a core busy each, as
 other jobs of a shared machine do.
 """
 
@@ -78,11 +78,13 @@ def main(
     users: Annotated[int, typer.Option(help="Rows of an epoch.", min=1)] = 256,
     items: Annotated[int, typer.Option(help="Size of the catalogue.", min=1)] = 3000,
     rounds: Rounds = 3,
-    beside: Annotated[int, typer.Option(help="Busy processes beside.", min=0)] = 0,
+    busy: Annotated[
+        int, typer.Option(help="Processes that keep a core busy meanwhile.", min=0)
+    ] = 0,
     out: Out = None,
 ) -> None:
     """Measure all ways and show one row per model and way."""
-    with busy_processes(beside):
+    with busy_processes(busy):
         rows = [row for kind in kinds.split(",") for row in measure(kind, rounds, users, items)]
     show_rows("One epoch, by the threads and how they wait", rows, out)
 

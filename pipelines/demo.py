@@ -136,7 +136,7 @@ def _train(job: Job, kind: str, reporter: Reporter) -> None:
         lambda: _tune(job, config, tuned, reporter),
     )
     depends_on = data, tuned.read_text(encoding="utf-8")
-    # A killed training goes on where it stopped; one of other rows or settings does not count.
+    # A killed training resumes where it stopped; one of other rows or settings does not count.
     checkpoints = model.with_name(f"{kind}.checkpoints")
     resume = checkpoints.is_dir() and job.steps.was_begun(model, depends_on)
     if checkpoints.is_dir() and not resume:

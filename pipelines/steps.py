@@ -13,7 +13,7 @@ _BEGUN = " was begun"
 
 
 class Steps:
-    """Remembers, beside the outputs, what each of them was made from.
+    """Remembers, next to the outputs, what each of them was made from.
 
     Args:
         folder: Where the outputs and the record are.
@@ -42,7 +42,7 @@ class Steps:
         self._write(name, fingerprint)
 
     def was_begun(self, output: Path, depends_on: Any) -> bool:
-        """Say whether an output was begun from the same, so that its maker may go on.
+        """Say whether an output was begun from the same, so that its maker may resume.
 
         Args:
             output: The file or folder.

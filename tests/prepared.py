@@ -36,7 +36,7 @@ def ids(values) -> pa.Array:
 def prepared(folder, rows, overrides=(), times=None, resources=None, **others) -> Dataset:
     """Write rows to `log.parquet` in a folder and prepare them there as `dataset`.
 
-    Others are columns of the log where they are lists, and sources beside it where they are not.
+    Others are columns of the log where they are lists, and sources next to it where they are not.
     """
     columns = {name: each for name, each in others.items() if isinstance(each, (list, pa.Array))}
     sources = {name: each for name, each in others.items() if name not in columns}

@@ -174,7 +174,7 @@ def measure(
         contenders: Who.
         rounds: How often each is asked.
         seconds: For how long each repeats its work when asked; once at least.
-        check: Compare the results with numpy's, which takes memory beside the workers.
+        check: Compare the results with numpy's, which takes memory besides the workers.
 
     Returns:
         The pairs of the case, and what was measured, in the order of the contenders.

@@ -1,7 +1,7 @@
 """Other engines that pip installs and that run on a CPU, each at the best its public calls give.
 
 They live in an environment of their own (`benchmarks/peers.txt`), so nothing but torch and numpy
-is imported beside them.
+is imported with them.
 """
 
 import ctypes
@@ -194,7 +194,7 @@ def _load_libusb() -> None:
 def _pretend_torchvision() -> None:
     """Stand in for torchvision, of which ocnn imports one name for a model that is not used here.
 
-    pip's torchvision is built for CUDA and does not load beside a torch without it.
+    pip's torchvision is built for CUDA and does not load with a torch without it.
     """
     package, models = types.ModuleType("torchvision"), types.ModuleType("torchvision.models")
     setattr(models, "resnet18", None)  # noqa: B010 (a module has no such attribute to mypy)

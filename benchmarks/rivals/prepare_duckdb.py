@@ -38,7 +38,7 @@ def map_ids(files: Sequence[str | Path], out: Path, memory: str, threads: int) -
         files: Parquet files of `user_id`, `item_id`, `timestamp` and `rating`, or CSV files of the
             same columns, whose names end in `.csv`.
         out: The Parquet file to write: `user_index`, `item_index`, `timestamp`, `rating`.
-        memory: What DuckDB may hold, such as `1GB`; it spills beside `out`.
+        memory: What DuckDB may hold, such as `1GB`; it spills next to `out`.
         threads: Of DuckDB.
 
     Returns:

@@ -44,7 +44,7 @@ def when_interrupted(tell: Callable[[], str]) -> None:
     """Set what is said where the command is interrupted.
 
     Args:
-        tell: Returns what was kept, and how to go on.
+        tell: Returns what was kept, and how to resume.
     """
     _state.tell = tell
 
@@ -70,7 +70,7 @@ def training_kept(out: Path) -> str:
         out: The model folder that it writes.
 
     Returns:
-        A clause with the command that goes on.
+        A clause with the command that resumes.
     """
     folder = out.with_name(out.name + ".checkpoints")
     again = command("--resume", without="--fresh")
@@ -86,7 +86,7 @@ def parts_kept(out: Path) -> str:
         out: The output that it writes.
 
     Returns:
-        A clause with the command that goes on.
+        A clause with the command that resumes.
     """
     folder = out.with_name(out.name + ".parts")
     count = len([*folder.glob("part-*.parquet")])

@@ -10,8 +10,8 @@ from recsparse.cli.interrupt import training_kept, when_interrupted
 from recsparse.cli.option_lists import JobOptions, RankedOptions, takes_lists
 from recsparse.cli.options import (
     AsJson,
+    ContinueFrom,
     DatasetPath,
-    GoOnFrom,
     OutPath,
     Overwrite,
     Tries,
@@ -39,7 +39,7 @@ def train(
     out: OutPath,
     resume: Annotated[bool, typer.Option(help="Resume from the last checkpoint.")] = False,
     fresh: Annotated[bool, typer.Option(help="Remove the last checkpoint and start anew.")] = False,
-    go_on_from: GoOnFrom = None,
+    continue_from: ContinueFrom = None,
     overwrite: Overwrite = False,
     *,
     job: JobOptions,
@@ -51,7 +51,7 @@ def train(
 
     when_interrupted(lambda: training_kept(place_of_work(out)))
     settings = job.settings()
-    result = stage(dataset, out, settings, resume, reporter, go_on_from, overwrite, fresh)
+    result = stage(dataset, out, settings, resume, reporter, continue_from, overwrite, fresh)
     shown = {
         "model": str(out),
         "mlflow model": result.model_uri or "not sent",

@@ -57,7 +57,7 @@ Where = Annotated[
     str | None, typer.Option(help="SQL condition on the rows, as in event = 'purchase'.")
 ]
 Strict = Annotated[bool, typer.Option(help="Refuse a log with bad rows.")]
-GoOnFrom = Annotated[
+ContinueFrom = Annotated[
     str | None, typer.Option("--from", help="Continue from this model, with rows since then.")
 ]
 Tries = Annotated[

@@ -123,7 +123,7 @@ class _Work:
     total: int | None
     done: int = 0
     note: str = ""
-    # How much was done when it was first told, by a job that goes on.
+    # How much was done when it was first told, by a job that resumes.
     first: int | None = None
     started: float = field(default_factory=time.monotonic)
 

@@ -77,7 +77,7 @@ def publish_folder(filled: Path, target: Path) -> None:
 
     All files reach the disk before the move. Where the system can swap two folders in one step, no
     moment is without a folder at `target`, whatever kills the process. Elsewhere the old one waits
-    beside it, for `restore_folder`.
+    next to it, for `restore_folder`.
 
     Args:
         filled: The folder to move, on the same filesystem.
@@ -203,7 +203,7 @@ def make_folder(folder: str | Path) -> None:
 
 
 def require_writable(target: Path) -> None:
-    """Raise an error unless a file or folder can be made at a path, by making one beside it.
+    """Raise an error unless a file or folder can be made at a path, by making one next to it.
 
     Args:
         target: The output to come.

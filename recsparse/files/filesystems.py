@@ -103,7 +103,7 @@ def adopt(place: str | Path, made: Path) -> None:
 
     Args:
         place: The address.
-        made: A folder with the same files, which is moved beside itself, and gone when the process
+        made: A folder with the same files, which is moved next to itself, and gone when the process
             ends.
 
     Raises:

@@ -24,7 +24,7 @@ class SparseMaxPool1d(_MaxPool):
 
     `out[o, c] = max over the active cells i in the window of o: x[i, c]`
     (https://arxiv.org/abs/1409.6070). Empty cells are never seen: a window of negative values gives
-    a negative maximum, where dense pooling would take the zero beside them. Where all cells are
+    a negative maximum, where dense pooling would take the zero next to them. Where all cells are
     active it equals `torch.nn.MaxPool1d`, NaN and the gradient of equal values (all of it to the
     first) included.
 

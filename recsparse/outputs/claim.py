@@ -54,7 +54,7 @@ class Output:
     found: tuple[object, ...]
     reporter: Reporter = SILENT
 
-    def beside(self, ending: str) -> Path:
+    def working_folder(self, ending: str) -> Path:
         """Return the working folder of an ending.
 
         Args:

@@ -21,7 +21,7 @@ class Job:
     Attributes:
         command: The command, such as `train`.
         digest: Of all that the output depends on; jobs of one digest may replace each other's
-            outputs and go on from each other's unfinished work.
+            outputs and resume from each other's unfinished work.
         inputs: Local files and folders that are read.
         extends: The one input that may be the output itself.
         addresses: What is read on other filesystems.

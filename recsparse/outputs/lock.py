@@ -21,7 +21,7 @@ from recsparse.files.atomic import atomic_file
 def hold(places: Sequence[Path], command: str, job: str) -> Iterator[None]:
     """Keep other jobs from writing the same places.
 
-    The locks are files among the temporary files of the user, so that nothing lies about beside
+    The locks are files among the temporary files of the user, so that nothing is left next to
     the output; they do not keep out other users and machines. The system releases them when a
     process ends, however it ends.
 

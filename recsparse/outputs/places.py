@@ -19,7 +19,7 @@ def local_place(out: str | Path) -> Path:
 
     Returns:
         The path without links; for an address, a path in the user's cache, the same each time, so
-        that a job goes on from its unfinished parts.
+        that a job resumes from its unfinished parts.
 
     Raises:
         OutputError: If the links of a path lead in a circle, or it is too long.

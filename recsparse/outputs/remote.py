@@ -129,7 +129,7 @@ def require_writable_there(address: str | Path, is_folder: bool) -> None:
 def upload(made: Path, address: str | Path, kind: str, job: str) -> None:
     """Put an output to its address: its files, its manifest last; then old files are removed.
 
-    Until all is there, a hidden file says which job is at it, so that the next try may go on.
+    Until all is there, a hidden file says which job is at it, so that the next try may resume.
 
     Args:
         made: A local file or folder, which stays.

@@ -1,4 +1,4 @@
-"""Parquet outputs written part by part; a killed job goes on with the first part not yet there."""
+"""Parquet outputs written part by part; a killed job resumes with the first part not yet there."""
 
 import logging
 import re
@@ -39,7 +39,7 @@ class PartedOutput:
 
     def __init__(self, output: Output) -> None:
         self.output = output
-        self.folder = output.beside(ENDING)
+        self.folder = output.working_folder(ENDING)
         self._rows: dict[int, int] = {}
         # Another writer of the same job, on a machine that the lock does not reach, is told by it.
         self._own = {

@@ -182,7 +182,7 @@ def segment_of_rows(ptr: Int[Tensor, " g_1"]) -> Int[Tensor, " n"]:
 def _wide_sum(
     src: Float[Tensor, "n c"], index: Int[Tensor, " n"], num_groups: int
 ) -> Float[Tensor, "g c"]:
-    # Added up one after the other, a large sum loses what is small beside it: the rows of large
+    # Added up one after the other, a large sum loses what is small next to it: the rows of large
     # groups are added up in blocks first. Compiled code cannot choose by the number of rows.
     blocks = 1 if torch.compiler.is_compiling() else len(src) // (_BLOCK * max(num_groups, 1))
     if blocks <= 1:

@@ -9,13 +9,15 @@ from recsparse.stages.data import at_hand
 from recsparse.tracking.model_address import fetched_model, is_model_uri
 
 
-def load(model: str | Path, beside: str | Path = ".", reporter: Reporter = SILENT) -> TrainedModel:
+def load(
+    model: str | Path, store_folder: str | Path = ".", reporter: Reporter = SILENT
+) -> TrainedModel:
     """Return a trained model.
 
     Args:
         model: A model folder, its address on another filesystem such as `s3://bucket/model`, or
             an MLflow address such as `runs:/<run>/model` or `models:/<name>@<alias>`.
-        beside: Folder of the `mlflow.db` to ask, where `MLFLOW_TRACKING_URI` is not set.
+        store_folder: Folder of the `mlflow.db` to ask, where `MLFLOW_TRACKING_URI` is not set.
         reporter: Shows the progress.
 
     Returns:
@@ -26,15 +28,15 @@ def load(model: str | Path, beside: str | Path = ".", reporter: Reporter = SILEN
         ModelFolderError: If the folder is of another version or damaged.
     """
     with reporter.task("loading the model"):
-        return load_model(locate(model, beside, reporter))
+        return load_model(locate(model, store_folder, reporter))
 
 
-def locate(model: str | Path, beside: str | Path = ".", reporter: Reporter = SILENT) -> Path:
+def locate(model: str | Path, store_folder: str | Path = ".", reporter: Reporter = SILENT) -> Path:
     """Return the folder of a model, fetched from where it lies.
 
     Args:
         model: A model folder, its address on another filesystem, or an MLflow address.
-        beside: Folder of the `mlflow.db` to ask.
+        store_folder: Folder of the `mlflow.db` to ask.
         reporter: Shows the progress.
 
     Returns:
@@ -45,5 +47,5 @@ def locate(model: str | Path, beside: str | Path = ".", reporter: Reporter = SIL
     """
     if is_model_uri(str(model)):
         with reporter.task("fetching the model from MLflow"):
-            return fetched_model(str(model), beside)
+            return fetched_model(str(model), store_folder)
     return at_hand(model, reporter)

@@ -103,7 +103,7 @@ def score(  # noqa: PLR0913  (dataset is short for the usual start)
     start: HistoryOptions | None = None,
     overwrite: bool = True,
 ) -> Any:
-    """Write candidate pairs with a `score` column; a killed job goes on where it stopped.
+    """Write candidate pairs with a `score` column; a killed job resumes where it stopped.
 
     Without `out`, the candidates are all in memory, and nothing is written.
 
@@ -208,7 +208,7 @@ def recommend(
     users: Ids | Tables | None = None,
     k: int | None = None,
 ) -> Any:
-    """Write the k best unseen items of each user; a killed job goes on where it stopped.
+    """Write the k best unseen items of each user; a killed job resumes where it stopped.
 
     Args:
         model: A model folder or an MLflow address.

@@ -80,7 +80,7 @@ def train(  # noqa: PLR0913
     config: Config | None = None,
     resume: bool = False,
     reporter: Reporter = SILENT,
-    go_on_from: str | Path | None = None,
+    continue_from: str | Path | None = None,
     overwrite: bool = True,
     fresh: bool = False,
 ) -> TrainResult:
@@ -96,8 +96,9 @@ def train(  # noqa: PLR0913
         resume: Resume from the checkpoint of an interrupted training, where there is one, and in
             its MLflow run.
         reporter: Shows the progress.
-        go_on_from: A model to continue from where rows, users or items have come since: a folder or
-            an MLflow address. Its section `model` is used where the configuration has the default.
+        continue_from: A model to continue from where rows, users or items have come since: a folder
+            or an MLflow address. Its section `model` is used where the configuration has the
+            default.
         overwrite: Replace a model that was trained from other data or settings.
         fresh: Remove the checkpoint of an interrupted training and start anew.
 
@@ -113,24 +114,26 @@ def train(  # noqa: PLR0913
         StoreError: If the MLflow store cannot be reached or written; nothing is fitted then.
         OutputError: If the output is an input, or not ours to replace; nothing is touched then.
     """
-    config, beside = config or Config(), folder_of(out)
+    config, store_folder = config or Config(), folder_of(out)
     data = load_data(dataset, reporter)
-    known, config = _start(go_on_from, config, beside, reporter)
+    known, config = _start(continue_from, config, store_folder, reporter)
     require_needs(config.model, data)
     with reporter.task("reading the validation part"):
         validation_part = part_to_rank(data, "validation")
-    job = Job.of("train", [dataset, go_on_from], config.model_dump(exclude={"tracking"}))
+    job = Job.of("train", [dataset, continue_from], config.model_dump(exclude={"tracking"}))
     settings = digest(config.model_dump_json())
     with (
         claim(out, MODEL, job, overwrite, (CHECKPOINTS,), reporter) as output,
         ExitStack() as opened,
     ):
-        checkpoints = output.beside(CHECKPOINTS)
+        checkpoints = output.working_folder(CHECKPOINTS)
         require_own_files(checkpoints, _CHECKPOINT.fullmatch)
         start_checkpoints(checkpoints, resume, fresh)
-        kept = kept_run(checkpoints, tracking_uri(config.tracking, beside), settings)
+        kept = kept_run(checkpoints, tracking_uri(config.tracking, store_folder), settings)
         run = opened.enter_context(
-            start_run(config.tracking, beside, config.model.kind, go_on_in=kept, reporter=reporter)
+            start_run(
+                config.tracking, store_folder, config.model.kind, resume_run=kept, reporter=reporter
+            )
         )
         if run.run_id != kept:
             with reporter.task("recording the dataset"):
@@ -162,17 +165,17 @@ def train(  # noqa: PLR0913
 
 
 def _start(
-    go_on_from: str | Path | None, config: Config, beside: Path, reporter: Reporter
+    continue_from: str | Path | None, config: Config, store_folder: Path, reporter: Reporter
 ) -> tuple[TrainedModel | None, Config]:
-    # Returns the model to go on from, if any, and the configuration with its section `model`.
-    if go_on_from is None:
+    # Returns the model to continue from, if any, and the configuration with its section `model`.
+    if continue_from is None:
         return None, config
     if config.refit:
         raise InputError(
             "a model that continues from another cannot be fitted again on the validation rows: it "
             "would be trained too little; leave refit or --from out"
         )
-    known = load(go_on_from, beside, reporter)
+    known = load(continue_from, store_folder, reporter)
     return known, _with_model_of(known, config)
 
 

@@ -38,10 +38,10 @@ _JOINED_VARIABLE = "MLFLOW_RUN_ID"
 @contextmanager
 def start_run(
     config: TrackingConfig,
-    beside: str | Path,
+    store_folder: str | Path,
     name: str,
     tags: Mapping[str, str] | None = None,
-    go_on_in: str | None = None,
+    resume_run: str | None = None,
     reporter: Reporter = SILENT,
 ) -> Iterator[Run]:
     """Open a run in the configured experiment; an exception marks it as failed.
@@ -51,11 +51,11 @@ def start_run(
 
     Args:
         config: The tracking section.
-        beside: Folder of the output, and of the SQLite store and its artifacts where no address is
-            set.
+        store_folder: Folder of the output, and of the SQLite store and its artifacts where no
+            address is set.
         name: Name of the run.
         tags: Tags of the run.
-        go_on_in: A run that did not finish, to go on in; where it is gone or has finished, that is
+        resume_run: A run that did not finish, to resume; where it is gone or has finished, that is
             said and a new one is opened.
         reporter: Shows that the store is waited for.
 
@@ -66,8 +66,8 @@ def start_run(
         OutputError: If the folder of the store cannot be made, or the output's disk is full.
         StoreError: If the store cannot be reached or written.
     """
-    uri = tracking_uri(config, beside)
-    require_room(Path(beside))
+    uri = tracking_uri(config, store_folder)
+    require_room(Path(store_folder))
     joined = os.environ.pop(_JOINED_VARIABLE, None)
     with store_in_use(uri):
 
@@ -76,9 +76,9 @@ def start_run(
                 _check_registry(config.register_as)
             if joined is not None:
                 return _joined_run(joined, name, tags)
-            if go_on_in is not None and _reopened(go_on_in):
-                return go_on_in
-            experiment = _experiment(config.experiment, uri, beside)
+            if resume_run is not None and _reopened(resume_run):
+                return resume_run
+            experiment = _experiment(config.experiment, uri, store_folder)
             created = MlflowClient().create_run(
                 experiment, tags=resolve_tags(dict(tags or {})), run_name=name
             )
@@ -86,8 +86,8 @@ def start_run(
 
         with reporter.task("opening the run in MLflow"):
             run_id = first_contact(uri, open_run, writes=True)
-            recorded = first_contact(uri, lambda: _recorded(run_id)) if run_id == go_on_in else {}
-        outbox = Outbox(Path(beside).absolute() / UNSENT / run_id, deliver)
+            recorded = first_contact(uri, lambda: _recorded(run_id)) if run_id == resume_run else {}
+        outbox = Outbox(Path(store_folder).absolute() / UNSENT / run_id, deliver)
         run = Run(run_id, uri, outbox, recorded)
         status = "KILLED"
         try:
@@ -102,7 +102,7 @@ def start_run(
                 run.outbox.close(retry=status != "KILLED")
 
 
-def check_store(config: TrackingConfig, beside: str | Path) -> None:
+def check_store(config: TrackingConfig, store_folder: str | Path) -> None:
     """Find out before a long job whether a store on a network can be reached.
 
     A local file may be missing, or not ours to write: then figures of runs are told and passed
@@ -110,19 +110,19 @@ def check_store(config: TrackingConfig, beside: str | Path) -> None:
 
     Args:
         config: The tracking section.
-        beside: Folder of the SQLite store where no address is set.
+        store_folder: Folder of the SQLite store where no address is set.
 
     Raises:
         StoreError: If the store cannot be reached.
     """
-    uri = tracking_uri(config, beside)
+    uri = tracking_uri(config, store_folder)
     if store_file(uri) is None:
         with store_in_use(uri):
             first_contact(uri, ping)
 
 
 def log_to_run(
-    config: TrackingConfig, beside: str | Path, run_id: str, metrics: Mapping[str, float]
+    config: TrackingConfig, store_folder: str | Path, run_id: str, metrics: Mapping[str, float]
 ) -> None:
     """Add figures to a run that has ended, such as a model's test metrics.
 
@@ -131,11 +131,11 @@ def log_to_run(
 
     Args:
         config: The tracking section.
-        beside: Folder of the SQLite store where no address is set.
+        store_folder: Folder of the SQLite store where no address is set.
         run_id: The run.
         metrics: Names and values.
     """
-    uri, error = tracking_uri(config, beside), ""
+    uri, error = tracking_uri(config, store_folder), ""
     with store_in_use(uri):
         try:
             require_store(uri)
@@ -148,16 +148,16 @@ def log_to_run(
             shown = without_password(uri)
             logger.warning("run %s is not in %s; its metrics are not recorded", run_id, shown)
             return
-        outbox = Outbox(Path(beside).absolute() / UNSENT / run_id, deliver, error)
+        outbox = Outbox(Path(store_folder).absolute() / UNSENT / run_id, deliver, error)
         Run(run_id, uri, outbox).log_metrics(metrics)
         outbox.close(retry=not error)
 
 
-def send_unsent(beside: str | Path, config: TrackingConfig | None = None) -> int:
+def send_unsent(store_folder: str | Path, config: TrackingConfig | None = None) -> int:
     """Send what jobs could not send to their stores.
 
     Args:
-        beside: Folder of the jobs' outputs.
+        store_folder: Folder of the jobs' outputs.
         config: The tracking section; its address, where there is one, takes the place of those
             that the jobs had.
 
@@ -168,7 +168,7 @@ def send_unsent(beside: str | Path, config: TrackingConfig | None = None) -> int
         StoreError: If a store cannot be reached.
     """
     left, uri = 0, config and config.uri
-    for folder in sorted((Path(beside).absolute() / UNSENT).glob("*/")):
+    for folder in sorted((Path(store_folder).absolute() / UNSENT).glob("*/")):
         records = read_records(folder)
         if not records:
             continue
@@ -205,7 +205,7 @@ def _reopened(run_id: str) -> bool:
         found = client.get_run(run_id).info
     active = LifecycleStage.ACTIVE
     if found is None or found.lifecycle_stage != active or found.status == "FINISHED":
-        logger.warning("run %s is gone or has finished; a new run goes on with it", run_id)
+        logger.warning("run %s is gone or has finished; its work continues in a new run", run_id)
         return False
     client.update_run(run_id, status="RUNNING")
     return True
@@ -227,12 +227,12 @@ def _joined_run(run_id: str, name: str, tags: Mapping[str, str] | None) -> str:
     return run_id
 
 
-def _experiment(name: str, uri: str, beside: str | Path) -> str:
+def _experiment(name: str, uri: str, store_folder: str | Path) -> str:
     client = MlflowClient()
     found = client.get_experiment_by_name(name)
     if found is None:
-        is_local = uri == local_uri(beside)
-        location = (Path(beside).resolve() / ARTIFACTS).as_uri() if is_local else None
+        is_local = uri == local_uri(store_folder)
+        location = (Path(store_folder).resolve() / ARTIFACTS).as_uri() if is_local else None
         try:
             return str(client.create_experiment(name, artifact_location=location))
         except mlflow.MlflowException as error:

@@ -16,29 +16,29 @@ UNSENT = "mlflow.unsent"
 URI_VARIABLE = "MLFLOW_TRACKING_URI"
 
 
-def tracking_uri(config: TrackingConfig, beside: str | Path) -> str:
+def tracking_uri(config: TrackingConfig, store_folder: str | Path) -> str:
     """Return the address of the store: configured, else from the environment, else a local file.
 
     Args:
         config: The tracking section.
-        beside: Folder of the SQLite file where nothing else is set.
+        store_folder: Folder of the SQLite file where nothing else is set.
 
     Returns:
         An MLflow tracking address.
     """
-    return config.uri or os.environ.get(URI_VARIABLE) or local_uri(beside)
+    return config.uri or os.environ.get(URI_VARIABLE) or local_uri(store_folder)
 
 
-def local_uri(beside: str | Path) -> str:
+def local_uri(store_folder: str | Path) -> str:
     """Return the address of the store in a folder, whatever signs the folder's name has.
 
     Args:
-        beside: The folder.
+        store_folder: The folder.
 
     Returns:
         The address of its SQLite file, whether there is one or not.
     """
-    path = str(Path(beside).resolve() / STORE)
+    path = str(Path(store_folder).resolve() / STORE)
     plain = f"sqlite:///{path}"
     if make_url(plain).database == path:
         return plain

@@ -15,7 +15,7 @@ def job_of(config: Any, interactions: csr_matrix, context: FitContext) -> dict[s
     Args:
         config: The model's section.
         interactions: Users × items.
-        context: What else the fit uses; the device does not count, since a training may go on
+        context: What else the fit uses; the device does not count, since a training may resume
             elsewhere.
 
     Returns:

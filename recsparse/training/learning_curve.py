@@ -16,7 +16,7 @@ def plot_learning_curve(epochs: Mapping[int, Mapping[str, float]]) -> Figure:
     """Draw the loss and, where it was measured, the validation quality over the epochs.
 
     Args:
-        epochs: The metrics of each epoch by its number, which a resumed training goes on counting;
+        epochs: The metrics of each epoch by its number, which a resumed training keeps counting;
             where several networks were trained, a metric's name starts with that of its network.
 
     Returns:

@@ -22,7 +22,7 @@ class ObjectiveModule(pl.LightningModule):
     """Trains a network.
 
     What is drawn at random depends on the seed and the number of the step alone, so a training that
-    is resumed after an epoch goes on as if it had never stopped.
+    is resumed after an epoch continues as if it had never stopped.
 
     Args:
         objective: The network, its rows and its loss.

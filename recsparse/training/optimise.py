@@ -36,8 +36,8 @@ def optimise_network(objective: Objective, context: FitContext, judge: Judge | N
 
     The training's state is saved after each epoch in `context.checkpoints`, and so are the weights
     of a complete one, which is not done again where it is resumed. Without a judge the last weights
-    are the best known; with one, a network that goes on from another keeps its starting weights
-    where no epoch betters them.
+    are the best known; with one, a network that continues from another keeps its starting weights
+    where no epoch improves on them.
 
     Args:
         objective: The network, its rows and its loss.

@@ -1,4 +1,4 @@
-"""Resuming a training: its checkpoints, and the MLflow run that it goes on in."""
+"""Resuming a training: its checkpoints, and the MLflow run that it is recorded in."""
 
 import logging
 import shutil

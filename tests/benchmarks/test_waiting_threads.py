@@ -59,7 +59,7 @@ def test_the_command_writes_one_row_a_model_and_way(tmp_path, monkeypatch):
     monkeypatch.setattr(
         waiting_threads, "_in_a_process", lambda *_: waiting_threads.Taken(1.0, 2.0)
     )
-    main("timeline,sparse_grid", users=30, items=50, rounds=1, beside=0, out=tmp_path / "out.md")
+    main("timeline,sparse_grid", users=30, items=50, rounds=1, busy=0, out=tmp_path / "out.md")
     lines = (tmp_path / "out.md").read_text(encoding="utf-8").splitlines()
     for kind in ("timeline", "sparse_grid"):
         rows = [line for line in lines if line.startswith(f"| {kind} |")]

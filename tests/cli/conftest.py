@@ -5,7 +5,7 @@ import pytest
 
 # What an error must not say to somebody who typed a command: arguments, calls, errors of Python.
 PYTHON = re.compile(
-    r"\b(on_unknown|append_to|ids_from|go_on_from|history_parts|with_history|rows_per_part)\b"
+    r"\b(on_unknown|append_to|ids_from|continue_from|history_parts|with_history|rows_per_part)\b"
     r"|\b[a-z_]+='|[a-z_]\(\)|\w+\.\w+\(|\w(Error|Exception)\(|\bclass '"
 )
 PROGRESS = re.compile(r"\d\d:\d\d:\d\d ")

@@ -1,4 +1,4 @@
-"""Signals: a command ends within seconds, whatever it is doing, and says how to go on."""
+"""Signals: a command ends within seconds, whatever it is doing, and says how to resume."""
 
 import shutil
 import signal
@@ -49,7 +49,7 @@ def checkpoint_of(folder):
 
 
 @pytest.mark.parametrize("number", STATUS)
-def test_an_interrupted_training_says_how_to_go_on_and_its_run_is_killed(
+def test_an_interrupted_training_says_how_to_resume_and_its_run_is_killed(
     small_dataset, workplace, number
 ):
     process = started("train", small_dataset, "--out", "model", *LONG, cwd=workplace)

@@ -98,9 +98,9 @@ def test_a_loss_of_one_s_own_trains_and_its_model_scores_without_the_module(
     again = command("train", small_dataset, "--out", "model", "--resume", *sets(small))
     assert again.returncode == 2
     assert "model.loss must name a module that can be imported" in " ".join(again.stderr.split())
-    go_on = command("train", small_dataset, "--out", "next", "--from", "model")
-    assert go_on.returncode == 2
-    assert "model.loss is margin:margin, of a module that" in " ".join(go_on.stderr.split())
+    continued = command("train", small_dataset, "--out", "next", "--from", "model")
+    assert continued.returncode == 2
+    assert "model.loss is margin:margin, of a module that" in " ".join(continued.stderr.split())
 
 
 @pytest.mark.slow

@@ -103,7 +103,7 @@ def test_train_names_all_from_the_dataset_to_the_store(phases, small_dataset):
     ]  # fmt: skip
 
 
-def test_a_model_to_go_on_from_is_named_as_it_is_loaded(phases, small_dataset, trained_folder):
+def test_a_model_to_continue_from_is_named_as_it_is_loaded(phases, small_dataset, trained_folder):
     known = trained_folder / "popularity"
     words = ["--from", known, "--out", "model", "--set", "model.kind=popularity"]
     said = phases("train", small_dataset, *words)

@@ -140,7 +140,7 @@ def test_what_is_written_to_an_address_is_what_is_written_to_a_path(recsparse, m
             assert read_manifest(here) == read_manifest(there)
 
 
-def test_jobs_go_on_from_what_jobs_wrote_to_addresses(recsparse, memory):
+def test_jobs_continue_from_what_jobs_wrote_to_addresses(recsparse, memory):
     steps = [
         ["prepare", "log.parquet", "--out", "memory://shop/dataset"],
         ["train", "memory://shop/dataset", *POPULARITY, "--out", "memory://shop/model"],

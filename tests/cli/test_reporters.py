@@ -134,10 +134,10 @@ def test_a_terminal_shows_bars_of_parts_and_nothing_stays(monkeypatch):
         assert isinstance(reporter, TerminalReporter)
         with reporter.task("fitting [blend]"), reporter.task("part 1 of 2", 4) as advance:
             advance(2, "epoch 1 of at most 2")
-            reporter.say("[a line] beside")
+            reporter.say("[a line] between")
             reporter.bars.refresh()
     (shown,) = sent
-    for text in ("fitting [blend]", "part 1 of 2: epoch 1 of at most 2", "50%", "[a line] beside"):
+    for text in ("fitting [blend]", "part 1 of 2: epoch 1 of at most 2", "50%", "[a line] between"):
         assert text in shown
     assert reporter.bars is None
 

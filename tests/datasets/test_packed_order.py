@@ -36,6 +36,6 @@ def test_the_order_is_that_of_a_stable_sort_by_tuples(columns):
 
 @pytest.mark.parametrize("bits", [61, 62, 63])
 def test_ranges_that_just_fit_and_that_do_not_are_sorted_alike(bits):
-    # Four rows take two bits beside those of the range.
+    # Four rows take two bits besides those of the range.
     column = np.array([2**bits - 1, 0, 2**bits - 2, 0], dtype=np.uint64)
     assert packed_order([column]).tolist() == [1, 3, 2, 0]

@@ -1,4 +1,4 @@
-"""Jobs that were killed go on with the parts that are there, if these are of the same job."""
+"""Jobs that were killed resume from the parts that are there, if these are of the same job."""
 
 import errno
 import os

@@ -67,7 +67,7 @@ def test_kernel_maps_are_no_part_of_a_file(tmp_path):
     torch.testing.assert_close(layer(found).feats, layer(x).feats)
 
 
-def test_gradients_go_on_being_wanted(tmp_path):
+def test_gradients_are_still_wanted(tmp_path):
     x = random_tensor((4, 5))
     found = through_a_file(x.with_feats(x.feats.requires_grad_()), tmp_path)
     assert found.feats.requires_grad

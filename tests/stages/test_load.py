@@ -14,7 +14,7 @@ def test_a_folder_is_its_own_place(tmp_path):
 
 def test_a_model_is_the_same_from_its_folder_and_from_mlflow(trained_folder, workplace):
     expected = load(trained_folder / "sparse_grid").recommend(k=3)
-    registered = load("models:/shelf/1", beside=trained_folder)
+    registered = load("models:/shelf/1", store_folder=trained_folder)
     pd.testing.assert_frame_equal(registered.recommend(k=3), expected)
 
 
@@ -30,4 +30,4 @@ def test_a_model_that_is_not_there_is_told(workplace):
     with pytest.raises(MissingFileError, match="the model must be a folder"):
         load(workplace / "nowhere")
     with pytest.raises(MissingFileError, match="models:/shelf/7 must be a recsparse model"):
-        load("models:/shelf/7", beside=workplace)
+        load("models:/shelf/7", store_folder=workplace)

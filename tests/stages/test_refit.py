@@ -66,4 +66,4 @@ def test_the_linear_term_of_the_grid_keeps_its_weight(small_dataset, workplace):
 def test_what_goes_on_from_a_model_is_not_fitted_again(small_dataset, trained_folder, workplace):
     config = load_config(None, ["model.kind=popularity", "refit=true"])
     with pytest.raises(InputError, match="leave refit or --from out"):
-        train(small_dataset, "model", config, go_on_from=trained_folder / "popularity")
+        train(small_dataset, "model", config, continue_from=trained_folder / "popularity")

@@ -56,12 +56,12 @@ def test_a_run_and_its_artifacts_are_kept_beside_the_job(workplace):
 def test_the_store_of_the_environment_is_used_and_none_is_made_beside(
     workplace, monkeypatch, tmp_path_factory
 ):
-    beside = tmp_path_factory.mktemp("beside")
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", store(workplace))
-    with start_run(CONFIG, beside, "elsewhere") as run:
+    with start_run(CONFIG, elsewhere, "elsewhere") as run:
         pass
     assert found(workplace, run).info.status == "FINISHED"
-    assert list(beside.iterdir()) == []
+    assert list(elsewhere.iterdir()) == []
 
 
 def test_a_file_in_place_of_the_folder_is_told(workplace):

@@ -235,7 +235,7 @@ def test_a_checkpoint_of_another_training_is_not_resumed_from(tmp_path, what, ot
     fit(plan, **given)
 
 
-def test_a_training_may_go_on_on_another_device(tmp_path):
+def test_a_training_may_resume_on_another_device(tmp_path):
     plan = FitContext(settings(3), checkpoints=tmp_path, on_epoch=interrupt_after(0))
     with pytest.raises(PowerCutError):
         fit(plan)

@@ -1,4 +1,4 @@
-"""Fitting any model; how a network is trained is tested beside it."""
+"""Fitting any model; how a network is trained is tested elsewhere."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""A training that was cut off goes on from its checkpoint."""
+"""A training that was cut off resumes from its checkpoint."""
 
 import json
 import math

@@ -157,7 +157,7 @@ def part_rows(
         )
     )
     counts = {f"{name}_rows": int(count) for name, count in zip(PART_NAMES, num_rows, strict=True)}
-    # Beside the number of all users these tell how many are too short to be evaluated.
+    # With the number of all users these tell how many are too short to be evaluated.
     counts |= {f"{PART_NAMES[part]}_users": int(num_users[part]) for part in (VALIDATION, TEST)}
     return PartedRows(rows, path, users, items, counts)
 

@@ -1,4 +1,4 @@
-"""Nearest rows: newcomers on an axis stand beside what they are most alike."""
+"""Nearest rows: newcomers on an axis stand next to what they are most like."""
 
 import numpy as np
 from scipy.sparse import csc_matrix, csr_matrix, diags_array

@@ -119,7 +119,7 @@ def fetch_public(
 
     A data set in the user's cache folder (`RECSPARSE_CACHE`, else the system's) is used again
     when it passes its check. Otherwise each source is tried in turn, and what it gives must have
-    the known row counts and sha256; the folder appears whole or not at all. Beside the tables lie
+    the known row counts and sha256; the folder appears whole or not at all. Next to the tables lie
     `LICENCE.txt`, `CITATION` and a manifest of all files.
 
     Args:

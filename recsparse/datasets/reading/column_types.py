@@ -106,7 +106,7 @@ class _Settling:
 
     def _known_ids(self, name: str) -> set[pa.DataType]:
         kinds = {id_type(kind) for kind in self.own.get(name, ())}
-        return (kinds | {self.roles.beside.get(name)}) - {None}
+        return (kinds | {self.roles.other_ids.get(name)}) - {None}
 
     def _id_type(self, name: str, seen: Mapping[str, pa.DataType]) -> pa.DataType:
         settled = self.roles.ids[name]

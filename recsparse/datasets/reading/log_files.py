@@ -24,7 +24,7 @@ class OtherIds:
         user: The type of the user ids, int64 or string; None if there are none.
         item: The type of the item ids, likewise.
         decide: Files of text and partition keys are read in these types whatever is written there,
-            as ids that a model knows or does not; else they only count beside the log's own.
+            as ids that a model knows or does not; else they only count together with the log's own.
     """
 
     user: pa.DataType | None = None
@@ -64,7 +64,7 @@ def open_log(
     event = [config.event_column] if config.event_weights else []
     roles = Roles(
         ids={name: kind or (each if others.decide else None) for name, each in there.items()},
-        beside={name: each for name, each in there.items() if each is not None},
+        other_ids={name: each for name, each in there.items() if each is not None},
         times=[config.timestamp_column],
         numbers=[config.weight_column, config.rating_column],
         texts=[*event, *extra],

@@ -44,7 +44,7 @@ class LogSource:
         config: How to read it.
         dataset: The rows.
         columns: Those that are read.
-        extra: Those of them that are kept beside the canonical ones.
+        extra: Those of them that are kept as well as the canonical ones.
         unit: What numbers in the time column count.
     """
 

@@ -15,7 +15,7 @@ class Roles:
 
     Attributes:
         ids: Columns of ids, and int64 or string where their type is settled; None finds it out.
-        beside: For ids whose type is found out: the type that other ids have, to which these are
+        other_ids: For ids whose type is found out: the type of other ids, to which these are
             to fit.
         times: Columns of times.
         numbers: Columns of numbers.
@@ -24,7 +24,7 @@ class Roles:
     """
 
     ids: Mapping[str, pa.DataType | None] = field(default_factory=dict)
-    beside: Mapping[str, pa.DataType] = field(default_factory=dict)
+    other_ids: Mapping[str, pa.DataType] = field(default_factory=dict)
     times: Sequence[str] = ()
     numbers: Sequence[str] = ()
     texts: Sequence[str] = ()

@@ -69,7 +69,7 @@ def check_condition(schema: pa.Schema, columns: Sequence[str], condition: Condit
     with _connected(condition.unit) as database:
         database.register(_ROWS, readable.empty_table())
         try:
-            # Refuses what ends the condition and goes on as another statement.
+            # Refuses what ends the condition and continues as another statement.
             duckdb.SQLExpression(condition.sql)
             database.sql(_query(readable, columns, condition)).fetchall()
         except duckdb.Error as error:

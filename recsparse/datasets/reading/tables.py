@@ -28,7 +28,7 @@ def open_dataset(paths: Paths, ids: Sequence[str] = (), roles: Roles = NO_ROLES)
         paths: Parquet or CSV files, folders, hive-partitioned folders (`date=2026-01-01/…`), whose
             partition keys become columns, globs, or addresses on filesystems that Arrow or fsspec
             open, such as `s3://bucket/folder`.
-        ids: Columns of which whole numbers beside fractions are not widened; those that are ids by
+        ids: Columns of which whole numbers next to fractions are not widened; those that are ids by
             their role are such, too.
         roles: What columns are for, by which files of text and partition keys are read.
 
@@ -219,7 +219,7 @@ def _is_number(found: pa.DataType) -> bool:
 
 
 def _plain(schema: pa.Schema, mixed: set[str], settled: Mapping[str, pa.DataType]) -> pa.Schema:
-    """Return a schema without views, which Arrow cannot filter, nor dictionaries beside others."""
+    """Return a schema without views, which Arrow cannot filter, nor dictionaries next to others."""
     return pa.schema([field.with_type(_type(field, mixed, settled)) for field in schema])
 
 

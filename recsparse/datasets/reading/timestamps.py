@@ -203,7 +203,7 @@ def _from_integers(column: pa.Array, unit: NumberUnit) -> tuple[pa.Array, np.nda
 def _divided(ticks: pa.Array, per_second: int) -> pa.Array:
     if per_second == 1:
         return ticks
-    # Filled, since NumPy turns integers beside nulls into floats, which lose nanoseconds. Rounded
+    # Filled, since NumPy turns integers next to nulls into floats, which lose nanoseconds. Rounded
     # down, also before 1970.
     seconds = np.floor_divide(ticks.fill_null(0).to_numpy(), per_second)
     return pa.array(seconds, mask=pc.is_null(ticks).to_numpy(zero_copy_only=False))
@@ -260,7 +260,7 @@ def _as_dates(times: Times, texts: pa.Array, integers: pa.Array) -> Times:
 
 
 def _from_floats(column: pa.Array, unit: NumberUnit) -> tuple[pa.Array, np.ndarray]:
-    """Read numbers that became floating-point ones, as pandas makes them beside nulls."""
+    """Read numbers that became floating-point ones, as pandas makes them next to nulls."""
     values = column.to_numpy(zero_copy_only=False).astype(np.float64)
     unknown = np.isnan(values)
     unreadable = np.abs(np.nan_to_num(values)) >= 2.0**62

@@ -20,8 +20,8 @@ class SparseConvNet(nn.Module):
     128, linear to the classes, ReLU between them: LeNet (LeCun et al. 1998,
     https://doi.org/10.1109/5.726791) with the sizes of later tutorials. Convolutions have three
     taps per axis and padding 1, pools halve the axes. It differs from the dense network of the same
-    weights only where a window sees no active pixel: there the dense one goes on with its bias, and
-    this one has nothing.
+    weights only where a window sees no active pixel: there the dense one continues with its bias,
+    and this one has nothing.
 
     Args:
         in_channels: Channels of the images.

@@ -81,7 +81,7 @@ class BlendRecommender(Recommender, ColdScorer):
                 seed=context.seed + number,
                 training_seed=context.seed,
                 network=f"{number}_{config.kind}",
-                warm_start=_to_go_on_from(fitted, config, configs),
+                warm_start=_start_of_part(fitted, config, configs),
             )
             with context.reporter.task(f"part {number + 1} of {len(configs)}, {config.kind}"):
                 part = _twin(parts, config) or model_class(config.kind)(config).fit(
@@ -192,7 +192,7 @@ def _fitted_parts(warm_start: WarmStart | None) -> list[WarmStart]:
     return [WarmStart(part, warm_start.items) for part in parts]
 
 
-def _to_go_on_from(
+def _start_of_part(
     fitted: Sequence[WarmStart], config: PartConfig, configs: Sequence[PartConfig]
 ) -> WarmStart | None:
     """Return the part of the same configuration, else a spare one that was trained otherwise."""

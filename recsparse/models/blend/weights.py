@@ -42,7 +42,7 @@ def standardised(scores: Float[Tensor, "b m"]) -> Float[Tensor, "b m"]:
 def best_weights(parts: Sequence[Recommender], validation: Validation) -> list[float]:
     """Find the weights under which the sum of some models' scores ranks best.
 
-    From the best part alone, each part in turn gets the weight that is best beside the others, for
+    From the best part alone, each part in turn gets the weight that is best with the others, for
     a few rounds, until nothing changes.
 
     Args:

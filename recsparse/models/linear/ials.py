@@ -33,7 +33,7 @@ class IALS(Recommender):
 
         Args:
             interactions: Users × items, positive weights.
-            context: The seed of the starting factors; those of `warm_start` are gone on from.
+            context: The seed of the starting factors; or those of `warm_start`.
 
         Returns:
             The model itself.

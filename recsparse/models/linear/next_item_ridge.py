@@ -142,7 +142,7 @@ def decayed_moments(
     """Sum the products of what is left of all items, and of that with the next event.
 
     After each event of a user, item i has the feature `sum_k w_k decay^(later events)` over its
-    events k so far. After the user's last event the features go on fading, with no event to come.
+    events k so far. After the user's last event the features keep fading, with no event to come.
 
     Args:
         history: Users × items, each cell the weight of an event.

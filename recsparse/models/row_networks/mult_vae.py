@@ -108,7 +108,7 @@ class MultVAENetwork(nn.Module):
             if isinstance(layer, nn.Linear):
                 nn.init.xavier_normal_(layer.weight)
                 nn.init.zeros_(layer.bias)
-        # How far the annealing is; a buffer, so that a resumed training goes on from there.
+        # How far the annealing is; a buffer, so that a resumed training continues there.
         self.register_buffer("steps", torch.zeros((), dtype=torch.int64))
 
     def encode(self, cells: SparseTensor) -> tuple[Float[Tensor, "b d"], Float[Tensor, "b d"]]:

@@ -111,7 +111,7 @@ class PairwiseRecommender(NetworkRecommender):
 
     @override
     def state(self) -> dict[str, Tensor]:
-        """Return the item vectors and biases, and what folding in needs beside them."""
+        """Return the item vectors and biases, and what folding in needs besides."""
         weight = torch.tensor(self.empty_weight, dtype=torch.float64)
         return {
             "items": self.items, "bias": self.bias, "empty_weight": weight,

@@ -160,7 +160,7 @@ def test_words_come_from_training_rows_and_items_alone(tmp_path):
 
 @pytest.mark.parametrize("kind", ["random", "leave_last_out", "global_time", "held_out_users"])
 def test_items_of_the_test_alone_are_in_no_catalogue(tmp_path, kind):
-    # Each user has an item of its own beside seven that all have.
+    # Each user has an item of its own besides seven that all have.
     rows = [(user, item if item < 7 else 1000 + user) for user in range(30) for item in range(8)]
     times = [(5 * user + 3 * item) % 8 * 1000 + user for user in range(30) for item in range(8)]
     data = prepared(tmp_path, rows, [f"split.kind={kind}", "split.test=0.3"], times)

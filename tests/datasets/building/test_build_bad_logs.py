@@ -49,12 +49,12 @@ def old(tmp_path):
 
 
 def refuse(old, logs, error, message, *settings):
-    out, before, beside = old
+    out, before, there = old
     sources = Sources(logs=logs, repeats="take")
     with pytest.raises(error, match=message):
         prepare(sources, out, config=load_config(None, list(settings)), overwrite=True)
     assert digest(out) == before
-    left = [path for path in out.parent.iterdir() if path not in beside]
+    left = [path for path in out.parent.iterdir() if path not in there]
     assert {path.name for path in left} <= {"logs"}
 
 

@@ -1,4 +1,4 @@
-"""Attention over histories of many lengths, beside a softmax written out for each user."""
+"""Attention over histories of many lengths, against a softmax written out for each user."""
 
 import torch
 from hypothesis import given, settings

@@ -74,7 +74,7 @@ def test_ease_of_windows_as_long_as_any_history_comes_near_ease_of_rows():
 
 
 def test_items_that_are_close_in_time_count_for_each_other_more():
-    """Everyone has all items; 0 is always beside 1, beside 3 now and then, and never beside 2."""
+    """Everyone has all items; 0 is always next to 1, now and then to 3, and never to 2."""
     history = csr_matrix(np.ones((40, 4), np.float32))
     # Places of the items 0, 1, 2, 3 in the order of time.
     places = np.repeat([[1, 2, 3, 4], [2, 1, 4, 3]], 20, axis=0)

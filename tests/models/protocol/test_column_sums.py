@@ -17,7 +17,7 @@ def test_sums_of_columns_are_those_of_a_dense_matrix(rows, columns, seed):
 
 
 def many_small_weights():
-    """A column of 400,000 weights of .1, and beside it one weight that is a little more."""
+    """A column of 400,000 weights of .1, and next to it one weight that is a little more."""
     num_rows = 400_000
     weights = np.full(num_rows, 0.1, dtype=np.float32)
     weights = np.append(weights, np.float32(40_000.5))

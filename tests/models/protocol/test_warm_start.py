@@ -95,7 +95,7 @@ def test_items_that_are_gone_are_forgotten():
     assert torch.equal(new.network.item_vectors.weight, vectors)
 
 
-def test_parts_of_a_blend_go_on_from_those_of_the_same_settings():
+def test_parts_of_a_blend_continue_from_those_of_the_same_settings():
     ease, other = EASEConfig(regularisation=5), TIMELINE.model_copy(update={"dropout": 0.5})
     log = log_of()
     context = FitContext(TRAINING, times=times_of(log))
