@@ -1,6 +1,6 @@
 """What can be set."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -8,8 +8,13 @@ from rich.table import Table
 from rich.text import Text
 
 from recsparse.cli.app import app
-from recsparse.config.key_table import Setting, commented_toml, json_schema, settings
+from recsparse.cli.loading import loading_libraries
+from recsparse.cli.terminal import show_json
 from recsparse.errors import InputError, nearest
+from recsparse.reporting.progress import SILENT
+
+if TYPE_CHECKING:  # which takes a tenth of a second to import
+    from recsparse.config.key_table import Setting
 
 
 @app.command()
@@ -23,18 +28,18 @@ def config(
     ] = False,
 ) -> None:
     """Show every setting with its default, its unit and what it means."""
-    from recsparse.cli.terminal import show_json
+    with loading_libraries(SILENT):
+        from recsparse.config.key_table import commented_toml, json_schema, settings
 
     if schema:
         show_json(json_schema())
     elif toml:
         typer.echo(commented_toml(), nl=False)
     else:
-        _show(_chosen(section))
+        _show(_chosen(settings(), section))
 
 
-def _chosen(section: str | None) -> list[Setting]:
-    found = settings()
+def _chosen(found: "list[Setting]", section: str | None) -> "list[Setting]":
     if section is None:
         return found
     chosen = [each for each in found if section in _names(each)]
@@ -47,12 +52,12 @@ def _chosen(section: str | None) -> list[Setting]:
     return chosen
 
 
-def _names(setting: Setting) -> list[str]:
+def _names(setting: "Setting") -> list[str]:
     section, _, kind = setting.section.partition(".kind = ")
     return [name for name in (section, kind) if name]
 
 
-def _show(chosen: list[Setting]) -> None:
+def _show(chosen: "list[Setting]") -> None:
     table = Table("key", "default", "unit", "values", "meaning")
     section = ""
     for each in chosen:

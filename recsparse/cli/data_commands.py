@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from recsparse.cli.app import app
+from recsparse.cli.loading import loading_libraries
 from recsparse.cli.option_lists import JobOptions, WorkOptions, takes_lists
 from recsparse.cli.options import (
     Again,
@@ -42,7 +43,7 @@ def fetch(
 ) -> None:
     """Download a public data set and check it; say what its owners ask of whoever uses it."""
     reporter = progress(quiet)
-    with reporter.task("loading libraries"):
+    with loading_libraries(reporter):
         from recsparse.datasets.public.catalogue import KNOWN
         from recsparse.stages.fetch import fetch as stage
 
@@ -72,7 +73,7 @@ def prepare(
 ) -> None:
     """Turn logs into a dataset folder: checked, split, indexed; the log may exceed the memory."""
     reporter = progress(job.quiet)
-    with reporter.task("loading libraries"):
+    with loading_libraries(reporter):
         from recsparse.datasets.building.sources import Sources
         from recsparse.datasets.workspace import Resources
         from recsparse.stages.prepare import prepare as stage
@@ -115,7 +116,7 @@ def describe(
 ) -> None:
     """Tell what is in a log or a dataset; the log may exceed the memory."""
     reporter = progress(job.quiet)
-    with reporter.task("loading libraries"):
+    with loading_libraries(reporter):
         from recsparse.datasets.reading.find_files import named
         from recsparse.datasets.workspace import Resources
         from recsparse.stages.describe import describe as stage

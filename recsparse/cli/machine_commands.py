@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from recsparse.cli.app import app
+from recsparse.cli.loading import loading_libraries
 from recsparse.cli.option_lists import JobOptions, takes_lists
 from recsparse.cli.options import (
     AsJson,
@@ -15,12 +16,14 @@ from recsparse.cli.terminal import (
     show_pairs,
     show_runs,
 )
+from recsparse.reporting.progress import SILENT
 
 
 @app.command()
 def doctor(as_json: AsJson = False) -> None:
     """Check the installation: versions, kernels, threads, store, room, and what will hurt."""
-    from recsparse.stages.doctor import doctor as stage
+    with loading_libraries(SILENT):
+        from recsparse.stages.doctor import doctor as stage
 
     found = stage()
     if not as_json:
@@ -38,7 +41,7 @@ def runs(
 ) -> None:
     """List the MLflow runs there, the newest first; --json has all their figures."""
     reporter = progress(job.quiet)
-    with reporter.task("loading libraries"):
+    with loading_libraries(reporter):
         from recsparse.stages.runs import runs as stage
 
     tracking = job.settings().tracking

@@ -8,10 +8,12 @@ from importlib import import_module
 from typing import Any
 
 from recsparse.cli.interrupt import ending_on_signals
+from recsparse.cli.loading import collect_no_garbage
 
 
 def run() -> None:
     """Run the command line."""
+    collect_no_garbage()
     # Read where torch is loaded. Threads that spin while they wait take the cores from those that
     # are waited for, wherever other jobs share the machine.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")

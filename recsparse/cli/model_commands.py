@@ -7,6 +7,7 @@ import typer
 
 from recsparse.cli.app import app
 from recsparse.cli.interrupt import training_kept, when_interrupted
+from recsparse.cli.loading import loading_libraries
 from recsparse.cli.option_lists import JobOptions, RankedOptions, takes_lists
 from recsparse.cli.options import (
     AsJson,
@@ -24,9 +25,7 @@ from recsparse.cli.terminal import (
     show_json,
     show_pairs,
 )
-from recsparse.config.toml_reader import parse_space
-from recsparse.outputs.claim import require_apart
-from recsparse.outputs.places import place_of_work
+from recsparse.reporting.progress import SILENT
 
 if TYPE_CHECKING:  # which takes a second to import
     from recsparse.evaluation.rank_catalogue import RankingResult
@@ -46,7 +45,8 @@ def train(
 ) -> None:
     """Fit a model, record it in MLflow, write a model folder."""
     reporter = progress(job.quiet)
-    with reporter.task("loading libraries"):
+    with loading_libraries(reporter):
+        from recsparse.outputs.places import place_of_work
         from recsparse.stages.train import train as stage
 
     when_interrupted(lambda: training_kept(place_of_work(out)))
@@ -73,7 +73,9 @@ def tune(
 ) -> None:
     """Search a model's settings on the validation part; --out is the TOML of the best."""
     reporter = progress(job.quiet)
-    with reporter.task("loading libraries"):
+    with loading_libraries(reporter):
+        from recsparse.config.toml_reader import parse_space
+        from recsparse.outputs.claim import require_apart
         from recsparse.stages.tune import tune as stage
 
     settings = job.settings()
@@ -98,7 +100,7 @@ def evaluate(
 ) -> None:
     """Rank the test part with one or several models, side by side."""
     reporter = progress(job.quiet)
-    with reporter.task("loading libraries"):
+    with loading_libraries(reporter):
         from recsparse.stages.evaluate import evaluate as stage
 
     if len(models) < 2:
@@ -126,7 +128,7 @@ def evaluate_file(
 ) -> None:
     """Rank the test part by any system's scores."""
     reporter = progress(job.quiet)
-    with reporter.task("loading libraries"):
+    with loading_libraries(reporter):
         from recsparse.stages.evaluate_file import evaluate_file as stage
 
     settings = job.settings(*test.settings())
@@ -143,8 +145,9 @@ def evaluate_file(
 @app.command()
 def metrics(as_json: AsJson = False) -> None:
     """Show the formula of every metric."""
-    from recsparse.metrics.ranking_metrics import FORMULAS
-    from recsparse.metrics.rating_metrics import RATING_FORMULAS
+    with loading_libraries(SILENT):
+        from recsparse.metrics.ranking_metrics import FORMULAS
+        from recsparse.metrics.rating_metrics import RATING_FORMULAS
 
     show_pairs("metrics", {**FORMULAS, **RATING_FORMULAS}, as_json)
 

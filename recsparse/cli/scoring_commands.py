@@ -6,6 +6,7 @@ import typer
 
 from recsparse.cli.app import app
 from recsparse.cli.interrupt import parts_kept, when_interrupted
+from recsparse.cli.loading import loading_libraries
 from recsparse.cli.option_lists import JobOptions, StartOptions, takes_lists
 from recsparse.cli.options import (
     ModelAddress,
@@ -16,7 +17,6 @@ from recsparse.cli.reporters import progress
 from recsparse.cli.terminal import (
     show_pairs,
 )
-from recsparse.outputs.places import place_of_work
 
 
 @app.command()
@@ -32,7 +32,8 @@ def score(
 ) -> None:
     """Add a score to every candidate pair, part by part."""
     reporter = progress(job.quiet)
-    with reporter.task("loading libraries"):
+    with loading_libraries(reporter):
+        from recsparse.outputs.places import place_of_work
         from recsparse.stages.score import HistoryOptions, parts_named
         from recsparse.stages.score import score as stage
 
@@ -58,7 +59,8 @@ def recommend(
 ) -> None:
     """Write the k best unseen items of each user."""
     reporter = progress(job.quiet)
-    with reporter.task("loading libraries"):
+    with loading_libraries(reporter):
+        from recsparse.outputs.places import place_of_work
         from recsparse.stages.score import RecommendOptions, parts_named
         from recsparse.stages.score import recommend as stage
 
