@@ -7,7 +7,6 @@ from typing import Any
 from recsparse.config.config import Config
 from recsparse.config.data import LogConfig
 from recsparse.config.toml_reader import parse_config
-from recsparse.datasets.dataset import Dataset
 
 SECTIONS = ("log", "split", "text", "features", "order")
 LAST_SECOND = "last_training_second"
@@ -28,17 +27,18 @@ class DataSettings:
     last_training_second: int | None = None
 
     @classmethod
-    def of(cls, data: Dataset) -> "DataSettings":
+    def of(cls, config: Config, counts: Mapping[str, int]) -> "DataSettings":
         """Return the settings of a dataset.
 
         Args:
-            data: The dataset.
+            config: The configuration that it was made with.
+            counts: What was counted as it was made.
 
         Returns:
             Its settings.
         """
-        sections = data.config.model_dump(mode="json", include={*SECTIONS}, exclude_none=True)
-        return cls(sections, data.counts.get(LAST_SECOND))
+        sections = config.model_dump(mode="json", include={*SECTIONS}, exclude_none=True)
+        return cls(sections, counts.get(LAST_SECOND))
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "DataSettings":

@@ -7,6 +7,8 @@ from scipy.sparse import csr_matrix
 
 TRAIN, VALIDATION, TEST, VALIDATION_HISTORY, TEST_HISTORY = range(5)
 PART_NAMES = ("train", "validation", "test", "validation_history", "test_history")
+# Those that a caller names: what a model may see of held-out users belongs to `train`.
+PARTS = PART_NAMES[:3]
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,8 @@ from collections.abc import Collection
 import pyarrow as pa
 
 from recsparse.datasets.dataset import Dataset
+from recsparse.datasets.parts import PARTS
 from recsparse.errors import InputError
-
-PARTS = ("train", "validation", "test")
 
 
 def rows_of_parts(data: Dataset, parts: Collection[str] = PARTS) -> pa.Table:

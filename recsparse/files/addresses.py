@@ -4,8 +4,6 @@ import re
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote
 
-from fsspec import available_protocols
-
 from recsparse.errors import InputError, OutputError
 
 ARROW_SCHEMES = frozenset({"s3", "gs", "gcs", "abfs", "abfss", "hdfs", "viewfs"})
@@ -126,6 +124,8 @@ def _is_remote(text: str) -> bool:
 
 
 def _known_schemes() -> frozenset[str]:
+    from fsspec import available_protocols  # which most paths need not wait for
+
     return ARROW_SCHEMES | set(available_protocols())
 
 

@@ -12,7 +12,6 @@ from urllib.parse import quote
 
 import pyarrow as pa
 import pyarrow.fs as pafs
-from fsspec.core import url_to_fs
 
 from recsparse.errors import InputError, MissingFileError, RecsparseError
 from recsparse.files.addresses import ARROW_SCHEMES, is_address, plain
@@ -261,6 +260,8 @@ def _remote(address: str) -> tuple[pafs.FileSystem, str]:
 
 
 def _by_fsspec(address: str) -> tuple[pafs.FileSystem, str]:
+    from fsspec.core import url_to_fs  # for the few addresses that Arrow itself does not open
+
     try:
         found, place = url_to_fs(address)
     except (ValueError, ImportError) as error:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from recsparse.config.evaluation import Catalogue
+from recsparse.config.choices import Catalogue
 from recsparse.datasets.vocabulary import Vocabulary
 
 

@@ -1,12 +1,11 @@
-"""What stages read, fetched from where it lies; whoever watches hears what is waited for."""
+"""Datasets that stages read, fetched from where they lie."""
 
 from pathlib import Path
 
 from recsparse.datasets.dataset import Dataset
 from recsparse.datasets.dataset_folder import load_dataset
-from recsparse.files.addresses import is_address, last_name
-from recsparse.files.filesystems import fetched
 from recsparse.reporting.progress import Reporter
+from recsparse.stages.at_hand import at_hand
 
 
 def load_data(dataset: str | Path, reporter: Reporter, check: bool = True) -> Dataset:
@@ -26,23 +25,3 @@ def load_data(dataset: str | Path, reporter: Reporter, check: bool = True) -> Da
     """
     with reporter.task("loading the dataset"):
         return load_dataset(at_hand(dataset, reporter), check)
-
-
-def at_hand(place: str | Path, reporter: Reporter) -> Path:
-    """Return a local path to read from.
-
-    Args:
-        place: A path, or the address of a file or a folder on another filesystem.
-        reporter: Shows that it is fetched.
-
-    Returns:
-        The path itself, or that of a copy, which is gone when the process ends.
-
-    Raises:
-        MissingFileError: If there is nothing at the address.
-        InputError: If it cannot be read.
-    """
-    if not is_address(place):
-        return fetched(place)
-    with reporter.task(f"fetching {last_name(place)}"):
-        return fetched(place)

@@ -15,7 +15,7 @@ from recsparse.files.filesystems import holds
 from recsparse.outputs.claim import Output, claim
 from recsparse.outputs.job import Job
 from recsparse.reporting.progress import SILENT, Reporter
-from recsparse.stages.data import at_hand
+from recsparse.stages.at_hand import at_hand
 from recsparse.stages.describe_dataset import describe_dataset
 from recsparse.stages.html_page import PAGE, write_page
 

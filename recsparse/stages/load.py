@@ -5,7 +5,7 @@ from pathlib import Path
 from recsparse.reporting.progress import SILENT, Reporter
 from recsparse.scoring.model_folder import load_model
 from recsparse.scoring.trained import TrainedModel
-from recsparse.stages.data import at_hand
+from recsparse.stages.at_hand import at_hand
 from recsparse.tracking.model_address import fetched_model, is_model_uri
 
 

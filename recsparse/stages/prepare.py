@@ -15,7 +15,8 @@ from recsparse.datasets.frames import Table, Tables
 from recsparse.datasets.workspace import Resources
 from recsparse.errors import InputError
 from recsparse.reporting.progress import SILENT, Reporter
-from recsparse.stages.data import at_hand, load_data
+from recsparse.stages.at_hand import at_hand
+from recsparse.stages.data import load_data
 
 logger = logging.getLogger(__name__)
 

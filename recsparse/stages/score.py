@@ -6,7 +6,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from recsparse.config.config import OnUnknown
+from recsparse.config.choices import OnUnknown
 from recsparse.config.data import LogConfig
 from recsparse.datasets.frames import (
     Tables,
@@ -18,11 +18,9 @@ from recsparse.datasets.frames import (
     to_arrow,
     with_column,
 )
-from recsparse.datasets.history_log import read_history
 from recsparse.datasets.id_types import Ids, ids_of
+from recsparse.datasets.parts import PARTS
 from recsparse.datasets.reading.find_files import Paths
-from recsparse.datasets.reading.log_files import OtherIds
-from recsparse.datasets.rows_of_parts import PARTS, rows_of_parts
 from recsparse.errors import InputError
 from recsparse.files.addresses import folder_of, last_name
 from recsparse.outputs.claim import require_replaceable
@@ -40,7 +38,6 @@ from recsparse.scoring.batch import (
 from recsparse.scoring.model_folder import load_model
 from recsparse.scoring.stamp import ScoresKind
 from recsparse.scoring.trained import TrainedModel
-from recsparse.stages.data import load_data
 from recsparse.stages.load import locate
 
 
@@ -286,14 +283,13 @@ def _load(
     """Load a model with what it starts from, and the users of the history."""
     with reporter.task("loading the model"):
         trained = load_model(folder)
+    if start.dataset is None and start.history is None:
+        return trained, None
+    # Imported here, with all that reads logs and datasets: most jobs start from the model alone.
+    from recsparse.stages.histories import with_dataset, with_log
+
     if start.dataset is not None:
-        data = load_data(start.dataset, reporter)
-        with reporter.task("taking histories from the dataset"):
-            trained = trained.with_history(rows_of_parts(data, start.parts))
+        trained = with_dataset(trained, start.dataset, start.parts, reporter)
     if start.history is None:
         return trained, None
-    with reporter.task("reading the history"), as_files(history=start.history) as (log,):
-        ids = OtherIds(trained.users.ids.type, trained.items.ids.type, decide=True)
-        in_order = trained.times is not None
-        rows = read_history(log, trained.data, start.log, in_order, ids)
-        return trained.with_history(rows), rows["user_id"].unique()
+    return with_log(trained, start.history, start.log, reporter)

@@ -214,7 +214,12 @@ def _fit(
         model = refit_on(rows, model, context)
     seconds = time.perf_counter() - started
     trained = TrainedModel(
-        model, rows.users, data.items, rows.interactions, rows.times, DataSettings.of(data)
+        model,
+        rows.users,
+        data.items,
+        rows.interactions,
+        rows.times,
+        DataSettings.of(data.config, data.counts),
     )
     return _Fitted(trained, validation, settled, seconds)
 
@@ -248,7 +253,7 @@ def _save(fitted: _Fitted, out: Output, about: dict[str, Any]) -> None:
 
 
 def _log_inputs(run: Run, data: Dataset, source: str | Path, config: Config) -> None:
-    settings = DataSettings.of(data).laid_over(config).model_dump(mode="json")
+    settings = DataSettings.of(data.config, data.counts).laid_over(config).model_dump(mode="json")
     run.log_params(
         {"seed": config.seed, "model": settings["model"], "training": settings["training"]}
     )

@@ -106,7 +106,7 @@ def tune(
         with reporter.task("recording the dataset"):
             run.log_dataset(fetched(dataset), data.train_frame(SCHEMA_ROWS), rows, "validation")
         result = _search(data, config, space, reporter)
-        _write(DataSettings.of(data).laid_over(result.config), output)
+        _write(DataSettings.of(data.config, data.counts).laid_over(result.config), output)
         with reporter.task("recording the trials"):
             _record(run, result, fetched(out))
     return result

@@ -62,7 +62,7 @@ def test_rows_read_as_a_history_weigh_what_they_weigh_in_the_dataset(tmp_path, k
     weighed = ["log.event_weights={view=1, cart=3}", "log.min_rating=2", "log.where=product<>107"]
     settings = [*NAMED, *weighed, *DUPLICATES[keep], f"split.kind={split}"]
     data = prepared_with(tmp_path, frame, settings)
-    rows = read_history(tmp_path / "log.parquet", DataSettings.of(data))
+    rows = read_history(tmp_path / "log.parquet", DataSettings.of(data.config, data.counts))
     expected = by_cell(all_rows(data))
     assert len(expected) > 200
     pd.testing.assert_frame_equal(by_cell(rows), expected, rtol=1e-5)
@@ -74,7 +74,7 @@ def test_what_is_set_for_a_history_wins_key_by_key(tmp_path):
     )
     renamed = shop_log().rename(columns={"user_id": "who"})
     renamed.to_parquet(tmp_path / "renamed.parquet")
-    settings = DataSettings.of(data)
+    settings = DataSettings.of(data.config, data.counts)
     given = LogConfig(user_column="who", event_weights={})
     rows = read_history(tmp_path / "renamed.parquet", settings, given)
     sums = shop_log().groupby(KEY)["weight"].sum()
@@ -122,7 +122,7 @@ def test_the_order_of_several_files_and_of_filtered_rows_is_theirs(tmp_path):
 
 def test_rows_that_the_condition_of_the_dataset_leaves_out_are_warned_of(tmp_path, caplog):
     data = prepared_with(tmp_path, shop_log(), ["log.where=timestamp < '1970-03-01'"])
-    path, settings = tmp_path / "log.parquet", DataSettings.of(data)
+    path, settings = tmp_path / "log.parquet", DataSettings.of(data.config, data.counts)
     read_history(path, settings)
     left_out = int((shop_log()["timestamp"] >= 59 * DAY).sum())
     assert f"{left_out} rows of the history" in caplog.text
@@ -143,7 +143,8 @@ def test_an_unknown_dataset_means_the_defaults(tmp_path):
 
 
 def test_settings_come_back_as_they_were_written(small_dataset):
-    settings = DataSettings.of(load_dataset(small_dataset))
+    data = load_dataset(small_dataset)
+    settings = DataSettings.of(data.config, data.counts)
     again = DataSettings.from_dict(settings.to_dict())
     assert again == settings
     assert again.config().split.kind == "random"

@@ -8,7 +8,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from scipy.sparse import coo_matrix, csr_matrix
 
-from recsparse.config.evaluation import IncludeUsers
+from recsparse.config.choices import IncludeUsers
 from recsparse.datasets.dataset import Dataset
 from recsparse.datasets.evaluated.lists import Lists
 from recsparse.datasets.evaluated.lists_over_time import lists_over_time

@@ -4,6 +4,7 @@ import html
 import re
 import unicodedata
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 from recsparse.config.data import TextConfig
@@ -29,19 +30,8 @@ _INVISIBLE = re.compile(
     "[\u00ad\u034f\u061c\u200c-\u200f\u202a-\u202e\u2060-\u2069\ufe00-\ufe0f\ufeff]"
 )
 _HAS_SPACELESS = re.compile(f"[{_SPACELESS}]")
-# Vowel signs and other marks, without which words of Hindi, Tamil or pointed Arabic fall apart:
-# Python counts them as no part of a word. None is assigned behind these places but selectors.
-_MARKS = "".join(
-    character
-    for character in map(chr, range(0x300, 0x20000))
-    if unicodedata.category(character) in ("Mn", "Mc")
-)
 # A word has two characters or more, as scikit-learn has it.
 _ASCII_WORD = re.compile(r"\b\w\w+\b")
-_WORD = re.compile(f"\\w[\\w{_MARKS}]+")
-_WORD_OR_RUN = re.compile(
-    f"[{_SPACELESS}]+|(?![{_SPACELESS}])\\w(?:(?![{_SPACELESS}])[\\w{_MARKS}])+"
-)
 
 
 def vectoriser(config: TextConfig) -> Any:
@@ -132,11 +122,36 @@ def words(text: str) -> list[str]:
     if text.isascii():
         return _ASCII_WORD.findall(text)
     if not _HAS_SPACELESS.search(text):
-        return _WORD.findall(text)
+        return _word().findall(text)
     found: list[str] = []
-    for token in _WORD_OR_RUN.findall(text):
+    for token in _word_or_run().findall(text):
         if _HAS_SPACELESS.match(token) and len(token) > 2:
             found += [token[start : start + 2] for start in range(len(token) - 1)]
         else:
             found.append(token)
     return found
+
+
+# Made at first use, since each takes as long as the rest of the module, and few logs have such
+# texts.
+@cache
+def _word() -> re.Pattern[str]:
+    return re.compile(f"\\w[\\w{_marks()}]+")
+
+
+@cache
+def _word_or_run() -> re.Pattern[str]:
+    return re.compile(
+        f"[{_SPACELESS}]+|(?![{_SPACELESS}])\\w(?:(?![{_SPACELESS}])[\\w{_marks()}])+"
+    )
+
+
+@cache
+def _marks() -> str:
+    """Return vowel signs and other marks, which Python counts as no part of a word.
+
+    Without them words of Hindi, Tamil or pointed Arabic fall apart.
+    """
+    # None is assigned behind these places but selectors.
+    places = map(chr, range(0x300, 0x20000))
+    return "".join(each for each in places if unicodedata.category(each) in ("Mn", "Mc"))

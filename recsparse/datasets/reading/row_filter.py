@@ -2,13 +2,13 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import duckdb
 import pyarrow as pa
 import pyarrow.dataset as ds
 from duckdb.func import FunctionNullHandling, PythonUDFType
 
+from recsparse.datasets.reading.condition import Condition
 from recsparse.datasets.reading.fragments import READ_ERRORS, first_unreadable, pieces
 from recsparse.datasets.reading.sql import sql_name
 from recsparse.datasets.reading.timestamps import PER_UNIT, NumberUnit, to_seconds
@@ -21,22 +21,6 @@ _PIECE_ROWS = 2**20
 _FAILURES_ON_A_ROW = ("Conversion Error", "Out of Range Error")
 # The seconds that a timestamp of DuckDB, in microseconds, can hold.
 _MOST_SECONDS = 2**63 // 10**6 - 1
-
-
-@dataclass(frozen=True)
-class Condition:
-    """An SQL condition on the rows of a log.
-
-    Attributes:
-        sql: The condition. Whatever its type, the time column is a timestamp without a zone, UTC,
-            in it, and null where it cannot be read.
-        time_column: Name of the time column, which need not be there.
-        unit: What numbers in the time column count.
-    """
-
-    sql: str
-    time_column: str
-    unit: NumberUnit = "auto"
 
 
 def check_condition(schema: pa.Schema, columns: Sequence[str], condition: Condition) -> None:

@@ -6,8 +6,9 @@ import pytest
 
 from recsparse.config.data import LogConfig
 from recsparse.datasets.interaction_log import InteractionLog
+from recsparse.datasets.reading.condition import Condition
 from recsparse.datasets.reading.log_source import LogSource
-from recsparse.datasets.reading.row_filter import Condition, check_condition, filtered_batches
+from recsparse.datasets.reading.row_filter import check_condition, filtered_batches
 from recsparse.datasets.reading.tables import open_dataset
 from recsparse.errors import InputError, SchemaError
 
