@@ -54,7 +54,10 @@ def test_preparing_data_does_not_wait_for_torch():
 
 
 # What a job that scores from a folder has no use for, and what it would cost most of the start.
-UNUSED_BY_SCORES = ["mlflow", "sqlalchemy", "matplotlib", "sklearn", "pytorch_lightning"]
+UNUSED_BY_SCORES = [
+    "mlflow", "sqlalchemy", "matplotlib", "sklearn", "pytorch_lightning", "duckdb", "fsspec",
+    "recsparse.datasets.dataset", "recsparse.datasets.features", "recsparse.stages.histories",
+]  # fmt: skip
 
 
 def modules_of(command, names):
@@ -82,5 +85,21 @@ def test_a_job_that_scores_from_a_folder_imports_neither_tracking_nor_training(
     assert pq.read_table("scores.parquet").num_rows == 2
 
 
-def test_help_imports_neither_torch_nor_frames():
-    assert modules_of(["--help"], ["torch", "pandas", "scipy", *UNUSED_BY_SCORES]) == "[]"
+def test_a_history_without_a_condition_does_not_wait_for_duckdb(trained_folder, workplace):
+    folder = str(trained_folder / "sparse_grid")
+    item = load_model(folder).items.ids[:1]
+    pq.write_table(pa.table({"user_id": item, "item_id": item}), "log.parquet")
+    lists = ["recommend", folder, "--history", "log.parquet", "--out", "lists.parquet", "--quiet"]
+    assert modules_of(lists, ["duckdb", "recsparse.stages.histories"]) == (
+        "['recsparse.stages.histories']"
+    )
+
+
+@pytest.mark.parametrize("command", [["--help"], ["--version"]])
+def test_help_imports_neither_numbers_nor_settings(command):
+    heavy = ["torch", "numpy", "pandas", "scipy", "pyarrow", "pydantic", *UNUSED_BY_SCORES]
+    assert modules_of(command, heavy) == "[]"
+
+
+def test_settings_are_shown_without_numbers():
+    assert modules_of(["config"], ["torch", "numpy", "pyarrow", *UNUSED_BY_SCORES]) == "[]"

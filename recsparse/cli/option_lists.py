@@ -4,7 +4,7 @@ import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, fields, is_dataclass
 from functools import wraps
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from recsparse.cli.options import (
     AsJson,
@@ -21,8 +21,9 @@ from recsparse.cli.options import (
     Threads,
     UnknownIds,
 )
-from recsparse.config.config import Config
-from recsparse.config.toml_reader import load_config
+
+if TYPE_CHECKING:  # which takes a tenth of a second to import
+    from recsparse.config.config import Config
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class JobOptions:
     quiet: Quiet = False
     as_json: AsJson = False
 
-    def settings(self, *more: str) -> Config:
+    def settings(self, *more: str) -> "Config":
         """Return the configuration.
 
         Args:
@@ -50,6 +51,8 @@ class JobOptions:
         Returns:
             The configuration of everything.
         """
+        from recsparse.config.toml_reader import load_config
+
         return load_config(self.config, [*(self.overrides or []), *more])
 
 

@@ -7,8 +7,7 @@ from typing import Annotated
 
 import typer
 
-from recsparse.config.config import OnUnknown
-from recsparse.config.evaluation import Catalogue, IncludeUsers
+from recsparse.config.choices import Catalogue, IncludeUsers, OnUnknown
 
 ConfigPath = Annotated[str | None, typer.Option("--config", help="TOML configuration.")]
 Overrides = Annotated[

@@ -2,7 +2,7 @@
 
 import logging
 import unicodedata
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -14,10 +14,6 @@ from recsparse.config.training import TrainingConfig
 from recsparse.config.units import WholeNumber
 
 logger = logging.getLogger(__name__)
-
-# What to do with ids that a model has never seen: refuse them, leave their scores empty, or fall
-# back on popularity.
-OnUnknown = Literal["error", "null", "popularity"]
 
 
 def _readable(name: str) -> str:

@@ -1,10 +1,11 @@
 """The configuration of evaluation: what is reported, and what validation chooses by."""
 
 import logging
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import Field, model_validator
 
+from recsparse.config.choices import Catalogue, IncludeUsers
 from recsparse.config.metric_names import (
     COVERAGE,
     ReportedMetric,
@@ -17,12 +18,6 @@ from recsparse.config.section import Section
 from recsparse.config.units import Users
 
 logger = logging.getLogger(__name__)
-
-# Which items are ranked and wanted in the test: those of training, all, those that all compared
-# models know; or of all items, only those that training does not know are wanted.
-Catalogue = Literal["known", "all", "common", "new"]
-# Which users of the test are ranked for: those with training rows, those without, or both.
-IncludeUsers = Literal["known", "new", "all"]
 
 _LENGTHS_OF_OLDER_BUILDS = [10, 20]
 

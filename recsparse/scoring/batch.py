@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.dataset as ds
 
-from recsparse.config.config import OnUnknown
+from recsparse.config.choices import OnUnknown
 from recsparse.datasets.id_digest import digest_of_ids
 from recsparse.datasets.id_types import ids_of
 from recsparse.datasets.reading.find_files import Paths, named

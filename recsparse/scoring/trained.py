@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from scipy.sparse import coo_matrix, csr_matrix
 
-from recsparse.config.config import OnUnknown
+from recsparse.config.choices import OnUnknown
 from recsparse.datasets.data_settings import DataSettings
 from recsparse.datasets.id_types import Ids, ids_of, is_nobody
 from recsparse.datasets.matrices import last_of_cells

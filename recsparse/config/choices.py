@@ -1,0 +1,14 @@
+"""Words that settings and options of commands choose among."""
+
+from typing import Literal
+
+# What to do with ids that a model has never seen: refuse them, leave their scores empty, or fall
+# back on popularity.
+OnUnknown = Literal["error", "null", "popularity"]
+
+# Which items are ranked and wanted in the test: those of training, all, those that all compared
+# models know; or of all items, only those that training does not know are wanted.
+Catalogue = Literal["known", "all", "common", "new"]
+
+# Which users of the test are ranked for: those with training rows, those without, or both.
+IncludeUsers = Literal["known", "new", "all"]
