@@ -3,7 +3,8 @@
 `python -m benchmarks.start [--rounds 5] [--out FILE]`
 
 A model of few users is trained once. Then these take turns, each in a process of its own: the
-import of the libraries alone, `recsparse score`, `recsparse recommend`, and `recsparse --help`.
+import of the libraries alone, the same with one array of Arrow (which imports pandas, where it is
+installed), `recsparse score`, `recsparse recommend`, `recsparse config`, and `recsparse --help`.
 Figures are medians; ratios are those of one round, to the libraries' import of the same round. Run
 it where Python may keep the modules that it compiled (not under `PYTHONDONTWRITEBYTECODE`), as it
 does for an installed package.
@@ -67,8 +68,10 @@ def commands(folder: Path) -> dict[str, Sequence[str]]:
     scores, lists = (str(folder / f"{name}.parquet") for name in ("scores", "lists"))
     return {
         _BASE: (sys.executable, "-c", LIBRARIES),
+        "with one array": (sys.executable, "-c", f"{LIBRARIES}; pyarrow.array([0])"),
         "score": (*_RECSPARSE, "score", model, "--candidates", candidates, "--out", scores, *quiet),
         "recommend": (*_RECSPARSE, "recommend", model, "--out", lists, *quiet),
+        "config": (*_RECSPARSE, "config"),
         "--help": (*_RECSPARSE, "--help"),
     }
 

@@ -26,6 +26,8 @@ def test_a_row_has_medians_and_the_medians_of_ratios_within_rounds():
 def test_the_commands_name_files_that_are_there(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     found = commands(tmp_path)
-    assert list(found) == ["the libraries alone", "score", "recommend", "--help"]
+    assert list(found) == [
+        "the libraries alone", "with one array", "score", "recommend", "config", "--help",
+    ]  # fmt: skip
     assert (tmp_path / "model" / "model.toml").is_file()
     assert (tmp_path / "candidates.parquet").is_file()
