@@ -164,7 +164,7 @@ def write_rows(path: Path, num_rows: int) -> None:
 
     Args:
         path: The Arrow file.
-        num_rows: About so many rows; 50 per user and 200 per item, popularity falling as 1 / place.
+        num_rows: About this many; 50 per user and 200 per item, popularity falling as 1 / place.
     """
     rng = np.random.default_rng(0)
     num_users, num_items = max(num_rows // ROWS_OF_USER, 1), max(num_rows // ROWS_OF_ITEM, 1)

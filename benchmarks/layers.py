@@ -60,7 +60,7 @@ def run(  # noqa: PLR0913 (one parameter per option)
     rounds: Annotated[int, typer.Option(help="Turns of each engine.", min=1)] = 7,
     dtype: Annotated[str, typer.Option(help="bfloat16 adds ours in that type.")] = "float32",
     only: Annotated[str, typer.Option(help="Only cases whose name begins so.")] = "",
-    channels: Annotated[int, typer.Option(help="Only cases with so many channels.")] = 0,
+    channels: Annotated[int, typer.Option(help="Only cases with this many channels.")] = 0,
     growth: Annotated[bool, typer.Option("--sweep", help="Growth instead of the cases.")] = False,
     most: Annotated[int, typer.Option(help="Most cells of the sweep.")] = 10_000_000,
     huge: Annotated[bool, typer.Option("--huge", help="Ten million cells, 64 channels.")] = False,

@@ -32,7 +32,7 @@ def run(  # noqa: PLR0913 (one parameter per option)
     files: Annotated[int, typer.Option(help="Files of the log.", min=1)] = 8,
     rounds: Annotated[int, typer.Option(help="Turns of each contender.", min=1)] = 3,
     peer_rounds: Annotated[int, typer.Option(help="Turns with the peers.", min=1)] = 1,
-    growth: Annotated[int, typer.Option(help="A log so many times as long; 1: none.")] = 4,
+    growth: Annotated[int, typer.Option(help="A log this many times as long; 1: none.")] = 4,
     peers: Annotated[str, typer.Option(help="Rows for the peers, by commas.")] = "5000000,20000000",
     memory: Annotated[str, typer.Option(help="Limit of prepare and of DuckDB.")] = "1GB",
     threads: Annotated[int, typer.Option(help="Of prepare and of DuckDB.", min=1)] = 2,

@@ -13,7 +13,7 @@ _NO = ("", "0", "false", "no", "off")
 
 
 def wanted_kernels() -> str:
-    """Return which compiled kernels `RECSPARSE_KERNELS` asks for; capitals and blanks count not.
+    """Return which compiled kernels `RECSPARSE_KERNELS` names; case and blanks do not matter.
 
     Returns:
         `auto`, also where it is not set, `off`, or an instruction set.

@@ -45,7 +45,7 @@ class Cells:
     number: int
     draw: Callable[[np.random.Generator, tuple[int, ...], int], NDArray[np.int64]]
 
-    @cache  # noqa: B019 (a handful of sets, each asked for once per number of channels)
+    @cache  # noqa: B019 (a handful of sets, each used once per number of channels)
     def coords(self) -> Coords:
         """Return one row per cell, (number, 1 + axes): the sample 0, then the cell, sorted."""
         generator = np.random.default_rng(0)

@@ -19,7 +19,7 @@ from benchmarks.engines.problem import Engine, Problem
 class Spconv(Engine):
     """spconv: `SubMConv` with algorithm Native and int32 indices, pairs kept under an `indice_key`.
 
-    Its backward asks for a CUDA stream on a CPU too, which fails; here it is told that there is
+    Its backward asks for a CUDA stream on a CPU too, which fails; here it sees that there is
     none. With two threads its gather and scatter share their pointers between threads, so that
     results are wrong; they are timed all the same.
     """
@@ -90,7 +90,7 @@ class Open3d(Engine):
     def _search(self) -> tuple[Tensor, Tensor, Tensor]:
         ends = torch.tensor([0, len(self.points)])
         radius = torch.tensor(1.5)
-        # A quarter of a slot a point is twice as fast as the 1/64 that Open3D's layer asks for.
+        # A quarter of a slot per point is twice as fast as the 1/64 of Open3D's layer.
         table = self.ops.build_spatial_hash_table(
             self.points, radius, ends, 1 / 4, max_hash_table_size=1 << 25
         )

@@ -140,7 +140,7 @@ def draw_problem(
 
 
 def milliseconds(action: Callable[[], None], seconds: float) -> list[float]:
-    """Return how long an action takes, repeated until so much time has passed, at least once.
+    """Return how long an action takes, repeated until that much time has passed, at least once.
 
     Args:
         action: What to time.

@@ -44,7 +44,7 @@ def run_measured(command: Sequence[str], seconds: float = 3_600) -> Run:
 
     Args:
         command: Program and arguments; runs in the root of the repository.
-        seconds: It is killed after so many.
+        seconds: It is killed after this many.
 
     Returns:
         What it took.

@@ -100,7 +100,7 @@ def targets_table(
     large: Mapping[str, Rounds],
     loaded: Sequence[Mapping[str, Rounds]],
 ) -> pd.DataFrame:
-    """Return what was asked of `prepare` and what was found.
+    """Return the settings of `prepare` and what was found.
 
     Args:
         small: Runs by contender, with DuckDB alone.

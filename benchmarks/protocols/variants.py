@@ -74,7 +74,7 @@ VARIANTS: Mapping[str, Mapping[str, Variant]] = {
     "ml1m-random-timed": _LINEAR_IN_TIME,
     "ml1m-held-out-users-timed": _LINEAR_IN_TIME,
     "ml100k-last-out": _in_time(epochs=30, batch_users=32),
-    # So few epochs that they can be afforded, the same for all.
+    # Few epochs, which can be afforded, the same for all.
     "ml1m-last-out": _in_time(epochs=6, batch_users=64),
 }
 # Text is a variant here, which the protocol itself does without.

@@ -41,7 +41,7 @@ def fetch(
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
-    """Download a public data set and check it; say what its owners ask of whoever uses it."""
+    """Download a public data set, check it, and show its terms."""
     reporter = progress(quiet)
     with loading_libraries(reporter):
         from recsparse.datasets.public.catalogue import KNOWN

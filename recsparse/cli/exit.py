@@ -1,4 +1,4 @@
-"""How a command ends: its exit status, and one line for whoever reads it."""
+"""How a command ends: its exit status, and one line that says why."""
 
 import sys
 from collections.abc import Callable

@@ -13,7 +13,7 @@ from types import FrameType
 from typing import NoReturn
 
 _STATUS = {signal.SIGINT: 130, signal.SIGTERM: 143}
-# What is cleaned up in so many seconds is; then the process ends all the same.
+# Seconds to clean up; then the process ends all the same.
 _GRACE_SECONDS = 1.5
 _RETRY_SECONDS = 0.1
 

@@ -170,7 +170,7 @@ class LogReporter:
             try:
                 sys.stderr.write(f"{time.strftime('%H:%M:%S')} {plain}\n")
                 sys.stderr.flush()
-            except (OSError, ValueError):  # nobody reads on; the job is worth more than its log
+            except (OSError, ValueError):  # the log is no longer read; the job is worth more
                 return
 
     @contextmanager
@@ -179,7 +179,7 @@ class LogReporter:
 
         Args:
             description: What is done.
-            total: Number of steps; None where nobody knows.
+            total: Number of steps; None where it is not known.
 
         Yields:
             A function that takes the number of steps done in all.

@@ -55,8 +55,8 @@ class LogConfig(Section):
         min_user_rows: Users with fewer rows are left out, together with `min_item_rows` until
             nothing changes (the k-core of the log).
         min_item_rows: Items with fewer rows are left out.
-        half_life_days: A row so much older than the last training row weighs half; without it
-            age does not matter.
+        half_life_days: A row that is older than the last training row by this much weighs half;
+            without it age does not matter.
         strict: Refuse a log with bad rows, where otherwise they are set aside and counted.
     """
 
@@ -106,7 +106,7 @@ class SplitConfig(Section):
             `module:Class`, a class of your own.
         validation: Share of rows (of users, for held-out users) for validation.
         test: Share of rows (of users, for held-out users) for the test.
-        last: For `leave_last_out`: so many last rows of each user for the test, and as many
+        last: For `leave_last_out`: how many last rows of each user are for the test; as many
             before them for validation.
         validation_from: For `global_time`: validation starts at this time (UTC), not at a share.
         test_from: For `global_time`: the test starts at this time (UTC), not at a share.
@@ -190,8 +190,8 @@ class TextConfig(Section):
         ngrams: Shortest and longest n-gram.
         weighting: `tfidf`, `bm25`, plain `counts`, or `binary`.
         max_words: Upper bound of the word vocabulary.
-        min_documents: A word must occur in so many training items.
-        hashed_words: Words are hashed to so many places and no vocabulary is kept; 0 for none.
+        min_documents: A word must occur in at least this many training items.
+        hashed_words: Words are hashed to this many places and no vocabulary is kept; 0 for none.
         strip_html: Drop tags and resolve entities such as `&amp;`.
         bag_columns: Columns of precomputed bags: lists of word ids, and of their counts.
         bm25_k1: Saturation of counts in BM25.

@@ -12,7 +12,7 @@ class PopularityConfig(ModelSection):
     """Popularity: every user gets the items with the largest total weight.
 
     Attributes:
-        recent_days: Count only the rows of so many days before the last one; None counts all.
+        recent_days: Count only the rows of this many days before the last one; None counts all.
     """
 
     kind: Literal["popularity"] = "popularity"
@@ -64,7 +64,7 @@ class EASEConfig(ModelSection):
     Attributes:
         regularisation: Mean of the diagonal that is added to the item-item Gram matrix.
         popularity_exponent: The diagonal of item i is scaled by (n_i / mean n) to this power.
-        window_events: Items are related by how often they stand in a window of so many events of
+        window_events: Items are related by how often they stand in a window of this many events of
             a user, in the order of time, instead of in one row; the model then needs times.
         recency_decay: Where users are scored, an event counts by this factor less for each later
             one of the user; below 1 the model needs times.

@@ -26,7 +26,7 @@ class SoftmaxConfig(ModelSection):
 
     Attributes:
         loss: `softmax`, or `module:function` of your own, of the same scores.
-        full_softmax_items: Up to so many items the loss is over all of them.
+        full_softmax_items: Up to this many items the loss is over all of them.
         negatives: Items that are drawn for each batch where there are more.
         negatives_exponent: They are drawn by their number of rows to this power.
     """

@@ -17,8 +17,8 @@ class DataSettings:
     """The settings of the dataset that a model was trained on.
 
     Attributes:
-        sections: The sections `log`, `split`, `text`, `features` and `order`; empty where nobody
-            knows them, which means the defaults.
+        sections: The sections `log`, `split`, `text`, `features` and `order`; empty where they
+            are not known, which means the defaults.
         last_training_second: The second from which the ages of rows count, for
             `log.half_life_days`; None where no training row has a time.
     """

@@ -236,7 +236,7 @@ class Dataset:
         """Return training rows as a frame.
 
         Args:
-            limit: At most so many, from the first users; None for all.
+            limit: At most this many, from the first users; None for all.
 
         Returns:
             The columns that hold anything.

@@ -66,8 +66,8 @@ def ids_of(values: Ids, name: str = "ids") -> pa.Array:
     return to_ids(array, name)
 
 
-def is_nobody(ids: pa.Array) -> NDArray[np.bool_]:
-    """Tell which ids name nobody: null, and texts of nothing but white space.
+def is_missing_id(ids: pa.Array) -> NDArray[np.bool_]:
+    """Tell which ids are missing: null, and texts of nothing but white space.
 
     Args:
         ids: As `ids_of` returns them.
@@ -80,7 +80,7 @@ def is_nobody(ids: pa.Array) -> NDArray[np.bool_]:
 
 
 def require_distinct(ids: pa.Array, where: str) -> None:
-    """Refuse ids of a table unless each names somebody, and nobody else in it does.
+    """Refuse ids of a table unless none is missing and none is there twice.
 
     Args:
         ids: As `ids_of` returns them.
@@ -89,9 +89,9 @@ def require_distinct(ids: pa.Array, where: str) -> None:
     Raises:
         InputError: If an id is null, blank or occurs twice.
     """
-    if nobody := int(is_nobody(ids).sum()):
+    if missing := int(is_missing_id(ids).sum()):
         raise InputError(
-            f"every row of {where} must have an id, but {nobody} of {len(ids)} have none; "
+            f"every row of {where} must have an id, but {missing} of {len(ids)} have none; "
             "fill or drop them"
         )
     counts = ids.value_counts()

@@ -118,7 +118,7 @@ def _parsed(texts: pa.Array, name: str) -> pa.Array:
 
 
 def is_blank(ids: pa.Array) -> np.ndarray:
-    """Tell which ids are texts of nothing but white space, which name nobody.
+    """Tell which ids are texts of nothing but white space, which are no ids.
 
     Args:
         ids: int64 or string, as `to_ids` returns them.

@@ -45,7 +45,7 @@ def synthetic_log(
     The popularity of items falls by Zipf's law, 1 / place. A row is drawn from the items of the
     user's group with probability `affinity`, else from all. A pair that is drawn twice counts
     once, so that fuller logs hold less of the popular and of the group; where more distinct rows
-    are asked for than such draws soon give, the rest is drawn from all pairs alike.
+    are needed than such draws soon give, the rest is drawn from all pairs alike.
 
     Args:
         num_users: Users; the ids of those without a row do not occur in the log.

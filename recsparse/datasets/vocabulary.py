@@ -62,8 +62,8 @@ class Vocabulary:
             The index of each, int64; -1 for an unknown or null one.
 
         Raises:
-            InputError: If integers are asked of a vocabulary of strings, or the other way round,
-                or the ids are not all integers or all strings.
+            InputError: If integers are looked up in a vocabulary of strings, or the other way
+                round, or the ids are not all integers or all strings.
 
         Example:
             >>> Vocabulary.fit(["b", "a"]).index_of(["b", "z"]).tolist()

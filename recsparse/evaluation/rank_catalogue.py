@@ -25,7 +25,7 @@ class RankingResult:
         coverage: Share of the catalogue in anyone's list, for each list length.
         num_users: Users with targets.
         overall: Figures of all targets together, such as the RMSE of a model of ratings.
-        part: How much of the part is evaluated; None where nobody counted.
+        part: How much of the part is evaluated; None where it was not counted.
         is_new: Whether a user has no training row, likewise.
         unknown_items: Items of the targets that the model does not know.
         rows_of_unknown_items: Rows of the part with such an item, each of them a miss.
@@ -112,7 +112,7 @@ def evaluate_ranking(  # noqa: PLR0913 (one parameter per option)
         targets_are_cold: The targets are of items that the history does not know; those alone are
             scored and ranked.
         candidates: Which items of the history may be in a list. With them, the targets may have
-            further columns, of items that the model does not know: nobody gets these, and each is
+            further columns, of items that the model does not know: no list has these, and each is
             a miss.
 
     Returns:

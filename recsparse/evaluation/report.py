@@ -99,7 +99,7 @@ def part_figures(part: PartCounts | None) -> dict[str, float]:
     """Return what was counted of the test part for a run.
 
     Args:
-        part: The counts; None where nobody counted.
+        part: The counts; None where it was not counted.
 
     Returns:
         Counts by name, as in `test_unseen_users`.

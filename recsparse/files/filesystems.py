@@ -38,7 +38,7 @@ def open_filesystem(place: str | Path) -> tuple[pafs.FileSystem, str]:
         The filesystem, and the path on it.
 
     Raises:
-        InputError: If no filesystem is known for the address, it is none, or nobody answers.
+        InputError: If no filesystem is known for the address, it is none, or there is no answer.
     """
     address = plain(place)
     if not is_address(address):
@@ -139,7 +139,7 @@ def files_at(place: str | Path) -> tuple[pafs.FileType, list[str]]:
         Whether it is a file, a folder, or nothing, and the paths of all files there.
 
     Raises:
-        InputError: If nobody answers in time.
+        InputError: If there is no answer in time.
     """
     filesystem, path = open_filesystem(place)
     if isinstance(filesystem, pafs.PyFileSystem):
@@ -204,7 +204,7 @@ def answer_in_time(place: str | Path, ask: Callable[[], _Found]) -> _Found:
     """Return what a filesystem answers, unless it does not.
 
     Args:
-        place: What is asked for.
+        place: The address in question.
         ask: Asks.
 
     Returns:
@@ -224,7 +224,7 @@ def answer_in_time(place: str | Path, ask: Callable[[], _Found]) -> _Found:
         except Exception as error:  # raised again, where the caller is
             answers.put((None, error))
 
-    # Nobody waits for such a thread where the process ends.
+    # Such a thread is not waited for where the process ends.
     Thread(target=wait, daemon=True).start()
     try:
         answer, error = answers.get(timeout=SECONDS_TO_ANSWER)
@@ -272,7 +272,7 @@ def _by_fsspec(address: str) -> tuple[pafs.FileSystem, str]:
 
 
 def _impatient(filesystem: pafs.FileSystem) -> pafs.FileSystem:
-    """Return a filesystem that gives up sooner; S3 else takes minutes where nobody answers."""
+    """Return a filesystem that gives up sooner; S3 else takes minutes without an answer."""
     if filesystem.type_name != "s3":
         return filesystem
     # Arrow reads these from no address, and tells them only where it is copied.

@@ -16,7 +16,7 @@ def grid_picture(data: Dataset, most_rows: int = 1_000_000) -> Figure:
 
     Args:
         data: The dataset.
-        most_rows: Of a larger one, the users of the first places are drawn who have so many rows
+        most_rows: Of a larger one, the users of the first places are drawn who have this many rows
             together, all of them on all items.
 
     Returns:

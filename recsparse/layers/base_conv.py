@@ -95,7 +95,7 @@ class BaseConv(nn.Module):
         self.check_channels(x)
 
     def check_channels(self, x: SparseTensor) -> None:
-        """Raise an error that names the layer unless it takes so many channels.
+        """Raise an error that names the layer unless it takes this many channels.
 
         Args:
             x: The input.

@@ -100,7 +100,7 @@ class SparseBasicBlock(_ConvBlock):
         norm: Makes the normalisation of a number of channels.
 
     Raises:
-        InputError: If there is no layer of so many axes, or a size is not positive.
+        InputError: If there is no layer of that many axes, or a size is not positive.
 
     Example:
         >>> import torch
@@ -154,7 +154,7 @@ class SparseBottleneck(_ConvBlock):
         norm: Makes the normalisation of a number of channels.
 
     Raises:
-        InputError: If there is no layer of so many axes, or a size is not positive.
+        InputError: If there is no layer of that many axes, or a size is not positive.
 
     Example:
         >>> import torch

@@ -42,7 +42,7 @@ class Output:
         kind: What it is going to be.
         job: What it is made from.
         overwrite: Whether the output of another job may be replaced.
-        found: What tells that nobody else has written there meanwhile.
+        found: What tells that nothing else was written there meanwhile.
         reporter: Hears of what takes long once the output is made.
     """
 
@@ -73,7 +73,7 @@ class Output:
             The folder.
 
         Raises:
-            OutputError: If it cannot be written, or somebody else wrote there meanwhile.
+            OutputError: If it cannot be written, or something else was written there meanwhile.
         """
         with atomic_folder(self.target) as aside:
             yield aside
@@ -92,7 +92,7 @@ class Output:
             The path.
 
         Raises:
-            OutputError: If it cannot be written, or somebody else wrote there meanwhile.
+            OutputError: If it cannot be written, or something else was written there meanwhile.
         """
         with atomic_file(self.target) as aside:
             yield aside
@@ -108,7 +108,7 @@ class Output:
             filled: The folder, on the same filesystem.
 
         Raises:
-            OutputError: If somebody else wrote there meanwhile.
+            OutputError: If something else was written there meanwhile.
         """
         self.require_unchanged()
         if is_address(self.out):
@@ -118,7 +118,7 @@ class Output:
             publish_folder(filled, self.target)
 
     def require_unchanged(self) -> None:
-        """Raise an error if somebody else has written there since the job began.
+        """Raise an error if something else was written there since the job began.
 
         Raises:
             OutputError: If what is there now is not what was there, or may not be replaced.
@@ -126,7 +126,7 @@ class Output:
         found = _judged(self.out, self.target, self.kind, self.job, self.overwrite)
         if found != self.found:
             raise OutputError(
-                f"{plain(self.out)} must be as it was when the job began, but somebody else has "
+                f"{plain(self.out)} must be as it was when the job began, but something else was "
                 "written there since, which is left as it is; start the job again"
             )
 
@@ -266,7 +266,7 @@ def require_apart(out: str | Path, inputs: Sequence[str | Path | None]) -> None:
 def _judged(
     out: str | Path, target: Path, kind: Kind, job: Job, overwrite: bool
 ) -> tuple[object, ...]:
-    """Refuse what may not be replaced, and return what changes when somebody writes there."""
+    """Refuse what may not be replaced, and return what changes when something is written there."""
     if not is_address(out):
         require_ours(out, target, kind, job, overwrite)
         return _identity(target)
@@ -279,7 +279,7 @@ def _judged(
 
 
 def _identity(target: Path) -> tuple[int, ...]:
-    """Return what changes when somebody else writes a file or folder in one step."""
+    """Return what changes when a file or folder is replaced in one step."""
     try:
         found = target.stat()
     except OSError:

@@ -31,7 +31,7 @@ def local_place(out: str | Path) -> Path:
 
 
 def place_of_work(out: str | Path) -> Path:
-    """Return where an output is made, as it is named to somebody: a path as it was given.
+    """Return where an output is made, as messages name it: a path as it was given.
 
     Args:
         out: A path, or an address of another filesystem.
@@ -59,6 +59,6 @@ def _is_alive(process: int) -> bool:
         os.kill(process, 0)
     except ProcessLookupError:
         return False
-    except OSError:  # it is somebody else's
+    except OSError:  # of another user
         return True
     return True

@@ -59,7 +59,7 @@ class Outline:
     Attributes:
         path: A local file or folder of the same names and sizes; of the content there are texts and
             the ends of Parquet files alone. Nothing is there where nothing is at the address.
-        states: What changes when somebody writes there.
+        states: What changes when something is written there.
         upload: The upload that did not end, if one did not.
     """
 
@@ -218,7 +218,7 @@ def _require_sizes(address: str | Path, wanted: Mapping[str, int]) -> None:
     if wrong or any(not name.startswith(_PROBE) for name in more):
         raise OutputError(
             f"{plain(address)} must hold what was written there, but {(wrong + more)[0]!r} is "
-            "another; somebody else writes there, too; start the job again"
+            "another; another job writes there, too; start the job again"
         )
 
 

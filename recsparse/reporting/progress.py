@@ -21,14 +21,14 @@ class Advance(Protocol):
 
 @runtime_checkable
 class Reporter(Protocol):
-    """Whoever shows the progress of a job."""
+    """Shows the progress of a job."""
 
     def task(self, description: str, total: int | None = None) -> AbstractContextManager[Advance]:
         """Open a piece of work; those opened within are parts of it.
 
         Args:
             description: What is done.
-            total: Number of steps; None where nobody knows.
+            total: Number of steps; None where it is not known.
 
         Returns:
             A context that gives a function to call with the number of steps done in all.
@@ -41,7 +41,7 @@ class SilentReporter:
 
     @contextmanager
     def task(self, description: str, total: int | None = None) -> Iterator[Advance]:
-        """Open a piece of work that nobody watches.
+        """Open a piece of work whose progress is not shown.
 
         Args:
             description: What is done.
@@ -54,7 +54,7 @@ class SilentReporter:
 
 
 def _unheard(done: int, note: str = "") -> None:
-    """Nobody listens."""
+    """Show nothing."""
 
 
 SILENT = SilentReporter()

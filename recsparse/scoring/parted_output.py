@@ -34,7 +34,7 @@ class PartedOutput:
         output: The claimed place; unfinished parts of another job are removed, with a warning.
 
     Raises:
-        OutputError: If the folder of parts holds files of somebody else.
+        OutputError: If the folder of parts holds files that are not ours.
     """
 
     def __init__(self, output: Output) -> None:

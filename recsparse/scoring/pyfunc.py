@@ -61,12 +61,12 @@ class PyFuncModel:
     def _knowing(self, rows: pa.Table) -> TrainedModel:
         """Return a model that knows the users of a history alone, which takes no time."""
         trained = self.trained
-        nobody = csr_matrix((0, len(trained.items)), dtype=np.float32)
+        no_users = csr_matrix((0, len(trained.items)), dtype=np.float32)
         empty = replace(
             trained,
             users=Vocabulary(trained.users.ids[:0]),
-            history=nobody,
-            times=None if trained.times is None else nobody.astype(np.int64),
+            history=no_users,
+            times=None if trained.times is None else no_users.astype(np.int64),
         )
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "history.parquet"

@@ -69,7 +69,7 @@ class ScoresKind:
 
     @classmethod
     def named(cls, *names: Path) -> "ScoresKind":
-        """Return what the names of an output ask for: one file where one ends in `.parquet`.
+        """Return what the names of an output mean: one file where one ends in `.parquet`.
 
         Args:
             *names: The path as given, and where it leads.

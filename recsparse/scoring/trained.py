@@ -13,7 +13,7 @@ from scipy.sparse import coo_matrix, csr_matrix
 
 from recsparse.config.choices import OnUnknown
 from recsparse.datasets.data_settings import DataSettings
-from recsparse.datasets.id_types import Ids, ids_of, is_nobody
+from recsparse.datasets.id_types import Ids, ids_of, is_missing_id
 from recsparse.datasets.matrices import last_of_cells
 from recsparse.datasets.vocabulary import Vocabulary
 from recsparse.errors import InputError
@@ -90,7 +90,7 @@ class TrainedModel:
         known = (user_index >= 0) & (item_index >= 0)
         scores[known] = self._score_known(user_index[known], item_index[known])
         if on_unknown == "popularity":
-            stranger = (user_index < 0) & (item_index >= 0) & ~is_nobody(user_ids)
+            stranger = (user_index < 0) & (item_index >= 0) & ~is_missing_id(user_ids)
             scores[stranger] = self.popularity()[item_index[stranger]]
         return scores
 
@@ -198,9 +198,9 @@ class TrainedModel:
         """
         history = as_table(history)
         user_ids = id_column(history, "user_id")
-        if nobody := int(is_nobody(user_ids).sum()):
+        if missing := int(is_missing_id(user_ids).sum()):
             raise InputError(
-                f"user ids must not be null or blank, but {nobody} of {len(user_ids)} rows of the "
+                f"user ids must not be null or blank, but {missing} of {len(user_ids)} rows of the "
                 "history have none; drop those rows"
             )
         item_index = self.items.index_of(id_column(history, "item_id"))
@@ -269,8 +269,8 @@ class TrainedModel:
             scores = mask_seen(scores, history)
         if allowed is not None:
             scores = scores.masked_fill(~allowed, -torch.inf)
-        # A null or blank id is nobody, whom nothing is recommended to.
-        without = ~known if on_unknown == "null" else ~known & is_nobody(users)
+        # A null or blank id is no user, and gets no recommendations.
+        without = ~known if on_unknown == "null" else ~known & is_missing_id(users)
         scores[torch.from_numpy(without)] = -torch.inf
         best, values = top_k(scores, k)
         return self._as_table(users, best.numpy(), values.numpy())

@@ -9,7 +9,7 @@ from torch import Tensor
 from recsparse.errors import InputError
 from recsparse.sparse.coords import unravel_coords
 
-# Up to so many places per cell, counting the lines is faster than sorting their keys.
+# Up to this many places per cell, counting the lines is faster than sorting their keys.
 _PLACES_PER_CELL = 4
 
 

@@ -156,7 +156,7 @@ def empty(like: Tensor, rows: int, channels: int) -> Tensor:
         A tensor (rows, channels) with arbitrary content.
 
     Raises:
-        MemoryError: If there is not so much memory.
+        MemoryError: If there is not enough memory.
     """
     library = kernels().library
     if library is None or rows * channels * like.element_size() < _LARGE:

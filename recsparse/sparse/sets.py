@@ -151,7 +151,7 @@ def rows_of(grid: Grid, coords: Int[Tensor, "m d_1"]) -> Int[Tensor, " m"]:
     check_coords(coords, grid.spatial_shape, grid.batch_size)
     if coords.device != grid.coords.device:
         raise InputError(
-            f"the cells asked for must be on the device of the grid, {grid.coords.device}, but "
+            f"the output cells must be on the device of the grid, {grid.coords.device}, but "
             f"are on {coords.device}; move them by .to(device)"
         )
     return find_keys(grid.keys, ravel_coords(coords, grid.spatial_shape))

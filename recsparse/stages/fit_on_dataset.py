@@ -34,7 +34,7 @@ def fit_context(data: Dataset, rows: FitRows, part: EvaluationPart, config: Conf
         config: How to train and what to choose by.
 
     Returns:
-        A context that knows of no checkpoints and of nobody who watches.
+        A context without checkpoints and without a reporter.
     """
     users = _judging_users(part, config.seed)
     validation = Validation(

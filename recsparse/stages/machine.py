@@ -30,7 +30,7 @@ def _left_to_container() -> int | None:
     limit, used = (_lines(_CONTROL / name) for name in ("memory.max", "memory.current"))
     if not limit or not used or limit[0] == "max":
         return None
-    # Pages of files that nobody uses count as used, but give way.
+    # Pages of files that are not in use count as used, but give way.
     stat = dict(line.split() for line in _lines(_CONTROL / "memory.stat"))
     return max(int(limit[0]) - int(used[0]) + int(stat.get("inactive_file", 0)), 0)
 

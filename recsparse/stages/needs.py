@@ -19,7 +19,7 @@ def require_needs(model: ModelSection, data: Dataset) -> None:
         data: What it is to be fitted on.
 
     Raises:
-        InputError: If something is missing; the error names it, the setting that asks for it, and
+        InputError: If something is missing; the error names it, the setting that needs it, and
             what mends it. Or if a class of a user's own says something else than needs.
         ConfigError: If the loss is of a module that this process was not told of.
     """

@@ -109,7 +109,7 @@ def train(  # noqa: PLR0913
         InputError: If the dataset or the configuration breaks a rule, the dataset lacks what the
             model needs, or the model to continue from is of another kind or size than the
             configured one, or shall be fitted again.
-        CheckpointError: If there is a checkpoint and neither `resume` nor `fresh` is asked for, or
+        CheckpointError: If there is a checkpoint and neither `resume` nor `fresh` is set, or
             it is of another training.
         StoreError: If the MLflow store cannot be reached or written; nothing is fitted then.
         OutputError: If the output is an input, or not ours to replace; nothing is touched then.

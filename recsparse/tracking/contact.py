@@ -79,7 +79,7 @@ def store_in_use(uri: str) -> Iterator[None]:
 def first_contact(uri: str, ask: Callable[[], Answer], writes: bool = False) -> Answer:
     """Ask a store that is in use for the first time.
 
-    MLflow itself tries for minutes where nobody answers, and two jobs that fill a new SQLite file
+    MLflow itself tries for minutes without an answer, and two jobs that fill a new SQLite file
     at the same time fail.
 
     Args:
@@ -102,7 +102,7 @@ def first_contact(uri: str, ask: Callable[[], Answer], writes: bool = False) -> 
         with one_process(file):
             if writes:
                 _check_writable(file)
-            # Makes the tables; the experiment `Default`, for which nobody asks, shall not point
+            # Makes the tables; the experiment `Default`, which is not used, shall not point
             # to the current folder.
             SqlAlchemyStore(uri, (file.parent / ARTIFACTS).as_uri())
             return ask()

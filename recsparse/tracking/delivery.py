@@ -24,7 +24,7 @@ from recsparse.tracking.store import store_file
 ANSWER_SECONDS, ANSWER_RETRIES = 20.0, 2
 # A job that was told to stop waits but for a moment.
 LAST_WORD_SECONDS = 2.0
-# MLflow takes so many at a time.
+# MLflow takes this many at a time.
 _MOST_PARAMS, _MOST_METRICS = 100, 1000
 _CLIENT_ERRORS, _ASK_AGAIN = range(400, 500), (408, 429)
 

@@ -1,6 +1,6 @@
 """Addresses of models in MLflow: the one door to it that does not import it before it is used.
 
-Whoever scores from a folder pays neither the seconds nor the memory of MLflow. So its modules are
+Scoring from a folder costs neither the seconds nor the memory of MLflow. So its modules are
 imported inside `fetched_model`, against the house rule.
 """
 

@@ -18,7 +18,7 @@ from recsparse.files.addresses import absolute
 from recsparse.files.filesystems import fetched
 from recsparse.tracking.outbox import Kind, Outbox, Record
 
-# So many rows show a schema.
+# Rows that show a schema.
 SCHEMA_ROWS = 5
 # The longest digest that MLflow takes.
 _DIGEST_LENGTH = 36

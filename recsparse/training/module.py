@@ -47,7 +47,7 @@ class ObjectiveModule(pl.LightningModule):
 
     @property
     def quality_name(self) -> str:
-        """What the quality is called among the metrics; empty where nobody judges."""
+        """Name of the quality among the metrics; empty without a judge."""
         return "" if self.judge is None else self.judge.name
 
     def training_step(self, batch: Any, batch_index: int) -> Tensor:

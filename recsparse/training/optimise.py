@@ -128,7 +128,7 @@ def _plain_interrupts() -> Iterator[None]:
 
     Raises:
         KeyboardInterrupt: Where the training is interrupted.
-        SystemExit: Where something else asks for it.
+        SystemExit: Where something else ends the process.
     """
     is_main = threading.current_thread() is threading.main_thread()
     before = signal.getsignal(signal.SIGINT) if is_main else None

@@ -15,8 +15,8 @@ _UNITS = ("avx512_bf16", "amx_bf16")
 def uses_bfloat16(training: TrainingConfig) -> bool:
     """Tell whether products are computed in bfloat16.
 
-    Without units for it a processor takes many times as long as in float32; who asks for it all the
-    same is warned.
+    Without units for it a processor takes many times as long as in float32; where it is set all the
+    same, a warning says so.
 
     Args:
         training: Its `precision` and its `device`.

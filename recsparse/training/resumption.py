@@ -25,7 +25,7 @@ def start_checkpoints(folder: Path, resume: bool, fresh: bool) -> None:
         fresh: Remove them.
 
     Raises:
-        CheckpointError: If there are checkpoints and neither was asked for, both were, or they are
+        CheckpointError: If there are checkpoints and neither is set, both are, or they are
             of an older build.
         OutputError: If they cannot be removed.
     """

@@ -3,7 +3,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from recsparse.datasets.id_types import ids_of, is_nobody
+from recsparse.datasets.id_types import ids_of, is_missing_id
 from recsparse.errors import InputError
 
 
@@ -71,6 +71,6 @@ def test_nulls_alone_stay_null(nulls):
 
 def test_null_and_blank_ids_name_nobody():
     ids = pa.array(["a", None, "", " ", "\t\n", "\u00a0", " a", "0"])
-    assert is_nobody(ids).tolist() == [False, True, True, True, True, True, False, False]
-    assert is_nobody(pa.array([0, None])).tolist() == [False, True]
-    assert is_nobody(pa.array([], pa.string())).tolist() == []
+    assert is_missing_id(ids).tolist() == [False, True, True, True, True, True, False, False]
+    assert is_missing_id(pa.array([0, None])).tolist() == [False, True]
+    assert is_missing_id(pa.array([], pa.string())).tolist() == []

@@ -68,7 +68,7 @@ def test_a_name_that_leads_out_of_the_folder_is_refused(memory, tmp_path):
         write_box(overwrite=True)
 
 
-def test_what_somebody_else_writes_meanwhile_is_left(memory):
+def test_what_another_writes_meanwhile_is_left(memory):
     def other():
         memory.pipe("/shelf/box/theirs.txt", b"theirs")
 
@@ -87,7 +87,7 @@ def test_an_output_of_ours_that_another_machine_has_replaced_meanwhile_is_left(m
             found[name] = memory.cat(name)
             memory.pipe(name, found[name])
 
-    with pytest.raises(OutputError, match="somebody else has written there since"):
+    with pytest.raises(OutputError, match="something else was written there since"):
         write_box(meanwhile=other)
     assert {name: memory.cat(name) for name in memory.find("/shelf/box")} == found
 
@@ -104,7 +104,7 @@ def test_an_upload_that_another_writer_crosses_is_told(memory, tmp_path, monkeyp
 
     memory.pipe("/shelf/box/old.txt", b"old")
     monkeypatch.setattr(memory.__class__, "rm", crossing)
-    with pytest.raises(OutputError, match=r"'theirs\.txt' is another; somebody else writes there"):
+    with pytest.raises(OutputError, match=r"'theirs\.txt' is another; another job writes there"):
         upload(tmp_path / "box", "memory://shelf/box", "box", "job")
 
 

@@ -17,7 +17,7 @@ from recsparse.datasets.packed_order import packed_order
 
 # Rows of a block. Larger ones sort faster, and each of a few arrays takes 8 MB.
 BLOCK_ROWS = 1_048_576
-# More would be read in pieces that are too small; above so many, buckets grow instead.
+# More would be read in pieces that are too small; above this many, buckets grow instead.
 _MOST_BUCKETS = 512
 
 

@@ -148,7 +148,7 @@ class Intake:
 
     @property
     def num_rows(self) -> int | None:
-        """Rows to be read, None where nobody knows."""
+        """Rows to be read, None where it is not known."""
         known = [source.num_rows for source, _ in self._sources]
         return None if None in known else sum(filter(None, known))
 

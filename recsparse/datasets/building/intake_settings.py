@@ -6,7 +6,7 @@ from recsparse.config.data import LogConfig
 # How the files of an intake are read: these say nothing of the rows that are there already.
 _COLUMNS = {name for name in LogConfig.model_fields if name.endswith("_column")}
 _READING = _COLUMNS | {"strict", "where", "id_type", "timestamp_unit"}
-# Each intake is asked for these anew; the others are as they were the last time.
+# Each intake sets these anew; the others are as they were the last time.
 _ANEW = ("where", "strict")
 _SECTIONS = ("log", "split", "text", "features", "order")
 

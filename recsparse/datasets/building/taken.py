@@ -255,7 +255,7 @@ class TakenFiles:
 
 @dataclass(frozen=True, eq=False)
 class _File:
-    """A file of a log, whose content nobody has looked at."""
+    """A file of a log, whose content was not read yet."""
 
     place: tuple[int, int]  # the number of its log, and of the dataset within that
     fragment: ds.FileFragment

@@ -140,7 +140,7 @@ def whole_part(data: Dataset, name: str) -> WholePart:
         name: `validation` or `test`.
 
     Returns:
-        One user per row, with lists as `lists_over_time` says; nobody where the part is empty.
+        One user per row, with lists as `lists_over_time` says; none where the part is empty.
     """
     rows, _ = data.targets_and_history(name)
     user, item = user_of(rows), item_of(rows)

@@ -138,7 +138,7 @@ class BagOfWords:
             Texts × words, float32.
 
         Raises:
-            InputError: If the bags were precomputed, so that nobody knows how to make one.
+            InputError: If the bags were precomputed, so that there is no rule to make one.
         """
         if self.config.bag_columns is not None:
             raise InputError(

@@ -1,4 +1,4 @@
-"""Bags of words that somebody made: lists of numbers of words, and of their counts."""
+"""Precomputed bags of words: lists of word numbers, and of their counts."""
 
 import numpy as np
 import pyarrow as pa

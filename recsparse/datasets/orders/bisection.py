@@ -10,10 +10,10 @@ from recsparse.datasets.orders.cuts import cuts
 # Twenty rounds of swaps took twice the time and made the locality of Gowalla 3 % higher, that of
 # MovieLens-1M not a hundredth.
 _ROUNDS = 10
-# Of the pairs that gain, so many are swapped in a round: where all are, two groups that ought to
+# Of the pairs that gain, this share is swapped in a round: where all are, two groups that ought to
 # part change places for ever. On Gowalla the locality was 0.75 by halves and 0.57 by all.
 _SHARE_SWAPPED = 0.5
-# Sets of so many entries are cut at once: more do not fit into a processor's cache.
+# Sets of this many entries are cut at once: more do not fit into a processor's cache.
 _CHUNK = 1_000_000
 # Gains are sums of logarithms: those that differ by rounding errors are a tie.
 _DECIMALS = 9
@@ -157,7 +157,7 @@ class _ColumnsOfSets:
         side = in_second[self.row]
         num_second = np.add.reduceat(side, self.start)
         num_first = self.size - num_second
-        # Index −1 is read where a half is empty, and no entry of that half asks for the result.
+        # Index −1 is read where a half is empty, and no entry of that half needs the result.
         to_second = growth[num_second] - growth[num_first - 1]
         to_first = growth[num_first] - growth[num_second - 1]
         both = np.stack([to_second, to_first], axis=1).ravel()

@@ -8,7 +8,7 @@ from recsparse.datasets.orders.cuts import cuts
 # A column of more rows says little of any of them, and without a bound the work of the common
 # columns would grow with the product of newcomers and rows.
 MOST_ROWS_OF_COLUMN = 1000
-# Products of so many numbers are in memory at once.
+# Products of this many numbers are in memory at once.
 _CHUNK = 4_000_000
 # Similarities that differ by rounding errors are a tie.
 _DECIMALS = 9

@@ -10,7 +10,7 @@ from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
 
 logger = logging.getLogger(__name__)
 
-# Up to so many rows the row-by-row matrix is built; above, only products with it are taken.
+# Up to this many rows the row-by-row matrix is built; above, only products with it are taken.
 DENSE_ROWS = 256
 # Lanczos: vectors kept, and the restarts after which the loose tolerance has to do.
 _BASIS, RESTARTS = 64, 100

@@ -75,7 +75,8 @@ def rating_histogram(profile: Profile, most: int = 20) -> dict[str, int]:
 
     Args:
         profile: Counts of rows.
-        most: Where there are more different ratings, they fall into so many ranges of equal width.
+        most: Where there are more different ratings, they fall into this many ranges of equal
+            width.
 
     Returns:
         Rows by rating, or by range, rising.

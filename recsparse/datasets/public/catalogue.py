@@ -61,7 +61,7 @@ class PublicSet:
     Attributes:
         tables: What each table must be; `interactions` becomes `interactions.parquet`.
         sources: Where to look, the first choice first.
-        terms: What its owners ask of whoever uses it.
+        terms: What its owners ask of its users.
     """
 
     tables: Mapping[str, Expected]

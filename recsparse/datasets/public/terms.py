@@ -1,4 +1,4 @@
-"""What the owners of a public data set ask of whoever uses it."""
+"""The terms of a public data set: what its owners ask of its users."""
 
 from dataclasses import dataclass
 from pathlib import Path

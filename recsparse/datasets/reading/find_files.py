@@ -96,7 +96,7 @@ def named(paths: Paths) -> str:
 
 def _find(filesystem: pafs.FileSystem, place: str, path: str) -> list[Files]:
     wild = next((n for n, part in enumerate(place.split("/")) if _is_wild(part)), None)
-    # Of an address the first question is the one that nobody may answer.
+    # Of an address the first question is the one that may have no answer.
     if wild is not None and not answer_in_time(path, lambda: _exists(filesystem, place)):
         base = "/".join(place.split("/")[:wild]) or ("/" if place.startswith("/") else ".")
         names = _matching(filesystem, base, place)

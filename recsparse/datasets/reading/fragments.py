@@ -27,7 +27,7 @@ def pieces(
     Args:
         source: A dataset of files.
         rows: Rows of a piece, at most; a larger row group is a piece of its own, as is a file of
-            text, whose rows nobody knows.
+            text, whose number of rows is not known.
         columns: Those that will be read. With them, a larger row group is cut into slices in
             memory, which have no others; but a filter cannot skip slices unread.
 

@@ -41,7 +41,7 @@ class CheckedBatch:
 
     Attributes:
         good: Canonical columns: `user_id`, `item_id`, `weight`, `timestamp` (seconds since 1970,
-            UTC, null where unknown), `rating`; then the further columns that were asked for.
+            UTC, null where unknown), `rating`; then the further columns that were named.
         rejected: The rows set aside, with their own columns and a `reason`.
         reasons: Rows set aside, by reason.
         below_min_rating: Rows left out for their rating.

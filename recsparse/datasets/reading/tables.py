@@ -207,7 +207,7 @@ def _are_close(one: pa.DataType, other: pa.DataType, are_ids: bool) -> bool:
     if pa.types.is_null(one):
         return True
     if pa.types.is_timestamp(one) and pa.types.is_timestamp(other):
-        # With a zone both are instants; without one, nobody knows that it is the same clock.
+        # With a zone both are instants; without one, it may be another clock.
         return (one.tz is None) == (other.tz is None)
     is_number = pa.types.is_integer if are_ids else _is_number
     kinds = (is_number, pa.types.is_decimal, _is_text)

@@ -21,7 +21,7 @@ _ISO_START = r"^\d{4}($|-|\d{4}($|[T ]))"
 _ISO_WITH_A_UNIT = r"^\d{4}(-|\d{4}[T ])"
 # Those of 19 digits that 63 bits hold for certain; the others are taken as fractions are.
 _WHOLE, _FRACTION = r"^[+-]?(\d{1,18}|[0-8]\d{18})$", r"^[+-]?\d+(\.\d*)?([eE][+-]?\d+)?$"
-# Texts of so many digits are dates or nothing.
+# Texts of six or eight digits are dates or nothing.
 _DATES_ALONE = r"^\d{6}(\d\d)?$"
 
 # Seconds of the year 2100, which no log has reached.

@@ -47,7 +47,7 @@ class SparseResNet(nn.Module):
         norm: Makes the normalisation of a number of channels.
 
     Raises:
-        InputError: If there is no layer of so many axes, a stage has no block, or a size is not
+        InputError: If there is no layer of that many axes, a stage has no block, or a size is not
             positive.
 
     Example:

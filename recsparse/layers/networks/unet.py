@@ -37,7 +37,7 @@ class SparseUNet(nn.Module):
         norm: Makes the normalisation of a number of channels.
 
     Raises:
-        InputError: If there is no layer of so many axes, no level or no block, or a size is not
+        InputError: If there is no layer of that many axes, no level or no block, or a size is not
             positive.
 
     Example:

@@ -46,7 +46,7 @@ class SparseVGG(nn.Module):
         norm: Makes the normalisation of a number of channels.
 
     Raises:
-        InputError: If there is no layer of so many axes, a stage has no convolution, or a size is
+        InputError: If there is no layer of that many axes, a stage has no convolution, or a size is
             not positive.
 
     Example:

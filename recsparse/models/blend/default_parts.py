@@ -1,4 +1,4 @@
-"""The models that are blended where nobody names others."""
+"""The models that are blended where none are named."""
 
 from math import inf
 
@@ -38,7 +38,7 @@ def default_parts(
     num_users: int = 0,
     events_per_item: float = inf,
 ) -> tuple[PartConfig, ...]:
-    """Return the models that are blended where nobody names others.
+    """Return the models that are blended where none are named.
 
     Args:
         num_items: Number of items; EASE and the network of the grid are left out where there are

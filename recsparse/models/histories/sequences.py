@@ -69,7 +69,7 @@ class Sequences:
         Args:
             history: Users × items; cells of weight 0 are events, too.
             times: The time of each cell.
-            most: Keep the last events of a user, at most so many; None keeps all.
+            most: Keep the last events of a user, at most this many; None keeps all.
 
         Returns:
             One sequence per row.

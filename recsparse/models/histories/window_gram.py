@@ -10,9 +10,9 @@ from recsparse.models.protocol.column_sums import column_sums
 def window_gram(history: csr_matrix, times: csr_matrix | None, events: int) -> np.ndarray:
     """Return how often items stand in one window, instead of in one row.
 
-    A window of so many events slides along each user's events, one event after the other, from the
-    first to the last: a box kernel along time on the user × time × item grid. Each window is a row
-    of a matrix whose Gram matrix, divided by `events`, this is. So two events that are d apart
+    A window of that many events slides along each user's events, one event after the other, from
+    the first to the last: a box kernel along time on the user × time × item grid. Each window is a
+    row of a matrix whose Gram matrix, divided by `events`, this is. So two events that are d apart
     count `1 − d / events`, and one with itself counts 1, as in the Gram matrix of the history.
     Time grows with the history's cells times `events`, memory with the square of the items.
 

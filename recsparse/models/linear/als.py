@@ -39,7 +39,7 @@ def with_empty_weight(config: WithEmptyWeight, interactions: csr_matrix) -> With
 
 
 def empty_weight(interactions: csr_matrix) -> float:
-    """Return what an empty cell weighs where nobody says so.
+    """Return what an empty cell weighs unless it is set.
 
     Args:
         interactions: Users × items, with at least one.

@@ -21,7 +21,7 @@ from recsparse.models.protocol.stored_arrays import stored_tensor
 
 
 class Popularity(Recommender):
-    """Scores an item by its share of all weights, whoever asks."""
+    """Scores an item by its share of all weights, the same for every user."""
 
     kind: ClassVar[str] = "popularity"
     config: PopularityConfig

@@ -26,7 +26,7 @@ _SYSTEM_SIZE = 2**22
 class SparseEASE(Recommender):
     """The least-squares map from each item's nearest items to it.
 
-    EASE (Steck 2019, https://arxiv.org/abs/1905.03375) asks for the column `b` that minimises
+    EASE (Steck 2019, https://arxiv.org/abs/1905.03375) finds the column `b` that minimises
     `|x_j - X b|^2 + b^T L b` with `b_j = 0`; here `b` may differ from zero at the `neighbours`
     items with the highest cosine to j alone, as in SLIM with feature selection (Ning and Karypis
     2011, https://doi.org/10.1109/ICDM.2011.134, section IV.B). With all other items as neighbours

@@ -8,8 +8,8 @@ from scipy.sparse import csr_matrix
 def column_sums(matrix: csr_matrix) -> NDArray[np.float64]:
     """Return the sum of each column.
 
-    SciPy adds the rows of a column one by one in the matrix's own type, whatever `dtype` it is
-    asked for: of a million weights of .1 in float32 the sum is 1 % off.
+    SciPy adds the rows of a column one by one in the matrix's own type, whatever `dtype` is
+    given: of a million weights of .1 in float32 the sum is 1 % off.
 
     Args:
         matrix: Any matrix.

@@ -30,7 +30,7 @@ def unmet(need: Need, kind: str, setting: str, found: str) -> str:
     Args:
         need: What it lacks.
         kind: Of the model.
-        setting: Which of its settings asks for that; `kind` where they all do.
+        setting: Which of its settings needs that; `kind` where they all do.
         found: What there is instead.
 
     Returns:

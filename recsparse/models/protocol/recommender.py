@@ -35,7 +35,7 @@ class Recommender(FittedModel):
         """Return what a fit needs besides rows: `train` and `tune` refuse a dataset without it.
 
         Returns:
-            What is needed, each with the setting that asks for it, `kind` where no other one does:
+            What is needed, each with the setting that needs it, `kind` where no other one does:
             `times` of the rows, `item_words`, or `weights` that differ. Models that predict ratings
             need weights that are `ratings` without saying so.
         """

@@ -151,7 +151,7 @@ def checked_csr(
         The matrix.
 
     Raises:
-        InputError: If the arrays have other lengths than the shape asks for, the rows do not follow
+        InputError: If the arrays have other lengths than the shape says, the rows do not follow
             each other, a column is out of range, or a value is not finite.
     """
     rows, columns = shape

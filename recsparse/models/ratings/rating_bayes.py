@@ -31,7 +31,7 @@ class RatingBayes(RatingModel):
     The sampler is that of Salakhutdinov and Mnih 2008
     (https://doi.org/10.1145/1390156.1390267), with features of the items as in Simm et al. 2017
     (https://doi.org/10.1109/MLSP.2017.8168143): the first singular vectors of who rated what. That
-    somebody watched a film tells of the film before any rating does. A user's vector is the mean of
+    a user watched a film tells of the film before any rating does. A user's vector is the mean of
     its posterior given the row that is scored, under each sample of the item vectors in turn;
     predictions are the mean over the samples.
     """

@@ -23,7 +23,7 @@ from recsparse.sparse.tensor import SparseTensor
 
 # How often an item that the row holds is drawn again.
 _DRAWS = 8
-# Empty cells weigh so many times less where users are folded in than where factors are solved for.
+# Empty cells weigh this many times less in folding users in than in solving for factors.
 _LIGHTER = 5
 
 

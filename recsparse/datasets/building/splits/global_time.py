@@ -17,8 +17,8 @@ from recsparse.datasets.workspace import Workspace
 class GlobalTime(Split):
     """Rows from a time on for test, those of a stretch before it for validation.
 
-    By shares, the time is the latest from which on there are so many rows; rows of the same second
-    stay together.
+    By shares, the time is the latest from which on there are that many rows; rows of the same
+    second stay together.
     """
 
     needs_times = True
@@ -52,7 +52,7 @@ def _boundaries(rows: CleanRows, config: SplitConfig, work: Workspace) -> tuple[
 
 
 def _latest_before(num_rows: int, work: Workspace) -> float:
-    """Return the latest time from which on there are so many rows."""
+    """Return the latest time from which on there are that many rows."""
     found = work.database.execute(
         """SELECT max(timestamp) FROM (
             SELECT timestamp, sum(sum(num_rows)) OVER (ORDER BY timestamp DESC) AS from_here
