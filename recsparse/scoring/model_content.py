@@ -11,7 +11,6 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file as load_arrays
 from safetensors.torch import load_file as load_tensors
 from scipy.sparse import csr_matrix
-from torch import Tensor
 
 from recsparse.config.model_kinds import find_section
 from recsparse.config.model_section import ModelSection
@@ -22,7 +21,7 @@ from recsparse.datasets.vocabulary import Vocabulary
 from recsparse.errors import InputError, ModelFolderError
 from recsparse.models.protocol.recommender import Recommender
 from recsparse.models.protocol.stored_arrays import checked_csr
-from recsparse.models.registry import model_class
+from recsparse.scoring.model_state import restored
 from recsparse.scoring.trained import TrainedModel
 
 logger = logging.getLogger(__name__)
@@ -149,14 +148,7 @@ def _model(folder: Path, description: Mapping[str, Any], num_items: int) -> Reco
     if not isinstance(section, dict):
         raise InputError(f"{source} has no section 'model'")
     config = parse_config({"model": section}, source=str(source)).model
-    state = load_tensors(folder / WEIGHTS)
-    model = model_class(config.kind).from_state(config, state)
-    if model.num_items != num_items:
-        raise InputError(f"the weights are of {model.num_items} items, but ids of {num_items}")
-    if _kinds(model.state()) != _kinds(state):
-        others = sorted(set(_kinds(model.state()).items()) ^ set(_kinds(state).items()))
-        raise InputError(f"a model {config.kind} of this configuration has other tensors: {others}")
-    return model
+    return restored(config, load_tensors(folder / WEIGHTS), num_items)
 
 
 def plugins_of(config: ModelSection) -> dict[str, str]:
@@ -195,10 +187,6 @@ def _check_plugins(folder: Path, plugins: Any) -> None:
                 "process does not know; if you trust that module, set the environment variable "
                 f"{PLUGINS}={module}, with the folder of the module on PYTHONPATH"
             )
-
-
-def _kinds(state: Mapping[str, Tensor]) -> dict[str, str]:
-    return {name: f"{value.dtype} {tuple(value.shape)}" for name, value in state.items()}
 
 
 def _data(section: Any) -> DataSettings:

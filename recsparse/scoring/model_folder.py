@@ -8,12 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from safetensors.numpy import save as array_bytes
-from safetensors.torch import save as tensor_bytes
 
 from recsparse.config.toml_writer import to_toml, write_toml
 from recsparse.datasets.vocabulary import Vocabulary
 from recsparse.errors import MissingFileError, ModelFolderError, reason
-from recsparse.models.protocol.stored_arrays import checked_state
 from recsparse.outputs.claim import Output, filled_folder
 from recsparse.outputs.kinds import FolderKind, describes_itself
 from recsparse.outputs.manifest import file_sha256
@@ -28,6 +26,7 @@ from recsparse.scoring.model_content import (
     plugins_of,
     read_content,
 )
+from recsparse.scoring.model_state import state_bytes
 from recsparse.scoring.trained import TrainedModel
 
 FORMAT_VERSION = 1
@@ -67,12 +66,9 @@ def save_model(
             tensors by name.
     """
     plugins = plugins_of(trained.model.config)
-    state = checked_state(trained.model.state(), type(trained.model).__name__)
+    weights = state_bytes(trained.model)
     with filled_folder(folder, MODEL, overwrite) as aside:
-        # safetensors' own save_file makes files that only their owner may read, and hides a full
-        # disk in an error of its own.
-        arrays = {name: value.contiguous() for name, value in state.items()}
-        (aside / WEIGHTS).write_bytes(tensor_bytes(arrays))
+        (aside / WEIGHTS).write_bytes(weights)
         (aside / HISTORY).write_bytes(array_bytes(history_arrays(trained)))
         trained.users.save(aside / USERS)
         trained.items.save(aside / ITEMS)

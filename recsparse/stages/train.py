@@ -34,6 +34,7 @@ from recsparse.stages.fit_on_dataset import fit_context, fit_on, refit_on, valid
 from recsparse.stages.load import load
 from recsparse.stages.needs import require_needs
 from recsparse.stages.rank_part import part_to_rank
+from recsparse.stages.trial_fit import try_own_models
 from recsparse.tracking.open_run import start_run
 from recsparse.tracking.run import SCHEMA_ROWS, Run
 from recsparse.tracking.store import tracking_uri
@@ -107,8 +108,9 @@ def train(  # noqa: PLR0913
 
     Raises:
         InputError: If the dataset or the configuration breaks a rule, the dataset lacks what the
-            model needs, or the model to continue from is of another kind or size than the
-            configured one, or shall be fitted again.
+            model needs, a model of the caller's own could not be loaded again, or the model to
+            continue from is of another kind or size than the configured one, or shall be fitted
+            again.
         CheckpointError: If there is a checkpoint and neither `resume` nor `fresh` is set, or
             it is of another training.
         StoreError: If the MLflow store cannot be reached or written; nothing is fitted then.
@@ -117,9 +119,7 @@ def train(  # noqa: PLR0913
     config, store_folder = config or Config(), folder_of(out)
     data = load_data(dataset, reporter)
     known, config = _start(continue_from, config, store_folder, reporter)
-    require_needs(config.model, data)
-    with reporter.task("reading the validation part"):
-        validation_part = part_to_rank(data, "validation")
+    validation_part = _validation_part(data, config, reporter)
     job = Job.of("train", [dataset, continue_from], config.model_dump(exclude={"tracking"}))
     settings = digest(config.model_dump_json())
     with (
@@ -177,6 +177,15 @@ def _start(
         )
     known = load(continue_from, store_folder, reporter)
     return known, _with_model_of(known, config)
+
+
+def _validation_part(data: Dataset, config: Config, reporter: Reporter) -> EvaluationPart:
+    # What could not be fitted, or not be loaded again, is refused before anything is recorded.
+    require_needs(config.model, data)
+    with reporter.task("reading the validation part"):
+        part = part_to_rank(data, "validation")
+    try_own_models(config.model, data, part, config.seed)
+    return part
 
 
 class _Epochs:

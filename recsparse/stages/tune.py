@@ -16,6 +16,7 @@ from recsparse.config.toml_writer import to_toml
 from recsparse.datasets.data_settings import DataSettings
 from recsparse.datasets.dataset import Dataset
 from recsparse.datasets.fit_rows import rows_to_fit
+from recsparse.datasets.parts import EvaluationPart
 from recsparse.errors import InputError
 from recsparse.files.addresses import folder_of
 from recsparse.files.filesystems import fetched
@@ -29,6 +30,7 @@ from recsparse.stages.data import load_data
 from recsparse.stages.fit_on_dataset import fit_context, fit_on, validate
 from recsparse.stages.needs import require_needs
 from recsparse.stages.rank_part import part_to_rank
+from recsparse.stages.trial_fit import try_own_models
 from recsparse.tracking.open_run import start_run
 from recsparse.tracking.run import SCHEMA_ROWS, Run
 
@@ -84,8 +86,8 @@ def tune(
         The best configuration and all trials.
 
     Raises:
-        InputError: If the space names a key without values, or the dataset lacks what a trial
-            needs.
+        InputError: If the space names a key without values, the dataset lacks what a trial
+            needs, or a model of the caller's own could not be loaded again.
         OutputError: If the output is an input, or not ours to replace; nothing is touched then.
         StoreError: If the MLflow store cannot be reached or written; nothing is fitted then.
     """
@@ -93,8 +95,11 @@ def tune(
     space = config.model.search_space if space is None else space
     for settings in _combinations(space):
         require_needs(_with_settings(config, settings).model, data)
+    with reporter.task("reading the validation part"):
+        part = part_to_rank(data, "validation")
+    try_own_models(config.model, data, part, config.seed)
     if out is None:
-        return _search(data, config, space, reporter)
+        return _search(data, part, config, space, reporter)
     job = Job.of("tune", [dataset], (config.model_dump(exclude={"tracking"}), space))
     with (
         claim(out, CONFIGURATION, job, overwrite, reporter=reporter) as output,
@@ -105,7 +110,7 @@ def tune(
         rows = data.split.validation.num_rows
         with reporter.task("recording the dataset"):
             run.log_dataset(fetched(dataset), data.train_frame(SCHEMA_ROWS), rows, "validation")
-        result = _search(data, config, space, reporter)
+        result = _search(data, part, config, space, reporter)
         _write(DataSettings.of(data.config, data.counts).laid_over(result.config), output)
         with reporter.task("recording the trials"):
             _record(run, result, fetched(out))
@@ -113,10 +118,13 @@ def tune(
 
 
 def _search(
-    data: Dataset, config: Config, space: Mapping[str, Sequence[Any]], reporter: Reporter
+    data: Dataset,
+    part: EvaluationPart,
+    config: Config,
+    space: Mapping[str, Sequence[Any]],
+    reporter: Reporter,
 ) -> TuneResult:
-    with reporter.task("reading the validation part"):
-        part, trials = part_to_rank(data, "validation"), _combinations(space)
+    trials = _combinations(space)
     with reporter.task("laying out the rows"):
         rows = rows_to_fit(data)
         context = replace(fit_context(data, rows, part, config), reporter=reporter)

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from recsparse.errors import CheckpointError
 from recsparse.files.atomic import atomic_file
+from recsparse.models.protocol.stored_arrays import apart
 
 # After the last epoch that was done, and after all of them.
 LAST, COMPLETE = "last.safetensors", "complete.safetensors"
@@ -76,7 +77,7 @@ class Checkpoint:
             for part, values in parts.items()
             for name, value in values.items()
         }
-        content = save(_apart(tensors), {_FACTS: self.facts.model_dump_json()})
+        content = save(apart(tensors), {_FACTS: self.facts.model_dump_json()})
         with atomic_file(path) as aside:
             aside.write_bytes(content)
 
@@ -170,15 +171,3 @@ def _check_network(path: Path, found: Mapping[str, Tensor], wanted: Mapping[str,
     for name, value in found.items():
         if not value.isfinite().all():
             raise CheckpointError(damage(path, f"its tensor {name!r} is not finite"))
-
-
-def _apart(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return contiguous tensors on the CPU of which no two share memory, which safetensors asks."""
-    seen: set[int] = set()
-    apart: dict[str, Tensor] = {}
-    for name, value in tensors.items():
-        own = value.detach().cpu().contiguous()
-        place = own.untyped_storage().data_ptr()
-        apart[name] = own.clone() if place in seen else own
-        seen.add(place)
-    return apart

@@ -90,6 +90,31 @@ def checked_state(state: Any, owner: str) -> dict[str, Tensor]:
     return state
 
 
+def apart(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return tensors as safetensors wants them: on the CPU, contiguous, no two in one memory.
+
+    Args:
+        tensors: By name, as those of tied weights, which are one tensor of two names.
+
+    Returns:
+        The same values by the same names.
+
+    Example:
+        >>> tied = torch.ones(2)
+        >>> found = apart({"a": tied, "b": tied})
+        >>> found["a"].data_ptr() == found["b"].data_ptr()
+        False
+    """
+    seen: set[int] = set()
+    found: dict[str, Tensor] = {}
+    for name, value in tensors.items():
+        own = value.detach().cpu().contiguous()
+        place = own.untyped_storage().data_ptr()
+        found[name] = own.clone() if place in seen else own
+        seen.add(place)
+    return found
+
+
 def stored_number(state: Mapping[str, Tensor], name: str) -> float:
     """Return a number of a state, a float64 tensor without axes that is not negative.
 
