@@ -40,6 +40,7 @@ def train(
     fresh: Annotated[bool, typer.Option(help="Remove the last checkpoint and start anew.")] = False,
     continue_from: ContinueFrom = None,
     overwrite: Overwrite = False,
+    again: Annotated[bool, typer.Option("--again", help="Train though nothing is new.")] = False,
     *,
     job: JobOptions,
 ) -> None:
@@ -51,10 +52,11 @@ def train(
 
     when_interrupted(lambda: training_kept(place_of_work(out)))
     settings = job.settings()
-    result = stage(dataset, out, settings, resume, reporter, continue_from, overwrite, fresh)
+    result = stage(dataset, out, settings, resume, reporter, continue_from, overwrite, fresh, again)
     shown = {
         "model": str(out),
-        "mlflow model": result.model_uri or "not sent",
+        "trained": "now" if result.is_new else "before",
+        "mlflow model": result.model_uri or ("not sent" if result.is_new else "sent before"),
         "fit seconds": result.fit_seconds,
         **{f"validation {name}": value for name, value in result.validation.items()},
     }

@@ -13,7 +13,7 @@ from recsparse.datasets.dataset import Dataset
 from recsparse.datasets.dataset_folder import read_dataset_description
 from recsparse.datasets.frames import Table, Tables
 from recsparse.datasets.workspace import Resources
-from recsparse.errors import InputError
+from recsparse.errors import InputError, MissingFileError
 from recsparse.reporting.progress import SILENT, Reporter
 from recsparse.stages.at_hand import at_hand
 from recsparse.stages.data import load_data
@@ -73,11 +73,25 @@ def prepare(
 
 def _at_hand(sources: FileSources, reporter: Reporter) -> FileSources:
     # Datasets are read file by file; logs and tables are read where they lie.
-    append_to, ids_from = (
-        None if folder is None else at_hand(folder, reporter)
-        for folder in (sources.append_to, sources.ids_from)
+    return replace(
+        sources,
+        append_to=_found(sources.append_to, "append to", "--append", reporter),
+        ids_from=_found(sources.ids_from, "take ids from", "--ids-from", reporter),
     )
-    return replace(sources, append_to=append_to, ids_from=ids_from)
+
+
+def _found(folder: str | Path | None, use: str, option: str, reporter: Reporter) -> Path | None:
+    if folder is None:
+        return None
+    try:
+        found = at_hand(folder, reporter)
+        read_dataset_description(found)
+    except MissingFileError as error:
+        raise MissingFileError(
+            f"the dataset to {use} must be a folder, but there is none at {folder}; leave {option} "
+            "out to make the first one, or name the right one"
+        ) from error
+    return found
 
 
 def _config(sources: FileSources, config: Config | None) -> Config:

@@ -1,10 +1,11 @@
 """The second stage: a dataset becomes a model folder and an MLflow run."""
 
+import logging
 import re
 import time
-from collections.abc import Mapping
-from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,14 +27,15 @@ from recsparse.models.protocol.warm_start import WarmStart
 from recsparse.outputs.claim import Output, claim, require_own_files
 from recsparse.outputs.job import Job
 from recsparse.reporting.progress import SILENT, Reporter
-from recsparse.reporting.value_text import value_text
 from recsparse.scoring.model_folder import MODEL, save_model
 from recsparse.scoring.trained import TrainedModel
 from recsparse.stages.data import load_data
 from recsparse.stages.fit_on_dataset import fit_context, fit_on, refit_on, validate
 from recsparse.stages.load import load
 from recsparse.stages.needs import require_needs
+from recsparse.stages.nothing_new import REQUEST, request_of, trained_before
 from recsparse.stages.rank_part import part_to_rank
+from recsparse.stages.train_result import TrainResult
 from recsparse.stages.trial_fit import try_own_models
 from recsparse.tracking.open_run import start_run
 from recsparse.tracking.run import SCHEMA_ROWS, Run
@@ -41,38 +43,11 @@ from recsparse.tracking.store import tracking_uri
 from recsparse.training.learning_curve import plot_learning_curve
 from recsparse.training.resumption import keep_run, kept_run, start_checkpoints
 
+logger = logging.getLogger(__name__)
+
 # Ending of the folder of the training's state, and the files in it, of older builds too.
 CHECKPOINTS = ".checkpoints"
 _CHECKPOINT = re.compile(r"(.*/)?\.?(last|best|complete|run)\.(ckpt|pt|safetensors|toml)(\..*)?")
-
-
-@dataclass(frozen=True)
-class TrainResult:
-    """What a training left behind.
-
-    Attributes:
-        model: The trained model.
-        folder: Its model folder; a local copy of one that was written to an address.
-        validation: Mean metrics on the validation part.
-        fit_seconds: Wall-clock time of the fit.
-        run_id: The MLflow run.
-        model_uri: The model's MLflow address; None where the store was gone when it was sent.
-    """
-
-    model: TrainedModel
-    folder: Path
-    validation: dict[str, float]
-    fit_seconds: float
-    run_id: str
-    model_uri: str | None
-
-    def __str__(self) -> str:
-        """Return what was trained, where it lies, and how good it is on the validation part."""
-        figures = [f"{name} {value_text(value)}" for name, value in self.validation.items()]
-        return (
-            f"{self.model.model.kind} in {self.folder}, fitted in {self.fit_seconds:.1f} s; "
-            f"validation: {', '.join(figures) or 'none'}"
-        )
 
 
 def train(  # noqa: PLR0913
@@ -84,6 +59,7 @@ def train(  # noqa: PLR0913
     continue_from: str | Path | None = None,
     overwrite: bool = True,
     fresh: bool = False,
+    again: bool = True,
 ) -> TrainResult:
     """Fit the configured model on the training part, save it, and record it.
 
@@ -102,6 +78,9 @@ def train(  # noqa: PLR0913
             default.
         overwrite: Replace a model that was trained from other data or settings.
         fresh: Remove the checkpoint of an interrupted training and start anew.
+        again: Train a model that is there already, of the same dataset, settings and version;
+            without it such a model stays as it is, but for one with code of your own, which may
+            have changed.
 
     Returns:
         The model and its validation metrics.
@@ -119,9 +98,11 @@ def train(  # noqa: PLR0913
     config, store_folder = config or Config(), folder_of(out)
     data = load_data(dataset, reporter)
     known, config = _start(continue_from, config, store_folder, reporter)
-    validation_part = _validation_part(data, config, reporter)
     job = Job.of("train", [dataset, continue_from], config.model_dump(exclude={"tracking"}))
-    settings = digest(config.model_dump_json())
+    uri = tracking_uri(config.tracking, store_folder)
+    if not again and (before := trained_before(out, CHECKPOINTS, job, config, uri)) is not None:
+        return before
+    validation_part = _validation_part(data, config, reporter)
     with (
         claim(out, MODEL, job, overwrite, (CHECKPOINTS,), reporter) as output,
         ExitStack() as opened,
@@ -129,17 +110,7 @@ def train(  # noqa: PLR0913
         checkpoints = output.working_folder(CHECKPOINTS)
         require_own_files(checkpoints, _CHECKPOINT.fullmatch)
         start_checkpoints(checkpoints, resume, fresh)
-        kept = kept_run(checkpoints, tracking_uri(config.tracking, store_folder), settings)
-        run = opened.enter_context(
-            start_run(
-                config.tracking, store_folder, config.model.kind, resume_run=kept, reporter=reporter
-            )
-        )
-        if run.run_id != kept:
-            with reporter.task("recording the dataset"):
-                _log_inputs(run, data, fetched(dataset), config)
-            keep_run(checkpoints, run.run_id, run.uri, settings)
-
+        run = opened.enter_context(_run(checkpoints, data, dataset, config, store_folder, reporter))
         epochs = _Epochs(run)
         with reporter.task("laying out the rows"):
             rows = rows_to_fit(data)
@@ -154,7 +125,7 @@ def train(  # noqa: PLR0913
         fitted = _fit(data, rows, validation_part, config, context)
         # The model comes first: whatever happens to the store, it is on the disk.
         with reporter.task("saving the model"):
-            _save(fitted, output, _about(run, fitted, dataset, config))
+            _save(fitted, output, _about(run, fitted, dataset, config, uri))
         remove_or_warn(checkpoints)
         with reporter.task("recording the model"):
             _log_outputs(run, fitted, epochs.metrics)
@@ -176,7 +147,38 @@ def _start(
             "would be trained too little; leave refit or --from out"
         )
     known = load(continue_from, store_folder, reporter)
-    return known, _with_model_of(known, config)
+    config = _with_model_of(known, config)
+    if known.model.kind == config.model.kind and not known.model.continues():
+        logger.warning(
+            "%s has nothing to continue from but its settings: a model of the kind %s is fitted "
+            "anew, on all rows, whatever was fitted before; leave --from out where the settings "
+            "are given",
+            continue_from,
+            config.model.kind,
+        )
+    return known, config
+
+
+@contextmanager
+def _run(
+    checkpoints: Path,
+    data: Dataset,
+    dataset: str | Path,
+    config: Config,
+    store_folder: Path,
+    reporter: Reporter,
+) -> Iterator[Run]:
+    # That of an interrupted training, where there is one.
+    uri, settings = tracking_uri(config.tracking, store_folder), digest(config.model_dump_json())
+    kept = kept_run(checkpoints, uri, settings)
+    with start_run(
+        config.tracking, store_folder, config.model.kind, resume_run=kept, reporter=reporter
+    ) as run:
+        if run.run_id != kept:
+            with reporter.task("recording the dataset"):
+                _log_inputs(run, data, fetched(dataset), config)
+            keep_run(checkpoints, run.run_id, run.uri, settings)
+        yield run
 
 
 def _validation_part(data: Dataset, config: Config, reporter: Reporter) -> EvaluationPart:
@@ -245,7 +247,9 @@ def _warm_start(known: TrainedModel | None, data: Dataset) -> WarmStart | None:
     return WarmStart(known.model, data.items.index_of(known.items.ids))
 
 
-def _about(run: Run, fitted: _Fitted, dataset: str | Path, config: Config) -> dict[str, Any]:
+def _about(
+    run: Run, fitted: _Fitted, dataset: str | Path, config: Config, uri: str
+) -> dict[str, Any]:
     return {
         "run_id": run.run_id,
         "fit_seconds": fitted.seconds,
@@ -253,6 +257,7 @@ def _about(run: Run, fitted: _Fitted, dataset: str | Path, config: Config) -> di
         "dataset": absolute(dataset),
         "validation": fitted.validation,
         "refit": config.refit,
+        REQUEST: request_of(config, uri),
     }
 
 

@@ -22,6 +22,7 @@ from recsparse.tracking.outbox import Outbox, read_records, send_kept
 from recsparse.tracking.run import Run
 from recsparse.tracking.store import (
     ARTIFACTS,
+    JOINED_RUN,
     UNSENT,
     local_uri,
     require_store,
@@ -31,8 +32,6 @@ from recsparse.tracking.store import (
 )
 
 logger = logging.getLogger(__name__)
-
-_JOINED_VARIABLE = "MLFLOW_RUN_ID"
 
 
 @contextmanager
@@ -68,7 +67,7 @@ def start_run(
     """
     uri = tracking_uri(config, store_folder)
     require_room(Path(store_folder))
-    joined = os.environ.pop(_JOINED_VARIABLE, None)
+    joined = os.environ.pop(JOINED_RUN, None)
     with store_in_use(uri):
 
         def open_run() -> str:

@@ -14,6 +14,8 @@ STORE = "mlflow.db"
 ARTIFACTS = "mlartifacts"
 UNSENT = "mlflow.unsent"
 URI_VARIABLE = "MLFLOW_TRACKING_URI"
+# The run that `mlflow run` has opened for the job that it starts.
+JOINED_RUN = "MLFLOW_RUN_ID"
 
 
 def tracking_uri(config: TrackingConfig, store_folder: str | Path) -> str:

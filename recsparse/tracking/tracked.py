@@ -1,15 +1,17 @@
 """What an MLflow store holds: models and runs."""
 
+import os
 from pathlib import Path
 
 import mlflow
 import pandas as pd
 import yaml
+from mlflow.entities import LifecycleStage
 
 from recsparse.errors import MissingFileError, ModelFolderError, StoreError
 from recsparse.tracking.contact import first_contact, ping, store_in_use
 from recsparse.tracking.root_cause import root_cause
-from recsparse.tracking.store import require_store, without_password
+from recsparse.tracking.store import JOINED_RUN, require_store, without_password
 
 
 def download_model(address: str, uri: str) -> Path:
@@ -88,6 +90,40 @@ def list_runs(uri: str, experiment: str | None = None) -> pd.DataFrame:
         found = mlflow.search_runs(experiment_ids=wanted)
     named = found.get("experiment_id", pd.Series(dtype=str)).map(names)
     return found.assign(experiment=named)
+
+
+def is_recorded(uri: str, run_id: str) -> bool:
+    """Say whether a job is recorded, so that nothing of it is left to be.
+
+    Args:
+        uri: The store.
+        run_id: Its run.
+
+    Returns:
+        True where the run has finished, was not deleted, and MLflow has not opened another one for
+        the job that asks.
+
+    Raises:
+        StoreError: If the store cannot be reached.
+    """
+    if JOINED_RUN in os.environ:
+        return False
+    with store_in_use(uri):
+        try:
+            require_store(uri)
+        except MissingFileError:
+            return False
+        return first_contact(uri, lambda: _has_finished(run_id))
+
+
+def _has_finished(run_id: str) -> bool:
+    try:
+        found = mlflow.get_run(run_id).info
+    except mlflow.MlflowException as error:
+        if error.get_http_status_code() in (400, 404):
+            return False
+        raise
+    return bool(found.lifecycle_stage == LifecycleStage.ACTIVE and found.status == "FINISHED")
 
 
 def _is_inside(path: Path, folder: Path) -> bool:

@@ -31,6 +31,14 @@ def as_json(outcome):
     return json.loads(outcome.out)
 
 
+def test_a_model_is_trained_again_when_that_is_asked_for(recsparse, small_dataset, workplace):
+    words = ["train", small_dataset, "--out", "m", "--json", "--set", "model.kind=popularity"]
+    first, second, third = (as_json(recsparse(*words, *more)) for more in ([], [], ["--again"]))
+    assert [each["trained"] for each in (first, second, third)] == ["now", "before", "now"]
+    assert second["mlflow model"] == "sent before"
+    assert second["validation ndcg@10"] == first["validation ndcg@10"]
+
+
 def test_a_job_from_the_log_to_scores_and_lists(recsparse, small_log, workplace):
     log, items = small_log / "log.parquet", small_log / "items.parquet"
     prepared = as_json(recsparse("prepare", log, "--out", "data", "--items", items, "--json"))

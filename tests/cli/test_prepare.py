@@ -76,8 +76,8 @@ def test_rows_are_chosen_by_a_condition(prepare):
     ("words", "message"),
     [
         (["--memory", "lots"], "memory must be a size such as 4GB or 500MB, but is 'lots'"),
-        (["--append", "nowhere"], "the dataset must be a folder, but there is none at nowhere"),
-        (["--ids-from", "nowhere"], "the dataset must be a folder, but there is none at nowhere"),
+        (["--append", "nowhere"], "there is none at nowhere; leave --append out to make the first"),
+        (["--ids-from", "nowhere"], "there is none at nowhere; leave --ids-from out"),
         (["--set", "split.kind=given"], "must have the column 'part'"),
         (["--where", "event = "], "where"),
     ],

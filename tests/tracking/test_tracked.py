@@ -6,7 +6,7 @@ import pytest
 
 from recsparse.errors import ModelFolderError
 from recsparse.tracking.open_run import start_run
-from recsparse.tracking.tracked import download_model
+from recsparse.tracking.tracked import download_model, is_recorded
 from tests.tracking.test_open_run import CONFIG, EXAMPLE, store
 
 
@@ -39,3 +39,19 @@ def test_a_file_of_a_model_that_links_out_of_its_artifact_is_not_opened(workplac
     (folder / "users.parquet").symlink_to(trained_folder / "popularity" / "users.parquet")
     with pytest.raises(ModelFolderError, match="must lie within the artifact, but"):
         download_model(address, store(workplace))
+
+
+def test_a_job_is_recorded_once_its_run_has_finished(workplace, monkeypatch):
+    with start_run(CONFIG, workplace, "run") as run:
+        assert not is_recorded(store(workplace), run.run_id)
+    assert is_recorded(store(workplace), run.run_id)
+    assert not is_recorded(store(workplace), "0" * 32)
+    assert not is_recorded(store(workplace / "nowhere"), run.run_id)
+    monkeypatch.setenv("MLFLOW_RUN_ID", run.run_id)
+    assert not is_recorded(store(workplace), run.run_id)
+
+
+def test_a_job_that_failed_is_not_recorded_to_its_end(workplace):
+    with pytest.raises(RuntimeError), start_run(CONFIG, workplace, "run") as run:
+        raise RuntimeError
+    assert not is_recorded(store(workplace), run.run_id)

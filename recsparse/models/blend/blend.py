@@ -106,6 +106,10 @@ class BlendRecommender(Recommender, ColdScorer):
         return self
 
     @override
+    def continues(self) -> bool:
+        return any(part.continues() for part in self.parts)
+
+    @override
     def settled(self) -> BlendConfig:
         """Return the configuration with the weights of the parts, and each part's own choices."""
         parts = tuple(part.settled() for part in self.parts)

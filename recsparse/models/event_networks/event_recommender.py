@@ -49,6 +49,10 @@ class EventRecommender(NetworkRecommender):
         return {"times": "kind", **words}
 
     @override
+    def continues(self) -> bool:
+        return not self.config.use_text  # the words of another vocabulary would be others
+
+    @override
     def fit(self, interactions: csr_matrix, context: FitContext = PLAIN) -> "EventRecommender":
         """Train the network.
 

@@ -28,6 +28,10 @@ class IALS(Recommender):
     config: IALSConfig
 
     @override
+    def continues(self) -> bool:
+        return True
+
+    @override
     def fit(self, interactions: csr_matrix, context: FitContext = PLAIN) -> "IALS":
         """Fit the item factors; the users' are solved for again when they are scored.
 

@@ -61,6 +61,14 @@ class FittedModel(ABC):
         except ValidationError as error:
             raise ConfigError(explained(error, type(self).__name__)) from error
 
+    def continues(self) -> bool:
+        """Say whether a fit takes over what this fitted model has learned, as its `warm_start`.
+
+        Returns:
+            False for models in closed form, and all others that are fitted anew whatever is known.
+        """
+        return False
+
     @abstractmethod
     def score_batch(
         self, history: csr_matrix, times: csr_matrix | None = None

@@ -34,6 +34,10 @@ class MultVAE(NetworkRecommender):
     network: "MultVAENetwork"
 
     @override
+    def continues(self) -> bool:
+        return True
+
+    @override
     def fit(self, interactions: csr_matrix, context: FitContext = PLAIN) -> "MultVAE":
         """Train the network.
 

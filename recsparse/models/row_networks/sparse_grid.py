@@ -59,6 +59,10 @@ class SparseGridRecommender(NetworkRecommender):
         return {**words, **{need: f"linear.{setting}" for need, setting in linear.items()}}
 
     @override
+    def continues(self) -> bool:
+        return not self.config.use_text  # the words of another vocabulary would be others
+
+    @override
     def fit(self, interactions: csr_matrix, context: FitContext = PLAIN) -> "SparseGridRecommender":
         """Fit the item vectors, train the network, fit the linear term, choose its weight.
 

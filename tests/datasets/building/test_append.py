@@ -202,10 +202,16 @@ def test_a_dataset_is_not_both_appended_to_and_named_for_its_ids(tmp_path, old):
         prepared_files(tmp_path / "log.parquet", tmp_path / "all", append_to=old, ids_from=old)
 
 
-@pytest.mark.parametrize("how", ["append_to", "ids_from"])
-def test_a_dataset_that_is_not_there_is_named(tmp_path, how):
+@pytest.mark.parametrize(
+    ("how", "message"),
+    [
+        ("append_to", r"dataset to append to must .* none at .*nowhere; leave --append out"),
+        ("ids_from", r"dataset to take ids from must .* none at .*nowhere; leave --ids-from out"),
+    ],
+)
+def test_a_dataset_that_is_not_there_is_named(tmp_path, how, message):
     pq.write_table(log_table(NEW), tmp_path / "new.parquet")
-    with pytest.raises(MissingFileError, match=r"but there is none at .*nowhere; make one with"):
+    with pytest.raises(MissingFileError, match=message):
         prepared_files(tmp_path / "new.parquet", tmp_path / "all", **{how: tmp_path / "nowhere"})
 
 

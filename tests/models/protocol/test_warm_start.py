@@ -5,9 +5,10 @@ import pytest
 import torch
 from scipy.sparse import csr_matrix, hstack
 
-from recsparse.config.linear_models import EASEConfig, IALSConfig
+from recsparse.config.linear_models import EASEConfig, IALSConfig, PopularityConfig
 from recsparse.config.models import BlendConfig
 from recsparse.config.network_models import (
+    BPRConfig,
     MultVAEConfig,
     SASRecConfig,
     SparseGridConfig,
@@ -151,3 +152,40 @@ def test_a_model_of_another_kind_is_refused():
         InputError, match=r"ease was to continue from timeline; set model\.kind=timeline"
     ):
         fit_model(build_model(EASEConfig()), log_of(), plan)
+
+
+EASE, POPULARITY = EASEConfig(regularisation=5), PopularityConfig()
+
+
+@pytest.mark.parametrize(
+    ("config", "expected"),
+    [
+        *((config, True) for config in SIZES),
+        (IALSConfig(factors=4, iterations=2), True),
+        (BlendConfig(parts=(EASE, TIMELINE)), True),
+        (BlendConfig(parts=(EASE, POPULARITY)), False),
+        (EASE, False),
+        (POPULARITY, False),
+        (BPRConfig(channels=4), False),
+    ],
+    ids=lambda value: getattr(value, "kind", None),
+)
+def test_a_model_says_whether_a_fit_continues_from_it(config, expected):
+    """What a short fit gives differs by the model to continue from, or does not."""
+    log, training = log_of(), TRAINING.model_copy(update={"epochs": 1, "learning_rate": 1e-9})
+    context = FitContext(training, times=times_of(log), seed=9)
+    old = fit_model(build_model(config), log, FitContext(TRAINING, times=times_of(log), seed=2))
+    start = WarmStart(old, np.arange(NUM_ITEMS))
+    new, anew = (
+        fit_model(build_model(config), log, replace(context, warm_start=each)).score_batch(
+            log, times_of(log)
+        )
+        for each in (start, None)
+    )
+    assert old.continues() == expected
+    assert torch.equal(new, anew) != expected
+
+
+@pytest.mark.parametrize("config", [TIMELINE, SIZES[3]], ids=lambda config: config.kind)
+def test_a_network_with_words_is_fitted_anew(config):
+    assert not build_model(config.model_copy(update={"use_text": True})).continues()

@@ -1,0 +1,39 @@
+"""What a training leaves behind."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from recsparse.reporting.value_text import value_text
+from recsparse.scoring.trained import TrainedModel
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """What a training left behind.
+
+    Attributes:
+        model: The trained model.
+        folder: Its model folder; a local copy of one that was written to an address.
+        validation: Mean metrics on the validation part.
+        fit_seconds: Wall-clock time of the fit.
+        run_id: The MLflow run.
+        model_uri: The model's MLflow address; None where the store was gone when it was sent, or
+            the model was there before.
+        is_new: Whether it was trained now; else nothing was new since it was.
+    """
+
+    model: TrainedModel
+    folder: Path
+    validation: dict[str, float]
+    fit_seconds: float
+    run_id: str
+    model_uri: str | None
+    is_new: bool = True
+
+    def __str__(self) -> str:
+        """Return what was trained, where it lies, and how good it is on the validation part."""
+        figures = [f"{name} {value_text(value)}" for name, value in self.validation.items()]
+        return (
+            f"{self.model.model.kind} in {self.folder}, fitted in {self.fit_seconds:.1f} s; "
+            f"validation: {', '.join(figures) or 'none'}"
+        )
