@@ -20,18 +20,12 @@ class OwnLoss:
         name: `module:function`, of a module that this process was told of.
 
     Raises:
-        InputError: If it is no function.
-        ConfigError: If this process was not told of the module.
+        ConfigError: If it is no function, or this process was not told of the module.
     """
 
     def __init__(self, name: str) -> None:
-        found = told_of(name, _KEY)
-        if not callable(found):
-            raise InputError(
-                f"{_KEY} must name a function, but {name} is {found!r}; write it as module:function"
-            )
         self.name = name
-        self.function: Callable[..., Any] = found
+        self.function: Callable[..., Any] = told_of(name, _KEY)
         self._is_tried = False
 
     def __call__(

@@ -17,9 +17,8 @@ from recsparse.testing import log_of
 
 
 def ndcg(scores, history, targets):
-    return evaluate_ranking(lambda _: scores, history, targets, [3], len(targets.indptr)).per_user[
-        "ndcg@3"
-    ]
+    result = evaluate_ranking(lambda _: scores, history, targets, ["ndcg@3"], len(targets.indptr))
+    return result.per_user["ndcg@3"]
 
 
 def validation_of(num_users=24, seed=1):

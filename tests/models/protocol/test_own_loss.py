@@ -204,7 +204,7 @@ def called(name):
         ("without_gradient", "must hang on wanted or others, but has no gradient"),
         ("infinite", "must be finite, but .* the loss is inf and the gradient is .*-inf where an"),
         ("of_bad_gradient", "the loss is 0.0 and the gradient is not finite"),
-        ("NO_LOSS", "model.loss must name a function, but .*:NO_LOSS is 5"),
+        ("NO_LOSS", "model.loss must name a class or a function, but .*:NO_LOSS is 5"),
     ],
 )
 def test_what_is_no_loss_is_refused_in_the_first_batch(name, message):
