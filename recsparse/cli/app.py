@@ -1,4 +1,4 @@
-"""The command that all others hang on."""
+"""The command to which all others belong."""
 
 from importlib.metadata import version
 from typing import Annotated

@@ -71,7 +71,7 @@ def prepare(
     work: WorkOptions,
     job: JobOptions,
 ) -> None:
-    """Turn logs into a dataset folder: checked, split, indexed; the log may exceed the memory."""
+    """Turn logs of any size into a dataset folder: checked, split, indexed."""
     reporter = progress(job.quiet)
     with loading_libraries(reporter):
         from recsparse.datasets.building.sources import Sources
@@ -114,7 +114,7 @@ def describe(
     work: WorkOptions,
     job: JobOptions,
 ) -> None:
-    """Tell what is in a log or a dataset; the log may exceed the memory."""
+    """Describe a log of any size, or a dataset."""
     reporter = progress(job.quiet)
     with loading_libraries(reporter):
         from recsparse.datasets.reading.find_files import named

@@ -35,7 +35,7 @@ def doctor(as_json: AsJson = False) -> None:
 @takes_lists
 def runs(
     folder: Annotated[str, typer.Argument(help="Folder that holds mlflow.db.")] = ".",
-    send: Annotated[bool, typer.Option(help="First send what jobs could not send.")] = False,
+    send: Annotated[bool, typer.Option(help="First send what jobs could not.")] = False,
     *,
     job: JobOptions,
 ) -> None:

@@ -13,7 +13,7 @@ ConfigPath = Annotated[str | None, typer.Option("--config", help="TOML configura
 Overrides = Annotated[
     list[str] | None, typer.Option("--set", help="One setting, as in training.epochs=20.")
 ]
-Quiet = Annotated[bool, typer.Option("--quiet", help="Say nothing of the progress.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Show no progress.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 DatasetPath = Annotated[str, typer.Argument(help="Dataset folder.")]
 ModelAddress = Annotated[str, typer.Argument(help="Model folder or MLflow address.")]
@@ -24,14 +24,16 @@ Overwrite = Annotated[
 HistoryOf = Annotated[
     str | None, typer.Option("--dataset", help="Start from the rows of this dataset.")
 ]
-HistoryLog = Annotated[list[str] | None, typer.Option(help="Log whose rows replace what is known.")]
+HistoryLog = Annotated[
+    list[str] | None, typer.Option(help="Log of the users' rows, in place of known ones.")
+]
 HistoryParts = Annotated[
     str | None,
     typer.Option(help="Parts of --dataset to start from, as in train,validation; all without it."),
 ]
-UnknownIds = Annotated[OnUnknown, typer.Option(help="What to do with ids never seen.")]
+UnknownIds = Annotated[OnUnknown, typer.Option(help="What to do with unknown ids.")]
 Memory = Annotated[
-    str | None, typer.Option(help="What to hold before spilling to disk, as in 4GB.")
+    str | None, typer.Option(help="Memory to use before spilling to disk, as in 4GB.")
 ]
 Threads = Annotated[int | None, typer.Option(min=1, help="Threads; all cores by default.")]
 SpillFolder = Annotated[
@@ -50,14 +52,16 @@ AppendTo = Annotated[
     str | None, typer.Option(help="Dataset to extend; its ids keep their indices.")
 ]
 IdsFrom = Annotated[str | None, typer.Option(help="Dataset whose ids keep their indices here.")]
-Again = Annotated[bool, typer.Option("--again", help="Take files that were taken before again.")]
-OnlyNew = Annotated[bool, typer.Option("--only-new", help="Leave out files taken before.")]
+Again = Annotated[bool, typer.Option("--again", help="Take files again that were taken before.")]
+OnlyNew = Annotated[
+    bool, typer.Option("--only-new", help="Leave out files that were taken before.")
+]
 Where = Annotated[
     str | None, typer.Option(help="SQL condition on the rows, as in event = 'purchase'.")
 ]
 Strict = Annotated[bool, typer.Option(help="Refuse a log with bad rows.")]
 ContinueFrom = Annotated[
-    str | None, typer.Option("--from", help="Continue from this model, with rows since then.")
+    str | None, typer.Option("--from", help="Model to continue from, where rows came since.")
 ]
 Tries = Annotated[
     list[str] | None,

@@ -1,1 +1,1 @@
-"""What a job can be told: sections of settings, read from and written to TOML."""
+"""What can be set for a job: sections of settings, read from and written to TOML."""

@@ -1,4 +1,4 @@
-"""The configuration of counting and linear models: one section a kind, with their defaults."""
+"""The configuration of counting and linear models: one section per kind, with their defaults."""
 
 from typing import Annotated, ClassVar, Literal
 

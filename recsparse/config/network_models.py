@@ -1,4 +1,4 @@
-"""The configuration of networks and of their training: one section a kind, with their defaults."""
+"""The configuration of networks and of their training: one section per kind, with defaults."""
 
 from typing import Annotated, ClassVar, Literal
 

@@ -124,8 +124,8 @@ class GraphTapConv(BaseConv):
 def _check_table(table: Int[Tensor, "items r"]) -> None:
     if table.ndim != 2 or table.shape[1] < 1 or table.is_floating_point():
         raise InputError(
-            "table must be integers (places, neighbours) with at least one neighbour a place, but "
-            f"got {table.dtype} of shape {tuple(table.shape)}"
+            "table must be integers (places, neighbours) with at least one neighbour per place, "
+            f"but got {table.dtype} of shape {tuple(table.shape)}"
         )
     wrong = ((table < -1) | (table >= len(table))).any(dim=1)
     if wrong.any():

@@ -26,7 +26,7 @@ class _Transposed(BaseConv):
             kernel_map: From the cells of the input to those of the output.
 
         Returns:
-            One row an output cell.
+            One row per output cell.
         """
         return sparse_conv(
             x.feats, self.weight, self.bias, kernel_map, self.groups, transposed=True

@@ -1,4 +1,4 @@
-"""How a long job tells what it is doing, without knowing who listens."""
+"""How a long job reports what it is doing, whatever shows it."""
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager

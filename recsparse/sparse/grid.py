@@ -265,7 +265,7 @@ class Grid(Cells):
             4
             >>> grid.stats()
             2 cells of 1 × 4, 50.000% active, coordinates 32 B, with kernel maps 56 B
-              kernel_size=(3,) dilation=(1,): 4 pairs, 2.00 an output cell, 24 B; by tap 1, 2, 1
+              kernel_size=(3,) dilation=(1,): 4 pairs, 2.00 per output cell, 24 B; by tap 1, 2, 1
         """
         return GridStats(
             self.num_cells,

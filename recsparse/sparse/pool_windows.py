@@ -71,7 +71,7 @@ def cells_per_window(kernel_map: KernelMap) -> Int[Tensor, " n_out"]:
         kernel_map: Which input cells lie in the window of which output cell.
 
     Returns:
-        One number an output cell.
+        One number per output cell.
 
     Example:
         >>> from recsparse.sparse.grid import Grid

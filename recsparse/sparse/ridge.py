@@ -1,4 +1,4 @@
-"""Ridge pooling: one small least-squares problem a row, solved in a batch, differentiable."""
+"""Ridge pooling: one small least-squares problem per row, solved in a batch, differentiable."""
 
 from functools import reduce
 from typing import Any

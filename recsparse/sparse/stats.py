@@ -45,7 +45,7 @@ class KernelMapStats:
             fewest, most = min(self.pairs_per_tap), max(self.pairs_per_tap)
             taps = f"{len(self.pairs_per_tap)} taps of {fewest:,} to {most:,}"
         return (
-            f"{self.name}: {self.num_pairs:,} pairs, {self.mean_neighbours:.2f} an output cell, "
+            f"{self.name}: {self.num_pairs:,} pairs, {self.mean_neighbours:.2f} per output cell, "
             f"{_readable(self.num_bytes)}; by tap {taps}"
         )
 

@@ -1,4 +1,4 @@
-"""What stages read, fetched from where it lies; whoever watches hears what is waited for."""
+"""What stages read, fetched from where it lies; the reporter shows what is waited for."""
 
 from pathlib import Path
 

@@ -173,8 +173,8 @@ def read_records(folder: Path) -> list[Record]:
         return [_from_line(folder, line) for line in lines]
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(
-            f"{folder / RECORDS} must hold a record a line, but {reason(error)}; remove the folder "
-            "if nothing of it is needed"
+            f"{folder / RECORDS} must hold one record per line, but {reason(error)}; remove the "
+            "folder if nothing of it is needed"
         ) from error
 
 

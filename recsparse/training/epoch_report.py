@@ -1,4 +1,4 @@
-"""What is told of a training: each step, and each epoch with its quality."""
+"""What is reported of a training: each step, and each epoch with its quality."""
 
 from typing import Any
 

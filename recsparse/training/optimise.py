@@ -105,7 +105,9 @@ class _Start:
         if self.quality <= best:
             return epochs
         name = module.quality_name
-        logger.warning("no epoch betters the start: %s %.4f, was %.4f", name, best, self.quality)
+        logger.warning(
+            "no epoch is better than the start: %s %.4f, was %.4f", name, best, self.quality
+        )
         module.load_state_dict(self.weights)
         return 0
 

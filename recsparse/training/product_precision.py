@@ -29,7 +29,7 @@ def uses_bfloat16(training: TrainingConfig) -> bool:
     is_fast = _multiplies_in_bfloat16(training.device)
     if training.precision == "bfloat16" and not is_fast:
         logger.warning(
-            "training.precision is bfloat16, in which this device does not multiply of itself, so "
+            "training.precision is bfloat16, in which this device does not multiply natively, so "
             "that training takes many times as long; set training.precision=auto"
         )
     return is_fast or training.precision == "bfloat16"

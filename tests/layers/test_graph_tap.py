@@ -143,7 +143,7 @@ def test_gradients_are_those_of_finite_differences():
     [
         (torch.zeros(3), r"table must be integers .* but got torch.float32 of shape \(3,\)"),
         (torch.zeros(3, 2), r"table must be integers .* but got torch.float32 of shape \(3, 2\)"),
-        (torch.zeros(3, 0, dtype=torch.int64), r"at least one neighbour a place, but got"),
+        (torch.zeros(3, 0, dtype=torch.int64), r"at least one neighbour per place, but got"),
         (torch.tensor([[0], [2]]), r"from 0 to 1, or -1 .* 1 of 2 rows.* table\[1\] = \[2\]"),
         (torch.tensor([[-2], [0]]), r"from 0 to 1, or -1 .* 1 of 2 rows.* table\[0\] = \[-2\]"),
     ],

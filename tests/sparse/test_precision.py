@@ -1,4 +1,4 @@
-"""Every layer in every precision, under autocast and of itself, forward and backward."""
+"""Every layer in every precision, under autocast and without it, forward and backward."""
 
 import copy
 import re

@@ -152,5 +152,5 @@ def test_a_file_outside_of_the_folder_is_refused(tmp_path, file):
 
 def test_a_damaged_record_is_told(tmp_path):
     (tmp_path / RECORDS).write_text("no record\n")
-    with pytest.raises(InputError, match="must hold a record a line"):
+    with pytest.raises(InputError, match="must hold one record per line"):
         read_records(tmp_path)

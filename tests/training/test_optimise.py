@@ -52,15 +52,15 @@ def test_the_weights_of_the_best_epoch_come_back():
     assert best.tolist() == weights[1]
 
 
-def test_the_start_comes_back_where_no_epoch_betters_what_was_gone_on_from(caplog):
+def test_the_start_comes_back_where_no_epoch_is_better_than_the_start(caplog):
     network = Table()
     start = network.logits.detach().clone()
     best = fitted(going_on(), by_epoch([0.5, 0.4, 0.3, 0.4]), network)
     assert torch.equal(best, start)
-    assert "no epoch betters the start: validation_ndcg 0.4000, was 0.5000" in caplog.text
+    assert "no epoch is better than the start: validation_ndcg 0.4000, was 0.5000" in caplog.text
 
 
-def test_an_epoch_that_betters_the_start_is_taken():
+def test_an_epoch_better_than_the_start_is_taken():
     weights = []
     network = Table()
     plan = going_on(on_epoch=lambda *_: weights.append(network.logits.tolist()))

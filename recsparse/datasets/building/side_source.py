@@ -148,7 +148,7 @@ def old_table(store: LogStore | None, axis: str, new: str | Path | None) -> Path
         )
     logger.warning(
         "the table of %ss of the dataset was not kept by the older build that made it, so %s takes "
-        "its place; what only the older one told is lost",
+        "its place; what only the older one held is lost",
         axis,
         called(new),
     )

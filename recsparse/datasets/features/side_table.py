@@ -17,7 +17,7 @@ from recsparse.datasets.features.categories_and_numbers import (
     category_tokens,
     numbers_of,
 )
-from recsparse.datasets.features.ready_bags import bag_cells, require_bags
+from recsparse.datasets.features.precomputed_bags import bag_cells, require_bags
 from recsparse.datasets.features.side_columns import SideColumns
 from recsparse.datasets.id_types import require_distinct
 from recsparse.datasets.reading.tables import (
@@ -181,7 +181,7 @@ class _SideTable:
         present[index[index >= 0]] = True
         counts = {"not_in_table": int((~present).sum()), "unused": int((index < 0).sum())}
         if self.text.bag_columns is not None:
-            words, bags = self._ready_bags(index, self.text.bag_columns)
+            words, bags = self._precomputed_bags(index, self.text.bag_columns)
         elif self.columns.text:
             words, bags = BagOfWords.fit_chunks(
                 self._texts(index), self.num_train, len(self.ids), self.text
@@ -240,7 +240,7 @@ class _SideTable:
             values[some] = numbers_of(table, self.columns.numbers)
         return NumberFeatures.fit(values, self.columns.numbers, self.num_train)
 
-    def _ready_bags(
+    def _precomputed_bags(
         self, index: np.ndarray, columns: tuple[str, str]
     ) -> tuple[BagOfWords, csr_matrix]:
         pieces = []

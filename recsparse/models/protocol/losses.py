@@ -42,7 +42,7 @@ def masked_softmax_loss(
     """
     if len(weights) != len(targets):
         raise InputError(
-            f"weights must have one entry a target, but got {len(weights)} for {len(targets)}"
+            f"weights must have one entry per target, but got {len(weights)} for {len(targets)}"
         )
     if len(targets) == 0:
         return logits.sum() * 0.0

@@ -64,6 +64,6 @@ def checked_needs(needs: Any, owner: str) -> Needs:
     if isinstance(needs, Mapping) and all(need in known for need in needs):
         return needs
     raise InputError(
-        f"{owner}.needs must return some of {', '.join(known)}, each with the setting that asks "
-        f"for it, as in {{'times': 'kind'}}, but returns {needs!r}"
+        f"{owner}.needs must return some of {', '.join(known)}, each with the setting that needs "
+        f"it, as in {{'times': 'kind'}}, but returns {needs!r}"
     )

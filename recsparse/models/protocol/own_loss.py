@@ -84,8 +84,8 @@ class OwnLoss:
         # A network whose parameters are NaN fails a step later, far from the cause.
         if not loss.requires_grad:
             raise InputError(
-                f"the loss {self.name} must hang on wanted or others, but has no gradient; make it "
-                "of them by functions of torch alone"
+                f"the loss {self.name} must depend on wanted or others, but has no gradient; "
+                "compute it from them by functions of torch alone"
             )
         gradients = torch.autograd.grad(
             loss, [wanted, scores], retain_graph=True, materialize_grads=True

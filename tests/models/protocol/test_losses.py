@@ -86,7 +86,7 @@ def test_targets_without_weight_give_a_loss_and_a_gradient_of_zero(num_targets):
 
 def test_a_missing_weight_is_refused():
     cells = torch.tensor([[0, 1]])
-    with pytest.raises(InputError, match="one entry a target, but got 2 for 1"):
+    with pytest.raises(InputError, match="one entry per target, but got 2 for 1"):
         masked_softmax_loss(torch.zeros(1, 3), cells[:0], cells, torch.ones(2))
 
 

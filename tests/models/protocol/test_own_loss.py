@@ -201,7 +201,7 @@ def called(name):
         ("fails", r"here of 2, 3 × 4, 2, 2, but raised RuntimeError: mat1.*mend the fun"),
         ("each_cell", "must return one number, .* but returned a tensor of 2; end it with .mean"),
         ("a_number", "must return one number, a tensor without axes, but returned 0.5"),
-        ("without_gradient", "must hang on wanted or others, but has no gradient"),
+        ("without_gradient", "must depend on wanted or others, but has no gradient"),
         ("infinite", "must be finite, but .* the loss is inf and the gradient is .*-inf where an"),
         ("of_bad_gradient", "the loss is 0.0 and the gradient is not finite"),
         ("NO_LOSS", "model.loss must name a class or a function, but .*:NO_LOSS is 5"),

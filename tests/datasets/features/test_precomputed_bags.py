@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recsparse.datasets.features.ready_bags import bag_cells, require_bags
+from recsparse.datasets.features.precomputed_bags import bag_cells, require_bags
 from recsparse.errors import InputError, SchemaError
 
 COLUMNS = "word_ids", "word_counts"
