@@ -101,5 +101,11 @@ def test_help_imports_neither_numbers_nor_settings(command):
     assert modules_of(command, heavy) == "[]"
 
 
+def test_a_log_and_a_dataset_are_described_without_what_draws(small_log, small_dataset):
+    unused = ["torch", "matplotlib", "sklearn", "mlflow"]
+    assert modules_of(["describe", str(small_log / "log.parquet"), "--quiet"], unused) == "[]"
+    assert modules_of(["describe", str(small_dataset), "--quiet"], unused) == "[]"
+
+
 def test_settings_are_shown_without_numbers():
     assert modules_of(["config"], ["torch", "numpy", "pyarrow", *UNUSED_BY_SCORES]) == "[]"

@@ -2,36 +2,33 @@
 
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from matplotlib.figure import Figure
 
 from recsparse.datasets.dataset import Dataset
 from recsparse.datasets.dataset_folder import REJECTED
 from recsparse.datasets.parts import PART_NAMES
 from recsparse.datasets.profiling.counts import Profile, indexed_blocks
 from recsparse.datasets.profiling.figures import Groups, profile_figures
-from recsparse.datasets.profiling.plots import plot_profile
 from recsparse.datasets.schema import REASON
 from recsparse.errors import InputError
 from recsparse.reporting.progress import Reporter
 from recsparse.stages.data import load_data
 
-try:
-    from recsparse.grids.dataset_picture import grid_picture
-except ImportError:  # figures and other pictures need no torch
-    grid_picture = None  # type: ignore[assignment]
+if TYPE_CHECKING:  # which takes a quarter of a second to import
+    from matplotlib.figure import Figure
 
 _EVALUATED = ("validation", "test")
 
 
 def describe_dataset(
     folder: Path, reporter: Reporter
-) -> tuple[Groups, Callable[[], dict[str, Figure]]]:
+) -> "tuple[Groups, Callable[[], dict[str, Figure]]]":
     """Return the figures of a dataset and what draws its pictures.
 
     Args:
@@ -57,13 +54,18 @@ def describe_dataset(
     }
     groups |= {name: group for name, group in further.items() if group}
 
-    def figures() -> dict[str, Figure]:
-        pictures = plot_profile(profile)
-        if grid_picture is not None:
-            pictures["training rows on the grid"] = grid_picture(data)
-        return pictures
+    return groups, partial(_pictures, data, profile)
 
-    return groups, figures
+
+def _pictures(data: Dataset, profile: Profile) -> "dict[str, Figure]":
+    from recsparse.datasets.profiling.plots import plot_profile  # most look at the figures alone
+
+    pictures = plot_profile(profile)
+    try:
+        from recsparse.grids.dataset_picture import grid_picture
+    except ImportError:  # the others need no torch
+        return pictures
+    return {**pictures, "training rows on the grid": grid_picture(data)}
 
 
 def _profile(data: Dataset) -> tuple[Profile, dict[str, int], dict[str, float]]:

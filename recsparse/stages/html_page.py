@@ -4,13 +4,14 @@ from base64 import b64encode
 from collections.abc import Mapping
 from html import escape
 from io import BytesIO
-from typing import Any
-
-from matplotlib.figure import Figure
+from typing import TYPE_CHECKING, Any
 
 from recsparse.outputs.claim import Output
 from recsparse.outputs.kinds import TextKind
 from recsparse.reporting.value_text import value_text
+
+if TYPE_CHECKING:  # which takes a quarter of a second to import
+    from matplotlib.figure import Figure
 
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; color: #222; background: #fff; margin: 2rem auto;
@@ -38,7 +39,7 @@ def write_page(
     output: Output,
     title: str,
     groups: Mapping[str, Mapping[str, Any]],
-    figures: Mapping[str, Figure],
+    figures: "Mapping[str, Figure]",
 ) -> None:
     """Write figures and pictures as one HTML file, whole or not at all.
 
@@ -73,7 +74,7 @@ def _table(heading: str, group: Mapping[str, Any]) -> str:
     return f"<section>\n<h2>{escape(heading)}</h2>\n<table>\n{''.join(rows)}</table>\n</section>\n"
 
 
-def _picture(heading: str, figure: Figure) -> str:
+def _picture(heading: str, figure: "Figure") -> str:
     buffer = BytesIO()
     figure.savefig(buffer, format="png", dpi=144, metadata={"Software": None})
     data = b64encode(buffer.getvalue()).decode("ascii")

@@ -4,9 +4,9 @@ import tempfile
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
-from matplotlib.figure import Figure
 
 from recsparse.config.data import LogConfig
 from recsparse.datasets.building.intake import IntakeCounts
@@ -14,7 +14,6 @@ from recsparse.datasets.building.log_rows import LogRows
 from recsparse.datasets.duplicates import without_duplicates
 from recsparse.datasets.profiling.counts import Profile
 from recsparse.datasets.profiling.figures import Groups, profile_figures
-from recsparse.datasets.profiling.plots import plot_profile
 from recsparse.datasets.reading.find_files import Paths
 from recsparse.datasets.reading.log_source import LogSource
 from recsparse.datasets.reading.row_filter import filtered_batches
@@ -23,6 +22,9 @@ from recsparse.datasets.workspace import Resources, Workspace, workspace
 from recsparse.errors import InputError
 from recsparse.files.atomic import make_folder
 from recsparse.reporting.progress import Reporter
+
+if TYPE_CHECKING:  # which takes a quarter of a second to import
+    from matplotlib.figure import Figure
 
 _BATCH_ROWS = 1_048_576
 _MOST_EVENTS = 20
@@ -33,7 +35,7 @@ _EVENT_QUERY = """
 
 def describe_log(
     paths: Paths, config: LogConfig, resources: Resources, reporter: Reporter
-) -> tuple[Groups, Callable[[], dict[str, Figure]]]:
+) -> "tuple[Groups, Callable[[], dict[str, Figure]]]":
     """Return the figures of a log, duplicates included, and what draws its pictures.
 
     Args:
@@ -75,7 +77,13 @@ def describe_log(
         groups["rows by event"] = events
     if counts.reasons:
         groups["rejected rows by reason"] = dict(sorted(counts.reasons.items()))
-    return groups, partial(plot_profile, profile)
+    return groups, partial(_pictures, profile)
+
+
+def _pictures(profile: Profile) -> "dict[str, Figure]":
+    from recsparse.datasets.profiling.plots import plot_profile  # most look at the figures alone
+
+    return plot_profile(profile)
 
 
 def _profile(
