@@ -8,27 +8,34 @@ installed), `recsparse score`, `recsparse recommend`, `recsparse config`, and `r
 Figures are medians; ratios are those of one round, to the libraries' import of the same round. Run
 it where Python may keep the modules that it compiled (not under `PYTHONDONTWRITEBYTECODE`), as it
 does for an installed package.
+
+A second table has the steps of one process that scores, with the growth of its memory.
 """
 
+import json
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import typer
 
 from benchmarks.measuring.measured_process import Run, run_measured
+from benchmarks.measuring.start_steps import LIBRARIES
+from benchmarks.measuring.tables import markdown
 from benchmarks.measuring.turns import Out, Rounds, show_rows
 from recsparse.config.toml_reader import load_config
 from recsparse.datasets.building.sources import Sources
 from recsparse.stages.prepare import prepare
 from recsparse.stages.train import train
 
-LIBRARIES = "import torch, numpy, pyarrow.parquet, scipy.sparse, pydantic, typer, rich, safetensors"
+_IMPORTS = f"import {', '.join(LIBRARIES)}"
 _BASE = "the libraries alone"
+_STEPS = "benchmarks.measuring.start_steps"
 _RECSPARSE = (sys.executable, "-m", "recsparse")
 
 
@@ -45,7 +52,9 @@ def main(rounds: Rounds = 5, out: Out = None) -> None:
             {name: _done(command) for name, command in named.items()} for _ in range(rounds + 1)
         ]
         runs = turns[1:]  # in the first one, Python may have compiled our modules
+        steps = [_steps(Path(folder)) for _ in range(rounds)]
     show_rows("From start to end of a small job", table_rows(runs), out)
+    typer.echo(markdown("Step by step", pd.DataFrame(step_rows(steps))))
 
 
 def commands(folder: Path) -> dict[str, Sequence[str]]:
@@ -67,8 +76,8 @@ def commands(folder: Path) -> dict[str, Sequence[str]]:
     candidates = str(folder / "candidates.parquet")
     scores, lists = (str(folder / f"{name}.parquet") for name in ("scores", "lists"))
     return {
-        _BASE: (sys.executable, "-c", LIBRARIES),
-        "with one array": (sys.executable, "-c", f"{LIBRARIES}; pyarrow.array([0])"),
+        _BASE: (sys.executable, "-c", _IMPORTS),
+        "with one array": (sys.executable, "-c", f"{_IMPORTS}; pyarrow.array([0])"),
         "score": (*_RECSPARSE, "score", model, "--candidates", candidates, "--out", scores, *quiet),
         "recommend": (*_RECSPARSE, "recommend", model, "--out", lists, *quiet),
         "config": (*_RECSPARSE, "config"),
@@ -94,6 +103,28 @@ def table_rows(rounds: Sequence[Mapping[str, Run]]) -> list[dict[str, object]]:
             row[f"{figure} ÷ libraries"] = median(own / base for own, base in taken)
         rows.append(row)
     return rows
+
+
+def step_rows(rounds: Sequence[Sequence[Mapping[str, Any]]]) -> list[dict[str, object]]:
+    """Return the medians of what the steps took.
+
+    Args:
+        rounds: The rows of each round, the same steps in each.
+
+    Returns:
+        One row a step.
+    """
+    return [
+        {"step": of_step[0]["step"]}
+        | {title: median(row[title] for row in of_step) for title in ("CPU s", "MB")}
+        for of_step in zip(*rounds, strict=True)
+    ]
+
+
+def _steps(folder: Path) -> list[dict[str, Any]]:
+    names = [str(folder / name) for name in ("model", "candidates.parquet", "steps.parquet")]
+    found: list[dict[str, Any]] = json.loads(_done((sys.executable, "-m", _STEPS, *names)).output)
+    return found
 
 
 def _done(command: Sequence[str]) -> Run:

@@ -1,7 +1,7 @@
 import pytest
 
 from benchmarks.measuring.measured_process import Run
-from benchmarks.start import commands, table_rows
+from benchmarks.start import commands, step_rows, table_rows
 
 
 def test_a_row_has_medians_and_the_medians_of_ratios_within_rounds():
@@ -20,6 +20,20 @@ def test_a_row_has_medians_and_the_medians_of_ratios_within_rounds():
     assert second["CPU s"] == 3.0
     assert second["CPU s ÷ libraries"] == pytest.approx(5 / 4)
     assert second["peak MB ÷ libraries"] == pytest.approx(345 / 300)
+
+
+def test_a_row_of_a_step_has_the_medians_of_its_rounds():
+    first, second, third = (
+        [
+            {"step": "reading", "CPU s": seconds, "MB": 2.0},
+            {"step": "scoring", "CPU s": 1, "MB": mb},
+        ]
+        for seconds, mb in ((0.3, 1.0), (0.1, 7.0), (0.2, 4.0))
+    )
+    assert step_rows([first, second, third]) == [
+        {"step": "reading", "CPU s": 0.2, "MB": 2.0},
+        {"step": "scoring", "CPU s": 1, "MB": 4.0},
+    ]
 
 
 @pytest.mark.slow
