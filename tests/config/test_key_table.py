@@ -65,7 +65,7 @@ def test_a_setting_has_a_unit(section, name, unit):
 
 
 def test_comments_and_the_schema_have_the_units():
-    assert "# Unit: days.\n# half_life_days = none\n" in commented_toml()
+    assert " Unit: days.\n# half_life_days = none\n" in commented_toml()
     assert "# Users per step. Unit: users.\nbatch_users = 128\n" in commented_toml()
     assert "Unit: none" not in commented_toml()
     training = json_schema()["$defs"]["TrainingConfig"]["properties"]
