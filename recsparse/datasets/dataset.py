@@ -145,18 +145,15 @@ class Dataset:
             name: `validation` or `test`.
 
         Returns:
-            The rows of the part, and of the parts before it.
+            The rows of the part, and of the parts before it, or what was set apart for that.
         """
         split = self.split
         if name == "validation":
-            held_out, before, targets = split.validation_history, [split.train], split.validation
+            before, targets = [split.train], split.validation
         else:
-            held_out, before, targets = (
-                split.test_history,
-                [split.train, split.validation],
-                split.test,
-            )
-        return targets, [held_out] if held_out.num_rows else before
+            before, targets = [split.train, split.validation], split.test
+        shown = split.set_apart(name)
+        return targets, before if shown is None else [shown]
 
     def history_of(
         self, tables: list[pa.Table], row_of: np.ndarray, shape: tuple[int, int]

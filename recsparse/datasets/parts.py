@@ -50,6 +50,18 @@ class Parts:
     validation_history: pa.Table
     test_history: pa.Table
 
+    def set_apart(self, name: str) -> pa.Table | None:
+        """Return what a split set apart for a model to see of the users of a part.
+
+        Args:
+            name: `validation` or `test`.
+
+        Returns:
+            The rows; None where a model sees all rows of the parts before.
+        """
+        shown = self.validation_history if name == "validation" else self.test_history
+        return shown if shown.num_rows else None
+
     @property
     def all(self) -> tuple[pa.Table, ...]:
         """Every part."""

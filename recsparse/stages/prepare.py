@@ -9,6 +9,7 @@ from recsparse.config.toml_reader import parse_config
 from recsparse.datasets.building.build import build_dataset
 from recsparse.datasets.building.intake_settings import contradictions, log_of_intake
 from recsparse.datasets.building.sources import FileSources, Sources
+from recsparse.datasets.building.split import split_of
 from recsparse.datasets.dataset import Dataset
 from recsparse.datasets.dataset_folder import read_dataset_description
 from recsparse.datasets.frames import Table, Tables
@@ -63,10 +64,9 @@ def prepare(
             raise InputError("prepare needs at least one log, but got none")
         sources = _at_hand(sources, reporter)
         config = _config(sources, config)
-        if sources.validation or sources.test:
-            config = config.model_copy(
-                update={"split": config.split.model_copy(update={"kind": "given"})}
-            )
+        if (sources.validation or sources.test) and not split_of(config.split).parts_in_log:
+            split = config.split.model_copy(update={"kind": "given"})
+            config = config.model_copy(update={"split": split})
         build_dataset(sources, out, config, resources, reporter, overwrite)
     return load_data(out, reporter, check=False)
 
@@ -101,7 +101,7 @@ def _config(sources: FileSources, config: Config | None) -> Config:
     own, given = _own_config(Path(sources.append_to)), config or Config()
     by_files = bool(sources.validation or sources.test)
     differing = contradictions(own, given)
-    if by_files and own.split.kind != "given":
+    if by_files and not split_of(own.split).parts_in_log:
         differing.append("split.kind")
     if differing:
         raise InputError(

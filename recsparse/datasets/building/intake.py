@@ -16,6 +16,7 @@ from recsparse.datasets.building.log_store import LogStore
 from recsparse.datasets.building.prefetch import prefetched
 from recsparse.datasets.building.rejected import RejectedRows
 from recsparse.datasets.building.reviews import Reviews
+from recsparse.datasets.building.split import split_of
 from recsparse.datasets.building.taken import Repeats, TakenFiles
 from recsparse.datasets.parts import PART_NAMES, TEST
 from recsparse.datasets.reading.find_files import Paths
@@ -135,7 +136,7 @@ class Intake:
         repeats: Repeats = "refuse",
     ) -> None:
         self._config, self._work, self._store = config, work, store
-        by_column = config.split.kind == "given" and set(logs) <= {None}
+        by_column = split_of(config.split).parts_in_log and set(logs) <= {None}
         self._part_column = config.split.column if by_column else None
         extra = [*config.text.log_columns, *([self._part_column] if self._part_column else [])]
         opened = _opened(logs.values(), config.log, extra, kept)

@@ -41,9 +41,10 @@ def lists_over_time(
     these lists is compared with all rows of the user, like that of any other user, also with items
     of its history. Lists without targets are not made.
 
-    Where the split has drawn rows at random, such users have the first of these lists alone;
-    held-out users show the share of rows that was set apart for that. A user who has a row of the
-    part without a time has one list, with all that was done in the parts before.
+    Where the split has drawn rows at random, such users have the first of these lists alone. Where
+    it has set rows apart for a model to see, as of held-out users, each has one list, of these. A
+    user who has a row of the part without a time has one list, with all that was done in the parts
+    before.
 
     Args:
         data: The dataset.
@@ -55,10 +56,9 @@ def lists_over_time(
     Returns:
         At least one list per user.
     """
-    split = data.config.split
     rows, before = data.targets_and_history(name)
     user, time = user_of(rows), _time_of(rows)
-    by_time = is_new & (split.kind != "held_out_users")
+    by_time = is_new & (data.split.set_apart(name) is None)
     by_time[user[time == NO_TIME]] = False
     row, time = _distinct(row_of[user], np.where(by_time[user], time, NEVER))
     # What they did in the part is known at a later time.
@@ -76,7 +76,7 @@ def lists_over_time(
         SharedCells(first, last, events.item, events.time, num_items, True) if is_timed else None,
     )
     lists = lists.of_lists(lists.targets.num_cells() > 0)
-    return lists if split.looks_ahead else lists.of_lists(lists.are_first())
+    return lists if data.config.split.looks_ahead else lists.of_lists(lists.are_first())
 
 
 def _time_of(table: pa.Table) -> np.ndarray:

@@ -16,6 +16,7 @@ class Given(Split):
     """The log says it; without validation rows, a random share of each user's training rows."""
 
     spares_short_users = False
+    parts_in_log = True
 
     @override
     def assign(self, rows: CleanRows, keys: Keys, work: Workspace) -> Assign:

@@ -26,10 +26,14 @@ class Split(ABC):
         needs_times: Whether every row must have a time.
         spares_short_users: Whether users with fewer than `least_rows` rows stay in training as a
             whole; they are counted.
+        parts_in_log: Whether the log says the part of each row, in the column `split.column` or by
+            the file that it is in; blocks have it as `part`, one of the numbers of
+            `recsparse.datasets.parts`.
     """
 
     needs_times: ClassVar[bool] = False
     spares_short_users: ClassVar[bool] = True
+    parts_in_log: ClassVar[bool] = False
 
     def __init__(self, config: SplitConfig) -> None:
         self.config = config
