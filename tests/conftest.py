@@ -1,6 +1,5 @@
 """Fixtures shared by all tests."""
 
-import os
 import shutil
 import socket
 from collections.abc import Iterator
@@ -12,6 +11,8 @@ import pytest
 import torch
 from hypothesis import settings
 
+from tests.public_data import PublicData
+
 # Machines differ in speed; a slow example is no failure.
 settings.register_profile("recsparse", deadline=None, max_examples=25, derandomize=True)
 settings.load_profile("recsparse")
@@ -20,13 +21,9 @@ torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")
-def real_data() -> Path:
-    """The folder of public data sets, or a skip that says how to give one."""
-    default = Path(__file__).resolve().parents[2] / "shared" / "data"
-    folder = Path(os.environ.get("RECSPARSE_DATA", default))
-    if not folder.is_dir():
-        pytest.skip(f"no public data in {folder}; set RECSPARSE_DATA to a folder of them")
-    return folder
+def real_data() -> PublicData:
+    """The public data sets, or a skip that says how to give them."""
+    return PublicData.of_environment()
 
 
 @pytest.fixture
