@@ -37,7 +37,7 @@ class Dropout(nn.Dropout):
             return input
         if input.device.type != "cpu" or level == _LEVELS:
             return nn.functional.dropout(input, self.p)
-        words = torch.empty(-(-input.numel() // 4), dtype=torch.int64).random_(-(2**63), None)
+        words = input.new_empty(-(-input.numel() // 4), dtype=torch.int64).random_(-(2**63), None)
         levels = words.view(torch.int16)[: input.numel()].view(input.shape)
         keep = (levels >= level - _LEVELS // 2).to(input.dtype)
         return input * keep.mul_(_LEVELS / (_LEVELS - level))

@@ -52,7 +52,7 @@ def neighbour_kernel_map(
         out = (neighbour >= 0).nonzero().flatten()
         into = find_keys(keys, (keys + (neighbour - place) * step)[out])
         ends.append((into[into >= 0].int(), out[into >= 0].int()))
-    tap_ptr = torch.tensor([0, *itertools.accumulate(len(out) for _, out in ends)])
+    tap_ptr = torch.tensor([0, *itertools.accumulate(len(out) for _, out in ends)], device="cpu")
     into, out = (torch.cat(side) for side in zip(*ends, strict=True))
     return KernelMap(into, out, tap_ptr, len(coords), len(coords), monotone=False)
 

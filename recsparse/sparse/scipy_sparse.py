@@ -50,7 +50,7 @@ def from_scipy_sparse(
         ) from error
     csr.sum_duplicates()
     coo = csr.tocoo(copy=False)
-    coords = torch.zeros(coo.nnz, 3, dtype=torch.int64)
+    coords = torch.zeros(coo.nnz, 3, dtype=torch.int64, device="cpu")
     coords[:, 1] = torch.from_numpy(coo.row)
     coords[:, 2] = torch.from_numpy(coo.col)
     return coords, as_float(torch_values(coo.data)).unsqueeze(1), tuple(csr.shape)

@@ -1,4 +1,4 @@
-"""Code of a user's own, out of the guide, through commands in processes of their own."""
+"""Code of a user's own, out of the guides, through commands in processes of their own."""
 
 import os
 import re
@@ -12,20 +12,20 @@ import pytest
 from recsparse.datasets.dataset_folder import load_dataset
 from tests.cli.conftest import sets
 
-GUIDE = Path(__file__).parents[2] / "docs" / "how-to" / "own-model.md"
 ROOT = Path(__file__).parents[2]
+GUIDES = [ROOT / "docs" / "how-to" / name for name in ("own-model.md", "own-loss.md")]
 
 
-def modules_of_the_guide():
-    text = GUIDE.read_text(encoding="utf-8")
-    names = re.findall(r"Save this as `(\w+\.py)`", text)
+def modules_of_the_guides():
+    text = "\n".join(guide.read_text(encoding="utf-8") for guide in GUIDES)
+    names = re.findall(r"Save this as\s+`(\w+\.py)`", text)
     return dict(zip(names, re.findall(r"```python\n(.*?)```", text, re.DOTALL), strict=True))
 
 
 @pytest.fixture
 def command(tmp_path, small_log, workplace):
-    """Runs a command in a fresh process that finds the modules of the guide on its path."""
-    for name, code in modules_of_the_guide().items():
+    """Runs a command in a fresh process that finds the modules of the guides on its path."""
+    for name, code in modules_of_the_guides().items():
         (tmp_path / name).write_text(code, encoding="utf-8")
 
     def run(*words, plugins=""):
@@ -101,6 +101,18 @@ def test_a_loss_of_one_s_own_trains_and_its_model_scores_without_the_module(
     continued = command("train", small_dataset, "--out", "next", "--from", "model")
     assert continued.returncode == 2
     assert "model.loss is margin:margin, of a module that" in " ".join(continued.stderr.split())
+
+
+@pytest.mark.slow
+def test_the_conformance_classes_pass_for_the_model_and_the_layer_of_the_guides(command, tmp_path):
+    tests = ["test_shared_users.py", "test_gated.py"]
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", *tests],
+        capture_output=True, text=True, check=False, cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout
+    assert int(re.search(r"(\d+) passed", done.stdout)[1]) > 30
 
 
 @pytest.mark.slow

@@ -65,18 +65,6 @@ def test_large_scores_do_not_overflow():
     assert layer(x).item() == pytest.approx(expected)
 
 
-@pytest.mark.parametrize("hidden", [None, 3])
-def test_first_and_second_gradients_equal_finite_differences(hidden):
-    x, layer = random_tensor((3, 3), batch_size=2, channels=2), layer_of(2, 1, hidden)
-    inputs = (x.feats.clone().requires_grad_(), *layer.parameters())
-
-    def pool(feats, *_):
-        return layer(x.with_feats(feats))
-
-    assert torch.autograd.gradcheck(pool, inputs)
-    assert torch.autograd.gradgradcheck(pool, inputs)
-
-
 def test_nan_stays_in_its_line():
     x = random_tensor((3, 3), channels=2, density=1.0)
     feats = x.feats.clone()

@@ -6,7 +6,6 @@ from hypothesis import strategies as st
 
 from recsparse.errors import InputError
 from recsparse.layers.axis import AxisConv, AxisConv2d
-from recsparse.sparse.concatenate import cat
 from recsparse.sparse.tensor import sparse_tensor
 from tests.random_grids import random_tensor, sparse_tensors
 
@@ -59,29 +58,11 @@ def test_exchanged_rows_and_columns_give_the_exchanged_result(make, data):
     torch.testing.assert_close(layer(exchanged).feats, expected.feats)
 
 
-def test_samples_do_not_mix():
-    layer = layer_of(("row", "column", "all"))
-    x, y = (random_tensor((3, 4), channels=2, seed=seed) for seed in (1, 2))
-    together = layer(cat([x, y])).feats
-    torch.testing.assert_close(together, torch.cat([layer(x).feats, layer(y).feats]))
-
-
 def test_one_layer_serves_grids_of_any_size():
     layer = layer_of(("row", "column", "all"))
     for shape in [(1, 1), (9, 2), (0, 5)]:
         x = random_tensor(shape, channels=2, density=1.0)
         assert layer(x).feats.shape == (shape[0] * shape[1], 3)
-
-
-def test_the_gradients_equal_finite_differences():
-    layer = layer_of(("row", "column", "all"))
-    x = random_tensor((3, 3), batch_size=2, channels=2)
-    inputs = (x.feats.clone().requires_grad_(), *layer.parameters())
-
-    def mix(feats, *_):
-        return layer(x.with_feats(feats)).feats
-
-    assert torch.autograd.gradcheck(mix, inputs)
 
 
 def test_an_unknown_axis_is_refused(unchecked_types):
@@ -150,18 +131,6 @@ def test_planes_of_a_huge_grid_need_memory_for_active_ones_alone():
     layer.cell.weight.data.fill_(10.0)
     layer.mixed["0_1"].weight.data.fill_(1.0)
     assert layer(x).feats.flatten().tolist() == [12.0, 32.0, 55.0]
-
-
-def test_the_second_gradients_equal_finite_differences():
-    layer = AxisConv(3, 2, 2).double()
-    x = random_tensor((2, 3, 2), batch_size=2, channels=2)
-    inputs = (x.feats.clone().requires_grad_(), *layer.parameters())
-
-    def mix(feats, *_):
-        return layer(x.with_feats(feats**2)).feats
-
-    assert torch.autograd.gradcheck(mix, inputs)
-    assert torch.autograd.gradgradcheck(mix, inputs)
 
 
 def test_nan_reaches_the_lines_through_its_cell_and_no_others():

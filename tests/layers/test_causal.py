@@ -1,5 +1,3 @@
-import copy
-
 import pytest
 import torch
 from hypothesis import given
@@ -113,30 +111,6 @@ def test_time_may_be_counted_in_seconds():
     layer = CausalConv1d(1, 1, 2, bias=False)
     torch.nn.init.ones_(layer.weight)
     assert layer(x).feats.flatten().tolist() == [1, 1 + 2, 4]
-
-
-def test_gradients_are_those_of_finite_differences():
-    x = random_tensor((3, 4), channels=2)
-    layer = CausalConv1d(2, 2, 2, dilation=2, groups=2).double()
-
-    def out(feats, weight, bias):
-        parameters = {"weight": weight, "bias": bias}
-        return torch.func.functional_call(layer, parameters, (x.with_feats(feats),)).feats
-
-    inputs = (x.feats.clone().requires_grad_(), *layer.parameters())
-    assert torch.autograd.gradcheck(out, inputs)
-    assert torch.autograd.gradgradcheck(out, inputs)
-
-
-def test_no_cells_stay_no_cells():
-    x = random_tensor((4, 4), channels=2, density=0.0)
-    assert CausalConv1d(2, 3, 2).double()(x).feats.shape == (0, 3)
-
-
-def test_a_copy_of_the_layer_gives_the_same():
-    x = random_tensor((3, 4), channels=1)
-    layer = CausalConv1d(1, 2, 3).double()
-    assert torch.equal(copy.deepcopy(layer)(x).feats, layer(x).feats)
 
 
 @pytest.mark.parametrize(

@@ -97,15 +97,6 @@ def test_layers_of_one_kernel_share_the_kernel_map_of_the_grid():
     assert out.grid.submanifold_map((3, 3), (1, 1)) is kernel_map
 
 
-def test_no_cells_stay_no_cells_and_give_zero_gradients():
-    layer = SubmanifoldConv2d(2, 3, 3)
-    out = layer(random_tensor((4, 4), channels=2, density=0.0, dtype=torch.float32))
-    out.feats.sum().backward()
-    assert out.feats.shape == (0, 3)
-    assert layer.weight.grad.abs().sum() == 0
-    assert layer.bias.grad.tolist() == [0.0, 0.0, 0.0]
-
-
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

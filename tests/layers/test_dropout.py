@@ -127,3 +127,11 @@ def test_a_generator_of_another_device_serves_the_cells():
 def test_a_share_out_of_range_is_refused(p):
     with pytest.raises(InputError, match=f"p must be at least 0 and below 1, but got {p}"):
         CellDropout(p)
+
+
+def test_numbers_are_drawn_where_the_input_is_whatever_the_default_device():
+    x = torch.ones(1000)
+    with torch.device("meta"):
+        dropped = Dropout(0.5)(x)
+    assert dropped.device.type == "cpu"
+    assert 0 < (dropped == 0).sum() < 1000

@@ -119,24 +119,6 @@ def test_a_table_of_no_neighbours_leaves_the_bias():
     torch.testing.assert_close(layer(x).feats, layer.bias.expand(len(x.feats), 3))
 
 
-def test_no_cells_stay_no_cells():
-    x = random_tensor((4, 6), channels=2, density=0.0)
-    assert GraphTapConv(2, 3, random_table(6, 2, seed=0)).double()(x).feats.shape == (0, 3)
-
-
-def test_gradients_are_those_of_finite_differences():
-    x = random_tensor((3, 4), channels=2)
-    layer = GraphTapConv(2, 2, random_table(4, 3, seed=0), groups=2).double()
-
-    def out(feats, weight, bias):
-        parameters = {"weight": weight, "bias": bias}
-        return torch.func.functional_call(layer, parameters, (x.with_feats(feats),)).feats
-
-    inputs = (x.feats.clone().requires_grad_(), *layer.parameters())
-    assert torch.autograd.gradcheck(out, inputs)
-    assert torch.autograd.gradgradcheck(out, inputs)
-
-
 @pytest.mark.usefixtures("unchecked_types")
 @pytest.mark.parametrize(
     ("table", "message"),
@@ -169,11 +151,3 @@ def test_a_table_on_another_device_is_refused():
     layer.table = layer.table.to("meta")
     with pytest.raises(InputError, match="must be on one device, but got meta and cpu; move one"):
         layer(random_tensor((2, 6)))
-
-
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
-def test_a_device_gives_what_the_cpu_gives():
-    x = random_tensor((5, 6), channels=2)
-    layer = GraphTapConv(2, 3, random_table(6, 3, seed=0)).double()
-    expected = layer(x).feats
-    torch.testing.assert_close(layer.to("cuda")(x.to("cuda")).feats.cpu(), expected)

@@ -9,7 +9,6 @@ from recsparse.errors import InputError
 from recsparse.layers.activation import SparseGELU, SparseReLU
 from recsparse.layers.conv import SubmanifoldConv2d
 from recsparse.layers.dropout import CellDropout
-from recsparse.layers.norm import SparseLayerNorm
 from recsparse.layers.residual import ResidualBlock, SparseBasicBlock, SparseBottleneck
 from recsparse.sparse.tensor import sparse_tensor
 from tests.random_grids import random_tensor, sparse_tensors
@@ -76,29 +75,6 @@ def test_a_block_that_changes_nothing_keeps_its_input_beside_the_layers(kind):
     out = block(x)
     assert out.grid is x.grid
     assert torch.equal(out.feats, x.feats.relu())
-
-
-@pytest.mark.parametrize("kind", BLOCKS)
-@pytest.mark.parametrize("stride", [1, 2])
-def test_gradients_are_those_of_finite_differences(kind, stride):
-    x = random_tensor((3, 3), channels=2, seed=1)
-    torch.manual_seed(0)
-    block = kind(2, 2, 2, stride, norm=SparseLayerNorm).double()
-    names = [name for name, _ in block.named_parameters()]
-
-    def out(feats, *parameters):
-        values = dict(zip(names, parameters, strict=True))
-        return torch.func.functional_call(block, values, (x.with_feats(feats),)).feats
-
-    inputs = (x.feats.clone().requires_grad_(), *block.parameters())
-    assert torch.autograd.gradcheck(out, inputs, fast_mode=True)
-
-
-@pytest.mark.parametrize("kind", BLOCKS)
-@pytest.mark.parametrize("stride", [1, 2])
-def test_no_cells_stay_no_cells(kind, stride):
-    out = kind(2, 2, 2, stride)(random_tensor((4, 4), 1, 2, density=0.0, dtype=torch.float32))
-    assert out.feats.shape == (0, 2 * kind.expansion)
 
 
 @pytest.mark.parametrize("num_axes", [0, 5])

@@ -67,3 +67,9 @@ def test_low_precision_becomes_a_scipy_matrix_of_float32(dtype):
     matrix = x.to_scipy()
     assert matrix.dtype == np.float32
     np.testing.assert_array_equal(matrix.toarray(), x.to_dense()[0, 0].float())
+
+
+def test_the_cells_are_where_the_matrix_is_whatever_the_default_device():
+    with torch.device("meta"):
+        x = SparseTensor.from_scipy(csr_matrix(np.eye(3, dtype=np.float32)))
+    assert x.coords.tolist() == [[0, 0, 0], [0, 1, 1], [0, 2, 2]]

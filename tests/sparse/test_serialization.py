@@ -14,7 +14,6 @@ from recsparse.layers.conv import SubmanifoldConv2d
 from recsparse.sparse.concatenate import cat
 from recsparse.sparse.grid import Grid
 from recsparse.sparse.tensor import SparseTensor
-from tests.layer_zoo import VARIANTS, ZOO, batch, make
 from tests.random_grids import random_tensor
 
 
@@ -88,20 +87,6 @@ def test_a_file_of_cells_out_of_order_is_refused(tmp_path):
     torch.save(SparseTensor(grid, torch.ones(2, 1)), tmp_path / "x.pt")
     with pytest.raises(InputError, match="must be sorted"):
         torch.load(tmp_path / "x.pt", weights_only=True)
-
-
-@pytest.mark.parametrize("name", ZOO | VARIANTS)
-def test_the_state_of_every_layer_comes_back_from_a_file(name, tmp_path):
-    layer, x = make(name).eval(), batch()
-    expected = layer(x)
-    other = make(name).eval()
-    with torch.no_grad():
-        for part in other.parameters():
-            part.zero_()
-    other.load_state_dict(through_a_file(layer.state_dict(), tmp_path))
-    for again in (other, copy.deepcopy(layer)):
-        found = again(x)
-        assert torch.equal(*(getattr(out, "feats", out) for out in (found, expected)))
 
 
 def test_workers_load_batches_of_sparse_tensors():

@@ -7,7 +7,6 @@ from torch.nn import functional
 
 from recsparse.errors import InputError
 from recsparse.layers.networks.unet import SparseUNet
-from recsparse.layers.norm import SparseLayerNorm
 from recsparse.sparse.concatenate import cat
 from recsparse.sparse.tensor import sparse_tensor
 from tests.random_grids import random_tensor, sparse_tensors
@@ -141,19 +140,6 @@ def test_later_passes_over_a_grid_use_its_kernel_maps(monkeypatch):
     for name in ("submanifold_kernel_map", "kernel_map_between", "conv_coords"):
         monkeypatch.setattr(f"recsparse.sparse.grid.{name}", None)
     assert torch.equal(net(x).feats, expected)
-
-
-def test_gradients_are_those_of_finite_differences():
-    x = random_tensor((3, 5), channels=2)
-    net = small_unet(2, depth=2, norm=SparseLayerNorm)
-    names = ["level.down.0.weight", "level.up.weight", "stem.0.weight"]
-
-    def out(feats, *parameters):
-        values = dict(zip(names, parameters, strict=True))
-        return torch.func.functional_call(net, values, (x.with_feats(feats),)).feats
-
-    inputs = (x.feats.clone().requires_grad_(), *map(net.get_parameter, names))
-    assert torch.autograd.gradcheck(out, inputs, fast_mode=True)
 
 
 def test_a_small_network_learns_which_real_voxels_are_the_lowest_of_their_column(real_data):
