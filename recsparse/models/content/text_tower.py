@@ -96,11 +96,12 @@ class TextTower(NetworkRecommender, ColdScorer):
         return self._scores(history, bags)
 
     def _scores(self, history: csr_matrix, bags: csr_matrix) -> Float[Tensor, "b n"]:
-        network = self.network.cpu().eval()
+        # It stays where it is trained: an epoch is judged before the next one.
+        network = self.network.eval()
         with torch.inference_mode():
             items = network.scale.exp() * network.encode(bags)
-            users = network.users(SparseTensor.from_scipy(history))
-            scores = users @ items.T
+            users = network.users(SparseTensor.from_scipy(history).to(items.device))
+            scores = (users @ items.T).cpu()
         profile = (history @ network.bags()) @ bags.T
         length = np.sqrt(np.maximum(np.asarray(history.sum(axis=1)), 1e-12))
         cosines = torch.from_numpy((profile.toarray() / length).astype(np.float32))
@@ -165,10 +166,10 @@ class TextTowerNetwork(RowNetwork):
         Returns:
             One vector a document; zero without words.
         """
-        indices, indptr = (
-            torch.from_numpy(part.astype(np.int64)) for part in (bags.indices, bags.indptr)
-        )
-        return self._summed(indices, indptr, torch.from_numpy(bags.data))
+        indices, indptr = (part.astype(np.int64) for part in (bags.indices, bags.indptr))
+        device = self.word_vectors.device
+        parts = (torch.from_numpy(part).to(device) for part in (indices, indptr, bags.data))
+        return self._summed(*parts)
 
     def _summed(self, indices: Tensor, indptr: Tensor, data: Tensor) -> Tensor:
         # The words that occur are read and no other; their vectors are not laid out one by one.

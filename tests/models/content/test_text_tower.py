@@ -82,3 +82,10 @@ def test_text_and_a_trainer_are_needed():
         TextTower(SMALL).fit(log_of(), FitContext())
     with pytest.raises(InputError, match=r"TextTower needs context\.trainer"):
         TextTower(SMALL).fit(log_of(), FitContext(item_words=words_of(12)))
+
+
+def test_scoring_leaves_the_network_where_it_is_trained(monkeypatch):
+    """On a GPU the next epoch would find its parameters on the CPU."""
+    monkeypatch.setattr(torch.nn.Module, "cpu", None)
+    monkeypatch.setattr(torch.nn.Module, "to", None)
+    assert fitted(TestTextTower.config).score_batch(log_of()).shape == (24, 12)
