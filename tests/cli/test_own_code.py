@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pandas as pd
@@ -11,6 +12,7 @@ import pytest
 
 from recsparse.datasets.dataset_folder import load_dataset
 from tests.cli.conftest import sets
+from tests.forks import KILLED, forks
 
 ROOT = Path(__file__).parents[2]
 GUIDES = [ROOT / "docs" / "how-to" / name for name in ("own-model.md", "own-loss.md")]
@@ -70,6 +72,64 @@ def test_a_model_of_one_s_own_goes_through_every_command(command, small_dataset,
     succeeds(command(*words, **own))
     scores = pd.read_parquet(workplace / "scores.parquet")
     pd.testing.assert_series_equal(scores["score"], lists["score"], check_dtype=False)
+
+
+SERVED = """
+import sys, mlflow, pandas as pd
+uri, lists, out = sys.argv[1:]
+mlflow.set_tracking_uri("sqlite:///mlflow.db")
+pairs = pd.read_parquet(lists)[["user_id", "item_id"]]
+mlflow.pyfunc.load_model(uri).predict(pairs).to_parquet(out)
+"""
+
+
+@pytest.fixture
+def installed(tmp_path, monkeypatch):
+    """The network of the guide in a package that offers it as an entry point, as if installed."""
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "__init__.py").write_text("")
+    code = modules_of_the_guides()["autoencoder.py"]
+    (tmp_path / "mine" / "autoencoder.py").write_text(code, encoding="utf-8")
+    about = tmp_path / "mine-1.0.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: mine\nVersion: 1.0\n")
+    entry = "autoencoder = mine.autoencoder:Autoencoder"
+    (about / "entry_points.txt").write_text(f"[recsparse.models]\n{entry}\n")
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{ROOT}")
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("installed")
+def test_a_network_of_an_installed_package_is_resumed_blended_and_served(small_dataset, workplace):
+    training = "training={epochs=60, batch_users=8, patience=60, device='cpu'}"
+    alone = sets(["model.kind=autoencoder", "model.channels=8", f"model.{training}"])
+    part = f"{{kind='autoencoder', channels=8, {training}}}"
+    blend = sets([f"model.parts=[{part}, {{kind='popularity'}}]", "model.weights=[1, 1]"])
+    with forks(workplace) as run:
+        for settings, name in ((alone, "alone"), (blend, "blend")):
+            words = ["train", small_dataset, *settings, "--out"]
+            assert run(*words, f"{name}_whole")[0] == 0
+            left = workplace / f"{name}.checkpoints"
+            last = left / ("" if name == "alone" else "0_autoencoder") / "last.safetensors"
+            assert run(*words, name, kill_after=0.0, since=last)[0] == KILLED
+            assert last.is_file()
+            assert run(*words, name, "--resume")[0] == 0
+            assert not left.exists()
+            found, expected = (
+                (workplace / each / "weights.safetensors").read_bytes()
+                for each in (name, f"{name}_whole")
+            )
+            assert found == expected
+        tried = ["--try", "channels=[2, 4]", *alone]
+        assert run("tune", small_dataset, "--out", "best.toml", *tried)[0] == 0
+        assert run("recommend", "blend", "--out", "lists.parquet")[0] == 0
+    run_id = tomllib.loads((workplace / "blend" / "model.toml").read_text())["training"]["run_id"]
+    uri = f"runs:/{run_id}/model"
+    words = [sys.executable, "-c", SERVED, uri, "lists.parquet", "served.parquet"]
+    done = subprocess.run(words, capture_output=True, text=True, check=False, cwd=workplace)
+    assert done.returncode == 0, done.stderr
+    served, lists = (pd.read_parquet(workplace / f"{name}.parquet") for name in ("served", "lists"))
+    assert served["score"].tolist() == pytest.approx(lists["score"].tolist())
 
 
 @pytest.mark.slow
