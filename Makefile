@@ -13,7 +13,7 @@ TESTS ?= tests recsparse
 DIST ?= dist
 PIP := $(BIN)/pip install --quiet --constraint constraints.txt $(PIP_ARGS)
 
-.PHONY: setup demo test test-slow check bench bench-peers bench-data-peers docs ui wheel compiler headers announce
+.PHONY: setup demo test test-slow check bench bench-peers bench-data-peers docs pictures ui wheel compiler headers announce
 .DELETE_ON_ERROR:
 
 WITH_SCATTER := $(filter-out no,$(SCATTER))
@@ -110,6 +110,10 @@ bench-data-peers: .venv-data-peers/ready
 docs: setup
 	$(BIN)/python docs/generate.py
 	$(BIN)/zensical build --strict --clean
+
+# Needs Chromium; the pictures of benchmarks come from these.
+pictures: setup
+	$(BIN)/python -m docs.pictures
 
 ui: setup
 	$(BIN)/mlflow ui --backend-store-uri \

@@ -1,17 +1,22 @@
-"""Draws what a submanifold convolution does: `python docs/pictures.py`."""
+"""Draws the pictures of the pages that no benchmark draws: `make pictures`."""
 
+import tempfile
 from pathlib import Path
 
 import matplotlib as mpl
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from PIL import Image
 
+from docs.screens import take_pictures
 from recsparse import sparse_tensor
 from recsparse.layers.conv import SubmanifoldConv2d
 from recsparse.layers.strided import SparseConv2d
 
 IMAGES = Path(__file__).parent / "images"
+# Bytes from which on a picture is stored in fewer colours.
+LARGE = 50_000
 _CELLS = ((1, 2), (2, 3), (2, 4), (4, 12), (5, 12), (5, 11), (8, 4), (10, 15))
 _SHAPE = (12, 18)
 _LAYERS = 2
@@ -52,5 +57,20 @@ def submanifold() -> Figure:
     return figure
 
 
+def shrink(picture: Path) -> None:
+    """Store a picture of few colours in a few bits per pixel.
+
+    Args:
+        picture: A PNG, which is replaced.
+    """
+    with Image.open(picture) as image:
+        image.convert("RGB").quantize(64).save(picture, optimize=True)
+
+
 if __name__ == "__main__":
     submanifold().savefig(IMAGES / "submanifold.png", dpi=140)
+    with tempfile.TemporaryDirectory() as folder:
+        take_pictures(IMAGES, Path(folder))
+    for made in IMAGES.glob("*.png"):
+        if made.stat().st_size > LARGE:
+            shrink(made)

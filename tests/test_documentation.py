@@ -12,6 +12,7 @@ import pytest
 import typer
 
 from docs.generate import keys_table, pages
+from docs.screens import terminal_svg
 from recsparse import layers
 from recsparse.cli.main import app
 from recsparse.config.config import Config
@@ -128,6 +129,24 @@ def test_the_links_lead_somewhere(page: Path) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_no_page_is_longer_than_300_lines(page: Path) -> None:
     assert len(page.read_text(encoding="utf-8").splitlines()) <= 300
+
+
+def test_every_picture_is_shown_is_small_and_has_its_maker() -> None:
+    text = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
+    makers = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    pictures = [*(DOCS / "images").iterdir()]
+    assert pictures
+    for picture in pictures:
+        assert f"images/{picture.name})" in text, picture.name
+        assert f"`{picture.stem}`" in makers, picture.name
+        assert picture.stat().st_size < 150_000, picture.name
+
+
+def test_a_terminal_is_drawn_with_its_text_and_loads_nothing() -> None:
+    picture = terminal_svg("$ recsparse runs\nno runs")
+    assert "recsparse" in picture
+    assert picture.startswith("<svg")
+    assert re.findall(r"url\(.?https?", picture) == []
 
 
 @pytest.mark.parametrize("page", EXPERIMENTS, ids=lambda page: page.stem)
