@@ -172,7 +172,7 @@ class View:
         return matrix if self.index is None else matrix[:, self.index].sorted_indices()
 
     def times(self, times: csr_matrix | None) -> csr_matrix | None:
-        """Shuffle the times of each user, where the variant wants it.
+        """Shuffle the times of each user, where the variant says so.
 
         Args:
             times: Users × items.

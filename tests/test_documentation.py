@@ -6,6 +6,7 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
@@ -158,6 +159,22 @@ def test_every_question_of_an_experiment_has_an_answer_and_one_table_that_fits_a
     for question in questions:
         headers = re.findall(r"^(\|.*\|)\n\| ---", question, re.M)
         assert [header.count("|") <= 6 for header in headers] == [True], question.splitlines()[0]
+
+
+def test_the_table_of_options_that_protect_has_each_with_its_commands() -> None:
+    page = (DOCS / "reference" / "outputs.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(--[\w-]+)` \| ([^|]+) \|", page, re.M)
+    listed = {(option, name) for option, of in rows for name in re.findall(r"`([\w-]+)", of)}
+    group: Any = typer.main.get_command(app)
+    options = {option for option, _ in rows}
+    there = {
+        (option, command.name)
+        for command in group.commands.values()
+        for param in command.params
+        for option in options & {*param.opts}
+    }
+    assert listed == there
+    assert len(options) >= 7
 
 
 def test_every_page_is_in_the_navigation() -> None:

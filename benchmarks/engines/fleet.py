@@ -135,7 +135,7 @@ class WorkerProcess:
     def _last_error(self) -> str:
         code = self.process.wait()
         if code == -signal.SIGKILL:
-            return "killed, most likely for want of memory"
+            return "killed, most likely for lack of memory"
         self.errors.seek(0)
         lines = self.errors.read().strip().splitlines()
         return lines[-1] if lines and code > 0 else f"exit status {code}"

@@ -56,7 +56,7 @@ class Engine(ABC):
 
     Args:
         problem: What it is given.
-        feats: The features as the engine wants them.
+        feats: The features as the engine takes them.
         weight: The weight likewise.
         grad_out: The gradient of the output likewise.
     """

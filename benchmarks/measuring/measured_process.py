@@ -40,7 +40,7 @@ def run_measured(command: Sequence[str], seconds: float = 3_600) -> Run:
     """Run a command to its end and measure it; Linux only.
 
     The kernel keeps the peak of each process, so that no peak falls between two looks at it. Mapped
-    files count as far as they are resident.
+    files count where they are resident.
 
     Args:
         command: Program and arguments; runs in the root of the repository.

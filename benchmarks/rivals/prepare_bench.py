@@ -77,7 +77,7 @@ class Bench:
         return [str(path) for path in write_log(folder, rows, self.files, form=form)]
 
     def _atomic(self, logs: Sequence[str]) -> Path:
-        """Write the log as RecBole wants it."""
+        """Write the log as RecBole reads it."""
         folder = Path(logs[0]).parent / "recbole"
         (folder / ATOMIC_NAME).mkdir(parents=True, exist_ok=True)
         rows = duckdb.read_parquet(list(logs)).project(

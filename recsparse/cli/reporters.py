@@ -123,7 +123,7 @@ class _Work:
     total: int | None
     done: int = 0
     note: str = ""
-    # How much was done when it was first told, by a job that resumes.
+    # How much was done at the first report of a job that resumes.
     first: int | None = None
     started: float = field(default_factory=time.monotonic)
 
@@ -192,7 +192,7 @@ class LogReporter:
             Thread(target=self._speak_up, args=(self.over,), daemon=True).start()
 
         def advance(done: int, note: str = "") -> None:
-            if work.first is None:  # what is told before anything is reached was done before
+            if work.first is None:  # the first report of a job that resumes
                 work.first = 0 if note else done
             work.done = done
             if note:

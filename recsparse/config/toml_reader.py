@@ -47,7 +47,7 @@ def load_config(path: str | Path | None = None, overrides: Sequence[str] = ()) -
 
 
 def parse_space(tries: Sequence[str]) -> dict[str, list[Any]]:
-    """Read what a search shall try.
+    """Read the values that a search tries.
 
     Args:
         tries: Assignments of lists, in TOML's value syntax.

@@ -14,7 +14,7 @@ NO_UNIT = "none"
 
 @dataclass(frozen=True)
 class Unit:
-    """What a number of the configuration counts, told by its JSON schema.
+    """What a number of the configuration counts, as its JSON schema says.
 
     Attributes:
         name: The unit, in the plural.

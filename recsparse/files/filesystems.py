@@ -248,7 +248,7 @@ def _remote(address: str) -> tuple[pafs.FileSystem, str]:
             f"{address} must name what is meant, as in {scheme}://bucket/folder, but names nothing"
         )
     try:
-        # Arrow wants what no address may hold in escapes; those that there are stay.
+        # Arrow needs escapes for what no address may hold; those that are there stay.
         filesystem, place = pafs.FileSystem.from_uri(quote(address, safe="%/:?#@!$&'()+,;=~-._"))
     except pa.ArrowInvalid as error:
         if scheme.lower() in ARROW_SCHEMES:

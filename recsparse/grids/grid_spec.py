@@ -25,7 +25,7 @@ class GridSpec:
     The axes:
 
     - `user`: the users of the block in their order. Where it is no axis, every user of the block
-      is a sample of its own, as sequence models want it.
+      is a sample of its own, as sequence models need it.
     - `item`: the items in their order.
     - `time`: buckets of `bucket_seconds` from the first to the last training time.
     - `position`: the place in the user's own history, time rising along the axis and the user's

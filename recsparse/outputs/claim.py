@@ -43,7 +43,7 @@ class Output:
         job: What it is made from.
         overwrite: Whether the output of another job may be replaced.
         found: What tells that nothing else was written there meanwhile.
-        reporter: Hears of what takes long once the output is made.
+        reporter: Shows what takes long once the output is made.
     """
 
     out: str | Path

@@ -54,7 +54,7 @@ class Upload:
 
 @dataclass(frozen=True)
 class Outline:
-    """What lies at an address, as far as its proof needs it.
+    """What lies at an address: what its proof needs.
 
     Attributes:
         path: A local file or folder of the same names and sizes; of the content there are texts and

@@ -47,7 +47,7 @@ class BatchOptions:
     Attributes:
         rows_per_part: Rows of each part that is written, at most.
         on_unknown: What to do with ids never seen; see `TrainedModel.score`.
-        reporter: Hears of the rows or users done, after each part.
+        reporter: Shows the rows or users done, after each part.
         overwrite: Replace an output, or unfinished parts, of another job.
         inputs: Files and folders that the job reads, besides the candidates; the output must lie
             apart from them.

@@ -169,7 +169,7 @@ def plugins_of(config: ModelSection) -> dict[str, str]:
 
 
 def _check_plugins(folder: Path, plugins: Any) -> None:
-    # A folder may be a stranger's: what it names is told to the caller, and not imported.
+    # A folder may be a stranger's: what it names is shown to the caller, and not imported.
     for kind, name in plugins.items() if isinstance(plugins, dict) else ():
         section = find_section(kind)
         if section is not None and section.implementation != name:

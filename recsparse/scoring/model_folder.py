@@ -56,7 +56,7 @@ def save_model(
         trained: The model with its ids and histories.
         folder: Where to write: a path, or a claimed output.
         training: What to remember about the training, such as its configuration and data.
-        settled: A configuration that trains such a model without a validation, for those who want
+        settled: A configuration that trains such a model without a validation, for callers who want
             to; nothing here reads it.
         overwrite: Replace a model that is at the path.
 

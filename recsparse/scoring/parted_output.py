@@ -41,7 +41,7 @@ class PartedOutput:
         self.output = output
         self.folder = output.working_folder(ENDING)
         self._rows: dict[int, int] = {}
-        # Another writer of the same job, on a machine that the lock does not reach, is told by it.
+        # Another writer of the same job, on a machine that the lock does not reach, sees it.
         self._own = {
             "kind": output.job.command,
             "sha256": output.job.digest,

@@ -18,7 +18,7 @@ try:
     from recsparse.stages.torch_health import torch_advice, torch_findings
 
     _BROKEN_TORCH = ""
-except Exception as error:  # whatever is wrong with torch, the rest is told
+except Exception as error:  # whatever is wrong with torch, the rest is shown
     _BROKEN_TORCH = reason(error)
 
 PACKAGES = (
@@ -34,7 +34,7 @@ def doctor(folder: str | Path = ".") -> dict[str, Any]:
     """Return what one asks first when something does not work, and advice on what will hurt.
 
     Nothing outside of this machine is asked, an MLflow server neither. Without torch, the
-    rest is told.
+    rest is shown.
 
     Args:
         folder: Where outputs would go, and temporary files next to them.

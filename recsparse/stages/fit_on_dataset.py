@@ -83,7 +83,7 @@ def refit_on(rows: FitRows, fitted: Recommender, context: FitContext) -> Recomme
     folder = None if context.checkpoints is None else context.checkpoints / "refit"
     again = replace(context, times=rows.times, validation=None, checkpoints=folder, on_epoch=None)
     model = fit_model(build_model(fitted.settled()), rows.interactions, again)
-    # What continues from it shall choose anew.
+    # What continues from it chooses anew.
     model.config = fitted.config
     return model
 

@@ -1,4 +1,4 @@
-"""What doctor finds of torch and of the kernels: what cannot be told without torch."""
+"""What doctor finds of torch and of the kernels: what cannot be known without torch."""
 
 from collections.abc import Iterator
 

@@ -88,7 +88,7 @@ def train(  # noqa: PLR0913
     Raises:
         InputError: If the dataset or the configuration breaks a rule, the dataset lacks what the
             model needs, a model of the caller's own could not be loaded again, or the model to
-            continue from is of another kind or size than the configured one, or shall be fitted
+            continue from is of another kind or size than the configured one, or is to be fitted
             again.
         CheckpointError: If there is a checkpoint and neither `resume` nor `fresh` is set, or
             it is of another training.

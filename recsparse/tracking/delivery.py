@@ -20,9 +20,9 @@ from recsparse.tracking.contact import one_process, patience
 from recsparse.tracking.outbox import Kind, Record, Refused
 from recsparse.tracking.store import store_file
 
-# A busy server answers within seconds; one that is gone shall not hold up a job for long.
+# A busy server answers within seconds; one that is gone must not hold up a job for long.
 ANSWER_SECONDS, ANSWER_RETRIES = 20.0, 2
-# A job that was told to stop waits but for a moment.
+# A job that was stopped waits for a moment only.
 LAST_WORD_SECONDS = 2.0
 # MLflow takes this many at a time.
 _MOST_PARAMS, _MOST_METRICS = 100, 1000

@@ -1,4 +1,4 @@
-"""Short work that a signal shall not cut in two."""
+"""Short work that a signal must not interrupt."""
 
 import signal
 import threading

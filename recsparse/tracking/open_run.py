@@ -104,8 +104,8 @@ def start_run(
 def check_store(config: TrackingConfig, store_folder: str | Path) -> None:
     """Find out before a long job whether a store on a network can be reached.
 
-    A local file may be missing, or not ours to write: then figures of runs are told and passed
-    over, when it comes to that.
+    A local file may be missing, or not ours to write: then a warning says which figures of runs are
+    passed over, when it comes to that.
 
     Args:
         config: The tracking section.

@@ -14,7 +14,7 @@ class EpochReport(LastOfCallbacks):
 
     Args:
         advance: Takes the steps done, and what to say of an epoch.
-        progress: What the training knows of its best epoch; it hears of each epoch before.
+        progress: What the training knows of its best epoch; it gets each epoch first.
         epochs: The most that there may be.
     """
 

@@ -24,7 +24,7 @@ def tell_epochs(context: FitContext, metrics: Sequence[Mapping[str, float]]) -> 
     """Tell of epochs that were done before.
 
     Args:
-        context: Knows who hears of them.
+        context: Has the reporter that shows them.
         metrics: Of each epoch, from the first on.
     """
     for epoch, figures in enumerate(metrics):
@@ -41,8 +41,8 @@ class Progress(LastOfCallbacks):
         folder: Where the state is saved.
         module: The network, with the settings of its training.
         facts: Of the training; its job and network are kept.
-        context: Knows who hears of each epoch, once it is saved; of a resumed training also of
-            the epochs before.
+        context: Has the reporter that shows each epoch, once it is saved; of a resumed training
+            also the epochs before.
         resumed: The state to resume from.
 
     Attributes:

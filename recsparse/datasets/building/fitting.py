@@ -40,7 +40,7 @@ def side_sources(
     """Return where the features of users and of items come from.
 
     Args:
-        tables: The tables of users and of items, as far as they are named.
+        tables: The tables of users and of items, where they are named.
         store: The log of the dataset that is appended to, whose tables stay.
         config: Sections `log`, `text` and `features`.
 

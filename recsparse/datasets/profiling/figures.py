@@ -11,7 +11,7 @@ _QUANTILES = {"25 %": 0.25, "median": 0.5, "75 %": 0.75, "90 %": 0.9, "99 %": 0.
 
 
 def profile_figures(profile: Profile, num_cells: int) -> Groups:
-    """Return what is to be told of rows.
+    """Return the figures of rows.
 
     Args:
         profile: Counts of rows.

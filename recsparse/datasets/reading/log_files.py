@@ -42,7 +42,7 @@ def open_log(
     others: OtherIds = NO_OTHERS,
     keys_are_numbers: bool = False,
 ) -> ds.Dataset:
-    """Open the files of a log as one dataset, each column read as its role wants it.
+    """Open the files of a log as one dataset, each column read by its role.
 
     Args:
         paths: One or several files or folders.

@@ -22,7 +22,7 @@ from recsparse.config.network_models import (
 _MOST_ITEMS_OF_EASE = 15_000
 # Its matrices are larger by its number of decays.
 _MOST_ITEMS_OF_RIDGE = 8_000
-# MovieLens-1M has 150 and wants little dropout, Amazon Beauty 16 and wants much.
+# MovieLens-1M has 150 and needs little dropout, Amazon Beauty 16 and needs much.
 _FEW_EVENTS_PER_ITEM = 30
 # Steps of an epoch that are left where batches are made larger, and users of the largest.
 _FEWEST_STEPS = 80

@@ -65,7 +65,7 @@ def als_factors(
         config: Sizes, weights (that of an empty cell among them), iterations.
         seed: Of the starting item factors.
         warm_start: A fitted model with `item_factors` to start from.
-        reporter: Hears of the iterations.
+        reporter: Shows the iterations.
 
     Returns:
         User factors and item factors.

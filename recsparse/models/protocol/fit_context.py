@@ -42,7 +42,7 @@ class FitContext:
         resume: Resume from the last checkpoint in that folder.
         job: Digests of what the training depends on, by what they are of; a checkpoint of another
             job is not resumed from.
-        reporter: Hears of the fit, of the parts of a model that has some, and of each step and
+        reporter: Shows the fit, the parts of a model that has some, and each step and
             epoch of a network.
         on_epoch: Called with the epoch's number (from 0) and its metrics; a training that is
             resumed tells of the epochs before once more.

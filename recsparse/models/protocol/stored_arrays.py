@@ -91,7 +91,7 @@ def checked_state(state: Any, owner: str) -> dict[str, Tensor]:
 
 
 def apart(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return tensors as safetensors wants them: on the CPU, contiguous, no two in one memory.
+    """Return tensors as safetensors needs them: on the CPU, contiguous, no two in one memory.
 
     Args:
         tensors: By name, as those of tied weights, which are one tensor of two names.

@@ -19,7 +19,7 @@ _START = 0.1
 
 @dataclass(frozen=True, eq=False)
 class FactorSample:
-    """One state of the sampler, as far as predictions need it.
+    """One state of the sampler: what predictions need of it.
 
     Attributes:
         items: Items × (factors + 1), the last column is an item's own deviation.
