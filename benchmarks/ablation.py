@@ -29,11 +29,11 @@ from recsparse.datasets.orders.fit_order import Activity, fit_order
 from recsparse.datasets.parts import EvaluationPart
 from recsparse.evaluation.rank_catalogue import RankingResult, evaluate_ranking
 from recsparse.files.atomic import atomic_file
-from recsparse.grids.bag_tensor import bags_to_tensor
 from recsparse.models.protocol.fit_context import FitContext
 from recsparse.models.protocol.recommender import Recommender
 from recsparse.models.protocol.validation import Validation
 from recsparse.models.registry import build_model
+from recsparse.stages.item_features import item_features
 from recsparse.training.fit import fit_model
 
 console = Console()
@@ -126,7 +126,6 @@ def measure(variant: Variant, protocol: Protocol, data: Dataset, seed: int) -> R
             model.score_batch, part.history, part.targets, [metric], times=part.times
         )
 
-    bags = data.item_bags
     model = fit_model(
         build_model(config.model),
         view.columns(data.train_matrix()),
@@ -134,7 +133,7 @@ def measure(variant: Variant, protocol: Protocol, data: Dataset, seed: int) -> R
             config.training,
             seed,
             times=view.times(data.train_times()),
-            item_words=None if bags is None else bags_to_tensor(bags),
+            item_features=item_features(data),
             validation=Validation(part.history, part.targets, part.times, metric),
         ),
     )

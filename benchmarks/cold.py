@@ -24,11 +24,12 @@ from recsparse.cli.terminal import show_frame
 from recsparse.config.config import Config
 from recsparse.datasets.cold_items import ColdPart, cold_part
 from recsparse.evaluation.rank_catalogue import RankingResult, evaluate_ranking
-from recsparse.grids.bag_tensor import bags_to_tensor
 from recsparse.models.protocol.cold_scorer import ColdScorer
+from recsparse.models.protocol.features import Features
 from recsparse.models.protocol.fit_context import FitContext
 from recsparse.models.protocol.recommender import Recommender
 from recsparse.models.registry import build_model
+from recsparse.stages.item_features import item_features
 from recsparse.training.fit import fit_model
 
 OURS = "text_tower"
@@ -102,7 +103,7 @@ def measure(name: str, seed: int, folder: Path) -> RankingResult:
             FitContext(
                 config.training,
                 seed,
-                item_words=None if data.item_bags is None else bags_to_tensor(data.item_bags),
+                item_features=item_features(data),
             ),
         )
         quality = rank(model, validation).mean()[METRICS[0]]
@@ -119,16 +120,16 @@ def rank(model: Recommender, part: ColdPart) -> RankingResult:
     """Rank the cold items of a part among themselves.
 
     Args:
-        model: A fitted model that scores by text.
+        model: A fitted model that scores by features.
         part: Users and items.
 
     Returns:
         Metrics per user.
     """
     assert isinstance(model, ColdScorer)
-    words = bags_to_tensor(part.bags)
+    features = Features.of(part.features)
     return evaluate_ranking(
-        lambda history: model.score_cold(history, None, words),
+        lambda history: model.score_cold(history, None, features),
         part.history,
         part.targets,
         METRICS,

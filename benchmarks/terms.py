@@ -140,7 +140,8 @@ def rank(
     Returns:
         Metrics per user.
     """
-    profiles, cold = (convolved(variant, share, bags[:, index]) for bags in (known, part.bags))
+    (of_cold,) = (group.values for group in part.features if group.kind == "words")
+    profiles, cold = (convolved(variant, share, bags[:, index]) for bags in (known, of_cold))
 
     def score(history: csr_matrix) -> torch.Tensor:
         return torch.from_numpy((history @ profiles @ cold.T).toarray())

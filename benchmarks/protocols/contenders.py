@@ -95,7 +95,12 @@ def _last_out(
     has_ridge: bool = True,
 ) -> dict[str, Contender]:
     sasrec = {"kind": "sasrec", "training": training}
-    timeline = {**sasrec, "kind": "timeline", "use_text": has_text, "use_gaps": has_gaps}
+    timeline = {
+        **sasrec,
+        "kind": "timeline",
+        "features": "all" if has_text else (),
+        "use_gaps": has_gaps,
+    }
     parts = [
         *({"kind": "ease", "recency_decay": decay} for decay in (1.0, 0.8, 0.6)),
         {"kind": "popularity"},
@@ -122,7 +127,7 @@ def _last_out(
     if has_gaps:
         contenders["sasrec with gaps"] = Contender({**sasrec, "use_gaps": True}, space)
     if has_text:
-        contenders["sasrec with text"] = Contender({**sasrec, "use_text": True}, space)
+        contenders["sasrec with text"] = Contender({**sasrec, "features": "all"}, space)
     return contenders
 
 
@@ -149,7 +154,7 @@ def _with_times(ials: Contender) -> dict[str, Contender]:
 
 
 _WITHOUT_TEXT = [
-    part.model_dump() for part in default_parts(20_000, has_times=False, has_words=False)
+    part.model_dump() for part in default_parts(20_000, has_times=False, has_features=False)
 ]
 
 CONTENDERS: Mapping[str, Mapping[str, Contender]] = {

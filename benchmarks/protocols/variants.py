@@ -34,7 +34,7 @@ _ON_THE_GRID = {
     "window of 9 items, spectral order": Variant({**_WINDOW, "window": 9}, "spectral"),
     "window of 9 items, random order": Variant({**_WINDOW, "window": 9}, "random"),
     "linear term": Variant({**_GRID, "linear": {"kind": "ease", "regularisation": 400.0}}),
-    "text": Variant({**_GRID, "use_text": True}),
+    "text": Variant({**_GRID, "features": "all"}),
 }
 
 

@@ -225,14 +225,19 @@ class FeaturesConfig(Section):
     Attributes:
         categories: Columns of the items table that hold one category, or a list of them.
         numbers: Columns of the items table that hold a number.
+        vectors: Columns of the items table that hold a vector, a list of numbers of one length,
+            such as an embedding of text or of an image that was made elsewhere.
         user_categories: Columns of the users table that hold one category, or a list of them.
         user_numbers: Columns of the users table that hold a number.
+        user_vectors: Columns of the users table that hold a vector.
     """
 
     categories: tuple[str, ...] = ()
     numbers: tuple[str, ...] = ()
+    vectors: tuple[str, ...] = ()
     user_categories: tuple[str, ...] = ()
     user_numbers: tuple[str, ...] = ()
+    user_vectors: tuple[str, ...] = ()
 
 
 class OrderConfig(Section):

@@ -124,6 +124,8 @@ def _value(value: Any) -> str:
 def _values(field: Mapping[str, Any]) -> str:
     if "anyOf" in field:
         return ", ".join(dict.fromkeys(_values(each) for each in field["anyOf"]))
+    if "const" in field:
+        return str(field["const"])
     if "enum" in field:
         return ", ".join(map(str, field["enum"]))
     if "$ref" in field:

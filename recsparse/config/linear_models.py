@@ -4,6 +4,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, field_validator
 
+from recsparse.config.feature_section import FeatureSection
 from recsparse.config.model_section import ModelSection, SearchSpace
 from recsparse.config.units import Days, Dimensions, Events, Items, Number, Share, Sweeps, Unit
 
@@ -45,7 +46,7 @@ class ItemKNNConfig(ModelSection):
     user_exponent: Number = Field(default=0.25, ge=0, le=1)
 
 
-class ContentKNNConfig(ModelSection):
+class ContentKNNConfig(FeatureSection):
     """ContentKNN: items whose words are those of the user's history.
 
     Attributes:
@@ -172,7 +173,7 @@ class IALSConfig(ModelSection):
     iterations: Sweeps = Field(default=15, ge=1)
 
 
-class TextRidgeConfig(ModelSection):
+class TextRidgeConfig(FeatureSection):
     """TextRidge: a ridge regression from an item's words to its iALS factors.
 
     Attributes:

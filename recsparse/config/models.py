@@ -9,6 +9,7 @@ from pydantic_core import CoreSchema
 
 # The sections of our own models become known as these two are imported.
 from recsparse.config import linear_models, network_models  # noqa: F401
+from recsparse.config.feature_section import FeatureSection
 from recsparse.config.model_section import ModelSection, known_sections
 from recsparse.config.units import Number
 
@@ -41,10 +42,11 @@ class AnyKind:
 PartConfig = Annotated[ModelSection, AnyKind(without=(BLEND,))]
 
 
-class BlendConfig(ModelSection):
+class BlendConfig(FeatureSection):
     """BlendRecommender: the weighted sum of several models' scores.
 
     Attributes:
+        features: Which features of the items the parts may read, each those that it names.
         parts: The models; None for those of `default_parts`. Parts of no use get no weight.
         weights: What each part counts; None for the best on validation.
     """

@@ -4,6 +4,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
+from recsparse.config.feature_section import FeatureNames, FeatureSection
 from recsparse.config.linear_models import EASEConfig, RatingBayesConfig, RatingBiasConfig
 from recsparse.config.loss_names import PairwiseLoss, SoftmaxLoss
 from recsparse.config.model_section import ModelSection, SearchSpace
@@ -60,10 +61,11 @@ class MultVAEConfig(ModelSection):
     training: TrainingConfig | None = None
 
 
-class PairwiseConfig(ModelSection):
+class PairwiseConfig(FeatureSection):
     """Vectors of users and items that are trained to rank the items of a row before others.
 
     Attributes:
+        features: Which features of the items are encoded and added to the item vectors.
         channels: Length of a vector.
         loss: `bpr`, pairs with one drawn item each, `softmax` over all items, or `module:function`
             of your own, of the scores of all items.
@@ -74,6 +76,7 @@ class PairwiseConfig(ModelSection):
         training: How the vectors are trained; None for the section `training`.
     """
 
+    features: FeatureNames = ()
     channels: Dimensions = Field(default=64, ge=1)
     loss: PairwiseLoss = "bpr"
     regularisation: Number = Field(default=1e-3, ge=0)
@@ -115,7 +118,7 @@ class LightGCNConfig(PairwiseConfig):
     layers: Annotated[int, Unit("layers")] = Field(default=3, ge=0)
 
 
-class SparseGridConfig(SoftmaxConfig):
+class SparseGridConfig(SoftmaxConfig, FeatureSection):
     """SparseGridRecommender: ridge pooling of a row's cells, a residual network, a linear term.
 
     Attributes:
@@ -131,7 +134,7 @@ class SparseGridConfig(SoftmaxConfig):
         window: Width of that window.
         pooling: How a row's cells become one vector: by a `ridge` regression, as their `mean`, or
             by learned `attention`.
-        use_text: Add a bag-of-words encoding of the item text to the item vectors.
+        features: Which features of the items are encoded and added to the item vectors.
         cell_dropout: Share of a row's cells that are hidden and have to be predicted.
         dropout: Dropout inside the residual network.
         linear: The linear term; None for none.
@@ -156,7 +159,7 @@ class SparseGridConfig(SoftmaxConfig):
     window_blocks: Blocks = Field(default=0, ge=0)
     window: Items = Field(default=3, ge=1)
     pooling: Literal["ridge", "mean", "attention"] = "ridge"
-    use_text: bool = False
+    features: FeatureNames = ()
     cell_dropout: Share = Field(default=0.5, gt=0, lt=1)
     dropout: Share = Field(default=0.2, ge=0, lt=1)
     linear: EASEConfig | None = EASEConfig()
@@ -199,7 +202,7 @@ class RatingGridConfig(ModelSection):
     )
 
 
-class TextTowerConfig(SoftmaxConfig):
+class TextTowerConfig(SoftmaxConfig, FeatureSection):
     """TextTower: learned word vectors, added to the cosine of the words themselves.
 
     Attributes:
@@ -225,14 +228,14 @@ class TextTowerConfig(SoftmaxConfig):
     training: TrainingConfig | None = TrainingConfig(epochs=10, learning_rate=1e-2)
 
 
-class EventConfig(SoftmaxConfig):
+class EventConfig(SoftmaxConfig, FeatureSection):
     """Models that read a user's events in the order of time.
 
     Attributes:
         channels: Channels of an event.
         dropout: Dropout of the input and inside the blocks.
         most_events: Events of a user that are used, the last ones.
-        use_text: Add a bag-of-words encoding of the item text to the item vectors.
+        features: Which features of the items are encoded and added to the item vectors.
         use_gaps: Add a vector of the time since the event before to that of each event.
         training: How the network is trained; None for the section `training`.
     """
@@ -240,7 +243,7 @@ class EventConfig(SoftmaxConfig):
     channels: Dimensions = Field(default=64, ge=1)
     dropout: Share = Field(default=0.2, ge=0, lt=1)
     most_events: Events = Field(default=200, ge=1)
-    use_text: bool = False
+    features: FeatureNames = ()
     use_gaps: bool = False
     training: TrainingConfig | None = TrainingConfig(
         epochs=20, batch_users=64, learning_rate=2e-3, precision="auto"

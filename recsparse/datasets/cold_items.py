@@ -6,6 +6,7 @@ import numpy as np
 from scipy.sparse import csr_matrix
 
 from recsparse.datasets.dataset import Dataset
+from recsparse.datasets.features.groups import Group, groups_of
 from recsparse.datasets.matrices import item_of, laid_out, times_of, user_of
 from recsparse.errors import InputError
 
@@ -20,7 +21,7 @@ class ColdPart:
         times: The time of each cell of the history; None where the log has no times.
         targets: Users × cold items, what it has to predict; at least one per row.
         items: Indices of the cold items, which follow those of the catalogue.
-        bags: Cold items × words.
+        features: What is known of the cold items.
     """
 
     users: np.ndarray
@@ -28,26 +29,26 @@ class ColdPart:
     times: csr_matrix | None
     targets: csr_matrix
     items: np.ndarray
-    bags: csr_matrix
+    features: list[Group]
 
 
 def cold_part(data: Dataset, name: str) -> ColdPart:
     """Return the rows of a part whose items have no training row.
 
     Args:
-        data: A dataset with text of items.
+        data: A dataset with features of items.
         name: `validation` or `test`.
 
     Returns:
         The users who have a history in the catalogue.
 
     Raises:
-        InputError: If the dataset has no text, or the part has no such row.
+        InputError: If the dataset has no features, or the part has no such row.
     """
-    bags = data.item_side.bags
-    if bags is None:
+    if not data.item_features():
         raise InputError(
-            "cold items are ranked by their text, but the dataset has none; prepare it with --items"
+            "cold items are ranked by their features, but the dataset has none; prepare it with "
+            "--items"
         )
     num_items = len(data.items)
     targets, tables = data.targets_and_history(name)
@@ -76,5 +77,5 @@ def cold_part(data: Dataset, name: str) -> ColdPart:
             (len(users), len(items)),
         ),
         items,
-        bags[items],
+        groups_of(data.item_side, data.item_reviews, items.astype(np.int64)),
     )

@@ -10,6 +10,7 @@ from scipy.sparse import csr_matrix
 from recsparse.config.config import Config
 from recsparse.datasets.ageing import aged_weights
 from recsparse.datasets.features.bag_of_words import BagOfWords
+from recsparse.datasets.features.groups import Group, groups_of
 from recsparse.datasets.features.side_table import SideFeatures
 from recsparse.datasets.matrices import item_of, laid_out, matrix_of, times_of, user_of
 from recsparse.datasets.orders.axis_order import AxisOrder
@@ -76,6 +77,22 @@ class Dataset:
         own, reviews = self.item_side.bags, self.item_reviews.bags
         bags = reviews if own is None else own
         return None if bags is None else bags[: len(self.items)]
+
+    def item_features(self) -> list[Group]:
+        """Return what is known of the items of the catalogue.
+
+        Returns:
+            Named groups of columns, one row per item.
+        """
+        return groups_of(self.item_side, self.item_reviews, slice(len(self.items)))
+
+    def user_features(self) -> list[Group]:
+        """Return what is known of the training users.
+
+        Returns:
+            Named groups of columns, one row per user.
+        """
+        return groups_of(self.user_side, self.user_reviews, slice(len(self.users)))
 
     def train_matrix(self) -> csr_matrix:
         """Return the training rows as a matrix; rows of the same cell are summed.

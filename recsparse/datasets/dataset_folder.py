@@ -34,7 +34,15 @@ _OLDER_NAMES = (
         f"{axis}{kind}_{what}.parquet"
         for axis in ("user", "item")
         for kind in ("", "_reviews")
-        for what in ("words", "bags", "categories", "category_cells", "numbers", "number_scales")
+        for what in (
+            "words",
+            "bags",
+            "categories",
+            "category_cells",
+            "numbers",
+            "number_scales",
+            "vectors",
+        )
     ),
 )
 

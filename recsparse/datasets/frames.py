@@ -181,7 +181,7 @@ def _in_files(key: str, value: Any, files: Mapping[str, Path]) -> Any:
 
 
 def _write(frame: ArrowStream, path: Path, name: str) -> None:
-    table = to_arrow(frame, name).replace_schema_metadata(None)
+    table = _readable(to_arrow(frame, name).replace_schema_metadata(None))
     try:
         pq.write_table(table, path)
     except pa.ArrowException as error:
@@ -193,6 +193,17 @@ def _write(frame: ArrowStream, path: Path, name: str) -> None:
             f"{path.parent} must have room for a copy of {name}, but {error}; free some space, or "
             "name another folder by TMPDIR"
         ) from error
+
+
+def _readable(table: pa.Table) -> pa.Table:
+    # PyArrow writes nulls among lists of a fixed size to Parquet, but does not read them.
+    fields = [
+        field.with_type(pa.list_(field.type.value_type))
+        if pa.types.is_fixed_size_list(field.type)
+        else field
+        for field in table.schema
+    ]
+    return table.cast(pa.schema(fields))
 
 
 def _library(value: object) -> str:

@@ -11,11 +11,11 @@ from recsparse.datasets.evaluated.lists import Lists
 from recsparse.datasets.fit_rows import FitRows
 from recsparse.datasets.parts import EvaluationPart
 from recsparse.evaluation.rank_catalogue import RankingResult
-from recsparse.grids.bag_tensor import bags_to_tensor
 from recsparse.models.protocol.fit_context import FitContext
 from recsparse.models.protocol.recommender import Recommender
 from recsparse.models.protocol.validation import Validation
 from recsparse.models.registry import build_model
+from recsparse.stages.item_features import item_features
 from recsparse.stages.rank_part import evaluate_part
 from recsparse.training.fit import fit_model
 
@@ -49,7 +49,7 @@ def fit_context(data: Dataset, rows: FitRows, part: EvaluationPart, config: Conf
         training=config.training,
         seed=config.seed,
         times=rows.times,
-        item_words=None if data.item_bags is None else bags_to_tensor(data.item_bags),
+        item_features=item_features(data),
         validation=validation,
     )
 

@@ -2,6 +2,7 @@
 
 import pyarrow.compute as pc
 
+from recsparse.config.feature_section import FeatureSection
 from recsparse.config.model_section import ModelSection
 from recsparse.datasets.dataset import Dataset
 from recsparse.datasets.schema import TIMESTAMP, WEIGHT
@@ -9,6 +10,7 @@ from recsparse.errors import InputError
 from recsparse.models.protocol.needs import Need, Needs, checked_needs, unmet
 from recsparse.models.protocol.own_loss import own_loss
 from recsparse.models.registry import build_model
+from recsparse.stages.item_features import item_features
 
 
 def require_needs(model: ModelSection, data: Dataset) -> None:
@@ -28,9 +30,17 @@ def require_needs(model: ModelSection, data: Dataset) -> None:
             found = _lack(need, data)
             if found:
                 raise InputError(unmet(need, section.kind, setting, found))
+        if isinstance(section, FeatureSection) and section.features:
+            _require_names(section, data)
         loss = getattr(section, "loss", None)
         if isinstance(loss, str):
             own_loss(loss)
+
+
+def _require_names(section: FeatureSection, data: Dataset) -> None:
+    features = item_features(data)
+    if features is not None:
+        features.chosen(section.features)
 
 
 def needs_of(model: ModelSection) -> Needs:
@@ -57,8 +67,8 @@ def _lack(need: Need, data: Dataset) -> str:
         case "times":
             is_missing = train[TIMESTAMP].null_count == len(train)
             return "no row of the training part has one" if is_missing else ""
-        case "item_words":
-            return "the dataset has none" if data.item_bags is None else ""
+        case "item_features":
+            return "" if data.item_features() else "the dataset has none"
         case "weights":
             return _all_alike(data)
         case "ratings":

@@ -16,7 +16,6 @@ from recsparse.config.training import TrainingConfig
 from recsparse.datasets.dataset import Dataset
 from recsparse.datasets.parts import EvaluationPart
 from recsparse.errors import InputError
-from recsparse.grids.bag_tensor import bags_to_tensor
 from recsparse.models.protocol.fit_context import FitContext
 from recsparse.models.protocol.objective import Objective
 from recsparse.models.protocol.recommender import Recommender
@@ -24,6 +23,7 @@ from recsparse.models.protocol.validation import Judge
 from recsparse.models.registry import build_model
 from recsparse.scoring.model_content import plugins_of
 from recsparse.scoring.model_state import restored, state_bytes
+from recsparse.stages.item_features import item_features
 
 logger = logging.getLogger(__name__)
 
@@ -75,12 +75,17 @@ def _few_rows(data: Dataset, part: EvaluationPart, seed: int) -> _Few:
     rows = part.history[:_MOST_USERS]
     items = np.sort(np.argsort(-rows.getnnz(axis=0), kind="stable")[:_MOST_ITEMS])
     times = None if part.times is None else part.times[:_MOST_USERS][:, items]
-    bags = data.item_bags
-    words = None if bags is None else bags_to_tensor(bags[items])
+    features = item_features(data)
     training = TrainingConfig(epochs=1, device="cpu")
     return _Few(
         rows[:, items],
-        FitContext(training, seed, times=times, item_words=words, trainer=_one_batch),
+        FitContext(
+            training,
+            seed,
+            times=times,
+            item_features=None if features is None else features.rows(items),
+            trainer=_one_batch,
+        ),
     )
 
 

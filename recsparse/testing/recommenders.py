@@ -24,10 +24,10 @@ from recsparse.config.model_section import ModelSection
 from recsparse.config.toml_reader import parse_config
 from recsparse.config.training import TrainingConfig
 from recsparse.errors import InputError
+from recsparse.models.protocol.features import Features
 from recsparse.models.protocol.fit_context import FitContext
 from recsparse.models.protocol.recommender import Recommender
 from recsparse.models.registry import build_model, model_class
-from recsparse.sparse.tensor import SparseTensor, sparse_tensor
 from recsparse.training.fit import fit_model
 
 TRAINING = TrainingConfig(epochs=3, batch_users=8, device="cpu")
@@ -56,13 +56,11 @@ def checkerboard() -> tuple[csr_matrix, NDArray[np.bool_], NDArray[np.bool_]]:
     return csr_matrix((same & ~held_out).astype(np.float32)), same, held_out
 
 
-def words_of(num_items: int) -> SparseTensor:
-    """Return two words an item: one of its own, one of its group."""
-    items = torch.arange(num_items)
-    coords = torch.cat(
-        [torch.stack([items, items % 2], dim=1), torch.stack([items, items + 2], dim=1)]
-    )
-    return sparse_tensor(coords, torch.ones(len(coords), 1), (num_items + 2,), num_items)
+def words_of(num_items: int) -> Features:
+    """Return two words per item: one of its own, one of its group."""
+    words = np.hstack([np.zeros((num_items, 2)), np.eye(num_items)])
+    words[np.arange(num_items), np.arange(num_items) % 2] = 1
+    return Features.of([("words", "words", csr_matrix(words, dtype=np.float32))])
 
 
 def times_of(log: csr_matrix) -> csr_matrix:
@@ -76,7 +74,7 @@ def times_of(log: csr_matrix) -> csr_matrix:
 def fit(model: Recommender, interactions: csr_matrix, seed: int = 0) -> Recommender:
     """Fit a model with times and words, and with a trainer of three epochs."""
     words = words_of(interactions.shape[1])
-    context = FitContext(TRAINING, seed, times=times_of(interactions), item_words=words)
+    context = FitContext(TRAINING, seed, times=times_of(interactions), item_features=words)
     return fit_model(model, interactions, context)
 
 

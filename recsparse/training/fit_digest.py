@@ -21,12 +21,12 @@ def job_of(config: Any, interactions: csr_matrix, context: FitContext) -> dict[s
     Returns:
         A text each for `dataset`, `configuration`, `seed` and `start`.
     """
-    start, words, judged = context.warm_start, context.item_words, context.validation
+    start, features, judged = context.warm_start, context.item_features, context.validation
     training = context.training.model_dump(mode="json", exclude={"device"})
     settings = {"model": config.model_dump(mode="json"), "training": training}
     tables: list[Any] = [interactions, context.times]
-    if words is not None:
-        tables += [words.coords.numpy(), words.feats.numpy()]
+    if features is not None:
+        tables += [part for group in features.groups for part in (group.name, group.values)]
     if judged is not None:
         tables += [judged.history, judged.times, judged.targets]
         settings["select_by"] = judged.metric

@@ -3,7 +3,7 @@ import pytest
 from scipy.sparse import csr_matrix, random_array
 
 from benchmarks.terms import Variant, convolved, order_of_terms
-from recsparse.models.content.bags import unit_rows
+from recsparse.models.protocol.features import unit_rows
 
 
 def bags(documents=12, terms=30, seed=0):

@@ -7,9 +7,10 @@ from recsparse.config.linear_models import ContentKNNConfig
 from recsparse.datasets.cold_items import cold_part
 from recsparse.errors import InputError
 from recsparse.evaluation.rank_catalogue import evaluate_ranking
-from recsparse.grids.bag_tensor import bags_to_tensor
 from recsparse.models.content.content_knn import ContentKNN
+from recsparse.models.protocol.features import Features
 from recsparse.models.protocol.fit_context import FitContext
+from recsparse.stages.item_features import item_features
 from tests.prepared import prepared
 
 TEXTS = {
@@ -44,7 +45,7 @@ def test_cold_items_are_those_of_the_part_that_training_does_not_know(data):
     assert part.history.toarray().tolist() == [[1, 1, 0, 1], [0, 0, 1, 1]]
     assert (part.times.indices == part.history.indices).all()
     words = data.words.words
-    assert part.bags.toarray().tolist() == [
+    assert part.features[0].values.toarray().tolist() == [
         [float(word in ("blue", "sea")) for word in words],
         [{"red": 2.0, "fox": 1.0}.get(word, 0.0) for word in words],
     ]
@@ -52,9 +53,9 @@ def test_cold_items_are_those_of_the_part_that_training_does_not_know(data):
 
 
 def test_cold_items_are_ranked_among_themselves(data):
-    part, words = cold_part(data, "test"), bags_to_tensor(data.item_bags)
-    model = ContentKNN(ContentKNNConfig()).fit(data.train_matrix(), FitContext(item_words=words))
-    cold = bags_to_tensor(part.bags)
+    part, known = cold_part(data, "test"), item_features(data)
+    model = ContentKNN(ContentKNNConfig()).fit(data.train_matrix(), FitContext(item_features=known))
+    cold = Features.of(part.features)
     result = evaluate_ranking(
         lambda history: model.score_cold(history, None, cold),
         part.history, part.targets, metrics=["all@1"], targets_are_cold=True,
@@ -76,7 +77,7 @@ def test_a_part_without_cold_items_is_refused(tmp_path):
 
 def test_a_dataset_without_text_is_refused(tmp_path):
     rows = [(user, item) for user in range(4) for item in range(8)]
-    with pytest.raises(InputError, match="ranked by their text, but the dataset has none"):
+    with pytest.raises(InputError, match="ranked by their features, but the dataset has none"):
         cold_part(prepared(tmp_path, rows, ["split.kind=random"]), "test")
 
 

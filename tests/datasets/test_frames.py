@@ -181,3 +181,10 @@ def test_a_full_disk_is_no_bad_input(monkeypatch):
         as_files(logs=made("pyarrow", COLUMNS)),
     ):
         pass
+
+
+def test_vectors_of_a_fixed_size_are_read_with_their_nulls():
+    rows = [[1.0, 2.0], None, [3.0, 4.0]]
+    frame = pa.table({"v": pa.array(rows, pa.list_(pa.float32(), 2))})
+    with as_files(items=frame) as (path,):
+        assert pq.read_table(path)["v"].to_pylist() == rows

@@ -20,7 +20,6 @@ from recsparse.config.training import TrainingConfig
 from recsparse.datasets.features.bag_of_words import BagOfWords
 from recsparse.datasets.vocabulary import Vocabulary
 from recsparse.errors import MissingFileError, ModelFolderError, OutputError
-from recsparse.grids.bag_tensor import bags_to_tensor
 from recsparse.models.protocol.fit_context import FitContext
 from recsparse.models.registry import build_model
 from recsparse.scoring.model_folder import (
@@ -31,6 +30,7 @@ from recsparse.scoring.model_folder import (
 )
 from recsparse.scoring.trained import TrainedModel
 from recsparse.training.fit import fit_model
+from tests.item_features import word_features
 
 SMALL = {
     "item_knn": {"neighbours": 3},
@@ -57,8 +57,8 @@ SMALL = {
     "blend": {"parts": [{"kind": "ease", "recency_decay": 0.5}, {"kind": "popularity"}]},
 }
 CONFIGS = [section(**SMALL.get(kind, {})) for kind, section in known_sections().items()]
-WITH_EVERYTHING = SparseGridConfig(**SMALL["sparse_grid"], axis_blocks=1, use_text=True)
-WITH_MORE = [WITH_EVERYTHING, TimelineConfig(**SMALL["timeline"], use_text=True)]
+WITH_EVERYTHING = SparseGridConfig(**SMALL["sparse_grid"], axis_blocks=1, features="all")
+WITH_MORE = [WITH_EVERYTHING, TimelineConfig(**SMALL["timeline"], features="all")]
 FILES = [
     "history.safetensors",
     "items.parquet",
@@ -72,11 +72,11 @@ WRITTEN = sorted([*FILES, "manifest.toml"])
 def train(config):
     cells = csr_matrix(np.random.default_rng(0).random((9, 6)).round().astype(np.float32))
     texts = [f"word{item % 3} other" for item in range(6)]
-    words = bags_to_tensor(BagOfWords.fit(texts, TextConfig()).transform(texts))
+    words = word_features(BagOfWords.fit(texts, TextConfig()).transform(texts))
     cells.sort_indices()
     seconds = np.arange(cells.nnz) * 7 % 40
     times = csr_matrix((seconds, cells.indices, cells.indptr), shape=cells.shape)
-    context = FitContext(TrainingConfig(epochs=1), times=times, item_words=words)
+    context = FitContext(TrainingConfig(epochs=1), times=times, item_features=words)
     model = fit_model(build_model(config), cells, context)
     users = Vocabulary.fit([f"user {number}" for number in range(9)])
     return TrainedModel(model, users, Vocabulary.fit([*range(50, 56)]), cells, times)

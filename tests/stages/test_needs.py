@@ -34,7 +34,7 @@ def bare(tmp_path_factory):
 
 
 TIMES = r"needs the time of each interaction, but no row of the training part has one; prepare a"
-WORDS = r"needs the items' bags of words, but the dataset has none; prepare the log with --items"
+WORDS = r"needs features of the items, but the dataset has none; prepare the log with --items"
 KIND = "or choose another kind of model"
 
 
@@ -48,7 +48,7 @@ KIND = "or choose another kind of model"
         (["kind=ease", "recency_decay=0.5"], f"^recency_decay of the model ease {TIMES}"),
         (["kind=sparse_ease", "recency_decay=0.5"], f"^recency_decay of .* sparse_ease {TIMES}"),
         (["kind=sparse_grid", "linear.window_events=4"], f"^linear.window_events of .* {TIMES}"),
-        (["kind=sparse_grid", "use_text=true"], f"^use_text of the model sparse_grid {WORDS}"),
+        (["kind=sparse_grid", "features=all"], f"^features of the model sparse_grid {WORDS}"),
         (["kind=content_knn"], f"^the model content_knn {WORDS}.*, {KIND}"),
         (["kind=text_ridge"], f"^the model text_ridge {WORDS}"),
         (["kind=text_tower"], f"^the model text_tower {WORDS}"),
@@ -84,7 +84,7 @@ def test_the_page_of_models_says_what_each_needs(request):
     page = (request.config.rootpath / "docs/reference/models/index.md").read_text()
     rows = re.findall(r"^\| (\[`.*?) \| .* \|(.*) \|$", page, re.MULTILINE)
     said = {kind: cell.strip() for kinds, cell in rows for kind in re.findall(r"\[`(\w+)`", kinds)}
-    words = {"times": {"times"}, "text": {"item_words"}, "ratings as weights": {"ratings"}}
+    words = {"times": {"times"}, "text": {"item_features"}, "ratings as weights": {"ratings"}}
     assert said.keys() == known_sections().keys()
     for kind, cell in said.items():
         assert needs_of(known_sections()[kind]()).keys() == words.get(cell, set()), kind
@@ -118,7 +118,10 @@ def of_demanding(monkeypatch):
             "^the model demanding needs weights that differ, but all of them",
         ),
         ({"times": "needed"}, f"^needed of the model demanding {TIMES}"),
-        ({"pictures": "kind"}, r"Demanding.needs must return some of times, item_words, weights, "),
+        (
+            {"pictures": "kind"},
+            r"Demanding.needs must return some of times, item_features, weights, ",
+        ),
         ({}, r"as in \{'times': 'kind'\}, but returns \['times'\]"),
     ],
 )

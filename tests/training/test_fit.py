@@ -102,7 +102,7 @@ def test_the_context_reaches_the_model_with_a_trainer():
     model = Stub(EASEConfig())
     fit_model(model, ROWS, FitContext(settings(), seed=7))
     assert model.context.seed == 7
-    assert model.context.item_words is None
+    assert model.context.item_features is None
     assert model.context.trainer is train_network
 
 

@@ -16,13 +16,13 @@ from recsparse.config.network_models import (
     TimelineConfig,
 )
 from recsparse.config.training import TrainingConfig
-from recsparse.grids.bag_tensor import bags_to_tensor
 from recsparse.models.protocol.fit_context import FitContext
 from recsparse.models.protocol.objective import HiddenCells
 from recsparse.models.registry import build_model
 from recsparse.testing import times_of
 from recsparse.training.fit import fit_model
 from recsparse.training.optimise import optimise_network
+from tests.item_features import word_features
 from tests.training.logit_table import ROWS, Table, by_epoch, fitted, judge, settings
 from tests.validations import judged_by
 
@@ -59,14 +59,14 @@ def test_a_training_that_is_stopped_early_has_the_rates_of_the_whole_one():
 
 def words_of(num_items):
     words = csr_matrix((np.random.default_rng(1).random((num_items, 6)) < 0.5).astype(np.float32))
-    return bags_to_tensor(words)
+    return word_features(words)
 
 
 @pytest.mark.parametrize("config", CONFIGS, ids=lambda config: config.kind)
 def test_a_settled_model_is_fitted_likewise_without_validation(config):
     log = ROWS.multiply(np.arange(1, 21) % 5 + 1.0).tocsr() if "rating" in config.kind else ROWS
     log = csr_matrix(log, dtype=np.float32)
-    given = {"times": times_of(log), "item_words": words_of(log.shape[1])}
+    given = {"times": times_of(log), "item_features": words_of(log.shape[1])}
     # The third epoch is the best; what comes after it only weighs what was trained.
     quality = by_epoch([0.1, 0.2, 0.9, *[0.3] * 30])
     context = FitContext(TRAINING, validation=judged_by(lambda _: quality()), **given)

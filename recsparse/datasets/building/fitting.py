@@ -60,8 +60,9 @@ def side_sources(
 def _wanted(config: Config) -> list[tuple[SideColumns, TextConfig]]:
     # What is read of the table of users and of that of items. Ready-made bags are those of items.
     log, text, features = config.log, config.text, config.features
-    of_users, cast = (features.user_categories, features.user_numbers), log.id_type != "auto"
-    of_items = features.categories, features.numbers
+    cast = log.id_type != "auto"
+    of_users = features.user_categories, features.user_numbers, features.user_vectors
+    of_items = features.categories, features.numbers, features.vectors
     users = SideColumns(log.user_column, text.user_columns, *of_users, "user", cast)
     items = SideColumns(log.item_column, text.columns, *of_items, "item", cast)
     return [(users, text.model_copy(update={"bag_columns": None})), (items, text)]

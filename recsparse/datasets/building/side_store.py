@@ -43,7 +43,9 @@ class KeptTable:
         self.dataset, self.columns, self.where, self.bags = dataset, columns, where, bags
         self._ids = columns.ids
         kinds = {
-            name: _kept_type(dataset.schema.field(name).type, _empty_type(columns, bags, name))
+            name: pa.list_(pa.float32())
+            if name in columns.vectors
+            else _kept_type(dataset.schema.field(name).type, _empty_type(columns, bags, name))
             for name in columns.all(bags)
             if name in dataset.schema.names
         }
@@ -103,7 +105,7 @@ def merged_schema(old: KeptTable, new: KeptTable, columns: SideColumns) -> pa.Sc
         columns: What they are read for.
 
     Returns:
-        Ids, then the columns: text, categories, numbers, bags.
+        Ids, then the columns: text, categories, numbers, vectors, bags.
 
     Raises:
         SchemaError: If a column has types that do not fit.

@@ -20,6 +20,7 @@ class SideColumns:
         text: Columns of text; none named means every string column that is nothing else.
         categories: Columns of categories.
         numbers: Columns of numbers.
+        vectors: Columns of vectors.
         axis: Whose table it is.
         cast_ids: Ids become those of the log's type, whatever type a Parquet file gives them.
     """
@@ -28,6 +29,7 @@ class SideColumns:
     text: Sequence[str] = ()
     categories: Sequence[str] = ()
     numbers: Sequence[str] = ()
+    vectors: Sequence[str] = ()
     axis: Literal["item", "user"] = "item"
     cast_ids: bool = False
 
@@ -53,7 +55,7 @@ class SideColumns:
         Returns:
             Their names.
         """
-        named = [*self.text, *self.categories, *self.numbers, *(bags or ())]
+        named = [*self.text, *self.categories, *self.numbers, *self.vectors, *(bags or ())]
         return [name for name in dict.fromkeys(named) if name != self.ids]
 
     def only_numbers(self) -> set[str]:
@@ -86,11 +88,11 @@ class SideColumns:
                 f"{where} must have the column {self.ids!r}, but it has {', '.join(names)}; "
                 f"{nearest(self.ids, names)}"
             )
-        text, categories, numbers = (
+        text, categories, numbers, vectors = (
             [name for name in wanted if name in names]
-            for wanted in (self.text, self.categories, self.numbers)
+            for wanted in (self.text, self.categories, self.numbers, self.vectors)
         )
-        there = replace(self, text=text, categories=categories, numbers=numbers)
+        there = replace(self, text=text, categories=categories, numbers=numbers, vectors=vectors)
         if not self.text:
             return there.resolved(schema, bags, where)
         if there.all(None) or set(bags or ()) & set(names):
@@ -122,7 +124,7 @@ class SideColumns:
                 if id_type(each.type) == pa.string() and each.name not in others
             ]
             columns = replace(self, text=found)
-        if columns.text or columns.categories or columns.numbers or bags:
+        if columns.all(bags):
             return columns
         raise self._nothing_to_read(schema, where)
 

@@ -10,6 +10,7 @@ from scipy.sparse import coo_matrix, csr_matrix
 from recsparse.datasets.features.bag_of_words import BagOfWords
 from recsparse.datasets.features.categories_and_numbers import CategoryFeatures, NumberFeatures
 from recsparse.datasets.features.side_table import SideFeatures
+from recsparse.datasets.features.vectors import VectorFeatures
 from recsparse.datasets.reading.tables import read_table
 from recsparse.errors import InputError
 
@@ -35,6 +36,8 @@ def save_side(side: SideFeatures, folder: Path, prefix: str) -> None:
         pq.write_table(pa.table(columns), folder / f"{prefix}_numbers.parquet", compression="zstd")
         scales = {"mean": numbers.mean, "scale": numbers.scale}
         pq.write_table(pa.table(scales), folder / f"{prefix}_number_scales.parquet")
+    if side.vectors is not None:
+        _save_vectors(side.vectors, folder / f"{prefix}_vectors.parquet")
 
 
 def load_side(folder: Path, prefix: str, num_ids: int) -> SideFeatures:
@@ -51,7 +54,7 @@ def load_side(folder: Path, prefix: str, num_ids: int) -> SideFeatures:
     Raises:
         InputError: If a file is missing or damaged.
     """
-    words = bags = categories = numbers = None
+    words = bags = categories = numbers = vectors = None
     path = folder / f"{prefix}_words.parquet"
     if path.exists():
         words = BagOfWords.load(path)
@@ -64,7 +67,10 @@ def load_side(folder: Path, prefix: str, num_ids: int) -> SideFeatures:
     path = folder / f"{prefix}_numbers.parquet"
     if path.exists():
         numbers = _load_numbers(path, folder / f"{prefix}_number_scales.parquet", num_ids)
-    return SideFeatures(words, bags, categories, numbers)
+    path = folder / f"{prefix}_vectors.parquet"
+    if path.exists():
+        vectors = _load_vectors(path, num_ids)
+    return SideFeatures(words, bags, categories, numbers, vectors)
 
 
 def _save_cells(cells: csr_matrix, path: Path) -> None:
@@ -99,3 +105,32 @@ def _load_numbers(path: Path, scales: Path, num_ids: int) -> NumberFeatures:
     values = np.stack([table[name].to_numpy() for name in table.column_names], axis=1)
     mean, deviation = (scale[name].to_numpy() for name in ("mean", "scale"))
     return NumberFeatures(tuple(table.column_names), mean, deviation, values)
+
+
+def _save_vectors(vectors: VectorFeatures, path: Path) -> None:
+    parts = np.split(vectors.values, np.cumsum(vectors.sizes)[:-1], axis=1)
+    fields, columns = [], []
+    for name, size, scale, values in zip(
+        vectors.names, vectors.sizes, vectors.scale, parts, strict=True
+    ):
+        scaled = {"scale": repr(float(scale))}
+        fields.append(pa.field(name, pa.list_(pa.float32(), size), metadata=scaled))
+        columns.append(pa.FixedSizeListArray.from_arrays(values.ravel(), size))
+    table = pa.Table.from_arrays(columns, schema=pa.schema(fields))
+    pq.write_table(table, path, compression="zstd")
+
+
+def _load_vectors(path: Path, num_ids: int) -> VectorFeatures:
+    table = read_table(path)
+    if table.num_rows != num_ids:
+        raise InputError(
+            f"{path} must have one row for each of {num_ids} ids, but has {table.num_rows}; make "
+            "the folder anew"
+        )
+    sizes = tuple(field.type.list_size for field in table.schema)
+    scale = np.array([float(field.metadata[b"scale"]) for field in table.schema])
+    parts = [
+        table[name].combine_chunks().flatten().to_numpy().reshape(num_ids, size)
+        for name, size in zip(table.column_names, sizes, strict=True)
+    ]
+    return VectorFeatures(tuple(table.column_names), sizes, scale, np.hstack(parts))

@@ -19,6 +19,8 @@ from recsparse.datasets.features.categories_and_numbers import (
 )
 from recsparse.datasets.features.precomputed_bags import bag_cells, require_bags
 from recsparse.datasets.features.side_columns import SideColumns
+from recsparse.datasets.features.texts import texts_of
+from recsparse.datasets.features.vectors import VectorFeatures, require_vectors, vectors_of
 from recsparse.datasets.id_types import require_distinct
 from recsparse.datasets.reading.tables import (
     open_dataset,
@@ -44,6 +46,7 @@ class SideFeatures:
         bags: float32, ids × words.
         categories: Categories.
         numbers: Numbers.
+        vectors: Vectors.
         counts: `words`; ids `without_text` (of training), `not_in_table` (of the log), and
             `unused` ones (of the table).
     """
@@ -52,6 +55,7 @@ class SideFeatures:
     bags: csr_matrix | None = None
     categories: CategoryFeatures | None = None
     numbers: NumberFeatures | None = None
+    vectors: VectorFeatures | None = None
     counts: dict[str, int] = field(default_factory=dict)
 
 
@@ -143,8 +147,7 @@ class _SideTable:
         ids: tuple[Vocabulary, Vocabulary],
         text: TextConfig,
     ) -> "_SideTable":
-        named = [columns.ids, *columns.text, *columns.categories, *columns.numbers]
-        require_columns(dataset, where, [*named, *(text.bag_columns or ())])
+        require_columns(dataset, where, [columns.ids, *columns.all(text.bag_columns)])
         columns = columns.resolved(dataset.schema, text.bag_columns, where)
         train, unseen = ids
         both = Vocabulary(pa.concat_arrays([train.ids, unseen.ids.cast(train.ids.type)]))
@@ -165,6 +168,7 @@ class _SideTable:
         nothing = self.dataset.schema.empty_table()
         category_tokens(nothing, self.columns.categories)
         numbers_of(nothing, self.columns.numbers)
+        require_vectors(nothing.schema, self.columns.vectors, self.where)
         if self.text.bag_columns is not None:
             require_bags(self.dataset.schema, self.text.bag_columns, self.where)
         kind = self.dataset.schema.field(self.columns.ids).type
@@ -176,7 +180,7 @@ class _SideTable:
 
     def fit(self) -> SideFeatures:
         index = self._index_of_all()
-        words = bags = categories = numbers = None
+        words = bags = categories = numbers = vectors = None
         present = np.zeros(len(self.ids), dtype=bool)
         present[index[index >= 0]] = True
         counts = {"not_in_table": int((~present).sum()), "unused": int((index < 0).sum())}
@@ -193,7 +197,9 @@ class _SideTable:
             categories = CategoryFeatures.fit(self._tokens(index), self.num_train, len(self.ids))
         if self.columns.numbers:
             numbers = self._numbers(index)
-        return SideFeatures(words, bags, categories, numbers, counts)
+        if self.columns.vectors:
+            vectors = self._vectors(index)
+        return SideFeatures(words, bags, categories, numbers, vectors, counts)
 
     def _index_of_all(self) -> np.ndarray:
         # Of each row's id, after checking that no id is null or repeats.
@@ -240,6 +246,27 @@ class _SideTable:
             values[some] = numbers_of(table, self.columns.numbers)
         return NumberFeatures.fit(values, self.columns.numbers, self.num_train)
 
+    def _vectors(self, index: np.ndarray) -> VectorFeatures:
+        columns: dict[str, np.ndarray] = {}
+        for some, table in self._batches(index, self.columns.vectors):
+            for name in self.columns.vectors:
+                found = columns.get(name)
+                size = None if found is None else found.shape[1]
+                row, values = vectors_of(table, name, size, self.columns.ids, self.where)
+                if len(row):
+                    found = columns.setdefault(
+                        name, np.zeros((len(self.ids), values.shape[1]), dtype=np.float32)
+                    )
+                    found[some[row]] = values
+        without = [name for name in self.columns.vectors if name not in columns]
+        if without:
+            raise InputError(
+                f"the column {without[0]!r} of {self.where} must hold a vector of an id of the "
+                "log, but has none; leave it out of the features"
+            )
+        wanted = {name: columns[name] for name in self.columns.vectors}
+        return VectorFeatures.fit(wanted, self.num_train)
+
     def _precomputed_bags(
         self, index: np.ndarray, columns: tuple[str, str]
     ) -> tuple[BagOfWords, csr_matrix]:
@@ -258,23 +285,3 @@ class _SideTable:
         cells = (count[kept], (row[kept], word[kept]))
         matrix = coo_matrix(cells, shape=(len(self.ids), size)).tocsr()
         return BagOfWords.of_counts(matrix, range(size), self.num_train, self.text)
-
-
-def texts_of(column: pa.ChunkedArray, name: str) -> list[str | None]:
-    """Return a column as texts, of a list all its elements; an integer becomes the word name_3.
-
-    Args:
-        column: Strings, or lists of strings or integers.
-        name: Its name.
-
-    Returns:
-        One text per row; None where there is none.
-    """
-    if not is_list(column.type):
-        texts: list[str | None] = column.cast(pa.string()).to_pylist()
-        return texts
-    prefix = f"{name}_" if pa.types.is_integer(column.type.value_type) else ""
-    return [
-        " ".join(f"{prefix}{each}" for each in row if each is not None) if row else None
-        for row in column.to_pylist()
-    ]

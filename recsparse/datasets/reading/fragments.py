@@ -94,6 +94,12 @@ def unreadable(path: str, form: ds.FileFormat | None, error: Exception) -> Input
             f"{path} must hold values of one type in each column, but {cause}; mend those rows, "
             "or, where these are ids, set log.id_type = 'string'"
         )
+    if "Expected all lists to be of size" in cause:
+        return InputError(
+            f"{path} must hold lists of any size where some are null, since PyArrow cannot read "
+            f"nulls among lists of a fixed size ({cause}); write that column as lists of any size, "
+            "as by column.cast(pa.list_(pa.float32()))"
+        )
     return InputError(
         f"{path} must be a complete {kind} file, but reading it failed: {cause}; copy or write it "
         "again"

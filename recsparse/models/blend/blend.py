@@ -14,16 +14,16 @@ from typing_extensions import override
 from recsparse.config.models import BlendConfig, PartConfig
 from recsparse.errors import InputError
 from recsparse.heap import trim_heap
-from recsparse.models.blend.default_parts import default_parts
+from recsparse.models.blend.default_parts import CONTENT, default_parts
 from recsparse.models.blend.weights import best_weights, sampled_users, standardised
 from recsparse.models.linear.sparse_ease import pairs_of_items
 from recsparse.models.protocol.cold_scorer import ColdScorer
+from recsparse.models.protocol.features import Features
 from recsparse.models.protocol.fit_context import PLAIN, FitContext
 from recsparse.models.protocol.recommender import Recommender, check_interactions
 from recsparse.models.protocol.stored_arrays import stored_tensor
 from recsparse.models.protocol.warm_start import WarmStart
 from recsparse.models.registry import model_class
-from recsparse.sparse.tensor import SparseTensor
 
 logger = logging.getLogger(__name__)
 
@@ -61,13 +61,13 @@ class BlendRecommender(Recommender, ColdScorer):
             InputError: If a part cannot be fitted, or nothing can be learned from the interactions.
         """
         interactions = check_interactions(interactions)
-        validation = context.validation
+        validation, features = context.validation, self._features(context)
         configs = self.config.parts
         if configs is None:
             configs = default_parts(
                 interactions.shape[1],
                 context.times is not None,
-                context.item_words is not None,
+                features is not None and features.has(*CONTENT),
                 pairs_of_items(interactions),
                 validation is None or validation.looks_ahead,
                 interactions.shape[0],
@@ -78,6 +78,7 @@ class BlendRecommender(Recommender, ColdScorer):
         for number, config in enumerate(configs):
             own = replace(
                 context,
+                item_features=features,
                 seed=context.seed + number,
                 training_seed=context.seed,
                 network=f"{number}_{config.kind}",
@@ -105,6 +106,12 @@ class BlendRecommender(Recommender, ColdScorer):
         self.num_items = interactions.shape[1]
         return self
 
+    def _features(self, context: FitContext) -> Features | None:
+        features = context.item_features
+        if features is None or not self.config.features:
+            return None
+        return features.chosen(self.config.features)
+
     @override
     def continues(self) -> bool:
         return any(part.continues() for part in self.parts)
@@ -128,21 +135,21 @@ class BlendRecommender(Recommender, ColdScorer):
 
     @override
     def score_cold(
-        self, history: csr_matrix, times: csr_matrix | None, words: SparseTensor
+        self, history: csr_matrix, times: csr_matrix | None, items: Features
     ) -> Float[Tensor, "b cold"]:
-        """Weighted sums of the standardised scores of the parts that read text."""
+        """Weighted sums of the standardised scores of the parts that read features."""
         history = self._checked_history(history)
-        total = torch.zeros(history.shape[0], words.batch_size)
+        total = torch.zeros(history.shape[0], items.num_ids)
         readers = 0
         for part, weight in zip(self.parts, self.weights, strict=True):
             if isinstance(part, ColdScorer):
-                total.add_(standardised(part.score_cold(history, times, words)), alpha=weight)
+                total.add_(standardised(part.score_cold(history, times, items)), alpha=weight)
                 readers += 1
         if not readers:
             raise InputError(
-                "a blend scores items without a history by parts that read text, but has only "
-                f"{[part.kind for part in self.parts]}; fit it on a dataset with text, or name "
-                "such a part in model.parts, as content_knn"
+                "a blend scores items without a history by parts that read features, but has only "
+                f"{[part.kind for part in self.parts]}; fit it on a dataset with features of "
+                "items, or name such a part in model.parts, as content_knn"
             )
         return total
 

@@ -2,6 +2,7 @@
 
 from math import inf
 
+from recsparse.config.feature_section import FeatureNames
 from recsparse.config.linear_models import (
     ContentKNNConfig,
     EASEConfig,
@@ -17,7 +18,10 @@ from recsparse.config.network_models import (
     TextTowerConfig,
     TimelineConfig,
 )
+from recsparse.models.protocol.features import FeatureKind
 
+# What items can be compared by.
+CONTENT: tuple[FeatureKind, ...] = ("words", "categories", "vectors")
 # Beyond, its cube of items takes more than minutes, and so do epochs of the network.
 _MOST_ITEMS_OF_EASE = 15_000
 # Its matrices are larger by its number of decays.
@@ -32,7 +36,7 @@ _MOST_BATCH_USERS = 256
 def default_parts(
     num_items: int,
     has_times: bool,
-    has_words: bool,
+    has_features: bool,
     num_pairs: int = 0,
     looks_ahead: bool = True,
     num_users: int = 0,
@@ -44,7 +48,7 @@ def default_parts(
         num_items: Number of items; EASE and the network of the grid are left out where there are
             many.
         has_times: Whether the time of each interaction is known.
-        has_words: Whether the items have bags of words.
+        has_features: Whether words, categories or vectors of the items are known.
         num_pairs: Pairs of items in one row; of a large catalogue with too many, the sparse EASE is
             left out, too.
         looks_ahead: Whether what is to be predicted comes after all that is known.
@@ -70,22 +74,24 @@ def default_parts(
     if has_times and is_small:
         parts.append(near_in_time)
     if has_times and looks_ahead:
-        timeline = _default_timeline(has_words, num_users, events_per_item < _FEW_EVENTS_PER_ITEM)
+        is_sparse = events_per_item < _FEW_EVENTS_PER_ITEM
+        timeline = _default_timeline(has_features, num_users, is_sparse)
         parts += [timeline, PopularityConfig(recent_days=90)]
         if is_small:
             parts.append(near_in_time.model_copy(update={"recency_decay": 0.8}))
         if num_items <= _MOST_ITEMS_OF_RIDGE:
             parts.append(NextItemRidgeConfig())
-    if has_words:
+    if has_features:
         parts += [ContentKNNConfig(word_exponent=0.5), TextTowerConfig()]
     return tuple(parts)
 
 
-def _default_timeline(has_words: bool, num_users: int, is_sparse: bool) -> TimelineConfig:
+def _default_timeline(has_features: bool, num_users: int, is_sparse: bool) -> TimelineConfig:
     # Dropout as SASRec has it on MovieLens-1M and on sparser logs (Kang and McAuley 2018,
     # implementation details).
     dropout = 0.5 if is_sparse else 0.2
-    timeline = TimelineConfig(channels=128, use_text=has_words, use_gaps=True, dropout=dropout)
+    features: FeatureNames = "all" if has_features else ()
+    timeline = TimelineConfig(channels=128, features=features, use_gaps=True, dropout=dropout)
     if timeline.training is None or not is_sparse:
         return timeline
     # Short histories: few users have too few events together for a step.

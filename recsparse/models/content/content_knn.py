@@ -1,4 +1,4 @@
-"""ContentKNN: items whose words are those of the user's history."""
+"""ContentKNN: items that are like those of the user's history by their features."""
 
 from collections.abc import Mapping
 from typing import ClassVar
@@ -11,47 +11,51 @@ from torch import Tensor
 from typing_extensions import override
 
 from recsparse.config.linear_models import ContentKNNConfig
-from recsparse.models.content.bags import bags_of, unit_rows, wanted_words
+from recsparse.models.content.cosines import Cosines
+from recsparse.models.content.wanted_features import wanted_features
 from recsparse.models.protocol.cold_scorer import ColdScorer
+from recsparse.models.protocol.features import Features
 from recsparse.models.protocol.fit_context import PLAIN, FitContext
 from recsparse.models.protocol.needs import Needs
 from recsparse.models.protocol.recommender import Recommender, check_interactions
 from recsparse.models.protocol.stored_arrays import stored_csr, stored_tensor
-from recsparse.sparse.tensor import SparseTensor
 
 
 class ContentKNN(Recommender, ColdScorer):
-    """The cosine between the bags of words of an item and of a user's history.
+    """The cosine between the features of an item and of a user's history.
 
-    A user's profile is the weighted sum of the bags of the history's items, each of norm 1, so that
-    an item's score is the sum of its cosines to them. How words are weighted, by tf-idf or BM25, is
-    decided where the dataset is prepared. Nothing is learned from other users.
+    A user's profile is the weighted sum of the features of the history's items, so that an item's
+    score is the sum of its cosines to them, of words, of categories and of vectors, each by itself.
+    Numbers are not read: a product of two tells nothing of how near they are. How words are
+    weighted, by tf-idf or BM25, is decided where the dataset is prepared. Nothing is learned from
+    other users.
     """
 
     kind: ClassVar[str] = "content_knn"
+    reads = frozenset({"words", "categories", "vectors"})
     config: ContentKNNConfig
 
     @override
     def needs(self) -> Needs:
-        return {"item_words": "kind"}
+        return {"item_features": "kind"}
 
     @override
     def fit(self, interactions: csr_matrix, context: FitContext = PLAIN) -> "ContentKNN":
-        """Take the items' bags of words.
+        """Take the items' features.
 
         Args:
             interactions: Users × items; only their number of items matters.
-            context: The items' bags of words.
+            context: The items' features.
 
         Returns:
             The model itself.
 
         Raises:
-            InputError: If there is not one bag of words per item.
+            InputError: If there are no features of the items that it reads.
         """
         interactions = check_interactions(interactions)
-        words = wanted_words(self, context, interactions.shape[1])
-        self.bags = unit_rows(bags_of(words), self.config.word_exponent)
+        features = wanted_features(self, self.config, context, interactions.shape[1])
+        self.items = Cosines.of(features, self.config.word_exponent)
         self.num_items = interactions.shape[1]
         return self
 
@@ -61,27 +65,27 @@ class ContentKNN(Recommender, ColdScorer):
     ) -> Float[Tensor, "b m"]:
         """The weighted sum of the cosines to the history's items."""
         history = self._checked_history(history)
-        return self._cosines(history, self.bags)
+        return self.items.to_history(history, self.items)
 
     @override
     def score_cold(
-        self, history: csr_matrix, times: csr_matrix | None, words: SparseTensor
+        self, history: csr_matrix, times: csr_matrix | None, items: Features
     ) -> Float[Tensor, "b cold"]:
         history = self._checked_history(history)
-        return self._cosines(history, unit_rows(bags_of(words), self.config.word_exponent))
-
-    def _cosines(self, history: csr_matrix, bags: csr_matrix) -> Float[Tensor, "b n"]:
-        profile = history @ self.bags
-        return torch.from_numpy((profile @ bags.T).toarray())
+        new = Cosines.of(items.chosen(self.config.features), self.config.word_exponent)
+        return self.items.to_history(history, new)
 
     @override
     def state(self) -> dict[str, Tensor]:
-        """Return the bags of words."""
+        """Return the features."""
+        bags, vectors = self.items.sparse, self.items.vectors
+        dense = {"vectors": torch.from_numpy(vectors)} if vectors.shape[1] else {}
         return {
-            "data": torch.from_numpy(self.bags.data),
-            "indices": torch.from_numpy(self.bags.indices.astype(np.int64)),
-            "indptr": torch.from_numpy(self.bags.indptr.astype(np.int64)),
-            "num_words": torch.tensor(self.bags.shape[1]),
+            "data": torch.from_numpy(bags.data),
+            "indices": torch.from_numpy(bags.indices.astype(np.int64)),
+            "indptr": torch.from_numpy(bags.indptr.astype(np.int64)),
+            "num_words": torch.tensor(bags.shape[1]),
+            **dense,
         }
 
     @classmethod
@@ -89,6 +93,10 @@ class ContentKNN(Recommender, ColdScorer):
     def from_state(cls, config: ContentKNNConfig, state: Mapping[str, Tensor]) -> "ContentKNN":
         model = cls(config)
         num_words = int(stored_tensor(state, "num_words", dtype=torch.int64))
-        model.bags = stored_csr(state, None, num_words)
-        model.num_items = model.bags.shape[0]
+        sparse = stored_csr(state, None, num_words)
+        model.num_items = sparse.shape[0]
+        vectors = torch.zeros(model.num_items, 0)
+        if "vectors" in state:
+            vectors = stored_tensor(state, "vectors", model.num_items, None)
+        model.items = Cosines(sparse, vectors.numpy())
         return model

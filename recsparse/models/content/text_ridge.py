@@ -1,4 +1,4 @@
-"""TextRidge: a ridge regression from an item's words to its iALS factors."""
+"""TextRidge: a ridge regression from an item's features to its iALS factors."""
 
 from collections.abc import Mapping
 from typing import ClassVar
@@ -11,21 +11,21 @@ from torch import Tensor
 from typing_extensions import override
 
 from recsparse.config.linear_models import TextRidgeConfig
-from recsparse.models.content.bags import bags_of, unit_rows, wanted_words
+from recsparse.models.content.wanted_features import wanted_features
 from recsparse.models.linear.als import als_factors, half_step, with_empty_weight
 from recsparse.models.protocol.cold_scorer import ColdScorer
+from recsparse.models.protocol.features import Features
 from recsparse.models.protocol.fit_context import PLAIN, FitContext
 from recsparse.models.protocol.needs import Needs
 from recsparse.models.protocol.recommender import Recommender, check_interactions
 from recsparse.models.protocol.stored_arrays import stored_number, stored_tensor
-from recsparse.sparse.tensor import SparseTensor
 
 _ITERATIONS = 100
 _TOLERANCE = 1e-4
 
 
 class TextRidge(Recommender, ColdScorer):
-    """iALS whose factors a linear map of the words stands in for where an item has no history.
+    """iALS whose factors a linear map of the features stands in for where an item has no history.
 
     The content-to-factor mapping of Gantner et al. 2010 (https://doi.org/10.1109/ICDM.2010.129),
     fitted by ridge regression. Items of the catalogue keep their own factors.
@@ -36,30 +36,30 @@ class TextRidge(Recommender, ColdScorer):
 
     @override
     def needs(self) -> Needs:
-        return {"item_words": "kind"}
+        return {"item_features": "kind"}
 
     @override
     def fit(self, interactions: csr_matrix, context: FitContext = PLAIN) -> "TextRidge":
-        """Fit the factors, then the map from words to them.
+        """Fit the factors, then the map from features to them.
 
         Args:
             interactions: Users × items, positive weights.
-            context: The items' bags of words, and the seed of the starting factors.
+            context: The items' features, and the seed of the starting factors.
 
         Returns:
             The model itself.
 
         Raises:
-            InputError: If there is not one bag of words per item.
+            InputError: If there are no features of the items.
         """
         interactions = check_interactions(interactions)
-        words = wanted_words(self, context, interactions.shape[1])
+        features = wanted_features(self, self.config, context, interactions.shape[1])
         self.solver = with_empty_weight(self.config.ials, interactions)
         _, self.item_factors = als_factors(
             interactions, self.solver, context.seed, reporter=context.reporter
         )
-        bags = unit_rows(bags_of(words))
-        weights = ridge_map(bags, self.item_factors.numpy(), self.config.ridge)
+        columns = features.sparse(1.0), features.dense()
+        weights = ridge_map(*columns, self.item_factors.numpy(), self.config.ridge)
         self.word_factors = torch.from_numpy(weights)
         self.num_items = interactions.shape[1]
         return self
@@ -74,16 +74,17 @@ class TextRidge(Recommender, ColdScorer):
 
     @override
     def score_cold(
-        self, history: csr_matrix, times: csr_matrix | None, words: SparseTensor
+        self, history: csr_matrix, times: csr_matrix | None, items: Features
     ) -> Float[Tensor, "b cold"]:
-        """Products of user factors and the factors that follow from the words."""
+        """Products of user factors and the factors that follow from the features."""
         users = half_step(self._checked_history(history), self.item_factors, self.solver)
-        items = torch.from_numpy(unit_rows(bags_of(words)) @ self.word_factors.numpy())
-        return users @ items.T
+        chosen = items.chosen(self.config.features)
+        factors = times_columns(chosen.sparse(1.0), chosen.dense(), self.word_factors.numpy())
+        return users @ torch.from_numpy(factors).T
 
     @override
     def state(self) -> dict[str, Tensor]:
-        """Return the factors of items and of words, and the weight of an empty cell."""
+        """Return the factors of items and of features, and the weight of an empty cell."""
         return {
             "item_factors": self.item_factors,
             "word_factors": self.word_factors,
@@ -102,26 +103,49 @@ class TextRidge(Recommender, ColdScorer):
         return model
 
 
-def ridge_map(bags: csr_matrix, factors: np.ndarray, ridge: float) -> np.ndarray:
+def times_columns(sparse: csr_matrix, dense: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Multiply features by weights.
+
+    Args:
+        sparse: Items × columns.
+        dense: Items × further columns.
+        weights: All columns × d.
+
+    Returns:
+        Items × d, float32.
+    """
+    split = sparse.shape[1]
+    return np.asarray(sparse @ weights[:split] + dense @ weights[split:], dtype=np.float32)
+
+
+def ridge_map(
+    sparse: csr_matrix, dense: np.ndarray, factors: np.ndarray, ridge: float
+) -> np.ndarray:
     """Solve `(TᵀT + ridge I) W = Tᵀ V` by conjugate gradients, all columns at once.
 
     Args:
-        bags: T, documents × words.
-        factors: V, documents × d.
+        sparse: The first columns of T, items × columns.
+        dense: Its further columns.
+        factors: V, items × d.
         ridge: At least 0.
 
     Returns:
-        W, words × d, float32.
+        W, columns × d, float32.
     """
-    solution = np.zeros((bags.shape[1], factors.shape[1]), dtype=np.float32)
-    residual = np.asarray(bags.T @ factors)
+    width = sparse.shape[1] + dense.shape[1]
+    solution = np.zeros((width, factors.shape[1]), dtype=np.float32)
+
+    def transposed(values: np.ndarray) -> np.ndarray:
+        return np.concatenate([np.asarray(sparse.T @ values), dense.T @ values])
+
+    residual = transposed(factors)
     direction = residual.copy()
     squares = (residual**2).sum(axis=0)
     enough = _TOLERANCE**2 * squares
     for _ in range(_ITERATIONS):
         if (squares <= enough).all():
             break
-        product = bags.T @ (bags @ direction) + ridge * direction
+        product = transposed(times_columns(sparse, dense, direction)) + ridge * direction
         step = squares / np.maximum((direction * product).sum(axis=0), 1e-30)
         solution += step * direction
         residual -= step * product

@@ -1,4 +1,4 @@
-"""TextTower: item vectors that are sums of learned word vectors, plus the cosine of words."""
+"""TextTower: item vectors that are sums of learned word vectors, plus the cosine of features."""
 
 from collections.abc import Mapping
 from typing import ClassVar
@@ -12,8 +12,10 @@ from typing_extensions import override
 
 from recsparse.config.network_models import TextTowerConfig
 from recsparse.layers.dropout import Dropout
-from recsparse.models.content.bags import bags_of, unit_rows, wanted_words
+from recsparse.models.content.cosines import Cosines
+from recsparse.models.content.wanted_features import wanted_features
 from recsparse.models.protocol.cold_scorer import ColdScorer
+from recsparse.models.protocol.features import Features
 from recsparse.models.protocol.fit_context import PLAIN, FitContext
 from recsparse.models.protocol.needs import Needs
 from recsparse.models.protocol.negatives import negatives_where_large
@@ -41,7 +43,7 @@ class TextTower(NetworkRecommender, ColdScorer):
 
     @override
     def needs(self) -> Needs:
-        return {"item_words": "kind"}
+        return {"item_features": "kind"}
 
     @override
     def fit(self, interactions: csr_matrix, context: FitContext = PLAIN) -> "TextTower":
@@ -59,12 +61,11 @@ class TextTower(NetworkRecommender, ColdScorer):
                 can be learned from the interactions.
         """
         interactions = check_interactions(interactions)
-        words = wanted_words(self, context, interactions.shape[1])
+        features = wanted_features(self, self.config, context, interactions.shape[1])
         torch.manual_seed(context.seed)
         self.num_items = interactions.shape[1]
-        self.network = TextTowerNetwork(
-            self.config, unit_rows(bags_of(words), self.config.word_exponent)
-        )
+        items = Cosines.of(features, self.config.word_exponent)
+        self.network = TextTowerNetwork(self.config, items)
         config = self.config
         negatives = negatives_where_large(interactions.getnnz(axis=0), config)
         objective = HiddenCells(
@@ -84,32 +85,30 @@ class TextTower(NetworkRecommender, ColdScorer):
     ) -> Float[Tensor, "b m"]:
         """The network's scores plus the weighted cosines."""
         history = self._checked_history(history)
-        bags = self.network.bags()
-        return self._scores(history, bags) + self.network.item_bias.detach().cpu()
+        return self._scores(history, self.network.known()) + self.network.item_bias.detach().cpu()
 
     @override
     def score_cold(
-        self, history: csr_matrix, times: csr_matrix | None, words: SparseTensor
+        self, history: csr_matrix, times: csr_matrix | None, items: Features
     ) -> Float[Tensor, "b cold"]:
         history = self._checked_history(history)
-        bags = unit_rows(bags_of(words), self.config.word_exponent)
-        return self._scores(history, bags)
+        new = Cosines.of(items.chosen(self.config.features), self.config.word_exponent)
+        return self._scores(history, new)
 
-    def _scores(self, history: csr_matrix, bags: csr_matrix) -> Float[Tensor, "b n"]:
+    def _scores(self, history: csr_matrix, others: Cosines) -> Float[Tensor, "b n"]:
         # It stays where it is trained: an epoch is judged before the next one.
         network = self.network.eval()
         with torch.inference_mode():
-            items = network.scale.exp() * network.encode(bags)
+            items = network.scale.exp() * network.encode(others)
             users = network.users(SparseTensor.from_scipy(history).to(items.device))
             scores = (users @ items.T).cpu()
-        profile = (history @ network.bags()) @ bags.T
         length = np.sqrt(np.maximum(np.asarray(history.sum(axis=1)), 1e-12))
-        cosines = torch.from_numpy((profile.toarray() / length).astype(np.float32))
-        return scores.clone() + self.config.cosine_weight * cosines
+        cosines = network.known().to_history(history, others).numpy() / length
+        return scores.clone() + self.config.cosine_weight * torch.from_numpy(cosines).float()
 
     @override
     def state(self) -> dict[str, Tensor]:
-        """Return the network's weights and the bags of words."""
+        """Return the network's weights and the items' features."""
         return dict(self.network.state_dict())
 
     @classmethod
@@ -119,7 +118,10 @@ class TextTower(NetworkRecommender, ColdScorer):
         words = stored_tensor(state, "word_vectors", None, config.channels)
         bags = stored_csr(state, None, len(words))
         model.num_items = bags.shape[0]
-        model.network = TextTowerNetwork(config, bags)
+        vectors = torch.zeros(model.num_items, 0)
+        if "vectors" in state:
+            vectors = stored_tensor(state, "vectors", model.num_items, None)
+        model.network = TextTowerNetwork(config, Cosines(bags, vectors.numpy()))
         load_network(model.network, state)
         return model
 
@@ -129,47 +131,60 @@ class TextTowerNetwork(RowNetwork):
 
     Args:
         config: Sizes.
-        bags: Items × words, rows of norm 1.
+        known: The features of the items.
     """
 
     data: Tensor
     indices: Tensor
     indptr: Tensor
+    vectors: Tensor
 
-    def __init__(self, config: TextTowerConfig, bags: csr_matrix) -> None:
+    def __init__(self, config: TextTowerConfig, known: Cosines) -> None:
         super().__init__()
+        bags, vectors = known.sparse, known.vectors
         self.register_buffer("data", torch.from_numpy(bags.data))
         self.register_buffer("indices", torch.from_numpy(bags.indices.astype(np.int64)))
         self.register_buffer("indptr", torch.from_numpy(bags.indptr.astype(np.int64)))
         num_items, num_words = bags.shape
         self.word_vectors = nn.Parameter(torch.empty(num_words, config.channels))
         nn.init.normal_(self.word_vectors, std=config.channels**-0.5)
+        self.vector_map: nn.Linear | None = None
+        if vectors.shape[1]:
+            self.register_buffer("vectors", torch.from_numpy(vectors))
+            self.vector_map = nn.Linear(vectors.shape[1], config.channels, bias=False)
+            nn.init.normal_(self.vector_map.weight, std=config.channels**-0.5)
         self.item_bias = nn.Parameter(torch.zeros(num_items))
         self.scale = nn.Parameter(torch.ones(()))
         self.dropout = Dropout(config.dropout)
 
-    def bags(self) -> csr_matrix:
-        """Return the items' bags of words.
+    def known(self) -> Cosines:
+        """Return the items' features.
 
         Returns:
-            Items × words, rows of norm 1.
+            Of all items of the fit.
         """
         arrays = tuple(each.cpu().numpy() for each in (self.data, self.indices, self.indptr))
-        return csr_matrix(arrays, shape=(len(arrays[2]) - 1, len(self.word_vectors)))
+        bags = csr_matrix(arrays, shape=(len(arrays[2]) - 1, len(self.word_vectors)))
+        none = np.empty((bags.shape[0], 0), dtype=np.float32)
+        return Cosines(bags, none if self.vector_map is None else self.vectors.cpu().numpy())
 
-    def encode(self, bags: csr_matrix) -> Float[Tensor, "n d"]:
-        """Sum the vectors of the words of documents.
+    def encode(self, items: Cosines) -> Float[Tensor, "n d"]:
+        """Sum the vectors of the words of items, and what their own vectors are mapped to.
 
         Args:
-            bags: Documents × words.
+            items: Features of any items.
 
         Returns:
-            One vector a document; zero without words.
+            One vector per item; zero without features.
         """
+        bags, device = items.sparse, self.word_vectors.device
         indices, indptr = (part.astype(np.int64) for part in (bags.indices, bags.indptr))
-        device = self.word_vectors.device
         parts = (torch.from_numpy(part).to(device) for part in (indices, indptr, bags.data))
-        return self._summed(*parts)
+        summed = self._summed(*parts)
+        if self.vector_map is None:
+            return summed
+        mapped: Tensor = self.vector_map(torch.from_numpy(items.vectors).to(device))
+        return summed + mapped
 
     def _summed(self, indices: Tensor, indptr: Tensor, data: Tensor) -> Tensor:
         # The words that occur are read and no other; their vectors are not laid out one by one.
@@ -216,7 +231,8 @@ class TextTowerNetwork(RowNetwork):
         indptr = nn.functional.pad(lengths.cumsum(0), (1, 0))
         place = (starts - indptr[:-1]).repeat_interleave(lengths)
         place = place + torch.arange(len(place), device=place.device)
-        return self._summed(self.indices[place], indptr, self.data[place])
+        summed = self._summed(self.indices[place], indptr, self.data[place])
+        return summed if self.vector_map is None else summed + self.vector_map(self.vectors[which])
 
     def forward(self, cells: SparseTensor) -> Float[Tensor, "rows m"]:
         """Score every item for every row.
@@ -228,4 +244,6 @@ class TextTowerNetwork(RowNetwork):
             Unnormalised log-probabilities; a row without cells gets the item biases.
         """
         items = self._summed(self.indices, self.indptr, self.data)
+        if self.vector_map is not None:
+            items = items + self.vector_map(self.vectors)
         return self.scale.exp() * self.users(cells, items) @ items.T + self.item_bias

@@ -7,9 +7,8 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from recsparse.config.network_models import EventConfig
-from recsparse.models.content.item_words import ItemWords
+from recsparse.models.content.feature_encoder import FeatureEncoder
 from recsparse.models.histories.sequences import NUM_GAPS, Events
-from recsparse.sparse.tensor import SparseTensor
 
 
 class EventNetwork(nn.Module):
@@ -20,11 +19,11 @@ class EventNetwork(nn.Module):
     Args:
         config: Sizes.
         num_items: Number of items.
-        item_words: One sample per item, its bag of words, where the configuration uses text.
+        features: Encodes the features of the items; None where none are read.
     """
 
     def __init__(
-        self, config: EventConfig, num_items: int, item_words: SparseTensor | None = None
+        self, config: EventConfig, num_items: int, features: FeatureEncoder | None = None
     ) -> None:
         super().__init__()
         # Of a catalogue that is sampled from, a step touches few rows.
@@ -35,7 +34,7 @@ class EventNetwork(nn.Module):
         self.gap_vectors = nn.Embedding(NUM_GAPS, config.channels) if config.use_gaps else None
         if self.gap_vectors is not None:
             nn.init.zeros_(self.gap_vectors.weight)
-        self.words = None if item_words is None else ItemWords(item_words, config.channels)
+        self.words = features
 
     @abstractmethod
     def forward(self, events: Events) -> Float[Tensor, "n d"]:
@@ -68,7 +67,7 @@ class EventNetwork(nn.Module):
             items: The items.
 
         Returns:
-            One vector per item, that of its words added to its own.
+            One vector per item, that of its features added to its own.
         """
         vectors: Tensor = self.item_vectors(items)
         return vectors if self.words is None else vectors + self.words()[items]

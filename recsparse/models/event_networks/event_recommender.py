@@ -12,8 +12,8 @@ from torch import Tensor
 from typing_extensions import override
 
 from recsparse.config.network_models import EventConfig
-from recsparse.models.content.bags import wanted_words
-from recsparse.models.content.item_words import stored_words
+from recsparse.models.content.feature_encoder import FeatureEncoder
+from recsparse.models.content.wanted_features import encoder_of, needs_features
 from recsparse.models.event_networks.event_network import EventNetwork
 from recsparse.models.event_networks.next_event import NextEvent
 from recsparse.models.histories.sequences import Sequences, times_of_cells
@@ -23,7 +23,6 @@ from recsparse.models.protocol.needs import Needs
 from recsparse.models.protocol.recommender import NetworkRecommender, check_interactions
 from recsparse.models.protocol.stored_arrays import load_network, stored_tensor
 from recsparse.models.protocol.warm_start import take_over
-from recsparse.sparse.tensor import SparseTensor
 
 # Of several users that are scored at a time.
 _EVENTS_AT_ONCE = 16_384
@@ -40,17 +39,16 @@ class EventRecommender(NetworkRecommender):
     network: EventNetwork
 
     @abstractmethod
-    def _new_network(self, num_items: int, words: SparseTensor | None) -> EventNetwork:
+    def _new_network(self, num_items: int, features: FeatureEncoder | None) -> EventNetwork:
         """Return an untrained network."""
 
     @override
     def needs(self) -> Needs:
-        words: Needs = {"item_words": "use_text"} if self.config.use_text else {}
-        return {"times": "kind", **words}
+        return {"times": "kind", **needs_features(self.config)}
 
     @override
     def continues(self) -> bool:
-        return not self.config.use_text  # the words of another vocabulary would be others
+        return not self.config.features  # the words of another vocabulary would be others
 
     @override
     def fit(self, interactions: csr_matrix, context: FitContext = PLAIN) -> "EventRecommender":
@@ -59,7 +57,7 @@ class EventRecommender(NetworkRecommender):
         Args:
             interactions: Users × items, positive weights.
             context: `times` orders each user's events, `trainer` trains the network, from that of
-                `warm_start` on; `item_words` where the configuration uses text.
+                `warm_start` on; `item_features` where the configuration names some.
 
         Returns:
             The fitted model itself.
@@ -72,11 +70,11 @@ class EventRecommender(NetworkRecommender):
         times = times_of_cells(cells, context.times)
         torch.manual_seed(context.seed)
         self.num_items = cells.shape[1]
-        words = wanted_words(self, context, self.num_items) if self.config.use_text else None
-        self.network = self._new_network(self.num_items, words)
+        features = encoder_of(self, context, self.num_items, self.config.channels)
+        self.network = self._new_network(self.num_items, features)
         self._start_bias(cells)
         # The words of another vocabulary would be others.
-        warm_start = context.warm_start if words is None else None
+        warm_start = context.warm_start if features is None else None
         take_over(self.network, warm_start, ("item_vectors.weight", "item_bias"))
         sequences = Sequences.of(cells, times, self.config.most_events + 1)
         self._train(NextEvent(self.network, sequences, self.config), context)
@@ -120,8 +118,8 @@ class EventRecommender(NetworkRecommender):
     def from_state(cls, config: EventConfig, state: Mapping[str, Tensor]) -> "EventRecommender":
         model = cls(config)
         model.num_items = len(stored_tensor(state, "item_vectors.weight", None, config.channels))
-        words = stored_words(state, model.num_items)
-        model.network = model._new_network(model.num_items, words)
+        features = FeatureEncoder.stored(state, model.num_items, config.channels)
+        model.network = model._new_network(model.num_items, features)
         load_network(model.network, state)
         return model
 

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from recsparse.config.network_models import SASRecConfig
 from recsparse.layers.dropout import Dropout
+from recsparse.models.content.feature_encoder import FeatureEncoder
 from recsparse.models.event_networks.event_network import EventNetwork
 from recsparse.models.event_networks.event_recommender import EventRecommender
 from recsparse.models.event_networks.ragged_attention import (
@@ -16,7 +17,6 @@ from recsparse.models.event_networks.ragged_attention import (
     length_groups,
 )
 from recsparse.models.histories.sequences import Events
-from recsparse.sparse.tensor import SparseTensor
 
 
 class SASRec(EventRecommender):
@@ -30,8 +30,8 @@ class SASRec(EventRecommender):
     kind: ClassVar[str] = "sasrec"
     config: SASRecConfig
 
-    def _new_network(self, num_items: int, words: SparseTensor | None) -> EventNetwork:
-        return SASRecNetwork(self.config, num_items, words)
+    def _new_network(self, num_items: int, features: FeatureEncoder | None) -> EventNetwork:
+        return SASRecNetwork(self.config, num_items, features)
 
 
 class SASRecNetwork(EventNetwork):
@@ -43,13 +43,13 @@ class SASRecNetwork(EventNetwork):
     Args:
         config: Sizes.
         num_items: Number of items.
-        item_words: One sample per item, its bag of words, where the configuration uses text.
+        features: Encodes the features of the items; None where none are read.
     """
 
     def __init__(
-        self, config: SASRecConfig, num_items: int, item_words: SparseTensor | None = None
+        self, config: SASRecConfig, num_items: int, features: FeatureEncoder | None = None
     ) -> None:
-        super().__init__(config, num_items, item_words)
+        super().__init__(config, num_items, features)
         self.positions = nn.Embedding(config.most_events, config.channels)
         nn.init.normal_(self.positions.weight, std=0.02)
         self.dropout = Dropout(config.dropout)

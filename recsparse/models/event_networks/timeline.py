@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from recsparse.config.network_models import TimelineConfig
 from recsparse.layers.causal import CausalConv1d
 from recsparse.layers.dropout import Dropout
+from recsparse.models.content.feature_encoder import FeatureEncoder
 from recsparse.models.event_networks.event_network import EventNetwork
 from recsparse.models.event_networks.event_recommender import EventRecommender
 from recsparse.models.histories.sequences import Events
@@ -24,8 +25,8 @@ class TimelineRecommender(EventRecommender):
     kind: ClassVar[str] = "timeline"
     config: TimelineConfig
 
-    def _new_network(self, num_items: int, words: SparseTensor | None) -> EventNetwork:
-        return TimelineNetwork(self.config, num_items, words)
+    def _new_network(self, num_items: int, features: FeatureEncoder | None) -> EventNetwork:
+        return TimelineNetwork(self.config, num_items, features)
 
 
 class TimelineNetwork(EventNetwork):
@@ -39,13 +40,13 @@ class TimelineNetwork(EventNetwork):
     Args:
         config: Sizes.
         num_items: Number of items.
-        item_words: One sample per item, its bag of words, where the configuration uses text.
+        features: Encodes the features of the items; None where none are read.
     """
 
     def __init__(
-        self, config: TimelineConfig, num_items: int, item_words: SparseTensor | None = None
+        self, config: TimelineConfig, num_items: int, features: FeatureEncoder | None = None
     ) -> None:
-        super().__init__(config, num_items, item_words)
+        super().__init__(config, num_items, features)
         self.dropout = Dropout(config.dropout)
         dilations = [config.dilation_base**block for block in range(config.blocks)]
         self.blocks = nn.ModuleList(TimelineBlock(config, dilation) for dilation in dilations)

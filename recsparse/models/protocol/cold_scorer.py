@@ -1,4 +1,4 @@
-"""Items without a history: models that score them by their words alone."""
+"""Items without a history: models that score them by their features alone."""
 
 from abc import ABC, abstractmethod
 
@@ -6,7 +6,7 @@ from jaxtyping import Float
 from scipy.sparse import csr_matrix
 from torch import Tensor
 
-from recsparse.sparse.tensor import SparseTensor
+from recsparse.models.protocol.features import Features
 
 
 class ColdScorer(ABC):
@@ -14,14 +14,14 @@ class ColdScorer(ABC):
 
     @abstractmethod
     def score_cold(
-        self, history: csr_matrix, times: csr_matrix | None, words: SparseTensor
+        self, history: csr_matrix, times: csr_matrix | None, items: Features
     ) -> Float[Tensor, "b cold"]:
-        """Score items by their words.
+        """Score items by their features.
 
         Args:
             history: One row of interactions per user, in the item order of the fit.
             times: The time of each interaction, for models that use it.
-            words: One bag of words per item to score, of the fit's vocabulary.
+            items: Features of the items to score, of the same groups and columns as at the fit.
 
         Returns:
             One row per user, float32, on the CPU; the larger the better.

@@ -7,11 +7,11 @@ from pathlib import Path
 from scipy.sparse import csr_matrix
 
 from recsparse.config.training import TrainingConfig
+from recsparse.models.protocol.features import Features
 from recsparse.models.protocol.objective import Objective
 from recsparse.models.protocol.validation import Judge, Validation
 from recsparse.models.protocol.warm_start import WarmStart
 from recsparse.reporting.progress import SILENT, Reporter
-from recsparse.sparse.tensor import SparseTensor
 
 OnEpoch = Callable[[int, Mapping[str, float]], None]
 # Trains a network towards an objective, judged after each epoch where there is a judge, and returns
@@ -30,7 +30,7 @@ class FitContext:
             None for the seed.
         times: The time of each interaction: a matrix with the cells of the interactions, which
             holds seconds.
-        item_words: One bag of words per item.
+        item_features: What is known of the items besides rows; None where nothing is.
         validation: Users to judge by; None fits as long and weighs as the configuration says.
         warm_start: A fitted model of the same kind that networks and factors continue from; models
             in closed form, and those of text, whose words may be others, are fitted anew.
@@ -52,7 +52,7 @@ class FitContext:
     seed: int = 0
     training_seed: int | None = None
     times: csr_matrix | None = None
-    item_words: SparseTensor | None = None
+    item_features: Features | None = None
     validation: Validation | None = None
     warm_start: WarmStart | None = None
     trainer: Trainer | None = None

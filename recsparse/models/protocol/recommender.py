@@ -36,8 +36,8 @@ class Recommender(FittedModel):
 
         Returns:
             What is needed, each with the setting that needs it, `kind` where no other one does:
-            `times` of the rows, `item_words`, or `weights` that differ. Models that predict ratings
-            need weights that are `ratings` without saying so.
+            `times` of the rows, `item_features`, or `weights` that differ. Models that predict
+            ratings need weights that are `ratings` without saying so.
         """
         return {}
 

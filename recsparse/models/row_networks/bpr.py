@@ -5,8 +5,10 @@ from typing import ClassVar
 import torch
 from scipy.sparse import csr_matrix
 from torch import nn
+from typing_extensions import override
 
 from recsparse.config.network_models import BPRConfig
+from recsparse.models.content.feature_encoder import FeatureEncoder
 from recsparse.models.row_networks.pairwise import PairwiseNetwork, PairwiseRecommender, Tables
 
 
@@ -20,30 +22,23 @@ class BPR(PairwiseRecommender):
     kind: ClassVar[str] = "bpr"
     config: BPRConfig
 
-    def _new_network(self, interactions: csr_matrix) -> PairwiseNetwork:
+    @override
+    def _new_network(
+        self, interactions: csr_matrix, features: FeatureEncoder | None
+    ) -> PairwiseNetwork:
         num_users, num_items = interactions.shape
-        return Factors(num_users, num_items, self.config.channels)
+        return Factors(num_users, num_items, self.config.channels, features)
 
 
 class Factors(PairwiseNetwork):
-    """Vectors of users and items, and one bias per item.
+    """Vectors of users and items, and one bias per item."""
 
-    Args:
-        num_users: Number of users.
-        num_items: Number of items.
-        channels: Length of the vectors.
-    """
-
-    def __init__(self, num_users: int, num_items: int, channels: int) -> None:
-        super().__init__()
-        self.users = nn.Parameter(torch.randn(num_users, channels) * 0.1)
-        self.items = nn.Parameter(torch.randn(num_items, channels) * 0.1)
+    def __init__(
+        self, num_users: int, num_items: int, channels: int, features: FeatureEncoder | None = None
+    ) -> None:
+        super().__init__(num_users, num_items, channels, features)
         self.bias = nn.Parameter(torch.zeros(num_items))
 
+    @override
     def tables(self) -> Tables:
-        """Return the vectors as they are now.
-
-        Returns:
-            Of all users and items.
-        """
-        return Tables(self.users, self.items, self.bias)
+        return Tables(self.users, self.item_vectors(), self.bias)

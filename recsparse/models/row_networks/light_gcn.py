@@ -8,8 +8,10 @@ from jaxtyping import Float
 from scipy.sparse import csr_matrix, diags_array
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
+from typing_extensions import override
 
 from recsparse.config.network_models import LightGCNConfig
+from recsparse.models.content.feature_encoder import FeatureEncoder
 from recsparse.models.protocol.column_sums import column_sums
 from recsparse.models.row_networks.pairwise import PairwiseNetwork, PairwiseRecommender, Tables
 
@@ -24,8 +26,11 @@ class LightGCN(PairwiseRecommender):
     kind: ClassVar[str] = "light_gcn"
     config: LightGCNConfig
 
-    def _new_network(self, interactions: csr_matrix) -> PairwiseNetwork:
-        return LightGCNNetwork(self.config, interactions)
+    @override
+    def _new_network(
+        self, interactions: csr_matrix, features: FeatureEncoder | None
+    ) -> PairwiseNetwork:
+        return LightGCNNetwork(self.config, interactions, features)
 
 
 class LightGCNNetwork(PairwiseNetwork):
@@ -34,14 +39,18 @@ class LightGCNNetwork(PairwiseNetwork):
     Args:
         config: Sizes.
         interactions: Users × items.
+        features: Encodes the features of the items; None where none are read.
     """
 
-    def __init__(self, config: LightGCNConfig, interactions: csr_matrix) -> None:
-        super().__init__()
+    def __init__(
+        self,
+        config: LightGCNConfig,
+        interactions: csr_matrix,
+        features: FeatureEncoder | None = None,
+    ) -> None:
         num_users, num_items = interactions.shape
+        super().__init__(num_users, num_items, config.channels, features)
         self.layers = config.layers
-        self.users = nn.Parameter(torch.randn(num_users, config.channels) * 0.1)
-        self.items = nn.Parameter(torch.randn(num_items, config.channels) * 0.1)
         by_user = np.maximum(np.asarray(interactions.sum(axis=1)).ravel(), 1e-12)
         by_item = np.maximum(column_sums(interactions).astype(np.float32), 1e-12)
         edges = csr_matrix(diags_array(by_user**-0.5) @ interactions @ diags_array(by_item**-0.5))
@@ -54,7 +63,7 @@ class LightGCNNetwork(PairwiseNetwork):
             The mean of the layers of all users and items; no bias.
         """
         users: Tensor = self.users
-        items: Tensor = self.items
+        items = self.item_vectors()
         of_users, of_items = users, items
         for _ in range(self.layers):
             of_users, of_items = (

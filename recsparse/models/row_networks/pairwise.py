@@ -12,9 +12,12 @@ from typing_extensions import override
 
 from recsparse.config.linear_models import IALSConfig
 from recsparse.config.network_models import PairwiseConfig
+from recsparse.models.content.feature_encoder import FeatureEncoder
+from recsparse.models.content.wanted_features import encoder_of, needs_features
 from recsparse.models.linear.als import empty_weight, half_step
 from recsparse.models.protocol.fit_context import PLAIN, FitContext
 from recsparse.models.protocol.losses import masked_softmax_loss
+from recsparse.models.protocol.needs import Needs
 from recsparse.models.protocol.objective import Objective, holds_items
 from recsparse.models.protocol.own_loss import own_loss
 from recsparse.models.protocol.recommender import NetworkRecommender, check_interactions
@@ -42,7 +45,31 @@ class Tables(NamedTuple):
 
 
 class PairwiseNetwork(nn.Module):
-    """Makes vectors of all users and items."""
+    """Makes vectors of all users and items.
+
+    Args:
+        num_users: Number of users.
+        num_items: Number of items.
+        channels: Length of the vectors.
+        features: Encodes the features of the items; None where none are read.
+    """
+
+    def __init__(
+        self, num_users: int, num_items: int, channels: int, features: FeatureEncoder | None
+    ) -> None:
+        super().__init__()
+        self.users = nn.Parameter(torch.randn(num_users, channels) * 0.1)
+        self.items = nn.Parameter(torch.randn(num_items, channels) * 0.1)
+        self.features = features
+
+    def item_vectors(self) -> Float[Tensor, "m d"]:
+        """Return the vectors of the items.
+
+        Returns:
+            One per item, that of its features added to its own.
+        """
+        vectors: Tensor = self.items
+        return vectors if self.features is None else vectors + self.features()
 
     @abstractmethod
     def tables(self) -> Tables:
@@ -64,8 +91,14 @@ class PairwiseRecommender(NetworkRecommender):
     config: PairwiseConfig
     network: PairwiseNetwork  # while it is trained
 
+    @override
+    def needs(self) -> Needs:
+        return needs_features(self.config)
+
     @abstractmethod
-    def _new_network(self, interactions: csr_matrix) -> PairwiseNetwork:
+    def _new_network(
+        self, interactions: csr_matrix, features: FeatureEncoder | None
+    ) -> PairwiseNetwork:
         """Return an untrained network."""
 
     @override
@@ -74,7 +107,8 @@ class PairwiseRecommender(NetworkRecommender):
 
         Args:
             interactions: Users × items, positive weights.
-            context: `trainer` trains the vectors.
+            context: `trainer` trains the vectors; `item_features` where the configuration names
+                some.
 
         Returns:
             The fitted model itself.
@@ -86,7 +120,8 @@ class PairwiseRecommender(NetworkRecommender):
         torch.manual_seed(context.seed)
         self.num_items = interactions.shape[1]
         self.empty_weight = empty_weight(interactions) / _LIGHTER
-        self.network = self._new_network(interactions)
+        features = encoder_of(self, context, self.num_items, self.config.channels)
+        self.network = self._new_network(interactions, features)
         self._train(RowsBeforeOthers(self.network, interactions, self.config), context)
         self._take_up_network()
         del self.network

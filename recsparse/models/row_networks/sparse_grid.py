@@ -13,8 +13,8 @@ from typing_extensions import override
 from recsparse.config.linear_models import IALSConfig
 from recsparse.config.network_models import SparseGridConfig
 from recsparse.errors import InputError
-from recsparse.models.content.bags import wanted_words
-from recsparse.models.content.item_words import stored_words
+from recsparse.models.content.feature_encoder import FeatureEncoder
+from recsparse.models.content.wanted_features import encoder_of, needs_features
 from recsparse.models.histories.sequences import times_of_cells
 from recsparse.models.linear.als import als_factors, with_empty_weight
 from recsparse.models.linear.ease import EASE
@@ -54,13 +54,13 @@ class SparseGridRecommender(NetworkRecommender):
 
     @override
     def needs(self) -> Needs:
-        words: Needs = {"item_words": "use_text"} if self.config.use_text else {}
         linear = {} if self.config.linear is None else EASE(self.config.linear).needs()
-        return {**words, **{need: f"linear.{setting}" for need, setting in linear.items()}}
+        linear = {need: f"linear.{setting}" for need, setting in linear.items()}
+        return {**needs_features(self.config), **linear}
 
     @override
     def continues(self) -> bool:
-        return not self.config.use_text  # the words of another vocabulary would be others
+        return not self.config.features  # the words of another vocabulary would be others
 
     @override
     def fit(self, interactions: csr_matrix, context: FitContext = PLAIN) -> "SparseGridRecommender":
@@ -76,12 +76,12 @@ class SparseGridRecommender(NetworkRecommender):
             The fitted model itself.
 
         Raises:
-            InputError: If `trainer` is missing, if text is wanted and there is not one bag of
-                words per item, or if nothing can be learned from the interactions.
+            InputError: If `trainer` is missing, if features are wanted that the context lacks, or
+                if nothing can be learned from the interactions.
         """
         interactions = check_interactions(interactions)
-        words = wanted_words(self, context, interactions.shape[1]) if self.config.use_text else None
-        self._start(interactions, words, context)
+        features = encoder_of(self, context, interactions.shape[1], self.config.factors)
+        self._start(interactions, features, context)
         config = self.config
         negatives = negatives_where_large(interactions.getnnz(axis=0), config)
         objective = HiddenCells(
@@ -153,8 +153,8 @@ class SparseGridRecommender(NetworkRecommender):
         network = with_prefix(state, "network.")
         vectors = stored_tensor(network, "item_vectors", None, config.factors)
         model.num_items = len(vectors)
-        words = stored_words(network, model.num_items)
-        model.network = SparseGridNetwork(config, vectors, words)
+        features = FeatureEncoder.stored(network, model.num_items, config.factors)
+        model.network = SparseGridNetwork(config, vectors, features)
         load_network(model.network, network)
         linear = with_prefix(state, "linear.")
         if config.linear is not None and linear:
@@ -170,11 +170,11 @@ class SparseGridRecommender(NetworkRecommender):
         return model
 
     def _start(
-        self, interactions: csr_matrix, words: SparseTensor | None, context: FitContext
+        self, interactions: csr_matrix, features: FeatureEncoder | None, context: FitContext
     ) -> None:
         config = with_empty_weight(self.config, interactions)
         # The words of another vocabulary would be others.
-        warm_start = context.warm_start if words is None else None
+        warm_start = context.warm_start if features is None else None
         factors = IALSConfig(
             factors=config.factors,
             unobserved_weight=config.unobserved_weight,
@@ -185,7 +185,7 @@ class SparseGridRecommender(NetworkRecommender):
             interactions, factors, context.seed, warm_start, context.reporter
         )
         torch.manual_seed(context.seed)
-        self.network = SparseGridNetwork(config, item_vectors, words)
+        self.network = SparseGridNetwork(config, item_vectors, features)
         take_over(self.network, warm_start, _PER_ITEM)
         self.num_items = interactions.shape[1]
         self.linear, self.linear_weight = None, 0.0

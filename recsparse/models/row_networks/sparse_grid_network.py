@@ -15,7 +15,7 @@ from recsparse.layers.norm import SparseLayerNorm
 from recsparse.layers.pool import RidgePool
 from recsparse.layers.residual import ResidualBlock
 from recsparse.layers.sequential import SparseSequential
-from recsparse.models.content.item_words import ItemWords
+from recsparse.models.content.feature_encoder import FeatureEncoder
 from recsparse.models.protocol.objective import RowNetwork
 from recsparse.sparse.pooling import axis_pool
 from recsparse.sparse.tensor import SparseTensor
@@ -34,7 +34,7 @@ class SparseGridNetwork(RowNetwork):
     Args:
         config: Sizes and starting values.
         item_vectors: The vectors `V`, (m, d); frozen, since training them gained nothing.
-        item_words: One sample per item, its bag of words, where the configuration uses text.
+        features: Encodes the features of the items; None where none are read.
     """
 
     item_vectors: Tensor
@@ -43,7 +43,7 @@ class SparseGridNetwork(RowNetwork):
         self,
         config: SparseGridConfig,
         item_vectors: Float[Tensor, "m d"],
-        item_words: SparseTensor | None = None,
+        features: FeatureEncoder | None = None,
     ) -> None:
         super().__init__()
         num_items, channels = item_vectors.shape
@@ -64,7 +64,7 @@ class SparseGridNetwork(RowNetwork):
             *(_window_block(channels, config.window) for _ in range(config.window_blocks)),
         )
         self.residual = _residual_network(channels, config)
-        self.words = ItemWords(item_words, channels) if item_words is not None else None
+        self.words = features
 
     def forward(self, cells: SparseTensor) -> Float[Tensor, "rows m"]:
         """Score every item for every row of the grid.

@@ -11,13 +11,13 @@ from recsparse.testing import log_of, times_of
 from recsparse.training.fit import fit_model
 
 
-def kinds(num_items=100, has_times=False, has_words=False):
-    return [part.kind for part in default_parts(num_items, has_times, has_words)]
+def kinds(num_items=100, has_times=False, has_features=False):
+    return [part.kind for part in default_parts(num_items, has_times, has_features)]
 
 
 def test_models_of_time_are_parts_where_there_are_times():
     assert kinds() == ["sparse_grid", "ials", "gf_cf", "ease"]
-    timed = default_parts(100, has_times=True, has_words=False)
+    timed = default_parts(100, has_times=True, has_features=False)
     assert [part.kind for part in timed[4:]] == [
         "ease",
         "timeline",
@@ -32,7 +32,7 @@ def test_models_of_time_are_parts_where_there_are_times():
 
 def test_the_network_of_time_is_held_back_where_items_have_few_events():
     for events, dropout, weight_decay in ((29.9, 0.5, 0.3), (30.0, 0.2, 0.0)):
-        parts = default_parts(100, has_times=True, has_words=False, events_per_item=events)
+        parts = default_parts(100, has_times=True, has_features=False, events_per_item=events)
         (timeline,) = (part for part in parts if part.kind == "timeline")
         assert timeline.dropout == dropout
         assert timeline.training.weight_decay == weight_decay
@@ -52,14 +52,14 @@ def test_batches_hold_more_users_where_these_are_many_and_have_few_events():
 
 
 def test_the_next_event_is_predicted_only_where_that_is_asked():
-    parts = default_parts(100, has_times=True, has_words=False, looks_ahead=False)
+    parts = default_parts(100, has_times=True, has_features=False, looks_ahead=False)
     assert [part.kind for part in parts] == [*kinds(), "ease"]
     assert parts[-1].window_events == 32
     assert parts[-1].recency_decay == 1
 
 
 def test_models_of_text_are_parts_where_there_is_text():
-    assert set(kinds(has_words=True)) - set(kinds()) == {"content_knn", "text_tower"}
+    assert set(kinds(has_features=True)) - set(kinds()) == {"content_knn", "text_tower"}
 
 
 def test_no_dense_model_is_a_part_where_there_are_too_many_items():
@@ -72,7 +72,7 @@ def test_no_dense_model_is_a_part_where_there_are_too_many_items():
     assert "sparse_ease" in large
     most = SparseEASEConfig().most_pairs
     for pairs, is_there in ((most, True), (most + 1, False)):
-        parts = default_parts(15_001, has_times=False, has_words=False, num_pairs=pairs)
+        parts = default_parts(15_001, has_times=False, has_features=False, num_pairs=pairs)
         assert ("sparse_ease" in [part.kind for part in parts]) is is_there
 
 

@@ -8,9 +8,11 @@ from sklearn.linear_model import Ridge
 from recsparse.config.linear_models import IALSConfig, TextRidgeConfig
 from recsparse.errors import InputError
 from recsparse.models.content.text_ridge import TextRidge, ridge_map
+from recsparse.models.linear.als import half_step
 from recsparse.models.linear.ials import IALS
 from recsparse.models.protocol.fit_context import FitContext
 from recsparse.testing import PersonalConformance, fitted, log_of, words_of
+from tests.item_features import mixed_features
 
 SMALL = TextRidgeConfig(ridge=0.5, ials=IALSConfig(factors=4, iterations=3, regularisation=0.1))
 
@@ -24,7 +26,9 @@ def test_the_map_is_that_of_scikit_learns_ridge(documents, num_words, ridge, see
     rng = np.random.default_rng(seed)
     bags = rng.random((documents, num_words)) * (rng.random((documents, num_words)) < 0.5)
     factors = rng.normal(size=(documents, 3)).astype(np.float32)
-    found = ridge_map(csr_matrix(bags.astype(np.float32)), factors, ridge)
+    columns = bags.astype(np.float32)
+    split = seed % (num_words + 1)
+    found = ridge_map(csr_matrix(columns[:, :split]), columns[:, split:], factors, ridge)
     expected = Ridge(alpha=ridge, fit_intercept=False).fit(bags, factors).coef_.T
     np.testing.assert_allclose(found, expected, rtol=5e-3, atol=5e-4)
 
@@ -49,5 +53,17 @@ def test_a_cold_items_factors_follow_from_its_words():
 
 @pytest.mark.parametrize("num_items", [3, 13])
 def test_words_of_other_items_are_refused(num_items):
-    with pytest.raises(InputError, match=f"for each of 12 items, but has {num_items}"):
-        TextRidge(SMALL).fit(log_of(), FitContext(item_words=words_of(num_items)))
+    with pytest.raises(InputError, match=f"of each of 12 items, but are of {num_items}"):
+        TextRidge(SMALL).fit(log_of(), FitContext(item_features=words_of(num_items)))
+
+
+def test_factors_of_new_items_follow_from_all_features():
+    features, log = mixed_features(12), log_of()
+    model = TextRidge(SMALL).fit(log, FitContext(item_features=features))
+    columns = np.hstack([features.sparse(1.0).toarray(), features.dense()])
+    none, factors = np.zeros((12, 0), np.float32), model.item_factors.numpy()
+    expected = ridge_map(csr_matrix(columns), none, factors, 0.5)
+    np.testing.assert_allclose(model.word_factors, expected, rtol=1e-4, atol=1e-5)
+    users = half_step(log, model.item_factors, model.solver).numpy()
+    cold = model.score_cold(log, None, features)
+    np.testing.assert_allclose(cold, users @ (columns @ expected).T, rtol=1e-3, atol=1e-4)

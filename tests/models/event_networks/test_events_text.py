@@ -6,15 +6,16 @@ from scipy.sparse import csr_matrix
 from recsparse.config.network_models import SASRecConfig, TimelineConfig
 from recsparse.config.training import TrainingConfig
 from recsparse.errors import InputError
-from recsparse.grids.bag_tensor import bags_to_tensor
+from recsparse.models.content.feature_encoder import FeatureEncoder
 from recsparse.models.event_networks.timeline import TimelineNetwork
 from recsparse.models.protocol.fit_context import FitContext
 from recsparse.models.registry import build_model
 from recsparse.training.fit import fit_model
+from tests.item_features import word_features
 from tests.models.event_logs import matrices_of
 
 TRAINING = TrainingConfig(epochs=25, batch_users=32, learning_rate=1e-2, device="cpu")
-SIZES = {"channels": 16, "blocks": 1, "dropout": 0.0, "use_text": True, "training": TRAINING}
+SIZES = {"channels": 16, "blocks": 1, "dropout": 0.0, "features": "all", "training": TRAINING}
 CONFIGS = [TimelineConfig(**SIZES), SASRecConfig(**SIZES)]
 # Each item has one of five words, which follow each other in a circle.
 NUM_ITEMS, NUM_WORDS = 100, 5
@@ -23,7 +24,8 @@ BAGS = csr_matrix((np.ones(NUM_ITEMS, np.float32), (np.arange(NUM_ITEMS), WORD_O
 
 
 def test_the_vector_of_an_item_is_its_own_and_those_of_its_words():
-    network = TimelineNetwork(CONFIGS[0], NUM_ITEMS, bags_to_tensor(BAGS))
+    encoder = FeatureEncoder.of(word_features(BAGS), 16)
+    network = TimelineNetwork(CONFIGS[0], NUM_ITEMS, encoder)
     torch.nn.init.normal_(network.words.encoder.weight)
     words = network.words.encoder.weight[WORD_OF]
     expected = network.item_vectors.weight + words
@@ -45,11 +47,11 @@ def walks(rng, users, length=5):
 def test_what_follows_a_word_is_known_of_items_with_few_events(config):
     """A hundred items, twenty of each word, and no more than a few walks through each."""
     log, times = matrices_of(walks(np.random.default_rng(0), 100), NUM_ITEMS)
-    words = bags_to_tensor(BAGS)
+    words = word_features(BAGS)
     shares = []
-    for use_text in (True, False):
-        wanted = build_model(config.model_copy(update={"use_text": use_text}))
-        model = fit_model(wanted, log, FitContext(TRAINING, item_words=words, times=times))
+    for features in ("all", ()):
+        wanted = build_model(config.model_copy(update={"features": features}))
+        model = fit_model(wanted, log, FitContext(TRAINING, item_features=words, times=times))
         history, when = matrices_of([[item] for item in range(NUM_ITEMS)], NUM_ITEMS)
         best = model.score_batch(history, when).argmax(dim=1).numpy()
         shares.append((WORD_OF[best] == (WORD_OF + 1) % NUM_WORDS).mean())
@@ -60,5 +62,5 @@ def test_what_follows_a_word_is_known_of_items_with_few_events(config):
 @pytest.mark.parametrize("config", CONFIGS, ids=lambda config: config.kind)
 def test_a_dataset_without_text_is_refused(config):
     log, times = matrices_of([[0, 1, 2]], NUM_ITEMS)
-    with pytest.raises(InputError, match=r"with --items .* or leave use_text out"):
+    with pytest.raises(InputError, match=r"with --items, .* or leave features out"):
         fit_model(build_model(config), log, FitContext(TRAINING, times=times))

@@ -7,7 +7,7 @@ from scipy.sparse import csr_matrix
 
 from recsparse.config.network_models import SoftmaxConfig, SparseGridConfig, TextTowerConfig
 from recsparse.config.training import TrainingConfig
-from recsparse.models.content.bags import unit_rows
+from recsparse.models.content.cosines import Cosines
 from recsparse.models.content.text_tower import TextTowerNetwork
 from recsparse.models.protocol.fit_context import FitContext
 from recsparse.models.protocol.negatives import Negatives, negatives_where_large
@@ -16,6 +16,7 @@ from recsparse.models.registry import build_model
 from recsparse.models.row_networks.sparse_grid_network import SparseGridNetwork
 from recsparse.sparse.tensor import SparseTensor
 from recsparse.training.fit import fit_model
+from tests.item_features import word_features
 
 NUM_ITEMS = 9
 RNG = np.random.default_rng(0)
@@ -34,7 +35,9 @@ def grid_network(large):
 
 def tower_network(large):
     torch.manual_seed(0)
-    return TextTowerNetwork(TextTowerConfig(channels=3, dropout=0.0), unit_rows(WORDS, 1.0))
+    return TextTowerNetwork(
+        TextTowerConfig(channels=3, dropout=0.0), Cosines.of(word_features(WORDS), 1.0)
+    )
 
 
 NETWORKS = [grid_network, tower_network]

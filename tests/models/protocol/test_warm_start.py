@@ -188,4 +188,4 @@ def test_a_model_says_whether_a_fit_continues_from_it(config, expected):
 
 @pytest.mark.parametrize("config", [TIMELINE, SIZES[3]], ids=lambda config: config.kind)
 def test_a_network_with_words_is_fitted_anew(config):
-    assert not build_model(config.model_copy(update={"use_text": True})).continues()
+    assert not build_model(config.model_copy(update={"features": "all"})).continues()

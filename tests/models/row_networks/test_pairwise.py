@@ -1,3 +1,5 @@
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -7,6 +9,10 @@ from scipy.sparse import csr_matrix
 
 from recsparse.config.network_models import BPRConfig, LightGCNConfig
 from recsparse.config.training import TrainingConfig
+from recsparse.errors import InputError
+from recsparse.models.protocol.features import Features
+from recsparse.models.protocol.fit_context import FitContext
+from recsparse.models.registry import build_model
 from recsparse.models.row_networks.bpr import BPR
 from recsparse.models.row_networks.light_gcn import LightGCN, LightGCNNetwork
 from recsparse.models.row_networks.pairwise import (
@@ -17,6 +23,8 @@ from recsparse.models.row_networks.pairwise import (
 )
 from recsparse.sparse.tensor import SparseTensor
 from recsparse.testing import PersonalConformance, fitted, log_of
+from recsparse.training.fit import fit_model
+from tests.item_features import mixed_features
 
 TRAINING = TrainingConfig(epochs=60, batch_users=8, device="cpu", learning_rate=0.03)
 SMALL = {
@@ -77,7 +85,7 @@ def test_the_loss_is_that_of_a_loop_over_the_cells(loss, monkeypatch):
     log = log_of()
     config = BPRConfig(channels=4, loss=loss, regularisation=0.1)
     torch.manual_seed(0)
-    objective = RowsBeforeOthers(BPR(config)._new_network(log), log, config)
+    objective = RowsBeforeOthers(BPR(config)._new_network(log, None), log, config)
     torch.nn.init.normal_(objective.network.bias)
     rows, others = [3, 7], []
 
@@ -155,3 +163,19 @@ def test_users_are_solved_for_as_ials_does(model):
         vector = np.linalg.solve(gram + ridge * frequency * np.eye(len(gram)), row @ items)
         expected = items @ vector + model.bias.numpy()
         np.testing.assert_allclose(scores[user], expected, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("config", [BPRConfig, LightGCNConfig])
+def test_features_are_added_to_the_vectors_of_items_and_learned(config):
+    settings = {"channels": 4, "features": ["genres", "embedding"]}
+    training = TrainingConfig(epochs=2, batch_users=8, device="cpu")
+    features = mixed_features(12)
+    build = partial(build_model, config(**settings, training=training))
+    model = fit_model(build(), log_of(), FitContext(item_features=features))
+    others = Features.of((each.name, each.kind, each.values[::-1]) for each in features.groups)
+    other = fit_model(build(), log_of(), FitContext(item_features=others))
+    assert not torch.equal(model.items, other.items)
+    again = type(model).from_state(model.config, model.state())
+    assert torch.equal(again.score_batch(log_of()), model.score_batch(log_of()))
+    with pytest.raises(InputError, match=r"^features of the model .* needs features of the items"):
+        fit_model(build(), log_of())

@@ -22,7 +22,7 @@ from tests.validations import judged_by
 SMALL = SparseGridConfig(
     factors=4, hidden=8, item_iterations=3, regularisation=0.1, linear=EASEConfig(regularisation=5)
 )
-WITH_TEXT = SMALL.model_copy(update={"use_text": True})
+WITH_TEXT = SMALL.model_copy(update={"features": "all"})
 
 
 class TestSparseGrid(PersonalConformance):
@@ -53,9 +53,9 @@ def untrained(objective, context, judge):
     """Stands for an optimiser that leaves the network as it starts."""
 
 
-def fit_untrained(config=SMALL, quality=None, item_words=None):
+def fit_untrained(config=SMALL, quality=None, item_features=None):
     validation = None if quality is None else judged_by(quality)
-    context = FitContext(trainer=untrained, validation=validation, item_words=item_words)
+    context = FitContext(trainer=untrained, validation=validation, item_features=item_features)
     return SparseGridRecommender(config).fit(log_of(), context)
 
 
@@ -143,23 +143,23 @@ def test_the_linear_term_may_read_times():
 
 
 def test_text_without_words_is_refused():
-    with pytest.raises(InputError, match="use_text of the model sparse_grid needs the items' bags"):
+    with pytest.raises(InputError, match="features of the model sparse_grid needs features of the"):
         fit_untrained(WITH_TEXT)
 
 
 def test_words_of_other_items_are_refused():
-    with pytest.raises(InputError, match="one sample for each of 12 items, but has 5"):
-        fit_untrained(WITH_TEXT, item_words=words_of(5))
+    with pytest.raises(InputError, match="be of each of 12 items, but are of 5"):
+        fit_untrained(WITH_TEXT, item_features=words_of(5))
 
 
 def test_without_text_the_words_are_not_looked_at():
-    plain, worded = fit_untrained(), fit_untrained(item_words=words_of(12))
+    plain, worded = fit_untrained(), fit_untrained(item_features=words_of(12))
     assert worded.network.words is None
     assert torch.equal(plain.score_batch(log_of()), worded.score_batch(log_of()))
 
 
 def test_text_starts_from_nothing_and_is_learned():
-    start = fit_untrained(WITH_TEXT, item_words=words_of(12))
+    start = fit_untrained(WITH_TEXT, item_features=words_of(12))
     assert torch.equal(start.score_batch(log_of()), fit_untrained().score_batch(log_of()))
     assert fitted(WITH_TEXT).network.words.encoder.weight.abs().max() > 0
 

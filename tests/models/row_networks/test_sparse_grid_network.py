@@ -6,10 +6,10 @@ from hypothesis import strategies as st
 from torch.func import functional_call
 
 from recsparse.config.network_models import SparseGridConfig
-from recsparse.models.content.item_words import ItemWords, stored_words
+from recsparse.models.content.feature_encoder import FeatureEncoder
 from recsparse.models.row_networks.sparse_grid_network import SparseGridNetwork
 from recsparse.sparse.tensor import sparse_tensor
-from recsparse.testing import words_of
+from tests.item_features import mixed_features
 
 CONFIG = SparseGridConfig(factors=3, hidden=4, unobserved_weight=0.4, regularisation=0.2)
 
@@ -22,10 +22,12 @@ def random_cells(rows, items, seed):
     return sparse_tensor(coords, weights, (rows, items), 1)
 
 
-def random_network(items, config=CONFIG, words=None, seed=0):
+def random_network(items, config=CONFIG, features=None, seed=0):
     """A network in double precision, whose weights are all random."""
     torch.manual_seed(seed)
-    network = SparseGridNetwork(config, torch.randn(items, config.factors), words).double().eval()
+    encoder = None if features is None else FeatureEncoder.of(features, config.factors)
+    vectors = torch.randn(items, config.factors)
+    network = SparseGridNetwork(config, vectors, encoder).double().eval()
     for parameter in network.parameters():
         torch.nn.init.normal_(parameter, std=0.5)
     return network
@@ -131,10 +133,10 @@ def test_a_row_without_cells_starts_with_the_item_biases():
 
 
 @pytest.mark.parametrize("axis_blocks", [0, 1])
-@pytest.mark.parametrize("words", [None, words_of(4)])
-def test_all_gradients_are_right(axis_blocks, words):
+@pytest.mark.parametrize("features", [None, mixed_features(4)], ids=["none", "mixed"])
+def test_all_gradients_are_right(axis_blocks, features):
     config = CONFIG.model_copy(update={"axis_blocks": axis_blocks})
-    network, cells = random_network(4, config, words), random_cells(3, 4, seed=2)
+    network, cells = random_network(4, config, features), random_cells(3, 4, seed=2)
     names, values = zip(*network.named_parameters(), strict=True)
 
     def scores(feats, *values):
@@ -168,32 +170,14 @@ def test_axis_blocks_mix_the_cells_of_a_row_and_of_no_other():
         assert not torch.allclose(plain.pool(cells), network.pool(cells))
 
 
-def test_the_text_of_an_item_is_added_to_its_vector():
-    words = words_of(4)
-    network, cells = random_network(4, words=words), random_cells(3, 4, seed=0)
-    bags = words.to_dense()[:, 0].double()
+def test_the_features_of_an_item_are_added_to_its_vector():
+    features = mixed_features(4)
+    network, cells = random_network(4, features=features), random_cells(3, 4, seed=0)
     with torch.no_grad():
-        items = network.output_vectors.weight + bags @ network.words.encoder.weight
+        items = network.output_vectors.weight + network.words()
         pooled = network.pool(cells)
         users = network.scale * (pooled + network.residual(pooled / pooled.norm(dim=1)[:, None]))
         expected = users @ items.T + network.item_bias
         torch.testing.assert_close(network(cells), expected)
-
-
-def test_words_survive_in_the_state():
-    words = words_of(5)
-    network = SparseGridNetwork(CONFIG, torch.randn(5, 3), words)
-    again = stored_words(network.state_dict(), num_items=5)
-    assert torch.equal(again.to_dense(), words.to_dense())
-    without = SparseGridNetwork(CONFIG, torch.randn(5, 3))
-    assert stored_words(without.state_dict(), num_items=5) is None
-
-
-def test_an_item_without_words_has_the_vector_zero():
-    words = sparse_tensor(torch.tensor([[1, 0]]), torch.ones(1, 1), (3,), 3)
-    encoder = ItemWords(words, out_channels=2)
-    torch.nn.init.ones_(encoder.encoder.weight)
-    vectors = encoder().detach()
-    assert vectors.shape == (3, 2)
-    assert vectors[[0, 2]].tolist() == [[0, 0], [0, 0]]
-    assert vectors[1].abs().min() > 0
+        vectors, _ = network.items(torch.tensor([3, 0]))
+        torch.testing.assert_close(vectors, items[[3, 0]])

@@ -1,0 +1,31 @@
+"""FeatureSection: settings of models that read features of the items."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from recsparse.config.model_section import ModelSection
+
+# All that the dataset has, or some by name.
+FeatureNames = Literal["all"] | tuple[Annotated[str, Field(min_length=1)], ...]
+
+
+class FeatureSection(ModelSection):
+    """Models that read features of the items.
+
+    Attributes:
+        features: Which features of the items are read: `all`, or some by name, as in
+            `["words", "genres"]`: `words` of a table's text, `reviews` of the log's, or a column
+            of categories, numbers or vectors; an empty list for none.
+    """
+
+    features: FeatureNames = "all"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _use_text_of_older_builds(cls, values: Any) -> Any:
+        # Networks had `use_text`, and text was all that they could read.
+        if not isinstance(values, dict) or type(values.get("use_text")) is not bool:
+            return values
+        rest = {name: value for name, value in values.items() if name != "use_text"}
+        return {"features": "all" if values["use_text"] else (), **rest}

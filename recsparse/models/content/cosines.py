@@ -1,0 +1,64 @@
+"""How like items are by their features: cosines of words, of categories and of vectors."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
+from torch import Tensor
+
+from recsparse.errors import InputError
+from recsparse.models.protocol.features import Features
+
+
+@dataclass(frozen=True, eq=False)
+class Cosines:
+    """The features of some items, each group of norm 1.
+
+    Attributes:
+        sparse: Items × columns: words and categories.
+        vectors: Items × columns.
+    """
+
+    sparse: csr_matrix
+    vectors: NDArray[np.float32]
+
+    @classmethod
+    def of(cls, features: Features, word_exponent: float) -> "Cosines":
+        """Bring features to norm 1; numbers are left out.
+
+        Args:
+            features: Of the items.
+            word_exponent: Power of a word's weight.
+
+        Returns:
+            The features.
+
+        Raises:
+            InputError: If there are numbers alone.
+        """
+        if not features.has("words", "categories", "vectors"):
+            names = [group.name for group in features.groups]
+            raise InputError(
+                "items are compared by words, categories and vectors, but of features there are "
+                f"only the numbers {', '.join(names)}; prepare others, or choose another kind of "
+                "model"
+            )
+        return cls(features.sparse(word_exponent), features.unit_vectors())
+
+    def to_history(self, history: csr_matrix, others: "Cosines") -> Float[Tensor, "b n"]:
+        """Return the weighted sums of the cosines of others to the items of histories.
+
+        Args:
+            history: Rows × these items, their weights.
+            others: Features of the items to compare, of the same columns.
+
+        Returns:
+            One row per history, one column per other item.
+        """
+        found = ((history @ self.sparse) @ others.sparse.T).toarray()
+        if self.vectors.shape[1]:
+            found = found + (history @ self.vectors) @ others.vectors.T
+        return torch.from_numpy(np.asarray(found, dtype=np.float32))

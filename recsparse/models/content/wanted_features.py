@@ -1,0 +1,79 @@
+"""The features that a model asks for, out of those that a fit was given."""
+
+from recsparse.config.feature_section import FeatureSection
+from recsparse.errors import InputError
+from recsparse.models.content.feature_encoder import FeatureEncoder
+from recsparse.models.protocol.features import Features
+from recsparse.models.protocol.fit_context import FitContext
+from recsparse.models.protocol.needs import Needs, unmet
+from recsparse.models.protocol.recommender import Recommender
+
+
+def needs_features(config: FeatureSection) -> Needs:
+    """Return what a model with features needs.
+
+    Args:
+        config: Its settings.
+
+    Returns:
+        Features of the items, where it names some.
+    """
+    return {"item_features": "features"} if config.features else {}
+
+
+def wanted_features(
+    model: Recommender, config: FeatureSection, context: FitContext, num_items: int
+) -> Features:
+    """Return the features that a model cannot do without.
+
+    Args:
+        model: The model, as it says itself what asks for them.
+        config: Its settings.
+        context: What the fit was given.
+        num_items: Number of items.
+
+    Returns:
+        Those that the configuration names.
+
+    Raises:
+        InputError: If there are none, or not of each item, or none of a name.
+    """
+    features = context.item_features
+    if features is None:
+        setting = model.needs()["item_features"]
+        raise InputError(unmet("item_features", model.kind, setting, "there are none"))
+    if features.num_ids != num_items:
+        raise InputError(
+            f"context.item_features must be of each of {num_items} items, but are of "
+            f"{features.num_ids}"
+        )
+    chosen = features.chosen(config.features)
+    if not chosen.groups:
+        known = ", ".join(group.name for group in features.groups)
+        raise InputError(
+            f"model.features of the model {model.kind} must name some of {known}, but is empty"
+        )
+    return chosen
+
+
+def encoder_of(
+    model: Recommender, context: FitContext, num_items: int, channels: int
+) -> FeatureEncoder | None:
+    """Return what encodes the features that a network asks for.
+
+    Args:
+        model: The model of the network.
+        context: What the fit was given.
+        num_items: Number of items.
+        channels: Length of an item's vector.
+
+    Returns:
+        The encoder, untrained; None where the configuration names no features.
+
+    Raises:
+        InputError: If it names some that the context lacks.
+    """
+    config = model.config
+    if not (isinstance(config, FeatureSection) and config.features):
+        return None
+    return FeatureEncoder.of(wanted_features(model, config, context, num_items), channels)

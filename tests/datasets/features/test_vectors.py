@@ -1,0 +1,109 @@
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from recsparse.datasets.features.side_folder import load_side, save_side
+from recsparse.errors import InputError, SchemaError
+from tests.side_tables import fit_table
+
+IDS = [7, 0, 9, 2, 1]
+VECTORS = [[0.0, 8.0], [3.0, 4.0], [5.0, 5.0], None, [0.0, -5.0]]
+LISTS = [
+    pa.list_(pa.float32()), pa.list_(pa.float64(), 2), pa.large_list(pa.float16()),
+    pa.list_(pa.int8()), pa.list_(pa.float32(), 2),
+]  # fmt: skip
+
+
+def fit(folder, vectors=VECTORS, kind=LISTS[0], train=(0, 1, 2), **more):
+    table = {"item_id": IDS, "v": pa.array(vectors, kind), **more}
+    return fit_table(folder, table, train, (7,), vectors=["v", *more]).vectors
+
+
+@pytest.mark.parametrize("kind", [LISTS[1], LISTS[4]], ids=str)
+def test_vectors_of_a_fixed_size_are_read_and_nulls_among_them_said(tmp_path, kind):
+    some = [vector or [1.0, 1.0] for vector in VECTORS]
+    assert fit(tmp_path, some, kind).sizes == (2,)
+    with pytest.raises(
+        InputError, match=r"lists of any size .*; write that column as"
+    ):
+        fit(tmp_path, VECTORS, kind)
+
+
+@pytest.mark.parametrize("kind", [LISTS[0], LISTS[2], LISTS[3]], ids=str)
+def test_vectors_of_training_ids_have_length_1_on_average(tmp_path, kind):
+    """Those of 0 and 1 have length 5, that of 7 has length 8, and 9 is not in the log."""
+    found = fit(tmp_path, kind=kind)
+    assert (found.names, found.sizes) == (("v",), (2,))
+    assert found.scale.tolist() == [5.0]
+    expected = np.array([[3, 4], [0, -5], [0, 0], [0, 8]], dtype=np.float32) / 5
+    np.testing.assert_array_equal(found.values, expected, strict=True)
+
+
+def test_columns_lie_next_to_each_other_each_on_its_own_scale(tmp_path):
+    others = pa.array([[1.0], [2.0], [3.0], [4.0], None], pa.list_(pa.float32()))
+    found = fit(tmp_path, image=others)
+    assert (found.names, found.sizes) == (("v", "image"), (2, 1))
+    alone = fit(tmp_path)
+    np.testing.assert_array_equal(found.values[:, :2], alone.values)
+    scale = np.sqrt((2**2 + 4**2) / 2)
+    assert found.scale.tolist() == pytest.approx([5.0, scale])
+    np.testing.assert_allclose(found.values[:, 2], np.array([2, 0, 4, 1]) / scale, rtol=1e-6)
+
+
+def test_many_chunks_are_as_one(tmp_path, monkeypatch):
+    whole = fit(tmp_path)
+    monkeypatch.setattr("recsparse.datasets.features.side_table._CHUNK_ROWS", 1)
+    np.testing.assert_array_equal(fit(tmp_path).values, whole.values)
+
+
+def test_vectors_of_zeros_stay_so(tmp_path):
+    found = fit(tmp_path, [[0.0, 0.0]] * 5)
+    assert found.scale.tolist() == [1.0]
+    assert not found.values.any()
+
+
+@pytest.mark.parametrize(
+    ("vectors", "message"),
+    [
+        (
+            [None, [1.0], [2.0], [1.0, 2.0], None],
+            r"'v' must have one length, .* 1, but .* 2 in .* has 2",
+        ),
+        ([None, [], None, None, None], r"at least one number, but that of 0 in .* has 0; mend it"),
+        ([None, [1.0, None], None, None, None], r"finite numbers .* that of 0 in .* has nan; mend"),
+        ([None, [np.nan, 1.0], None, None, None], r"finite numbers .* that of 0 in .* has nan"),
+        ([None, [1.0, -np.inf], None, None, None], r"finite numbers .* that of 0 in .* has -inf"),
+        ([[1.0], None, [1.0], None, None], None),
+        ([None] * 5, r"'v' of .* must hold a vector of an id of the log, but has none; leave it"),
+    ],
+)
+def test_what_is_no_vector_is_refused_with_its_id(tmp_path, vectors, message):
+    if message is None:
+        assert fit(tmp_path, vectors).values[3].tolist() == [1.0]
+        return
+    with pytest.raises(InputError, match=message):
+        fit(tmp_path, vectors)
+
+
+def test_a_number_that_single_precision_does_not_hold_is_refused(tmp_path):
+    with pytest.raises(InputError, match=r"single precision, but that of 0 in .* has inf"):
+        fit(tmp_path, [None, [1e39, 0.0], None, None, None], pa.list_(pa.float64()))
+
+
+@pytest.mark.parametrize("kind", [pa.float32(), pa.string(), pa.list_(pa.string())], ids=str)
+def test_a_column_of_something_else_is_refused(tmp_path, kind):
+    with pytest.raises(SchemaError, match=r"'v' of .* must hold vectors, lists of numbers of one"):
+        fit(tmp_path, pa.nulls(5, kind), kind)
+
+
+def test_vectors_are_the_same_after_saving(tmp_path):
+    others = pa.array([[1.0], [2.0], [3.0], [4.0], None], pa.list_(pa.float32()))
+    table = {"item_id": IDS, "v": pa.array(VECTORS, LISTS[0]), "image": others}
+    side = fit_table(tmp_path, table, (0, 1, 2), (7,), vectors=["v", "image"])
+    save_side(side, tmp_path, "item")
+    loaded = load_side(tmp_path, "item", 4).vectors
+    assert (loaded.names, loaded.sizes) == (side.vectors.names, side.vectors.sizes)
+    np.testing.assert_array_equal(loaded.scale, side.vectors.scale, strict=True)
+    np.testing.assert_array_equal(loaded.values, side.vectors.values, strict=True)
+    with pytest.raises(InputError, match=r"item_vectors.* row for each of 5 ids, but has 4; make"):
+        load_side(tmp_path, "item", 5)
