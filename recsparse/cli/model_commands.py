@@ -59,6 +59,7 @@ def train(
         "mlflow model": result.model_uri or ("not sent" if result.is_new else "sent before"),
         "fit seconds": result.fit_seconds,
         **{f"validation {name}": value for name, value in result.validation.items()},
+        **{f"features of {kind}": _listed(read) for kind, read in result.features.items()},
     }
     show_pairs(f"model {out}", shown, job.as_json)
 
@@ -177,3 +178,7 @@ def _show_counts(result: "RankingResult") -> None:
     if result.part is not None:
         counts = counts_table(result.part).reset_index()
         show_frame("what is evaluated", counts.rename(columns={"counted": ""}))
+
+
+def _listed(read: dict[str, int]) -> str:
+    return ", ".join(f"{name} ({known:,} items)" for name, known in read.items())

@@ -72,7 +72,8 @@ def trained_before(
         out,
     )
     figures = about["validation"], about["fit_seconds"], about["run_id"]
-    return TrainResult(load_model(folder), folder, *figures, None, is_new=False)
+    read = about.get("features", {})
+    return TrainResult(load_model(folder), folder, *figures, None, read, is_new=False)
 
 
 def _has_own_code(config: Config) -> bool:

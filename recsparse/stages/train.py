@@ -30,6 +30,7 @@ from recsparse.reporting.progress import SILENT, Reporter
 from recsparse.scoring.model_folder import MODEL, save_model
 from recsparse.scoring.trained import TrainedModel
 from recsparse.stages.data import load_data
+from recsparse.stages.features_read import FeaturesRead, features_read, warn_of_unread
 from recsparse.stages.fit_on_dataset import fit_context, fit_on, refit_on, validate
 from recsparse.stages.load import load
 from recsparse.stages.needs import require_needs
@@ -130,9 +131,8 @@ def train(  # noqa: PLR0913
         with reporter.task("recording the model"):
             _log_outputs(run, fitted, epochs.metrics)
             model_uri = run.log_model(out, _example(fitted.trained), config.tracking.register_as)
-    return TrainResult(
-        fitted.trained, fetched(out), fitted.validation, fitted.seconds, run.run_id, model_uri
-    )
+    made = fitted.trained, fetched(out), fitted.validation, fitted.seconds, run.run_id
+    return TrainResult(*made, model_uri, fitted.features)
 
 
 def _start(
@@ -209,6 +209,7 @@ class _Fitted(NamedTuple):
     validation: dict[str, float]
     settled: Config
     seconds: float
+    features: FeaturesRead
 
 
 def _fit(
@@ -232,7 +233,9 @@ def _fit(
         rows.times,
         DataSettings.of(data.config, data.counts),
     )
-    return _Fitted(trained, validation, settled, seconds)
+    read = features_read(model, context.item_features)
+    warn_of_unread(read, data)
+    return _Fitted(trained, validation, settled, seconds, read)
 
 
 def _with_model_of(known: TrainedModel, config: Config) -> Config:
@@ -257,6 +260,7 @@ def _about(
         "dataset": absolute(dataset),
         "validation": fitted.validation,
         "refit": config.refit,
+        "features": fitted.features,
         REQUEST: request_of(config, uri),
     }
 

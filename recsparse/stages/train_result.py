@@ -5,6 +5,7 @@ from pathlib import Path
 
 from recsparse.reporting.value_text import value_text
 from recsparse.scoring.trained import TrainedModel
+from recsparse.stages.features_read import FeaturesRead
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,8 @@ class TrainResult:
         run_id: The MLflow run.
         model_uri: The model's MLflow address; None where the store was gone when it was sent, or
             the model was there before.
+        features: Features of the items that the model, or each part of a blend, reads, by kind;
+            each with the number of items that have it.
         is_new: Whether it was trained now; else nothing was new since it was.
     """
 
@@ -28,12 +31,14 @@ class TrainResult:
     fit_seconds: float
     run_id: str
     model_uri: str | None
+    features: FeaturesRead
     is_new: bool = True
 
     def __str__(self) -> str:
         """Return what was trained, where it lies, and how good it is on the validation part."""
         figures = [f"{name} {value_text(value)}" for name, value in self.validation.items()]
+        read = ", ".join(sorted({name for own in self.features.values() for name in own}))
         return (
             f"{self.model.model.kind} in {self.folder}, fitted in {self.fit_seconds:.1f} s; "
-            f"validation: {', '.join(figures) or 'none'}"
+            f"validation: {', '.join(figures) or 'none'}; features read: {read or 'none'}"
         )

@@ -14,8 +14,9 @@ from typing_extensions import override
 from recsparse.config.models import BlendConfig, PartConfig
 from recsparse.errors import InputError
 from recsparse.heap import trim_heap
-from recsparse.models.blend.default_parts import CONTENT, default_parts
+from recsparse.models.blend.default_parts import default_parts
 from recsparse.models.blend.weights import best_weights, sampled_users, standardised
+from recsparse.models.content.cosines import COMPARED
 from recsparse.models.linear.sparse_ease import pairs_of_items
 from recsparse.models.protocol.cold_scorer import ColdScorer
 from recsparse.models.protocol.features import Features
@@ -67,7 +68,7 @@ class BlendRecommender(Recommender, ColdScorer):
             configs = default_parts(
                 interactions.shape[1],
                 context.times is not None,
-                features is not None and features.has(*CONTENT),
+                features is not None and features.has(*COMPARED),
                 pairs_of_items(interactions),
                 validation is None or validation.looks_ahead,
                 interactions.shape[0],

@@ -18,10 +18,7 @@ from recsparse.config.network_models import (
     TextTowerConfig,
     TimelineConfig,
 )
-from recsparse.models.protocol.features import FeatureKind
 
-# What items can be compared by.
-CONTENT: tuple[FeatureKind, ...] = ("words", "categories", "vectors")
 # Beyond, its cube of items takes more than minutes, and so do epochs of the network.
 _MOST_ITEMS_OF_EASE = 15_000
 # Its matrices are larger by its number of decays.

@@ -11,10 +11,10 @@ from torch import Tensor
 from typing_extensions import override
 
 from recsparse.config.linear_models import ContentKNNConfig
-from recsparse.models.content.cosines import Cosines
+from recsparse.models.content.cosines import COMPARED, Cosines
 from recsparse.models.content.wanted_features import wanted_features
 from recsparse.models.protocol.cold_scorer import ColdScorer
-from recsparse.models.protocol.features import Features
+from recsparse.models.protocol.features import FeatureKind, Features
 from recsparse.models.protocol.fit_context import PLAIN, FitContext
 from recsparse.models.protocol.needs import Needs
 from recsparse.models.protocol.recommender import Recommender, check_interactions
@@ -32,7 +32,7 @@ class ContentKNN(Recommender, ColdScorer):
     """
 
     kind: ClassVar[str] = "content_knn"
-    reads = frozenset({"words", "categories", "vectors"})
+    reads: ClassVar[frozenset[FeatureKind]] = COMPARED
     config: ContentKNNConfig
 
     @override

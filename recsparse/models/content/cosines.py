@@ -10,7 +10,10 @@ from scipy.sparse import csr_matrix
 from torch import Tensor
 
 from recsparse.errors import InputError
-from recsparse.models.protocol.features import Features
+from recsparse.models.protocol.features import FeatureKind, Features
+
+# What items can be compared by; a product of two numbers tells nothing of how near they are.
+COMPARED: frozenset[FeatureKind] = frozenset({"words", "categories", "vectors"})
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +42,7 @@ class Cosines:
         Raises:
             InputError: If there are numbers alone.
         """
-        if not features.has("words", "categories", "vectors"):
+        if not features.has(*COMPARED):
             names = [group.name for group in features.groups]
             raise InputError(
                 "items are compared by words, categories and vectors, but of features there are "

@@ -12,10 +12,10 @@ from typing_extensions import override
 
 from recsparse.config.network_models import TextTowerConfig
 from recsparse.layers.dropout import Dropout
-from recsparse.models.content.cosines import Cosines
+from recsparse.models.content.cosines import COMPARED, Cosines
 from recsparse.models.content.wanted_features import wanted_features
 from recsparse.models.protocol.cold_scorer import ColdScorer
-from recsparse.models.protocol.features import Features
+from recsparse.models.protocol.features import FeatureKind, Features
 from recsparse.models.protocol.fit_context import PLAIN, FitContext
 from recsparse.models.protocol.needs import Needs
 from recsparse.models.protocol.negatives import negatives_where_large
@@ -38,6 +38,7 @@ class TextTower(NetworkRecommender, ColdScorer):
 
     kind: ClassVar[str] = "text_tower"
     scoring_settings = frozenset({"cosine_weight"})
+    reads: ClassVar[frozenset[FeatureKind]] = COMPARED
     config: TextTowerConfig
     network: "TextTowerNetwork"
 

@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, get_args
 
 import numpy as np
 from scipy.sparse import csr_matrix
@@ -11,6 +11,7 @@ from typing_extensions import override
 
 from recsparse.config.training import TrainingConfig
 from recsparse.errors import InputError
+from recsparse.models.protocol.features import FeatureKind
 from recsparse.models.protocol.fit_context import PLAIN, FitContext
 from recsparse.models.protocol.fitted_model import FittedModel
 from recsparse.models.protocol.needs import Needs
@@ -30,6 +31,8 @@ class Recommender(FittedModel):
 
     # Settings that only scoring uses: with others of them a model need not be fitted again.
     scoring_settings: ClassVar[frozenset[str]] = frozenset()
+    # Kinds of features that it makes something of, where its settings name some.
+    reads: ClassVar[frozenset[FeatureKind]] = frozenset(get_args(FeatureKind))
 
     def needs(self) -> Needs:
         """Return what a fit needs besides rows: `train` and `tune` refuse a dataset without it.

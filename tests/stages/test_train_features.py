@@ -1,0 +1,111 @@
+"""Features of items from a table through training into a model folder."""
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from recsparse.config.toml_reader import load_config
+from recsparse.datasets.building.sources import Sources
+from recsparse.datasets.dataset_folder import load_dataset
+from recsparse.errors import InputError
+from recsparse.scoring.model_folder import load_model, read_model_description
+from recsparse.stages.item_features import item_features
+from recsparse.stages.prepare import prepare
+from recsparse.stages.train import train
+
+NAMED = [
+    "text.columns=['title']", "features.categories=['genres']", "features.numbers=['price']",
+    "features.vectors=['embedding']", "features.user_numbers=['age']",
+]  # fmt: skip
+QUICK = "training={epochs=1, device='cpu'}"
+
+
+@pytest.fixture(scope="module")
+def featured(small_log, tmp_path_factory):
+    """A dataset whose items but the first one have features of each kind, and users an age."""
+    folder, rng = tmp_path_factory.mktemp("featured"), np.random.default_rng(0)
+    ids = pq.read_table(small_log / "log.parquet")["item_id"].unique().sort()
+    vectors = [None, *rng.normal(size=(len(ids) - 1, 4)).tolist()]
+    items = {
+        "item_id": ids,
+        "title": [None, *(f"word{place % 5} other" for place in range(1, len(ids)))],
+        "genres": [None, *([f"genre{place % 3}", "all"] for place in range(1, len(ids)))],
+        "price": [None, *rng.random(len(ids) - 1).tolist()],
+        "embedding": pa.array(vectors, pa.list_(pa.float32())),
+    }
+    users = pq.read_table(small_log / "log.parquet")["user_id"].unique()
+    pq.write_table(pa.table(items), folder / "items.parquet")
+    pq.write_table(pa.table({"user_id": users, "age": range(len(users))}), folder / "users.parquet")
+    out = folder / "dataset"
+    sources = Sources(
+        small_log / "log.parquet", items=folder / "items.parquet", users=folder / "users.parquet"
+    )
+    prepare(sources, out, config=load_config(None, NAMED))
+    return out
+
+
+def test_a_dataset_has_a_group_of_each_column_and_kind(featured):
+    features = item_features(load_dataset(featured))
+    kinds = {group.name: group.kind for group in features.groups}
+    assert kinds == {
+        "words": "words", "genres": "categories", "price": "numbers", "embedding": "vectors",
+    }  # fmt: skip
+    without = features.num_ids - 1
+    known = {group.name: group.known for group in features.groups}
+    # That a number is missing is known, too.
+    assert known == {**dict.fromkeys(kinds, without), "price": without + 1}
+
+
+ALL = {"words", "genres", "price", "embedding"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "read"),
+    [
+        (["kind=timeline", "features=all", QUICK], {"timeline": ALL}),
+        (["kind=sparse_grid", "features=['price']", QUICK], {"sparse_grid": {"price"}}),
+        (["kind=bpr", "features=['genres', 'embedding']", QUICK], {"bpr": {"genres", "embedding"}}),
+        (["kind=text_ridge", "ials.factors=4"], {"text_ridge": ALL}),
+        (["kind=text_tower", QUICK], {"text_tower": ALL - {"price"}}),
+        (["kind=ials", "factors=4"], {}),
+        (
+            ["parts=[{kind='content_knn'}, {kind='popularity'}]", "weights=[1, 1]"],
+            {"content_knn": ALL - {"price"}},
+        ),
+        (
+            [
+                "parts=[{kind='content_knn'}, {kind='popularity'}]", "weights=[1, 1]",
+                "features=['genres']",
+            ],
+            {"content_knn": {"genres"}},
+        ),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_train_says_what_is_read_and_what_is_not(featured, workplace, caplog, settings, read):
+    result = train(featured, "model", load_config(None, [f"model.{each}" for each in settings]))
+    assert {kind: {*own} for kind, own in result.features.items()} == read
+    assert read_model_description(workplace / "model")["training"]["features"] == result.features
+    unread = ALL - {name for own in read.values() for name in own}
+    said = [each for each in caplog.messages if "no part of the model reads" in each]
+    assert bool(said) == bool(unread)
+    assert all(name in said[0] for name in unread)
+    assert "no model reads features of users yet: age" in caplog.text
+    again, trained = load_model(workplace / "model"), result.model
+    scores = (each.model.score_batch(trained.history, trained.times) for each in (again, trained))
+    np.testing.assert_allclose(*scores, rtol=1e-4, atol=1e-5)
+
+
+def test_features_that_a_dataset_lacks_are_refused_before_anything_is_fitted(featured, workplace):
+    config = load_config(None, ["model.kind=timeline", "model.features=['genre']"])
+    before = [*workplace.iterdir()]
+    with pytest.raises(InputError, match="there are no 'genre'; the nearest known is 'genres'"):
+        train(featured, "model", config)
+    assert [*workplace.iterdir()] == before
+
+
+@pytest.mark.parametrize(("use_text", "features"), [("true", "all"), ("false", ())])
+def test_the_text_setting_of_older_builds_is_read(use_text, features):
+    config = load_config(None, ["model.kind=timeline", f"model.use_text={use_text}"])
+    assert config.model.features == features
