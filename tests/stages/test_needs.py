@@ -84,7 +84,11 @@ def test_the_page_of_models_says_what_each_needs(request):
     page = (request.config.rootpath / "docs/reference/models/index.md").read_text()
     rows = re.findall(r"^\| (\[`.*?) \| .* \|(.*) \|$", page, re.MULTILINE)
     said = {kind: cell.strip() for kinds, cell in rows for kind in re.findall(r"\[`(\w+)`", kinds)}
-    words = {"times": {"times"}, "features of items": {"item_features"}, "ratings as weights": {"ratings"}}
+    words = {
+        "times": {"times"},
+        "features of items": {"item_features"},
+        "ratings as weights": {"ratings"},
+    }
     assert said.keys() == known_sections().keys()
     for kind, cell in said.items():
         assert needs_of(known_sections()[kind]()).keys() == words.get(cell, set()), kind
