@@ -30,10 +30,10 @@ from recsparse.datasets.cold_items import ColdPart, cold_part
 from recsparse.datasets.dataset import Dataset
 from recsparse.datasets.orders.fit_order import Activity, OrderKind, fit_order
 from recsparse.evaluation.rank_catalogue import RankingResult, evaluate_ranking
-from recsparse.grids.bag_tensor import bags_to_tensor
+from recsparse.grids.bag_tensor import bags_to_tensor, tensor_to_bags
 from recsparse.layers.conv import SubmanifoldConv1d
 from recsparse.layers.strided import SparseConv1d
-from recsparse.models.content.bags import bags_of, unit_rows
+from recsparse.models.protocol.features import unit_rows
 
 SHARES = (0.02, 0.05, 0.1, 0.2, 0.4)
 console = Console()
@@ -169,7 +169,7 @@ def convolved(variant: Variant, share: float, bags: csr_matrix) -> csr_matrix:
     with torch.inference_mode():
         layer.weight.fill_(share)
         layer.weight[..., width // 2] = 1.0
-        return unit_rows(bags_of(layer(bags_to_tensor(bags.sorted_indices()))), 0.5)
+        return unit_rows(tensor_to_bags(layer(bags_to_tensor(bags.sorted_indices()))), 0.5)
 
 
 if __name__ == "__main__":
