@@ -196,7 +196,7 @@ def _write(frame: ArrowStream, path: Path, name: str) -> None:
 
 
 def _readable(table: pa.Table) -> pa.Table:
-    # PyArrow writes nulls among lists of a fixed size to Parquet, but does not read them.
+    # PyArrow before 26 writes nulls among lists of a fixed size to Parquet, but cannot read them.
     fields = [
         field.with_type(pa.list_(field.type.value_type))
         if pa.types.is_fixed_size_list(field.type)

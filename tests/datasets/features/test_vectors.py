@@ -23,7 +23,10 @@ def fit(folder, vectors=VECTORS, kind=LISTS[0], train=(0, 1, 2), **more):
 def test_vectors_of_a_fixed_size_are_read_and_nulls_among_them_said(tmp_path, kind):
     some = [vector or [1.0, 1.0] for vector in VECTORS]
     assert fit(tmp_path, some, kind).sizes == (2,)
-    with pytest.raises(InputError, match=r"lists of any size .*; write that column as"):
+    if int(pa.__version__.partition(".")[0]) >= 26:
+        assert fit(tmp_path, VECTORS, kind).sizes == (2,)
+        return
+    with pytest.raises(InputError, match=r"lists of any size .* write that column as"):
         fit(tmp_path, VECTORS, kind)
 
 
