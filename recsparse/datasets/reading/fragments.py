@@ -96,9 +96,9 @@ def unreadable(path: str, form: ds.FileFormat | None, error: Exception) -> Input
         )
     if "Expected all lists to be of size" in cause:
         return InputError(
-            f"{path} must hold lists of any size where some are null, since PyArrow before 26 "
-            f"cannot read nulls among lists of a fixed size ({cause}); install a newer one, or write "
-            "that column as lists of any size, as by column.cast(pa.list_(pa.float32()))"
+            f"{path} must hold lists of any size where some are null: PyArrow before 26 cannot "
+            f"read nulls among lists of a fixed size ({cause}); install a newer one, or write that "
+            "column as lists of any size, as by column.cast(pa.list_(pa.float32()))"
         )
     return InputError(
         f"{path} must be a complete {kind} file, but reading it failed: {cause}; copy or write it "
