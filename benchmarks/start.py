@@ -112,7 +112,7 @@ def step_rows(rounds: Sequence[Sequence[Mapping[str, Any]]]) -> list[dict[str, o
         rounds: The rows of each round, the same steps in each.
 
     Returns:
-        One row a step.
+        One row per step.
     """
     return [
         {"step": of_step[0]["step"]}

@@ -32,11 +32,11 @@ def ranking_metrics(
 
     Args:
         recommended: Item indices, the best first; -1 stands for no item. No item twice in a row.
-        targets: One row a user.
+        targets: One row per user.
         ks: List lengths.
 
     Returns:
-        One value a user for names such as `ndcg@10`; NaN for a user without targets.
+        One value per user for names such as `ndcg@10`; NaN for a user without targets.
 
     Raises:
         InputError: If a list length is below 1 or above the lists, or the users differ.
@@ -53,7 +53,7 @@ def ranking_metrics(
         )
     if len(recommended) != targets.shape[0]:
         raise InputError(
-            f"there must be one list a user, but got {len(recommended)} for {targets.shape[0]}"
+            f"there must be one list per user, but got {len(recommended)} for {targets.shape[0]}"
         )
     wanted = _distinct_cells(targets)
     hits = _hits(recommended.numpy(), wanted, targets.shape[1])

@@ -21,7 +21,7 @@ class RatingResult:
 
     Attributes:
         overall: `rmse` and `mae` of all ratings; NaN where there are none.
-        per_user: `user_rmse` and `user_mae`, one value a user; NaN for users without targets.
+        per_user: `user_rmse` and `user_mae`, one value per user; NaN for users without targets.
         errors: Predicted less true rating of each target, in the order of their matrix.
     """
 

@@ -15,8 +15,8 @@ def mask_seen(scores: Float[Tensor, "b m"], history: csr_matrix) -> Float[Tensor
     """Return the scores with −inf at the items of each user's history.
 
     Args:
-        scores: One row a user.
-        history: One row a user.
+        scores: One row per user.
+        history: One row per user.
 
     Returns:
         A new tensor; the scores themselves where no history has an item.
@@ -40,7 +40,7 @@ def top_k(scores: Float[Tensor, "b m"], k: int) -> tuple[Int[Tensor, "b k"], Flo
     """Return the k best items of each row; of equal scores, the lower index ranks first.
 
     Args:
-        scores: One row a user; items with −inf or NaN are never taken.
+        scores: One row per user; items with −inf or NaN are never taken.
         k: Length of the lists.
 
     Returns:

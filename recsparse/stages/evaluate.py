@@ -46,7 +46,7 @@ class Comparison:
 
     Attributes:
         results: Metrics of each model, a user at a time, and how much of the test part they are of.
-        table: One row a model: users with test rows, mean and standard error of each metric,
+        table: One row per model: users with test rows, mean and standard error of each metric,
             coverage, the test items that the model does not know and their rows, and `fit seconds`,
             NaN where they were not recorded.
         groups: Such a table of the users with training rows, `known users`, and of those without,
@@ -106,14 +106,14 @@ def evaluate(
         StoreError: If an MLflow store cannot be reached or written; nothing is ranked then.
     """
     config, data = config or Config(), load_data(dataset, reporter)
-    beside = folder_of(dataset if out is None else out)
+    store_folder = folder_of(dataset if out is None else out)
     given = dict(zip(_names(models), models, strict=True))
     with reporter.task("checking the models"):
-        folders = {name: locate(model, beside, reporter) for name, model in given.items()}
+        folders = {name: locate(model, store_folder, reporter) for name, model in given.items()}
         items = {name: load_items(folder) for name, folder in folders.items()}
         for name in items:
             _check_items(items[name], data, name)
-    homes = {name: _home(model, beside) for name, model in given.items()}
+    homes = {name: _home(model, store_folder) for name, model in given.items()}
     with reporter.task("looking for MLflow"):
         for home in set(homes.values()):
             check_store(config.tracking, home)
@@ -124,7 +124,7 @@ def evaluate(
         job = Job.of("evaluate", [*folders.values(), dataset], config.evaluation.model_dump())
         with (
             claim(out, REPORT, job, overwrite, reporter=reporter) as output,
-            start_run(config.tracking, beside, "evaluate", tags, reporter=reporter) as run,
+            start_run(config.tracking, store_folder, "evaluate", tags, reporter=reporter) as run,
         ):
             rows = data.split.test.num_rows
             with reporter.task("recording the dataset"):
@@ -180,7 +180,7 @@ def rank_part(
     Args:
         model: A fitted model.
         part: Histories and targets of the lists.
-        config: List lengths and lists a batch.
+        config: List lengths and lists per batch.
         advance: Called with the number of lists done.
         candidates: Which items of the model may be in the lists; None for all that it knows.
 
@@ -203,9 +203,9 @@ def _names(models: Sequence[str | Path]) -> list[str]:
     return names
 
 
-def _home(model: str | Path, beside: Path) -> Path:
-    # A model from elsewhere has no store beside it.
-    return beside if is_model_uri(str(model)) or is_address(model) else folder_of(model)
+def _home(model: str | Path, store_folder: Path) -> Path:
+    # A model from elsewhere has no store next to it.
+    return store_folder if is_model_uri(str(model)) or is_address(model) else folder_of(model)
 
 
 def _check_items(items: Vocabulary, data: Dataset, name: str) -> None:

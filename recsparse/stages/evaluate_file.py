@@ -45,7 +45,7 @@ def evaluate_file(
 
     `evaluation.catalogue` and `evaluation.include_users` say which items and users count, as in
     `evaluate`; the file stands for a model that knows the items it scores for anyone. It has one
-    set of scores a user, and so users without training rows have one list, too: that of what they
+    set of scores per user, and so users without training rows have one list, too: that of what they
     did before their first test row, the first of those that `evaluate` makes.
 
     Args:

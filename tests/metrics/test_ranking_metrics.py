@@ -159,7 +159,7 @@ def test_a_list_length_out_of_range_is_refused(ks):
 
 
 def test_lists_of_other_users_are_refused():
-    with pytest.raises(InputError, match="one list a user, but got 1 for 2"):
+    with pytest.raises(InputError, match="one list per user, but got 1 for 2"):
         ranking_metrics(torch.tensor([[0]]), csr_matrix(np.ones((2, 3))), [1])
 
 
