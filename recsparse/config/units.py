@@ -23,7 +23,8 @@ class Unit:
         >>> from recsparse.config.section import Section
         >>> class Cache(Section):
         ...     size: Annotated[int, Unit("bytes")] = 1
-        >>> Cache.model_json_schema()["properties"]["size"]["unit"]
+        >>> sizes = Cache.model_json_schema()["properties"]
+        >>> unit_of(sizes["size"])
         'bytes'
     """
 
