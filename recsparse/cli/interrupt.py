@@ -1,5 +1,6 @@
 """Ctrl-C and SIGTERM: a command ends within seconds, and one line says what was kept."""
 
+import atexit
 import os
 import shlex
 import signal
@@ -112,6 +113,9 @@ def ending_on_signals(for_good: bool = False) -> Iterator[None]:
     Raises:
         BaseException: What ended the work, where it was no signal.
     """
+    if for_good:
+        # The first that is registered is the last that is called.
+        atexit.register(_ignore_signals)
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
     before = {number: signal.signal(number, _on_signal) for number in _STATUS}
@@ -156,6 +160,13 @@ def _is_importing(frame: FrameType | None) -> bool:
 def _on_late_signal(number: int, frame: FrameType | None) -> None:
     when_interrupted(lambda: "all was done before")
     _end(number)
+
+
+def _ignore_signals() -> None:
+    # From here on Python has no handlers of its own: a signal would end what is done with its own
+    # status.
+    for number in _STATUS:
+        signal.signal(number, signal.SIG_IGN)
 
 
 def _end_after(reading: int) -> None:
