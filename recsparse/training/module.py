@@ -63,7 +63,7 @@ class ObjectiveModule(pl.LightningModule):
         Raises:
             InputError: If the loss is not finite; the state after the last epoch is kept.
         """
-        torch.manual_seed(_mixed(self.seed, self.global_step))
+        _seed_draws(_mixed(self.seed, self.global_step), self.device)
         loss = self.objective.loss(batch)
         if not loss.isfinite():
             raise InputError(
@@ -96,6 +96,17 @@ class ObjectiveModule(pl.LightningModule):
             "optimizer": optimizer,
             "lr_scheduler": {"scheduler": schedule, "interval": "step"},
         }
+
+
+def _seed_draws(seed: int, device: torch.device) -> None:
+    """Seed what is drawn on the CPU and on the device of the training.
+
+    `torch.manual_seed` also keeps, for each kind of device that is absent or not in use yet, a text
+    of the whole stack: milliseconds at every step.
+    """
+    torch.default_generator.manual_seed(seed)
+    if device.type != "cpu":
+        torch.get_device_module(device).manual_seed(seed)
 
 
 class _Batches(Dataset[Any]):

@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -76,6 +77,17 @@ def test_what_is_hidden_depends_on_the_seed_alone():
         module.training_step(cells, 0)
         shown.append(cells_of(module.network.shown[0]))
     assert shown[0] == shown[1] != shown[2]
+
+
+def test_what_is_drawn_in_a_step_is_seeded_without_what_keeps_the_stack(monkeypatch):
+    rows = random_rows(10, 20)
+    (cells,) = row_batches(objective_of(rows), batch_rows=10, seed=0)
+    module = module_of(rows, seed=5)
+    monkeypatch.setattr(module.objective, "loss", lambda batch: torch.rand(3).sum())
+    torch.manual_seed(int(np.random.SeedSequence((5, 0)).generate_state(1)[0]))
+    expected = torch.rand(3).sum()
+    monkeypatch.setattr(torch, "manual_seed", lambda seed: 1 / 0)
+    assert module.training_step(cells, 0) == expected
 
 
 @given(st.integers(0, 8), st.integers(1, 5), st.integers(1, 9), st.integers(0, 99))
