@@ -11,13 +11,20 @@ import pytest
 import torch
 from hypothesis import settings
 
+from tests import shape_checks
 from tests.public_data import PublicData
+
+shape_checks.install()
 
 # Machines differ in speed; a slow example is no failure.
 settings.register_profile("recsparse", deadline=None, max_examples=25, derandomize=True)
 settings.load_profile("recsparse")
 # Test processes run side by side; threads that wait for a core of their own cost more than they do.
 torch.set_num_threads(1)
+# torch's own keeps a text of the whole stack for each kind of device that is absent, which takes
+# longer than most of what the tests seed by it.
+if not torch.cuda.is_available():
+    torch.manual_seed = torch.default_generator.manual_seed
 
 
 @pytest.fixture(scope="session")
