@@ -21,7 +21,7 @@ from scipy.sparse import csr_matrix
 
 from benchmarks.protocols.differences import differences
 from benchmarks.protocols.protocols import PROTOCOLS, Protocol
-from benchmarks.protocols.variants import ITEMS, VARIANTS, Variant
+from benchmarks.protocols.variants import ITEM_TABLES, VARIANTS, Variant
 from recsparse.cli.exit import exit_on_error
 from recsparse.cli.terminal import show_frame
 from recsparse.datasets.dataset import Dataset
@@ -29,6 +29,7 @@ from recsparse.datasets.orders.fit_order import Activity, fit_order
 from recsparse.datasets.parts import EvaluationPart
 from recsparse.evaluation.rank_catalogue import RankingResult, evaluate_ranking
 from recsparse.files.atomic import atomic_file
+from recsparse.models.protocol.features import Features
 from recsparse.models.protocol.fit_context import FitContext
 from recsparse.models.protocol.recommender import Recommender
 from recsparse.models.protocol.validation import Validation
@@ -51,7 +52,7 @@ def run(
     """Measure variants and show what each changes."""
     those = range(first_seed, first_seed + seeds)
     for name in protocols or VARIANTS:
-        protocol, variants = with_items(PROTOCOLS[name], name), chosen(VARIANTS[name], only)
+        protocol, variants = protocol_of(name), chosen(VARIANTS[name], only)
         found: dict[str, list[pd.Series]] = {variant: [] for variant in variants}
         for seed, variant in itertools.product(those, variants):
             folder = out / name / f"seed-{seed}"
@@ -88,20 +89,20 @@ def chosen(variants: Mapping[str, Variant], only: str | None) -> Mapping[str, Va
     return {name: variants[name] for name in names}
 
 
-def with_items(protocol: Protocol, name: str) -> Protocol:
-    """Return a protocol whose data has the text of the items.
+def protocol_of(name: str) -> Protocol:
+    """Return the protocol of some variants, with a table of items where they read one.
 
     Args:
-        protocol: The protocol.
-        name: Its name.
+        name: Of the variants.
 
     Returns:
-        The same split, with text.
+        The split, and what is read.
     """
-    if name not in ITEMS:
-        return protocol
-    items, columns = ITEMS[name]
-    return replace(protocol, items=items, settings=(*protocol.settings, columns))
+    if name not in ITEM_TABLES:
+        return PROTOCOLS[name]
+    table = ITEM_TABLES[name]
+    protocol = PROTOCOLS[table.protocol]
+    return replace(protocol, items=table.path, settings=(*protocol.settings, *table.settings))
 
 
 def measure(variant: Variant, protocol: Protocol, data: Dataset, seed: int) -> RankingResult:
@@ -133,7 +134,7 @@ def measure(variant: Variant, protocol: Protocol, data: Dataset, seed: int) -> R
             config.training,
             seed,
             times=view.times(data.train_times()),
-            item_features=item_features(data),
+            item_features=view.features(),
             validation=Validation(part.history, part.targets, part.times, metric),
         ),
     )
@@ -185,6 +186,13 @@ class View:
         for start, end in itertools.pairwise(times.indptr):
             shuffled.data[start:end] = self.rng.permutation(times.data[start:end])
         return shuffled
+
+    def features(self) -> Features | None:
+        """Return the features of the items, those of others where the variant shuffles them."""
+        found = item_features(self.data)
+        if found is None or not self.variant.shuffles_features:
+            return found
+        return found.rows(self.rng.permutation(found.num_ids))
 
     def part(self, name: str) -> EvaluationPart:
         """Return the users of a part.

@@ -15,11 +15,13 @@ class Variant:
         model: The section `model`.
         item_order: The order of the items on their axis; None leaves them as they are, by id.
         shuffles_time: Give each user's events their times in a random order.
+        shuffles_features: Give each item the features of a random other one.
     """
 
     model: Mapping[str, Any] = field(default_factory=dict)
     item_order: OrderKind | None = None
     shuffles_time: bool = False
+    shuffles_features: bool = False
 
 
 _GRID = {"kind": "sparse_grid", "linear": None, "cell_dropout": 0.3, "regularisation": 0.01}
@@ -57,6 +59,20 @@ def _in_time(epochs: int, batch_users: int) -> dict[str, Variant]:
     }
 
 
+def _featured(epochs: int, batch_users: int, *groups: str) -> dict[str, Variant]:
+    """Return a network of time with each group of features, with all, and with all shuffled."""
+    training = {"epochs": epochs, "batch_users": batch_users, "learning_rate": 2e-3}
+    timeline = {"kind": "timeline", "dropout": 0.2, "training": training}
+    return {
+        "no features": Variant(timeline),
+        **{name: Variant({**timeline, "features": [name]}) for name in groups},
+        "all": Variant({**timeline, "features": "all"}),
+        "all, shuffled among items": Variant(
+            {**timeline, "features": "all"}, shuffles_features=True
+        ),
+    }
+
+
 _ROWS = {"kind": "ease", "regularisation": 400.0}
 _WINDOWS = {"kind": "ease", "regularisation": 120.0, "window_events": 32}
 _BOTH = {"kind": "blend", "parts": [_ROWS, _WINDOWS]}
@@ -76,9 +92,36 @@ VARIANTS: Mapping[str, Mapping[str, Variant]] = {
     "ml100k-last-out": _in_time(epochs=30, batch_users=32),
     # Few epochs, which can be afforded, the same for all.
     "ml1m-last-out": _in_time(epochs=6, batch_users=64),
+    "ml100k-last-out-features": _featured(30, 32, "words", "categories"),
+    "ml1m-last-out-features": _featured(6, 64, "words", "categories", "year", "director"),
 }
-# Text is a variant here, which the protocol itself does without.
-ITEMS = {
-    "ml100k-random": ("movielens-100k/items.parquet", "text.columns=['title']"),
-    "ml1m-held-out-users": ("movielens-1m/items.parquet", "text.columns=['text']"),
+
+
+@dataclass(frozen=True)
+class ItemTable:
+    """A table of items, which a protocol itself does without.
+
+    Attributes:
+        protocol: The name of the protocol.
+        path: The table, below the folder in `RECSPARSE_DATA`.
+        settings: What is read of it.
+    """
+
+    protocol: str
+    path: str
+    settings: tuple[str, ...]
+
+
+_ML100K, _ML1M = "movielens-100k/items.parquet", "movielens-1m/items.parquet"
+ITEM_TABLES: Mapping[str, ItemTable] = {
+    "ml100k-random": ItemTable("ml100k-random", _ML100K, ("text.columns=['title']",)),
+    "ml1m-held-out-users": ItemTable("ml1m-held-out-users", _ML1M, ("text.columns=['text']",)),
+    "ml100k-last-out-features": ItemTable(
+        "ml100k-last-out", _ML100K, ("text.columns=['title']", "features.categories=['categories']")
+    ),
+    "ml1m-last-out-features": ItemTable(
+        "ml1m-last-out",
+        _ML1M,
+        ("text.columns=['plot']", "features.categories=['categories', 'year', 'director']"),
+    ),
 }

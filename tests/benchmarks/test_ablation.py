@@ -3,10 +3,10 @@ import pandas as pd
 import pytest
 import typer
 
-from benchmarks.ablation import View, chosen
+from benchmarks.ablation import View, chosen, protocol_of
 from benchmarks.protocols.differences import differences
 from benchmarks.protocols.protocols import PROTOCOLS
-from benchmarks.protocols.variants import VARIANTS, Variant
+from benchmarks.protocols.variants import ITEM_TABLES, VARIANTS, Variant
 from recsparse.config.config import Config
 from recsparse.datasets.dataset_folder import load_dataset
 from recsparse.models.registry import build_model
@@ -18,8 +18,8 @@ def data(small_dataset):
 
 
 def test_every_variant_is_a_model_of_a_known_protocol():
-    for protocol, variants in VARIANTS.items():
-        assert protocol in PROTOCOLS
+    for name, variants in VARIANTS.items():
+        assert protocol_of(name) in PROTOCOLS.values() or name in ITEM_TABLES
         for variant in variants.values():
             build_model(Config.model_validate({"model": dict(variant.model)}).model)
 
@@ -55,6 +55,20 @@ def test_shuffled_times_are_those_of_the_same_user(data):
         own, before = shuffled[user], times[user]
         assert np.array_equal(own.indices, before.indices)
         assert sorted(own.data) == sorted(before.data)
+
+
+def test_shuffled_features_are_those_of_other_items(data):
+    own, shuffled = (View(data, Variant(shuffles_features=each), 0).features() for each in (0, 1))
+    rows = [each.sparse().toarray().tolist() for each in (own, shuffled)]
+    assert rows[0] != rows[1]
+    assert sorted(rows[0]) == sorted(rows[1])
+
+
+def test_features_are_those_of_the_table_that_the_variants_name():
+    protocol = protocol_of("ml100k-last-out-features")
+    assert protocol.items == "movielens-100k/items.parquet"
+    assert protocol.settings[-1] == "features.categories=['categories']"
+    assert protocol_of("ml1m-last-out") is PROTOCOLS["ml1m-last-out"]
 
 
 def test_differences_are_counted_by_sign_where_they_are_clear():
