@@ -45,7 +45,7 @@ def cold_part(data: Dataset, name: str) -> ColdPart:
     Raises:
         InputError: If the dataset has no features, or the part has no such row.
     """
-    if not data.item_features():
+    if not data.item_features:
         raise InputError(
             "cold items are ranked by their features, but the dataset has none; prepare it with "
             "--items"

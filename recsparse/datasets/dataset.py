@@ -1,6 +1,7 @@
 """Dataset: a split log with everything that was fitted on its training part."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -78,20 +79,14 @@ class Dataset:
         bags = reviews if own is None else own
         return None if bags is None else bags[: len(self.items)]
 
+    @cached_property
     def item_features(self) -> list[Group]:
-        """Return what is known of the items of the catalogue.
-
-        Returns:
-            Named groups of columns, one row per item.
-        """
+        """What is known of the items of the catalogue: named groups of columns, a row per item."""
         return groups_of(self.item_side, self.item_reviews, slice(len(self.items)))
 
+    @cached_property
     def user_features(self) -> list[Group]:
-        """Return what is known of the training users.
-
-        Returns:
-            Named groups of columns, one row per user.
-        """
+        """What is known of the training users: named groups of columns, a row per user."""
         return groups_of(self.user_side, self.user_reviews, slice(len(self.users)))
 
     def train_matrix(self) -> csr_matrix:

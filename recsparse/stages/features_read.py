@@ -45,14 +45,14 @@ def warn_of_unread(read: FeaturesRead, data: Dataset) -> None:
         data: The dataset.
     """
     names = {name for own in read.values() for name in own}
-    unread = [group.name for group in data.item_features() if group.name not in names]
+    unread = [group.name for group in data.item_features if group.name not in names]
     if unread:
         logger.warning(
             "no part of the model reads the features %s of the items; name a model that does in "
             'model.kind or model.parts, as timeline with features = "all"',
             ", ".join(unread),
         )
-    of_users = [group.name for group in data.user_features()]
+    of_users = [group.name for group in data.user_features]
     if of_users:
         logger.warning("no model reads features of users yet: %s", ", ".join(of_users))
 

@@ -13,5 +13,5 @@ def item_features(data: Dataset) -> Features | None:
     Returns:
         All groups; None where there are none.
     """
-    groups = data.item_features()
+    groups = data.item_features
     return Features.of(groups) if groups else None

@@ -68,7 +68,7 @@ def _lack(need: Need, data: Dataset) -> str:
             is_missing = train[TIMESTAMP].null_count == len(train)
             return "no row of the training part has one" if is_missing else ""
         case "item_features":
-            return "" if data.item_features() else "the dataset has none"
+            return "" if data.item_features else "the dataset has none"
         case "weights":
             return _all_alike(data)
         case "ratings":
