@@ -81,7 +81,7 @@ ALL = {"words", "genres", "price", "embedding"}
             {"content_knn": {"genres"}},
         ),
     ],
-    ids=str,
+    ids=lambda value: value[0] if isinstance(value, list) else "",
 )  # fmt: skip
 def test_train_says_what_is_read_and_what_is_not(featured, workplace, caplog, settings, read):
     result = train(featured, "model", load_config(None, [f"model.{each}" for each in settings]))
