@@ -1,7 +1,9 @@
+import functools
 import re
 from collections import namedtuple
 
 import pytest
+import typer
 
 # What an error must not say to somebody who typed a command: arguments, calls, errors of Python.
 PYTHON = re.compile(
@@ -12,16 +14,25 @@ PROGRESS = re.compile(r"\d\d:\d\d:\d\d ")
 Outcome = namedtuple("Outcome", ["status", "out", "err"])
 
 
+@functools.cache
+def command_line():
+    """The commands with their options; Typer itself collects them anew at each call."""
+    from recsparse.cli.main import app
+
+    return typer.main.get_command(app)
+
+
 @pytest.fixture
 def recsparse(workplace, capfd):
     """Run a command line in an empty folder; what was printed comes with the exit status."""
     from recsparse.cli.exit import exit_on_error
-    from recsparse.cli.main import app
 
     def run(*words):
         capfd.readouterr()
         with pytest.raises(SystemExit) as ended:
-            exit_on_error(lambda: app([str(word) for word in words], prog_name="recsparse"))
+            exit_on_error(
+                lambda: command_line()([str(word) for word in words], prog_name="recsparse")
+            )
         out, err = capfd.readouterr()
         # Of the progress, whose lines start with the time, there are tests of their own.
         err = "".join(line for line in err.splitlines(True) if not PROGRESS.match(line))
