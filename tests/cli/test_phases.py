@@ -114,7 +114,7 @@ def test_tune_names_what_comes_before_and_after_its_trials(phases, small_dataset
     words = ["--out", "best.toml", *EASE, "--try", "regularisation=[1.0]"]
     tuning = "tuning ease"
     assert phases("tune", small_dataset, *words) == [
-        "loading the dataset", *RUN, "reading the validation part",
+        "loading the dataset", "reading the validation part", *RUN,
         "laying out the rows", tuning, f"{tuning} · fitting ease",
         f"{tuning} · fitting ease · inverting the Gram matrix", "recording the trials", END,
     ]  # fmt: skip
