@@ -6,6 +6,14 @@ import pytest
 from recsparse.tracking.held_signals import held_signals
 
 
+@pytest.fixture(autouse=True)
+def heard():
+    """A shell that starts the tests in the background has SIGINT ignored in them."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def test_a_signal_waits_until_the_work_is_done():
     done = []
     with pytest.raises(KeyboardInterrupt):  # noqa: PT012 — the work is what is tried
