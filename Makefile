@@ -59,9 +59,8 @@ compiler:
 demo: setup
 	@$(BIN)/python -m pipelines.demo --out "$(OUT)" $(if $(LOG),--log "$(LOG)") $(if $(ITEMS),--items "$(ITEMS)")
 
-# By worksteal a process keeps neighbouring tests, and makes what a file shares once.
 test: setup
-	$(BIN)/python -m pytest -n auto --dist worksteal --cov --cov-report=term $(TESTS)
+	$(BIN)/python -m pytest -n auto --cov --cov-report=term $(TESTS)
 
 # Whole jobs, servers and kills by the dozen, which the other suite leaves out.
 test-slow: setup
