@@ -1,6 +1,5 @@
 """Fixtures shared by all tests."""
 
-import gc
 import shutil
 import socket
 from collections.abc import Iterator
@@ -26,16 +25,6 @@ torch.set_num_threads(1)
 # longer than most of what the tests seed by it.
 if not torch.cuda.is_available():
     torch.manual_seed = torch.default_generator.manual_seed
-
-
-def pytest_collection():
-    gc.disable()
-
-
-def pytest_collection_finish():
-    """Let garbage be looked for among what tests make, not among all modules and all tests."""
-    gc.freeze()
-    gc.enable()
 
 
 @pytest.fixture(scope="session")

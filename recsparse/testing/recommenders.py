@@ -89,13 +89,6 @@ def fitted(config: ModelSection) -> Recommender:
     return fit(build_model(config), log_of())
 
 
-@functools.cache
-def fitted_to_a_checkerboard(config: ModelSection) -> Recommender:
-    """Return a model fitted to `checkerboard` that tests share; none may change it."""
-    log, _, _ = checkerboard()
-    return fit(build_model(config), log)
-
-
 def raw_parts(matrix: csr_matrix) -> list[list[Any]]:
     """Return the arrays of a matrix as they lie in memory."""
     return [part.tolist() for part in (matrix.data, matrix.indices, matrix.indptr)]
@@ -211,13 +204,14 @@ class PersonalConformance(RecommenderConformance):
 
     def test_it_learns_a_checkerboard(self) -> None:
         log, same, held_out = checkerboard()
-        scores = score(fitted_to_a_checkerboard(self.config), log).numpy()
+        scores = score(fit(build_model(self.config), log), log).numpy()
         for user in range(NUM_USERS):
             assert scores[user][held_out[user]].min() > scores[user][~same[user]].max(), user
 
     def test_it_folds_in_users_that_it_never_saw(self) -> None:
         """Three items of one group, together in no row of the fit, call for the group's others."""
-        model = fitted_to_a_checkerboard(self.config)
+        log, _, _ = checkerboard()
+        model = fit(build_model(self.config), log)
         for group in (0, 1):
             items = np.arange(NUM_ITEMS)
             known = (items % 2 == group) & (items < 6)
