@@ -59,7 +59,10 @@ def train(
         "mlflow model": result.model_uri or ("not sent" if result.is_new else "sent before"),
         "fit seconds": result.fit_seconds,
         **{f"validation {name}": value for name, value in result.validation.items()},
-        **{f"features of {kind}": _listed(read) for kind, read in result.features.items()},
+        **{
+            f"features of {kind}": read if job.as_json else _listed(read)
+            for kind, read in result.features.items()
+        },
     }
     show_pairs(f"model {out}", shown, job.as_json)
 

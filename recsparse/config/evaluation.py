@@ -54,8 +54,10 @@ class EvaluationConfig(Section):
         if not isinstance(lengths, list | tuple):
             return values
         rest = {name: value for name, value in values.items() if name != "k"}
+        own = rest.get("metrics", ())
+        if not isinstance(own, list | tuple):
+            return rest  # refused as what it is
         # Older builds had functions of users' own alone in `metrics`.
-        own = [*rest.get("metrics", ())]
         if any(length_of(str(name)) for name in own):
             if [*lengths] == _LENGTHS_OF_OLDER_BUILDS:
                 return rest

@@ -21,10 +21,19 @@ class FeatureSection(ModelSection):
 
     features: FeatureNames = "all"
 
+
+class OnceOfText(FeatureSection):
+    """Networks that had a setting `use_text` in older builds, where text was all they could read.
+
+    Attributes:
+        features: Which features of the items are encoded and added to the item vectors.
+    """
+
+    features: FeatureNames = ()
+
     @model_validator(mode="before")
     @classmethod
     def _use_text_of_older_builds(cls, values: Any) -> Any:
-        # Networks had `use_text`, and text was all that they could read.
         if not isinstance(values, dict) or type(values.get("use_text")) is not bool:
             return values
         rest = {name: value for name, value in values.items() if name != "use_text"}

@@ -21,7 +21,7 @@ _MOST_ERRORS, _LONGEST_VALUE = 5, 120
 # What pydantic says in terms of Python.
 _MUST = {
     "string_type": 'must be text; put it in quotes, as in "2026"',
-    "tuple_type": "must be a list, as in [1, 2]",
+    "tuple_type": "must be a list, as in [1, 2] or ['a', 'b']",
     "int_from_float": "must be a whole number",
     "int_parsing_size": "must be a smaller number",
 }

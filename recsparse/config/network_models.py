@@ -4,7 +4,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from recsparse.config.feature_section import FeatureNames, FeatureSection
+from recsparse.config.feature_section import FeatureNames, FeatureSection, OnceOfText
 from recsparse.config.linear_models import EASEConfig, RatingBayesConfig, RatingBiasConfig
 from recsparse.config.loss_names import PairwiseLoss, SoftmaxLoss
 from recsparse.config.model_section import ModelSection, SearchSpace
@@ -118,7 +118,7 @@ class LightGCNConfig(PairwiseConfig):
     layers: Annotated[int, Unit("layers")] = Field(default=3, ge=0)
 
 
-class SparseGridConfig(SoftmaxConfig, FeatureSection):
+class SparseGridConfig(SoftmaxConfig, OnceOfText):
     """SparseGridRecommender: ridge pooling of a row's cells, a residual network, a linear term.
 
     Attributes:
@@ -134,7 +134,6 @@ class SparseGridConfig(SoftmaxConfig, FeatureSection):
         window: Width of that window.
         pooling: How a row's cells become one vector: by a `ridge` regression, as their `mean`, or
             by learned `attention`.
-        features: Which features of the items are encoded and added to the item vectors.
         cell_dropout: Share of a row's cells that are hidden and have to be predicted.
         dropout: Dropout inside the residual network.
         linear: The linear term; None for none.
@@ -159,7 +158,6 @@ class SparseGridConfig(SoftmaxConfig, FeatureSection):
     window_blocks: Blocks = Field(default=0, ge=0)
     window: Items = Field(default=3, ge=1)
     pooling: Literal["ridge", "mean", "attention"] = "ridge"
-    features: FeatureNames = ()
     cell_dropout: Share = Field(default=0.5, gt=0, lt=1)
     dropout: Share = Field(default=0.2, ge=0, lt=1)
     linear: EASEConfig | None = EASEConfig()
@@ -228,14 +226,13 @@ class TextTowerConfig(SoftmaxConfig, FeatureSection):
     training: TrainingConfig | None = TrainingConfig(epochs=10, learning_rate=1e-2)
 
 
-class EventConfig(SoftmaxConfig, FeatureSection):
+class EventConfig(SoftmaxConfig, OnceOfText):
     """Models that read a user's events in the order of time.
 
     Attributes:
         channels: Channels of an event.
         dropout: Dropout of the input and inside the blocks.
         most_events: Events of a user that are used, the last ones.
-        features: Which features of the items are encoded and added to the item vectors.
         use_gaps: Add a vector of the time since the event before to that of each event.
         training: How the network is trained; None for the section `training`.
     """
@@ -243,7 +240,6 @@ class EventConfig(SoftmaxConfig, FeatureSection):
     channels: Dimensions = Field(default=64, ge=1)
     dropout: Share = Field(default=0.2, ge=0, lt=1)
     most_events: Events = Field(default=200, ge=1)
-    features: FeatureNames = ()
     use_gaps: bool = False
     training: TrainingConfig | None = TrainingConfig(
         epochs=20, batch_users=64, learning_rate=2e-3, precision="auto"

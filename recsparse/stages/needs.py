@@ -1,5 +1,7 @@
 """Whether a dataset has what a configured model needs, before anything is fitted."""
 
+from collections.abc import Sequence
+
 import pyarrow.compute as pc
 
 from recsparse.config.feature_section import FeatureSection
@@ -25,22 +27,32 @@ def require_needs(model: ModelSection, data: Dataset) -> None:
             what mends it. Or if a class of a user's own says something else than needs.
         ConfigError: If the loss is of a module that this process was not told of.
     """
-    for section in (model, *(getattr(model, "parts", None) or ())):
+    parts = getattr(model, "parts", None) or ()
+    for section in (model, *parts):
         for need, setting in needs_of(section).items():
             found = _lack(need, data)
             if found:
                 raise InputError(unmet(need, section.kind, setting, found))
-        if isinstance(section, FeatureSection) and section.features:
-            _require_names(section, data)
         loss = getattr(section, "loss", None)
         if isinstance(loss, str):
             own_loss(loss)
+    _require_features(model, parts, data)
 
 
-def _require_names(section: FeatureSection, data: Dataset) -> None:
+def _require_features(model: ModelSection, parts: Sequence[ModelSection], data: Dataset) -> None:
     features = item_features(data)
-    if features is not None:
-        features.chosen(section.features)
+    if features is None or not isinstance(model, FeatureSection):
+        return
+    features = features.chosen(model.features)
+    for part in parts:
+        if not (isinstance(part, FeatureSection) and part.features):
+            continue
+        if not features.groups:
+            raise InputError(
+                f"model.features must name what the part {part.kind} reads, but is empty; leave it "
+                "out, or leave out that part"
+            )
+        features.chosen(part.features, f"features of the part {part.kind}, out of model.features,")
 
 
 def needs_of(model: ModelSection) -> Needs:

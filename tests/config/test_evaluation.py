@@ -49,6 +49,7 @@ def test_list_lengths_of_older_builds_are_read(values, metrics, told, caplog):
         ),
         ({"metrics": [f"{OWN}@5"], "select_by": "other:judge@5"}, "must have different ones, but"),
         ({"metrics": ["f1@10"]}, r"metrics\[0\] is wrong: it must be one of ndcg"),
+        ({"k": [5], "metrics": "ndcg@5"}, "metrics is wrong: it must be a list, as in"),
         ({"metrics": ["ndcg"]}, r"metrics\[0\] is wrong: it must be one of ndcg"),
         ({"select_by": "coverage@10"}, "select_by is wrong: it must be one of ndcg"),
         ({"select_by": OWN}, "select_by is wrong: .* as my_module:my_metric@10, but got"),

@@ -8,7 +8,7 @@ import pytest
 from recsparse.config.toml_reader import load_config
 from recsparse.datasets.building.sources import Sources
 from recsparse.datasets.dataset_folder import load_dataset
-from recsparse.errors import InputError
+from recsparse.errors import ConfigError, InputError
 from recsparse.scoring.model_folder import load_model, read_model_description
 from recsparse.stages.item_features import item_features
 from recsparse.stages.prepare import prepare
@@ -105,7 +105,25 @@ def test_features_that_a_dataset_lacks_are_refused_before_anything_is_fitted(fea
     assert [*workplace.iterdir()] == before
 
 
+@pytest.mark.parametrize(
+    ("features", "part", "message"),
+    [
+        ("['genres']", "{kind='content_knn', features=['words']}",
+         "features of the part content_knn, out of model.features, must name .* no 'words'"),
+        ("[]", "{kind='content_knn'}", "model.features must name what the part content_knn reads"),
+    ],
+)  # fmt: skip
+def test_a_part_reads_no_more_than_its_blend(featured, workplace, features, part, message):
+    settings = [f"model.features={features}", f"model.parts=[{{kind='popularity'}}, {part}]"]
+    before = [*workplace.iterdir()]
+    with pytest.raises(InputError, match=message):
+        train(featured, "model", load_config(None, settings))
+    assert [*workplace.iterdir()] == before
+
+
 @pytest.mark.parametrize(("use_text", "features"), [("true", "all"), ("false", ())])
 def test_the_text_setting_of_older_builds_is_read(use_text, features):
     config = load_config(None, ["model.kind=timeline", f"model.use_text={use_text}"])
     assert config.model.features == features
+    with pytest.raises(ConfigError, match=r"has the unknown key 'model\.use_text'"):
+        load_config(None, ["model.kind=bpr", f"model.use_text={use_text}"])

@@ -18,7 +18,7 @@ from recsparse.models.protocol.features import FeatureKind, Features
 from recsparse.models.protocol.fit_context import PLAIN, FitContext
 from recsparse.models.protocol.needs import Needs
 from recsparse.models.protocol.recommender import Recommender, check_interactions
-from recsparse.models.protocol.stored_arrays import stored_csr, stored_tensor
+from recsparse.models.protocol.stored_arrays import stored_tensor
 
 
 class ContentKNN(Recommender, ColdScorer):
@@ -93,10 +93,6 @@ class ContentKNN(Recommender, ColdScorer):
     def from_state(cls, config: ContentKNNConfig, state: Mapping[str, Tensor]) -> "ContentKNN":
         model = cls(config)
         num_words = int(stored_tensor(state, "num_words", dtype=torch.int64))
-        sparse = stored_csr(state, None, num_words)
-        model.num_items = sparse.shape[0]
-        vectors = torch.zeros(model.num_items, 0)
-        if "vectors" in state:
-            vectors = stored_tensor(state, "vectors", model.num_items, None)
-        model.items = Cosines(sparse, vectors.numpy())
+        model.items = Cosines.stored(state, num_words)
+        model.num_items = model.items.sparse.shape[0]
         return model

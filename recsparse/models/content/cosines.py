@@ -1,5 +1,6 @@
 """How like items are by their features: cosines of words, of categories and of vectors."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +12,7 @@ from torch import Tensor
 
 from recsparse.errors import InputError
 from recsparse.models.protocol.features import FeatureKind, Features
+from recsparse.models.protocol.stored_arrays import stored_csr, stored_tensor
 
 # What items can be compared by; a product of two numbers tells nothing of how near they are.
 COMPARED: frozenset[FeatureKind] = frozenset({"words", "categories", "vectors"})
@@ -50,6 +52,26 @@ class Cosines:
                 "model"
             )
         return cls(features.sparse(word_exponent), features.unit_vectors())
+
+    @classmethod
+    def stored(cls, state: Mapping[str, Tensor], num_columns: int) -> "Cosines":
+        """Read features back from a model's state.
+
+        Args:
+            state: The tensors `data`, `indices` and `indptr`, and `vectors` where there are any.
+            num_columns: Of words and categories.
+
+        Returns:
+            The features.
+
+        Raises:
+            InputError: If the tensors do not make features of the same items.
+        """
+        sparse = stored_csr(state, None, num_columns)
+        vectors = torch.zeros(sparse.shape[0], 0)
+        if "vectors" in state:
+            vectors = stored_tensor(state, "vectors", sparse.shape[0], None)
+        return cls(sparse, vectors.numpy())
 
     def to_history(self, history: csr_matrix, others: "Cosines") -> Float[Tensor, "b n"]:
         """Return the weighted sums of the cosines of others to the items of histories.

@@ -18,11 +18,9 @@ from recsparse.models.protocol.cold_scorer import ColdScorer
 from recsparse.models.protocol.features import FeatureKind, Features
 from recsparse.models.protocol.fit_context import PLAIN, FitContext
 from recsparse.models.protocol.needs import Needs
-from recsparse.models.protocol.negatives import negatives_where_large
 from recsparse.models.protocol.objective import HiddenCells, RowNetwork
-from recsparse.models.protocol.own_loss import own_loss
 from recsparse.models.protocol.recommender import NetworkRecommender, check_interactions
-from recsparse.models.protocol.stored_arrays import load_network, stored_csr, stored_tensor
+from recsparse.models.protocol.stored_arrays import load_network, stored_tensor
 from recsparse.sparse.scatter import scatter_sum
 from recsparse.sparse.tensor import SparseTensor
 
@@ -52,14 +50,14 @@ class TextTower(NetworkRecommender, ColdScorer):
 
         Args:
             interactions: Users × items, positive weights.
-            context: The items' bags of words; `trainer` trains the network.
+            context: The items' features; `trainer` trains the network.
 
         Returns:
             The fitted model itself.
 
         Raises:
-            InputError: If there is not one bag of words per item, `trainer` is missing, or nothing
-                can be learned from the interactions.
+            InputError: If there are no features of the items that it reads, `trainer` is missing,
+                or nothing can be learned from the interactions.
         """
         interactions = check_interactions(interactions)
         features = wanted_features(self, self.config, context, interactions.shape[1])
@@ -67,17 +65,7 @@ class TextTower(NetworkRecommender, ColdScorer):
         self.num_items = interactions.shape[1]
         items = Cosines.of(features, self.config.word_exponent)
         self.network = TextTowerNetwork(self.config, items)
-        config = self.config
-        negatives = negatives_where_large(interactions.getnnz(axis=0), config)
-        objective = HiddenCells(
-            self.network,
-            interactions,
-            config.cell_dropout,
-            config.training,
-            negatives,
-            own_loss(config.loss),
-        )
-        self._train(objective, context)
+        self._train(HiddenCells.configured(self.network, interactions, self.config), context)
         return self
 
     @override
@@ -117,12 +105,9 @@ class TextTower(NetworkRecommender, ColdScorer):
     def from_state(cls, config: TextTowerConfig, state: Mapping[str, Tensor]) -> "TextTower":
         model = cls(config)
         words = stored_tensor(state, "word_vectors", None, config.channels)
-        bags = stored_csr(state, None, len(words))
-        model.num_items = bags.shape[0]
-        vectors = torch.zeros(model.num_items, 0)
-        if "vectors" in state:
-            vectors = stored_tensor(state, "vectors", model.num_items, None)
-        model.network = TextTowerNetwork(config, Cosines(bags, vectors.numpy()))
+        known = Cosines.stored(state, len(words))
+        model.num_items = known.sparse.shape[0]
+        model.network = TextTowerNetwork(config, known)
         load_network(model.network, state)
         return model
 

@@ -10,10 +10,11 @@ from scipy.sparse import csr_matrix
 from torch import Tensor, nn
 from typing_extensions import override
 
+from recsparse.config.network_models import SparseGridConfig, TextTowerConfig
 from recsparse.config.training import TrainingConfig
 from recsparse.models.protocol.losses import masked_softmax_loss
-from recsparse.models.protocol.negatives import Negatives
-from recsparse.models.protocol.own_loss import OwnLoss
+from recsparse.models.protocol.negatives import Negatives, negatives_where_large
+from recsparse.models.protocol.own_loss import OwnLoss, own_loss
 from recsparse.sparse.tensor import SparseTensor
 
 
@@ -132,6 +133,35 @@ class HiddenCells(RowsOfMatrix):
         self.share = share
         self.negatives = negatives
         self.own = own
+
+    @classmethod
+    def configured(
+        cls,
+        network: "RowNetwork",
+        interactions: csr_matrix,
+        config: SparseGridConfig | TextTowerConfig,
+    ) -> "HiddenCells":
+        """Return the objective that a model's section says.
+
+        Args:
+            network: Maps kept cells to scores.
+            interactions: Users × items.
+            config: The share that is hidden, the loss, and how the network is trained.
+
+        Returns:
+            The objective.
+
+        Raises:
+            ConfigError: If the loss is one's own, and this process was not told of its module.
+        """
+        return cls(
+            network,
+            interactions,
+            config.cell_dropout,
+            config.training,
+            negatives_where_large(interactions.getnnz(axis=0), config),
+            own_loss(config.loss),
+        )
 
     @override
     def loss(self, batch: SparseTensor) -> Tensor:

@@ -109,8 +109,7 @@ def own_loss(name: str) -> OwnLoss | None:
         The function; None where the name is that of a loss of ours.
 
     Raises:
-        InputError: If it is no function.
-        ConfigError: If this process was not told of the module.
+        ConfigError: If it is no function, or this process was not told of the module.
     """
     return OwnLoss(name) if ":" in name else None
 

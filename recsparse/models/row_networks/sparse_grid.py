@@ -20,9 +20,7 @@ from recsparse.models.linear.als import als_factors, with_empty_weight
 from recsparse.models.linear.ease import EASE
 from recsparse.models.protocol.fit_context import PLAIN, FitContext
 from recsparse.models.protocol.needs import Needs
-from recsparse.models.protocol.negatives import negatives_where_large
 from recsparse.models.protocol.objective import HiddenCells
-from recsparse.models.protocol.own_loss import own_loss
 from recsparse.models.protocol.recommender import NetworkRecommender, check_interactions
 from recsparse.models.protocol.stored_arrays import load_network, stored_tensor, with_prefix
 from recsparse.models.protocol.validation import Validation
@@ -83,16 +81,7 @@ class SparseGridRecommender(NetworkRecommender):
         features = encoder_of(self, context, interactions.shape[1], self.config.factors)
         self._start(interactions, features, context)
         config = self.config
-        negatives = negatives_where_large(interactions.getnnz(axis=0), config)
-        objective = HiddenCells(
-            self.network,
-            interactions,
-            config.cell_dropout,
-            config.training,
-            negatives,
-            own_loss(config.loss),
-        )
-        self._train(objective, context)
+        self._train(HiddenCells.configured(self.network, interactions, self.config), context)
         if config.linear is None:
             return self
         with context.reporter.task("linear term"):

@@ -2,8 +2,11 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from recsparse.config.toml_reader import load_config
+from recsparse.datasets.building.sources import Sources
 from recsparse.datasets.features.side_folder import load_side, save_side
 from recsparse.errors import InputError, SchemaError
+from recsparse.stages.prepare import prepare
 from tests.side_tables import fit_table
 
 IDS = [7, 0, 9, 2, 1]
@@ -108,3 +111,27 @@ def test_vectors_are_the_same_after_saving(tmp_path):
     np.testing.assert_array_equal(loaded.values, side.vectors.values, strict=True)
     with pytest.raises(InputError, match=r"item_vectors.* row for each of 5 ids, but has 4; make"):
         load_side(tmp_path, "item", 5)
+
+
+@pytest.mark.parametrize("kind", [pa.list_(pa.float64()), pa.list_(pa.float32(), 2)], ids=str)
+def test_vectors_of_new_items_are_laid_over_those_of_a_dataset(tmp_path, kind):
+    def items(ids, vectors):
+        return pa.table({"item_id": ids, "v": pa.array(vectors, kind)})
+
+    def log(items):
+        users = range(20)
+        return pa.table({"user_id": [*users] * len(items), "item_id": sorted(items * len(users))})
+
+    vectors = np.random.default_rng(0).normal(size=(6, 2)).round(2).tolist()
+    shares = ["split.validation=0.2", "split.test=0.2"]
+    config = load_config(None, ["features.vectors=['v']", *shares])
+    old, few = tmp_path / "old", [0, 1, 2, 3, 4]
+    prepare(Sources(log(few), items=items(few, [*vectors[:4], [9, 9]])), old, config=config)
+    newer = items([4, 5], vectors[4:])
+    data = prepare(Sources(log([5]), items=newer, append_to=old), tmp_path / "new")
+    whole = Sources(log([*few, 5]), items=items([*few, 5], vectors))
+    direct = prepare(whole, tmp_path / "direct", config=config)
+    assert data.items.ids.to_pylist() == direct.items.ids.to_pylist() == [*few, 5]
+    found, expected = data.item_side.vectors, direct.item_side.vectors
+    np.testing.assert_allclose(found.values * found.scale, vectors, rtol=1e-5)
+    np.testing.assert_array_equal(found.values, expected.values)
