@@ -2,12 +2,23 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from recsparse.config.model_section import ModelSection
 
+
+def _names(value: Any) -> Any:
+    # Of an alternative, pydantic says what is wrong with each.
+    is_list = isinstance(value, list | tuple) and all(isinstance(name, str) for name in value)
+    if value != "all" and not is_list:
+        raise ValueError("it must be all, or a list of names, as in ['words', 'genres']")
+    return value
+
+
 # All that the dataset has, or some by name.
-FeatureNames = Literal["all"] | tuple[Annotated[str, Field(min_length=1)], ...]
+FeatureNames = Annotated[
+    Literal["all"] | tuple[Annotated[str, Field(min_length=1)], ...], BeforeValidator(_names)
+]
 
 
 class FeatureSection(ModelSection):

@@ -9,6 +9,7 @@ from recsparse.config.model_section import ModelSection
 from recsparse.datasets.dataset import Dataset
 from recsparse.datasets.schema import TIMESTAMP, WEIGHT
 from recsparse.errors import InputError
+from recsparse.models.content.wanted_features import readable
 from recsparse.models.protocol.needs import Need, Needs, checked_needs, unmet
 from recsparse.models.protocol.own_loss import own_loss
 from recsparse.models.registry import build_model
@@ -41,18 +42,22 @@ def require_needs(model: ModelSection, data: Dataset) -> None:
 
 def _require_features(model: ModelSection, parts: Sequence[ModelSection], data: Dataset) -> None:
     features = item_features(data)
-    if features is None or not isinstance(model, FeatureSection):
+    if features is None:
         return
-    features = features.chosen(model.features)
-    for part in parts:
-        if not (isinstance(part, FeatureSection) and part.features):
+    if parts and isinstance(model, FeatureSection):
+        features = features.chosen(model.features)
+    for section in parts or (model,):
+        if not isinstance(section, FeatureSection):
             continue
-        if not features.groups:
+        if parts and section.features and not features.groups:
             raise InputError(
-                f"model.features must name what the part {part.kind} reads, but is empty; leave it "
-                "out, or leave out that part"
+                f"model.features must name what the part {section.kind} reads, but is empty; leave "
+                "it out, or leave out that part"
             )
-        features.chosen(part.features, f"features of the part {part.kind}, out of model.features,")
+        setting = f"features of the part {section.kind}, out of model.features," if parts else None
+        features.chosen(section.features, setting or "model.features")
+        if "item_features" in needs_of(section):
+            readable(build_model(section), section, features)
 
 
 def needs_of(model: ModelSection) -> Needs:

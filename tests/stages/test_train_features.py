@@ -97,10 +97,20 @@ def test_train_says_what_is_read_and_what_is_not(featured, workplace, caplog, se
     np.testing.assert_allclose(*scores, rtol=1e-4, atol=1e-5)
 
 
-def test_features_that_a_dataset_lacks_are_refused_before_anything_is_fitted(featured, workplace):
-    config = load_config(None, ["model.kind=timeline", "model.features=['genre']"])
+@pytest.mark.parametrize(
+    ("kind", "features", "message"),
+    [
+        ("timeline", "['genre']", "there are no 'genre'; the nearest known is 'genres'"),
+        ("content_knn", "[]", "the model content_knn reads .* model.features names none of these"),
+        ("text_tower", "['price']", "the model text_tower reads .* names none of these out of wor"),
+    ],
+)
+def test_features_that_cannot_be_read_are_refused_before_anything_is_fitted(
+    featured, workplace, kind, features, message
+):
+    config = load_config(None, [f"model.kind={kind}", f"model.features={features}"])
     before = [*workplace.iterdir()]
-    with pytest.raises(InputError, match="there are no 'genre'; the nearest known is 'genres'"):
+    with pytest.raises(InputError, match=message):
         train(featured, "model", config)
     assert [*workplace.iterdir()] == before
 
@@ -119,6 +129,13 @@ def test_a_part_reads_no_more_than_its_blend(featured, workplace, features, part
     with pytest.raises(InputError, match=message):
         train(featured, "model", load_config(None, settings))
     assert [*workplace.iterdir()] == before
+
+
+@pytest.mark.parametrize("features", ["words", "3", "[3]", "true"])
+def test_features_are_all_or_a_list_of_names(features):
+    message = r"^--set: model.features is wrong: it must be all, or a list of names, as in \['w"
+    with pytest.raises(ConfigError, match=message):
+        load_config(None, ["model.kind=timeline", f"model.features={features}"])
 
 
 @pytest.mark.parametrize(("use_text", "features"), [("true", "all"), ("false", ())])

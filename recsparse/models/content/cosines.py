@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 from torch import Tensor
 
-from recsparse.errors import InputError
 from recsparse.models.protocol.features import FeatureKind, Features
 from recsparse.models.protocol.stored_arrays import stored_csr, stored_tensor
 
@@ -40,17 +39,7 @@ class Cosines:
 
         Returns:
             The features.
-
-        Raises:
-            InputError: If there are numbers alone.
         """
-        if not features.has(*COMPARED):
-            names = [group.name for group in features.groups]
-            raise InputError(
-                "items are compared by words, categories and vectors, but of features there are "
-                f"only the numbers {', '.join(names)}; prepare others, or choose another kind of "
-                "model"
-            )
         return cls(features.sparse(word_exponent), features.unit_vectors())
 
     @classmethod

@@ -36,7 +36,8 @@ def wanted_features(
         Those that the configuration names.
 
     Raises:
-        InputError: If there are none, or not of each item, or none of a name.
+        InputError: If there are none, or not of each item, or none of a name, or none of a kind
+            that the model reads.
     """
     features = context.item_features
     if features is None:
@@ -47,11 +48,29 @@ def wanted_features(
             f"context.item_features must be of each of {num_items} items, but are of "
             f"{features.num_ids}"
         )
+    return readable(model, config, features)
+
+
+def readable(model: Recommender, config: FeatureSection, features: Features) -> Features:
+    """Return the features that a model asks for, at least one of a kind that it reads.
+
+    Args:
+        model: The model, which says what kinds it reads.
+        config: Its settings.
+        features: All that there are.
+
+    Returns:
+        Those that the configuration names.
+
+    Raises:
+        InputError: If there are none of a name, or none of these kinds.
+    """
     chosen = features.chosen(config.features)
-    if not chosen.groups:
-        known = ", ".join(group.name for group in features.groups)
+    if not chosen.has(*model.reads):
+        known = ", ".join(f"{each.name} ({each.kind})" for each in features.groups)
         raise InputError(
-            f"model.features of the model {model.kind} must name some of {known}, but is empty"
+            f"the model {model.kind} reads {', '.join(sorted(model.reads))}, but model.features "
+            f"names none of these out of {known}; name one, or choose another kind of model"
         )
     return chosen
 
