@@ -1,6 +1,5 @@
 """TrainedModel: a fitted recommender together with its ids and the users' histories."""
 
-import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
@@ -9,30 +8,25 @@ import pandas as pd
 import pyarrow as pa
 import torch
 from numpy.typing import NDArray
-from scipy.sparse import coo_matrix, csr_matrix
+from scipy.sparse import csr_matrix
 
 from recsparse.config.choices import OnUnknown
 from recsparse.datasets.data_settings import DataSettings
 from recsparse.datasets.id_types import Ids, ids_of, is_missing_id
-from recsparse.datasets.matrices import last_of_cells
 from recsparse.datasets.vocabulary import Vocabulary
 from recsparse.errors import InputError
 from recsparse.metrics.top_k import mask_seen, top_k
 from recsparse.models.protocol.column_sums import column_sums
 from recsparse.models.protocol.recommender import Recommender
+from recsparse.scoring.list_table import allowed_items, list_table
 from recsparse.scoring.request_columns import (
     Rows,
     as_table,
     id_column,
     refuse_unknown,
     slices,
-    time_column,
-    weight_column,
 )
-from recsparse.scoring.user_histories import merged_rows, rows_of_users
-
-logger = logging.getLogger(__name__)
-
+from recsparse.scoring.user_histories import rows_of_users, with_rows
 
 # Users scored at once are bounded so that their score matrix stays near 160 MB.
 _SCORES_AT_ONCE = 40_000_000
@@ -136,10 +130,13 @@ class TrainedModel:
                 wanted, k, filter_seen=filter_seen, items=items, on_unknown=on_unknown
             )
         )
-        no_rows = model._as_table(
-            wanted[:0], np.empty((0, k), np.int64), np.empty((0, k), np.float32)
+        no_lists = list_table(
+            wanted[:0].cast(model.users.ids.type),
+            model.items,
+            np.empty((0, k), np.int64),
+            np.empty((0, k), np.float32),
         )
-        return pa.concat_tables([no_rows, *tables]).to_pandas()
+        return pa.concat_tables([no_lists, *tables]).to_pandas()
 
     def recommend_batches(
         self,
@@ -172,7 +169,7 @@ class TrainedModel:
         user_index = self.users.index_of(users)
         if on_unknown == "error":
             refuse_unknown("user_id", users, user_index)
-        allowed = self._allowed(items, on_unknown)
+        allowed = allowed_items(self.items, items, on_unknown)
         for rows in slices(len(users), self._users_at_once()):
             yield self._recommend(
                 users[rows], user_index[rows], k, allowed, filter_seen, on_unknown
@@ -196,32 +193,8 @@ class TrainedModel:
             InputError: If the ids are null or of another type than the model's, or a weight is
                 negative or not finite.
         """
-        history = as_table(history)
-        user_ids = id_column(history, "user_id")
-        if missing := int(is_missing_id(user_ids).sum()):
-            raise InputError(
-                f"user ids must not be null or blank, but {missing} of {len(user_ids)} rows of the "
-                "history have none; drop those rows"
-            )
-        item_index = self.items.index_of(id_column(history, "item_id"))
-        unknown = int((item_index < 0).sum())
-        if unknown:
-            logger.warning("%d of %d history rows have unknown items", unknown, len(item_index))
-        known = np.flatnonzero(item_index >= 0)
-        self.users.index_of(user_ids)  # refuses ids of another type
-        users = Vocabulary.fit(
-            pa.concat_arrays([self.users.ids, user_ids.cast(self.users.ids.type)])
-        )
-        user_index, place = users.index_of(user_ids), users.index_of(self.users.ids)
-        row, item, shape = user_index[known], item_index[known], (len(users), len(self.items))
-        new = coo_matrix((weight_column(history)[known], (row, item)), shape=shape)
-        times = None
-        if self.times is not None:
-            row, item, last = last_of_cells(row, item, time_column(history)[known])
-            when = coo_matrix((last, (row, item)), shape=shape)
-            times = merged_rows(self.times, place, when, user_index)
-        merged = merged_rows(self.history, place, new, user_index)
-        return replace(self, users=users, history=merged, times=times)
+        users, known, times = with_rows(self.users, self.items, self.history, self.times, history)
+        return replace(self, users=users, history=known, times=times)
 
     def popularity(self) -> NDArray[np.float32]:
         """Return each item's share of the weight of all rows that the model knows.
@@ -273,28 +246,5 @@ class TrainedModel:
         without = ~known if on_unknown == "null" else ~known & is_missing_id(users)
         scores[torch.from_numpy(without)] = -torch.inf
         best, values = top_k(scores, k)
-        return self._as_table(users, best.numpy(), values.numpy())
-
-    def _as_table(
-        self, users: pa.Array, best: NDArray[np.int64], values: NDArray[np.float32]
-    ) -> pa.Table:
-        row, rank = np.nonzero(best >= 0)
-        return pa.table(
-            {
-                "user_id": users.take(pa.array(row)).cast(self.users.ids.type),
-                "item_id": self.items.id_of(best[row, rank]),
-                "rank": pa.array(rank + 1, pa.int32()),
-                "score": pa.array(values[row, rank], pa.float32()),
-            }
-        )
-
-    def _allowed(self, items: Ids | None, on_unknown: OnUnknown) -> torch.Tensor | None:
-        if items is None:
-            return None
-        ids = ids_of(items)
-        index = self.items.index_of(ids)
-        if on_unknown == "error":
-            refuse_unknown("item_id", ids, index)
-        allowed = torch.zeros(len(self.items), dtype=torch.bool)
-        allowed[torch.from_numpy(index[index >= 0])] = True
-        return allowed
+        ids = users.cast(self.users.ids.type)
+        return list_table(ids, self.items, best.numpy(), values.numpy())

@@ -1,0 +1,63 @@
+"""Lists of recommended items as tables, and which items may be in one."""
+
+import numpy as np
+import pyarrow as pa
+import torch
+from numpy.typing import NDArray
+
+from recsparse.config.choices import OnUnknown
+from recsparse.datasets.id_types import Ids, ids_of
+from recsparse.datasets.vocabulary import Vocabulary
+from recsparse.scoring.request_columns import refuse_unknown
+
+
+def list_table(
+    users: pa.Array, items: Vocabulary, best: NDArray[np.int64], scores: NDArray[np.float32]
+) -> pa.Table:
+    """Return lists as a table.
+
+    Args:
+        users: One id per list.
+        items: The catalogue.
+        best: Lists × length: places of items in the catalogue, −1 where a list is shorter.
+        scores: Of these.
+
+    Returns:
+        Columns `user_id`, `item_id`, `rank` (from 1), `score`; a row per item of a list.
+    """
+    row, place = np.nonzero(best >= 0)
+    return pa.table(
+        {
+            "user_id": users.take(pa.array(row)),
+            "item_id": items.id_of(best[row, place].astype(np.int64)),
+            "rank": pa.array(place + 1, pa.int32()),
+            "score": pa.array(scores[row, place], pa.float32()),
+        }
+    )
+
+
+def allowed_items(
+    items: Vocabulary, wanted: Ids | None, on_unknown: OnUnknown
+) -> torch.Tensor | None:
+    """Say which items may be in a list.
+
+    Args:
+        items: The catalogue.
+        wanted: Ids of those; None for all.
+        on_unknown: Other than `error` passes over ids that the catalogue lacks.
+
+    Returns:
+        One truth per item; None for all.
+
+    Raises:
+        UnknownIdError: If an id is unknown and `on_unknown` is `error`.
+    """
+    if wanted is None:
+        return None
+    ids = ids_of(wanted)
+    index = items.index_of(ids)
+    if on_unknown == "error":
+        refuse_unknown("item_id", ids, index)
+    allowed = torch.zeros(len(items), dtype=torch.bool)
+    allowed[torch.from_numpy(index[index >= 0])] = True
+    return allowed
