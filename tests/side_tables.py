@@ -25,7 +25,7 @@ def fit(path, train=(0, 1, 2), unseen=(), config=COUNTS, **columns) -> SideFeatu
         vocabulary(list(train)),
         vocabulary(list(unseen)),
         config,
-    )
+    )[0]
 
 
 def fit_table(folder, columns, train=(0, 1, 2), unseen=(), config=COUNTS, **named) -> SideFeatures:

@@ -43,7 +43,7 @@ def _ours(path: Path, weighting: Weighting) -> dict[str, float]:
     config = TextConfig(weighting=weighting, max_words=MAX_WORDS)
     train, unseen = Vocabulary(ids), Vocabulary(ids[:0])
     start = time.perf_counter()
-    found = fit_side_features(path, columns, train, unseen, config)
+    found, _ = fit_side_features(path, columns, train, unseen, config)
     taken = time.perf_counter() - start
     return {"seconds": taken, "cells": found.bags.nnz if found.bags is not None else 0}
 

@@ -28,7 +28,8 @@ class Dataset:
     Attributes:
         users: Ids of the training users.
         items: Ids of the training items, the catalogue.
-        unseen_users: Ids of users without training rows; their indices follow those of `users`.
+        unseen_users: Ids of users without training rows: those of the log, then those that the
+            table of users alone has; their indices follow those of `users`.
         unseen_items: Ids of items without training rows, likewise.
         split: The rows.
         user_order: Places of the users on the grid.

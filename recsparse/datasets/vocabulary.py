@@ -92,6 +92,19 @@ class Vocabulary:
         """
         return self.ids.take(pa.array(index))
 
+    def followed_by(self, others: "Vocabulary | None") -> "Vocabulary":
+        """Return these ids, and others behind them.
+
+        Args:
+            others: None of these; of the same type, whatever that of no ids is.
+
+        Returns:
+            All of them.
+        """
+        if others is None or len(others) == 0:
+            return self
+        return Vocabulary(pa.concat_arrays([self.ids.cast(others.ids.type), others.ids]))
+
     def save(self, path: str | Path) -> None:
         """Write the ids to Parquet, in order.
 

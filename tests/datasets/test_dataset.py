@@ -62,7 +62,7 @@ def test_the_words_are_those_of_the_catalogue_alone(build):
     assert data.counts["item_table_words"] == 3
     assert data.counts["item_table_without_text"] == 2
     # "never" alone is not in the log; "b" and "only in validation" are not in the table.
-    assert data.counts["item_table_unused"] == 1
+    assert data.counts["items_only_in_table"] == 1
     assert data.counts["item_table_not_in_table"] == 2
 
 

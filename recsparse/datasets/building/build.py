@@ -12,7 +12,6 @@ from recsparse.datasets.building.clean import CleanRows, clean_rows
 from recsparse.datasets.building.fitting import (
     fit_orders,
     fit_sides,
-    fit_vocabularies,
     side_sources,
 )
 from recsparse.datasets.building.free_memory import release_unused
@@ -203,7 +202,6 @@ class _Build:
     ) -> dict[str, int]:
         """Fit everything on the training rows, write it, and return what was counted."""
         with self.reporter.task("ids, text and features"):
-            fit_vocabularies(parted, self.folder)
             items, counts = fit_sides(sides, parted, reviews, self.folder, self.config, self.work)
         with self.reporter.task("orders"):
             fit_orders(parted, written, items, self.folder, self.config)

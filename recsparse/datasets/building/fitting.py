@@ -22,18 +22,6 @@ from recsparse.datasets.workspace import Workspace
 from recsparse.errors import InputError
 
 
-def fit_vocabularies(parted: PartedRows, folder: Path) -> None:
-    """Write the ids of both axes.
-
-    Args:
-        parted: Rows and their parts.
-        folder: The dataset folder.
-    """
-    for axis, name in ((parted.users, "users"), (parted.items, "items")):
-        axis.train.save(folder / f"{name}.parquet")
-        axis.unseen.save(folder / f"unseen_{name}.parquet")
-
-
 def side_sources(
     tables: tuple[str | Path | None, str | Path | None], store: LogStore | None, config: Config
 ) -> tuple[SideSource, SideSource]:
@@ -76,7 +64,9 @@ def fit_sides(
     config: Config,
     work: Workspace,
 ) -> tuple[SideFeatures, dict[str, int]]:
-    """Fit and write the features of users and items.
+    """Write the ids of users and items, and fit and write their features.
+
+    Ids that a table alone has stand behind those of the log without training rows.
 
     Args:
         sources: Where the features of users and of items come from.
@@ -90,16 +80,20 @@ def fit_sides(
         The features of the items, and what was counted.
     """
     counts: dict[str, int] = {}
-    users, items = (
-        source.fit(axis, folder / FOLDER, work)
-        for source, axis in zip(sources, (parted.users, parted.items), strict=True)
-    )
-    for side, name in ((users, "user"), (items, "item")):
+    sides = []
+    axes: list[tuple[AxisName, Axis]] = [("user", parted.users), ("item", parted.items)]
+    for source, (name, axis) in zip(sources, axes, strict=True):
+        side, others = source.fit(axis, folder / FOLDER, work)
+        axis.train.save(folder / f"{name}s.parquet")
+        axis.unseen.followed_by(others).save(folder / f"unseen_{name}s.parquet")
         save_side(side, folder, name)
+        if others is not None:
+            counts[f"{name}s_only_in_table"] = len(others)
         counts |= {f"{name}_table_{count}": number for count, number in side.counts.items()}
+        sides.append(side)
     if reviews is not None:
         counts |= _fit_reviews(reviews, parted, folder, config)
-    return items, counts
+    return sides[1], counts
 
 
 def _fit_reviews(

@@ -24,6 +24,7 @@ from recsparse.datasets.features.side_table import (
     require_side_table,
 )
 from recsparse.datasets.id_types import require_distinct
+from recsparse.datasets.vocabulary import Vocabulary
 from recsparse.datasets.workspace import Workspace
 from recsparse.errors import InputError
 from recsparse.files.stand_ins import called
@@ -69,7 +70,7 @@ class SideSource:
         require_side_schema(schema, self.columns, id_type, self.text, new.where)
         require_distinct(new.ids(), new.where)
 
-    def fit(self, axis: Axis, log: Path, work: Workspace) -> SideFeatures:
+    def fit(self, axis: Axis, log: Path, work: Workspace) -> tuple[SideFeatures, Vocabulary | None]:
         """Fit the features on the training ids, and keep the table.
 
         Args:
@@ -78,16 +79,17 @@ class SideSource:
             work: The workspace.
 
         Returns:
-            The features; none where there is no table.
+            The features, and the ids that the table alone has, which come behind those of the
+            axis; none where there is no table.
         """
         id_type, path = axis.train.ids.type, log / table_name(self.columns.axis)
         if self.old is None:
             if self.new is None:
-                return SideFeatures()
-            side = fit_side_features(self.new, self.columns, axis.train, axis.unseen, self.text)
+                return SideFeatures(), None
+            fitted = fit_side_features(self.new, self.columns, axis.train, axis.unseen, self.text)
             kept = self._kept(self.new, id_type)
             save_tables([kept], kept.schema, path, work)
-            return side
+            return fitted
         old = self._kept(self.old, id_type)
         tables, where = [old], old.where
         schema = old.schema.set(0, pa.field(self.columns.ids, id_type))

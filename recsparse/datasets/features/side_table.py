@@ -1,40 +1,24 @@
 """Tables of items and users: what is known of an id besides its rows in the log."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.dataset as ds
 from scipy.sparse import coo_matrix, csr_matrix
 
 from recsparse.config.data import TextConfig
 from recsparse.datasets.features.bag_of_words import BagOfWords
-from recsparse.datasets.features.categories_and_numbers import (
-    CategoryFeatures,
-    NumberFeatures,
-    category_tokens,
-    numbers_of,
-)
-from recsparse.datasets.features.precomputed_bags import bag_cells, require_bags
+from recsparse.datasets.features.categories_and_numbers import CategoryFeatures, NumberFeatures
 from recsparse.datasets.features.side_columns import SideColumns
-from recsparse.datasets.features.texts import texts_of
-from recsparse.datasets.features.vectors import VectorFeatures, require_vectors, vectors_of
-from recsparse.datasets.id_types import require_distinct
-from recsparse.datasets.reading.tables import (
-    open_dataset,
-    read_batches,
-    read_columns,
-    require_columns,
-)
-from recsparse.datasets.schema import id_type, is_list, to_ids
+from recsparse.datasets.features.side_rows import SideRows
+from recsparse.datasets.features.vectors import VectorFeatures
+from recsparse.datasets.reading.tables import open_dataset, require_columns
 from recsparse.datasets.vocabulary import Vocabulary
-from recsparse.errors import InputError, SchemaError
+from recsparse.errors import InputError
 from recsparse.files.stand_ins import called
-
-# Few enough for long texts, of which a chunk is in memory at a time.
-_CHUNK_ROWS = 8_192
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,8 +31,7 @@ class SideFeatures:
         categories: Categories.
         numbers: Numbers.
         vectors: Vectors.
-        counts: `words`; ids `without_text` (of training), `not_in_table` (of the log), and
-            `unused` ones (of the table).
+        counts: `words`; ids `without_text` (of training) and `not_in_table` (of the log).
     """
 
     words: BagOfWords | None = None
@@ -66,28 +49,34 @@ def fit_side_features(
     unseen: Vocabulary,
     text: TextConfig,
     where: str | None = None,
-) -> SideFeatures:
+) -> tuple[SideFeatures, Vocabulary]:
     """Read a table chunk by chunk and fit its features on the training ids.
 
     Args:
         path: A file, a folder, a glob or an address.
         columns: What to read.
         train: Ids with training rows.
-        unseen: Ids without.
+        unseen: Other ids of the log.
         text: How text becomes a bag of words.
         where: What to call the table in an error; its path where it is None.
 
     Returns:
-        The features of all ids, those of the table that are not in the log left out.
+        The features of the ids of the log, and behind them of those that the table alone has; and
+        the latter, sorted.
 
     Raises:
         SchemaError: If a column is missing or of a wrong type, or there is nothing to read.
         InputError: If an id is null, blank or occurs twice, ids are of another type than the
             log's, none of them is in the log, or no training id has a word.
     """
-    dataset = open_dataset(path, roles=columns.roles(train.ids.type))
-    ids = train, unseen
-    return _SideTable.of(dataset, where or called(path), columns, ids, text).fit()
+    id_type = train.ids.type
+    dataset = open_dataset(path, roles=columns.roles(id_type))
+    rows = _rows(dataset, columns, id_type, text, where or called(path))
+    log = Vocabulary(pa.concat_arrays([train.ids, unseen.ids.cast(id_type)]))
+    index, others = _placed(rows, log)
+    side = _SideTable(rows, index, len(train), len(log) + len(others), text).fit()
+    counts = {"not_in_table": len(log) + len(others) - len(index), **side.counts}
+    return replace(side, counts=counts), others
 
 
 def require_side_table(
@@ -125,163 +114,86 @@ def require_side_schema(
         SchemaError: If a column is missing or of a wrong type, or there is nothing to read.
         InputError: If ids are of another type than the log's.
     """
-    none = Vocabulary(pa.array([], id_type))
-    _SideTable.of(ds.dataset(schema.empty_table()), where, columns, (none, none), text)
+    _rows(ds.dataset(schema.empty_table()), columns, id_type, text, where)
+
+
+def _rows(
+    dataset: ds.Dataset, columns: SideColumns, id_type: pa.DataType, text: TextConfig, where: str
+) -> SideRows:
+    require_columns(dataset, where, [columns.ids, *columns.all(text.bag_columns)])
+    resolved = columns.resolved(dataset.schema, text.bag_columns, where)
+    rows = SideRows(dataset, where, resolved, text.bag_columns)
+    rows.check(id_type)
+    return rows
+
+
+def _placed(rows: SideRows, log: Vocabulary) -> tuple[np.ndarray, Vocabulary]:
+    # The index of each row's id, and the ids that are not in the log, which come last.
+    ids = rows.ids(log.ids.type)
+    index = log.index_of(ids)
+    is_other = index < 0
+    if is_other.all():
+        first = f"; the first is {ids[0].as_py()!r}" if len(ids) else ""
+        raise InputError(
+            f"{rows.where} must have ids of the log in the column {rows.columns.ids!r}, but none "
+            f"of its {len(ids)} is there{first}; name another column or table, or leave it out"
+        )
+    others = ids.filter(pa.array(is_other))
+    order = pc.sort_indices(others).to_numpy()
+    rank = np.empty(len(others), dtype=np.int64)
+    rank[order] = np.arange(len(others))
+    index[is_other] = len(log) + rank
+    return index, Vocabulary(others.take(pa.array(order)))
 
 
 @dataclass(frozen=True, eq=False)
 class _SideTable:
-    where: str
-    dataset: ds.Dataset
-    columns: SideColumns
-    text: TextConfig
-    ids: Vocabulary
+    rows: SideRows
+    index: np.ndarray  # of the id of each row
     num_train: int
-
-    @classmethod
-    def of(
-        cls,
-        dataset: ds.Dataset,
-        where: str,
-        columns: SideColumns,
-        ids: tuple[Vocabulary, Vocabulary],
-        text: TextConfig,
-    ) -> "_SideTable":
-        require_columns(dataset, where, [columns.ids, *columns.all(text.bag_columns)])
-        columns = columns.resolved(dataset.schema, text.bag_columns, where)
-        train, unseen = ids
-        both = Vocabulary(pa.concat_arrays([train.ids, unseen.ids.cast(train.ids.type)]))
-        table = cls(where, dataset, columns, text, both, len(train))
-        table.check_types()
-        return table
-
-    def check_types(self) -> None:
-        for name in self.columns.text:
-            kind = self.dataset.schema.field(name).type
-            if id_type(kind.value_type if is_list(kind) else kind) == pa.string():
-                continue
-            if not (is_list(kind) and pa.types.is_integer(kind.value_type)):
-                raise SchemaError(
-                    f"the text column {name!r} of {self.where} must hold strings, or lists of "
-                    f"strings or integers, but holds {kind}"
-                )
-        nothing = self.dataset.schema.empty_table()
-        category_tokens(nothing, self.columns.categories)
-        numbers_of(nothing, self.columns.numbers)
-        require_vectors(nothing.schema, self.columns.vectors, self.where)
-        if self.text.bag_columns is not None:
-            require_bags(self.dataset.schema, self.text.bag_columns, self.where)
-        kind = self.dataset.schema.field(self.columns.ids).type
-        if not self.columns.cast_ids and id_type(kind) not in (self.ids.ids.type, None):
-            raise InputError(
-                f"ids must be of the type {self.ids.ids.type}, as in the log, but the column "
-                f"{self.columns.ids!r} of {self.where} holds {kind}; cast one of them"
-            )
+    num_ids: int
+    text: TextConfig
 
     def fit(self) -> SideFeatures:
-        index = self._index_of_all()
+        rows, index, num_train, num_ids = self.rows, self.index, self.num_train, self.num_ids
+        columns = rows.columns
         words = bags = categories = numbers = vectors = None
-        present = np.zeros(len(self.ids), dtype=bool)
-        present[index[index >= 0]] = True
-        counts = {"not_in_table": int((~present).sum()), "unused": int((index < 0).sum())}
+        counts: dict[str, int] = {}
         if self.text.bag_columns is not None:
-            words, bags = self._precomputed_bags(index, self.text.bag_columns)
-        elif self.columns.text:
-            words, bags = BagOfWords.fit_chunks(
-                self._texts(index), self.num_train, len(self.ids), self.text
-            )
+            words, bags = self._precomputed_bags(self.text.bag_columns)
+        elif columns.text:
+            words, bags = BagOfWords.fit_chunks(rows.texts(index), num_train, num_ids, self.text)
         if words is not None and bags is not None:
             counts["words"] = len(words)
-            counts["without_text"] = int((np.diff(bags.indptr)[: self.num_train] == 0).sum())
-        if self.columns.categories:
-            categories = CategoryFeatures.fit(self._tokens(index), self.num_train, len(self.ids))
-        if self.columns.numbers:
-            numbers = self._numbers(index)
-        if self.columns.vectors:
-            vectors = self._vectors(index)
+            counts["without_text"] = int((np.diff(bags.indptr)[:num_train] == 0).sum())
+        if columns.categories:
+            categories = CategoryFeatures.fit(rows.categories(index), num_train, num_ids)
+        if columns.numbers:
+            values = rows.numbers(index, num_ids)
+            numbers = NumberFeatures.fit(values, columns.numbers, num_train)
+        if columns.vectors:
+            vectors = self._vectors()
         return SideFeatures(words, bags, categories, numbers, vectors, counts)
 
-    def _index_of_all(self) -> np.ndarray:
-        # Of each row's id, after checking that no id is null or repeats.
-        name = self.columns.ids
-        column = read_columns(self.dataset, [name])[name]
-        wanted = self.ids.ids.type if self.columns.cast_ids else None
-        ids = to_ids(column, f"the column {name!r} of {self.where}", wanted)
-        require_distinct(ids, self.where)
-        index = self.ids.index_of(ids)
-        if not (index >= 0).any():
-            first = f"; the first is {ids[0].as_py()!r}" if len(ids) else ""
-            raise InputError(
-                f"{self.where} must have ids of the log in the column {name!r}, but none of its "
-                f"{len(ids)} is there{first}; name another column or table, or leave it out"
-            )
-        return index
-
-    def _batches(
-        self, index: np.ndarray, columns: Sequence[str]
-    ) -> Iterator[tuple[np.ndarray, pa.Table]]:
-        """Yield the rows of known ids, a chunk at a time, and their indices."""
-        start = 0
-        for batch in read_batches(self.dataset, [self.columns.ids, *columns], _CHUNK_ROWS):
-            some = index[start : start + batch.num_rows]
-            start += batch.num_rows
-            known = np.flatnonzero(some >= 0)
-            table = pa.Table.from_batches([batch])
-            if len(known) < len(some):
-                table = table.take(pa.array(known))
-            yield some[known], table
-
-    def _texts(self, index: np.ndarray) -> Iterator[tuple[np.ndarray, list[str]]]:
-        for some, table in self._batches(index, self.columns.text):
-            columns = [texts_of(table[name], name) for name in self.columns.text]
-            yield some, [" ".join(filter(None, each)) for each in zip(*columns, strict=True)]
-
-    def _tokens(self, index: np.ndarray) -> Iterator[tuple[np.ndarray, list[list[str]]]]:
-        for some, table in self._batches(index, self.columns.categories):
-            yield some, category_tokens(table, self.columns.categories)
-
-    def _numbers(self, index: np.ndarray) -> NumberFeatures:
-        values = np.full((len(self.ids), len(self.columns.numbers)), np.nan)
-        for some, table in self._batches(index, self.columns.numbers):
-            values[some] = numbers_of(table, self.columns.numbers)
-        return NumberFeatures.fit(values, self.columns.numbers, self.num_train)
-
-    def _vectors(self, index: np.ndarray) -> VectorFeatures:
-        columns: dict[str, np.ndarray] = {}
-        for some, table in self._batches(index, self.columns.vectors):
-            for name in self.columns.vectors:
-                found = columns.get(name)
-                size = None if found is None else found.shape[1]
-                row, values = vectors_of(table, name, size, self.columns.ids, self.where)
-                if len(row):
-                    found = columns.setdefault(
-                        name, np.zeros((len(self.ids), values.shape[1]), dtype=np.float32)
-                    )
-                    found[some[row]] = values
-        without = [name for name in self.columns.vectors if name not in columns]
+    def _vectors(self) -> VectorFeatures:
+        names, found = self.rows.columns.vectors, self.rows.vectors(self.index, self.num_ids)
+        without = [name for name in names if name not in found]
         if without:
             raise InputError(
-                f"the column {without[0]!r} of {self.where} must hold a vector of an id of the "
-                "log, but has none; leave it out of the features"
+                f"the column {without[0]!r} of {self.rows.where} must hold a vector, but has none; "
+                "leave it out of the features"
             )
-        wanted = {name: columns[name] for name in self.columns.vectors}
-        return VectorFeatures.fit(wanted, self.num_train)
+        return VectorFeatures.fit({name: found[name] for name in names}, self.num_train)
 
-    def _precomputed_bags(
-        self, index: np.ndarray, columns: tuple[str, str]
-    ) -> tuple[BagOfWords, csr_matrix]:
-        pieces = []
-        for some, table in self._batches(index, columns):
-            row, word, count = bag_cells(table, columns, self.columns.ids, self.where)
-            pieces.append((some[row], word, count))
-        row, word, count = (np.concatenate(some) for some in zip(*pieces, strict=True))
+    def _precomputed_bags(self, columns: tuple[str, str]) -> tuple[BagOfWords, csr_matrix]:
+        row, word, count = self.rows.bags(self.index, columns)
         size = int(word[(row < self.num_train) & (count > 0)].max(initial=-1)) + 1
         if size == 0:
             raise InputError(
-                f"a bag of words of {self.where} must have a word, but none of {self.num_train} "
-                "ids with training rows has one; leave text.bag_columns out"
+                f"a bag of words of {self.rows.where} must have a word, but none of "
+                f"{self.num_train} ids with training rows has one; leave text.bag_columns out"
             )
         kept = (word < size) & (count > 0)
         cells = (count[kept], (row[kept], word[kept]))
-        matrix = coo_matrix(cells, shape=(len(self.ids), size)).tocsr()
+        matrix = coo_matrix(cells, shape=(self.num_ids, size)).tocsr()
         return BagOfWords.of_counts(matrix, range(size), self.num_train, self.text)

@@ -96,8 +96,8 @@ def test_both_have_the_reviews_of_training_rows(data):
 def test_what_was_found_is_counted(data):
     found = {name: count for name, count in data.counts.items() if "_table_" in name}
     assert found == {
-        "user_table_not_in_table": 2, "user_table_unused": 0, "user_table_words": 3,
-        "user_table_without_text": 2, "item_table_not_in_table": 1, "item_table_unused": 0,
+        "user_table_not_in_table": 2, "user_table_words": 3,
+        "user_table_without_text": 2, "item_table_not_in_table": 1,
         "item_table_words": 5, "item_table_without_text": 1,
     }  # fmt: skip
     assert (data.counts["user_review_words"], data.counts["item_review_words"]) == (3, 3)
@@ -119,7 +119,8 @@ def test_features_of_a_dataset_are_those_of_the_table(data, tmp_path):
     path = tmp_path / "items.parquet"
     pq.write_table(table_of(LATER_ITEM, ITEMS), path)
     columns = SideColumns("item_id", ["title"], ["genres"], ["price"])
-    direct = fit_side_features(path, columns, data.items, data.unseen_items, TextConfig())
+    direct, others = fit_side_features(path, columns, data.items, data.unseen_items, TextConfig())
+    assert len(others) == 0
     assert (direct.bags != data.item_side.bags).nnz == 0
     assert (direct.categories.cells != data.item_side.categories.cells).nnz == 0
     assert direct.numbers.values.tolist() == data.item_side.numbers.values.tolist()
@@ -252,4 +253,4 @@ def test_citeulike_has_the_words_that_were_published(real_data, tmp_path):
     assert data.item_side.bags.shape == (25_975, 20_000)
     assert data.item_side.bags.nnz == 490_708
     assert data.counts["item_table_without_text"] == 31
-    assert data.counts["item_table_not_in_table"] == data.counts["item_table_unused"] == 0
+    assert data.counts["item_table_not_in_table"] == data.counts["items_only_in_table"] == 0

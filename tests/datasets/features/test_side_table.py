@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 
 from recsparse.config.data import TextConfig
-from recsparse.datasets.features import side_table
+from recsparse.datasets.features import side_rows
 from recsparse.datasets.features.side_columns import SideColumns
 from recsparse.datasets.features.side_table import fit_side_features
 from recsparse.errors import InputError
@@ -51,7 +51,7 @@ def test_bags_are_those_of_scikit_learn_on_all_texts(folder, texts, chunk, weigh
     order = data.draw(st.permutations(range(len(texts))))
     columns = {"item_id": order, "text": [texts[place] for place in order]}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(side_table, "_CHUNK_ROWS", chunk)
+        patch.setattr(side_rows, "_CHUNK_ROWS", chunk)
         text = TextConfig(weighting=weighting)
         found = fit_table(folder, columns, range(len(texts)), config=text)
     theirs = TfidfVectorizer() if weighting == "tfidf" else CountVectorizer()
@@ -80,12 +80,13 @@ def test_rows_in_another_order_and_other_chunks_change_no_bit(tmp_path, monkeypa
     text = TextConfig(bag_columns=("words", "counts") if bags else None, weighting="bm25")
     train, unseen, made = range(200), range(200, 290), []
     for chunk in (10_000, 7):
-        monkeypatch.setattr(side_table, "_CHUNK_ROWS", chunk)
+        monkeypatch.setattr(side_rows, "_CHUNK_ROWS", chunk)
         named = {"text": () if bags else ["text"], "categories": ["kind"], "numbers": ["price"]}
         made.append(fit_table(tmp_path, table, train, unseen, text, **named))
         table = table.take(rng.permutation(size))
     assert_equal(*made)
-    assert made[0].counts["unused"] == 10
+    assert made[0].bags.shape[0] == 300
+    assert made[0].counts["not_in_table"] == 0
 
 
 def test_nothing_of_an_unseen_item_is_fitted_and_it_has_a_bag_of_known_words(tmp_path):
@@ -122,17 +123,32 @@ def test_nothing_of_an_unseen_item_is_fitted_and_it_has_a_bag_of_known_words(tmp
     assert found.bags[3:].toarray().tolist() == [[2, 0, 0], [0, 0, 1]]
     assert found.categories.cells[3:].toarray().tolist() == [[0, 0], [0, 1]]
     assert alone.bags[3:].nnz == 0
-    assert found.counts == {"not_in_table": 0, "unused": 0, "words": 3, "without_text": 0}
+    assert found.counts == {"not_in_table": 0, "words": 3, "without_text": 0}
     assert alone.counts["not_in_table"] == 2
 
 
-def test_rows_that_are_not_in_the_log_are_counted_and_left_out(tmp_path):
-    columns = {"item_id": [9, 1, 8], "text": ["planted", "fox", "red"], "kind": ["a", "b", "c"]}
-    found = fit_table(tmp_path, columns, config=COUNTS, categories=["kind"])
-    assert found.counts == {"not_in_table": 2, "unused": 2, "words": 1, "without_text": 2}
+def test_ids_that_are_not_in_the_log_come_last_and_nothing_of_them_is_fitted(tmp_path):
+    columns = {
+        "item_id": [9, 1, 8],
+        "text": ["planted fox fox", "fox", "red"],
+        "kind": ["b", "b", "c"],
+        "price": [7.0, 2.0, None],
+        "shape": [[0.0, 9.0], [3.0, 4.0], None],
+    }
+    pq.write_table(pa.table(columns), tmp_path / "items.parquet")
+    named = SideColumns("item_id", ["text"], ["kind"], ["price"], ["shape"])
+    train = vocabulary([0, 1, 2])
+    found, others = fit_side_features(
+        tmp_path / "items.parquet", named, train, vocabulary([]), COUNTS
+    )
+    assert others.ids.to_pylist() == [8, 9]
+    assert found.counts == {"not_in_table": 2, "words": 1, "without_text": 2}
     assert found.words.words == ("fox",)
-    assert found.bags.toarray().tolist() == [[0], [1], [0]]
-    assert found.categories.cells.toarray().tolist() == [[0], [1], [0]]
+    assert found.bags.toarray().tolist() == [[0], [1], [0], [0], [2]]
+    assert found.categories.cells.toarray().tolist() == [[0], [1], [0], [0], [1]]
+    assert found.numbers.values.tolist() == [[0, 1], [0, 0], [0, 1], [0, 1], [5, 0]]
+    expected = np.array([[0, 0], [3, 4], [0, 0], [0, 0], [0, 9]]) / 5
+    np.testing.assert_allclose(found.vectors.values, expected, rtol=1e-6)
 
 
 def test_all_string_columns_but_ids_and_features_are_text_unless_some_are_named(tmp_path):
@@ -150,7 +166,7 @@ def test_all_string_columns_but_ids_and_features_are_text_unless_some_are_named(
     ngrams = TextConfig(weighting="counts", ngrams=(2, 2))
     path = tmp_path / "items.parquet"
     columns = SideColumns("item_id", ["plot", "title"])
-    found = fit_side_features(path, columns, vocabulary(["a", "b"]), vocabulary([]), ngrams)
+    found, _ = fit_side_features(path, columns, vocabulary(["a", "b"]), vocabulary([]), ngrams)
     assert found.words.words == ("in town", "town red")
 
 
@@ -195,9 +211,9 @@ def test_ready_made_bags_are_read_as_they_are(tmp_path):
     found = fit_table(tmp_path, columns, unseen=(7,), config=BAGS)
     # The word 5 is that of an unseen item alone, the word 8 that of no item of the log.
     assert found.words.words == ("0", "1", "2", "3")
-    expected = [[0, 5, 0, 0], [0, 0, 0, 0], [0, 7, 0, 2], [1, 0, 0, 0]]
+    expected = [[0, 5, 0, 0], [0, 0, 0, 0], [0, 7, 0, 2], [1, 0, 0, 0], [0, 0, 0, 0]]
     assert found.bags.toarray().tolist() == expected
-    assert found.counts == {"not_in_table": 0, "unused": 1, "words": 4, "without_text": 1}
+    assert found.counts == {"not_in_table": 0, "words": 4, "without_text": 1}
     with pytest.raises(InputError, match="these bags were precomputed, by number"):
         found.words.transform(["red"])
 
@@ -233,13 +249,13 @@ def test_films_have_the_tfidf_of_scikit_learn(real_data):
     columns = SideColumns("item_id", ["text"])
     text = TextConfig(strip_html=False, min_documents=2)
     unseen = vocabulary(frame["item_id"].tolist()[3_000:])
-    found = fit_side_features(path, columns, vocabulary(train), unseen, text)
+    found, _ = fit_side_features(path, columns, vocabulary(train), unseen, text)
     theirs = TfidfVectorizer(min_df=2)
     theirs.fit(frame["text"][:3_000])
     expected = theirs.transform(frame["text"])
     assert found.words.words == tuple(theirs.get_feature_names_out())
-    assert abs(found.bags - expected).max() < 1e-6
-    assert found.counts["unused"] == 3_883 - len(frame)
+    assert abs(found.bags[: len(frame)] - expected).max() < 1e-6
+    assert found.bags.shape[0] == 3_883
 
 
 def test_the_bags_of_citeulike_are_read_whole(real_data):
@@ -247,7 +263,7 @@ def test_the_bags_of_citeulike_are_read_whole(real_data):
     frame = pd.read_parquet(path, columns=["item_id", "word_ids", "word_counts"])
     text = TextConfig(weighting="counts", bag_columns=("word_ids", "word_counts"))
     train = vocabulary(sorted(frame["item_id"].tolist()))
-    found = fit_side_features(path, SideColumns("item_id"), train, vocabulary([]), text)
+    found, _ = fit_side_features(path, SideColumns("item_id"), train, vocabulary([]), text)
     assert found.bags.shape == (25_975, 20_000)
     assert found.bags.nnz == 490_708
     assert found.bags.sum() == sum(counts.sum() for counts in frame["word_counts"])

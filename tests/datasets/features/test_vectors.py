@@ -35,11 +35,11 @@ def test_vectors_of_a_fixed_size_are_read_and_nulls_among_them_said(tmp_path, ki
 
 @pytest.mark.parametrize("kind", [LISTS[0], LISTS[2], LISTS[3]], ids=str)
 def test_vectors_of_training_ids_have_length_1_on_average(tmp_path, kind):
-    """Those of 0 and 1 have length 5, that of 7 has length 8, and 9 is not in the log."""
+    """Those of 0 and 1 have length 5; 7 is not in training, and 9 in the table alone."""
     found = fit(tmp_path, kind=kind)
     assert (found.names, found.sizes) == (("v",), (2,))
     assert found.scale.tolist() == [5.0]
-    expected = np.array([[3, 4], [0, -5], [0, 0], [0, 8]], dtype=np.float32) / 5
+    expected = np.array([[3, 4], [0, -5], [0, 0], [0, 8], [5, 5]], dtype=np.float32) / 5
     np.testing.assert_array_equal(found.values, expected, strict=True)
 
 
@@ -51,12 +51,12 @@ def test_columns_lie_next_to_each_other_each_on_its_own_scale(tmp_path):
     np.testing.assert_array_equal(found.values[:, :2], alone.values)
     scale = np.sqrt((2**2 + 4**2) / 2)
     assert found.scale.tolist() == pytest.approx([5.0, scale])
-    np.testing.assert_allclose(found.values[:, 2], np.array([2, 0, 4, 1]) / scale, rtol=1e-6)
+    np.testing.assert_allclose(found.values[:, 2], np.array([2, 0, 4, 1, 3]) / scale, rtol=1e-6)
 
 
 def test_many_chunks_are_as_one(tmp_path, monkeypatch):
     whole = fit(tmp_path)
-    monkeypatch.setattr("recsparse.datasets.features.side_table._CHUNK_ROWS", 1)
+    monkeypatch.setattr("recsparse.datasets.features.side_rows._CHUNK_ROWS", 1)
     np.testing.assert_array_equal(fit(tmp_path).values, whole.values)
 
 
@@ -78,7 +78,7 @@ def test_vectors_of_zeros_stay_so(tmp_path):
         ([None, [np.nan, 1.0], None, None, None], r"finite numbers .* that of 0 in .* has nan"),
         ([None, [1.0, -np.inf], None, None, None], r"finite numbers .* that of 0 in .* has -inf"),
         ([[1.0], None, [1.0], None, None], None),
-        ([None] * 5, r"'v' of .* must hold a vector of an id of the log, but has none; leave it"),
+        ([None] * 5, r"'v' of .* must hold a vector, but has none; leave it"),
     ],
 )
 def test_what_is_no_vector_is_refused_with_its_id(tmp_path, vectors, message):
@@ -105,12 +105,12 @@ def test_vectors_are_the_same_after_saving(tmp_path):
     table = {"item_id": IDS, "v": pa.array(VECTORS, LISTS[0]), "image": others}
     side = fit_table(tmp_path, table, (0, 1, 2), (7,), vectors=["v", "image"])
     save_side(side, tmp_path, "item")
-    loaded = load_side(tmp_path, "item", 4).vectors
+    loaded = load_side(tmp_path, "item", 5).vectors
     assert (loaded.names, loaded.sizes) == (side.vectors.names, side.vectors.sizes)
     np.testing.assert_array_equal(loaded.scale, side.vectors.scale, strict=True)
     np.testing.assert_array_equal(loaded.values, side.vectors.values, strict=True)
-    with pytest.raises(InputError, match=r"item_vectors.* row for each of 5 ids, but has 4; make"):
-        load_side(tmp_path, "item", 5)
+    with pytest.raises(InputError, match=r"item_vectors.* row for each of 6 ids, but has 5; make"):
+        load_side(tmp_path, "item", 6)
 
 
 @pytest.mark.parametrize("kind", [pa.list_(pa.float64()), pa.list_(pa.float32(), 2)], ids=str)
