@@ -22,6 +22,9 @@ SPLIT_SETTINGS = {
                     "split.test_from='1970-01-21T00:00:00'"],
     "held_out_users": ["split.kind=held_out_users", "split.test=0.3", "split.validation=0.3"],
     "folds of users": ["split.kind=held_out_users", "split.folds=2", "split.validation=0.3"],
+    "held_out_items": ["split.kind=held_out_items", "split.test=0.3", "split.validation=0.3"],
+    "items of both kinds": ["split.kind=held_out_items", "split.test=0.2", "split.validation=0.2",
+                            "split.known_targets=0.2"],
     "given": ["split.kind=given", "split.validation=0.3"],
 }  # fmt: skip
 DUPLICATES = {

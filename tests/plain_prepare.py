@@ -170,6 +170,22 @@ def by_user(frame, config, seed):
     return assigned
 
 
+def by_item(frame, config, seed):
+    assigned = pd.Series("train", frame.index)
+    items = sorted(set(frame["item"]), key=lambda item: key(item, seed, 1))
+    num_test, num_validation = (round(len(items) * s) for s in (config.test, config.validation))
+    test, validation = items[:num_test], items[num_test : num_test + num_validation]
+    assigned[frame["item"].isin(test)] = "test"
+    assigned[frame["item"].isin(validation)] = "validation"
+    for _, some in frame[assigned == "train"].groupby("user"):
+        size = round(len(some) * config.known_targets)
+        if len(some) >= config.min_rows and size:
+            places = shuffled(some, seed)
+            assigned[places[:size]] = "test"
+            assigned[places[size : 2 * size]] = "validation"
+    return assigned
+
+
 def as_given(frame, config, seed):
     assigned = frame["part"].copy()
     if (assigned == "validation").any():
@@ -182,5 +198,5 @@ def as_given(frame, config, seed):
 
 SPLITS = {
     "random": by_random, "leave_last_out": by_last, "global_time": by_time,
-    "held_out_users": by_user, "given": as_given,
+    "held_out_users": by_user, "held_out_items": by_item, "given": as_given,
 }  # fmt: skip

@@ -83,6 +83,6 @@ def lists_by_loops(data, name):
             if now > min(times):
                 wanted = [row for row in mine if row["timestamp"] >= now]
                 wanted = [row for row in wanted if row["item_id"] not in seen]
-            if wanted and (now == min(times) or kind not in ("random", "held_out_users")):
+            if wanted and (now == min(times) or not kind.startswith(("random", "held_out"))):
                 found.append((user, known, wanted))
     return found

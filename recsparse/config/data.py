@@ -26,9 +26,10 @@ from recsparse.config.units import (
 )
 from recsparse.errors import nearest
 
-SPLIT_KINDS = ("random", "leave_last_out", "global_time", "held_out_users", "given")
+_FOLDED = ("random", "held_out_users")
 # They draw at random: rows of a part may be earlier than what is known of a user.
-_DRAWN = ("random", "held_out_users")
+_DRAWN = (*_FOLDED, "held_out_items")
+SPLIT_KINDS = (*_DRAWN, "leave_last_out", "global_time", "given")
 
 
 class LogConfig(Section):
@@ -102,10 +103,10 @@ class SplitConfig(Section):
 
     Attributes:
         kind: `random` rows of each user, `leave_last_out` by time, `global_time`,
-            `held_out_users` (Liang et al. 2018), or `given` by a column or by files; or
-            `module:Class`, a class of your own.
-        validation: Share of rows (of users, for held-out users) for validation.
-        test: Share of rows (of users, for held-out users) for the test.
+            `held_out_users` (Liang et al. 2018), `held_out_items`, which have no training row, or
+            `given` by a column or by files; or `module:Class`, a class of your own.
+        validation: Share of rows for validation; of users or items, where these are held out.
+        test: Share of rows for the test; of users or items, where these are held out.
         last: For `leave_last_out`: how many last rows of each user are for the test; as many
             before them for validation.
         validation_from: For `global_time`: validation starts at this time (UTC), not at a share.
@@ -116,6 +117,9 @@ class SplitConfig(Section):
             test parts are disjoint and together everything; it takes the place of `test`.
         fold: Which of the folds is the test, from 0.
         fold_in: Share of a held-out user's rows that the model may see.
+        known_targets: For `held_out_items`: share of each user's rows of the other items that is
+            for the test, and as much for validation, where users have `min_rows` of them; training
+            needs some for validation.
         min_rows: Users with fewer rows stay in training as a whole, and are counted.
         own_looks_ahead: Of a kind of your own: whether what it evaluates comes after what a model
             may see.
@@ -131,6 +135,7 @@ class SplitConfig(Section):
     folds: Annotated[int, Unit("folds")] | None = Field(default=None, ge=2)
     fold: WholeNumber = Field(default=0, ge=0)
     fold_in: Share = Field(default=0.8, gt=0, lt=1)
+    known_targets: Share = Field(default=0, ge=0, lt=0.5)
     min_rows: Rows = Field(default=3, ge=3)
     own_looks_ahead: bool = False
 
@@ -154,8 +159,10 @@ class SplitConfig(Section):
 
     @model_validator(mode="after")
     def _settings_fit_the_kind(self) -> "SplitConfig":
-        if self.folds is not None and self.kind not in _DRAWN:
+        if self.folds is not None and self.kind not in _FOLDED:
             raise ValueError(f"folds need kind random or held_out_users, but it is {self.kind}")
+        if self.known_targets and self.kind != "held_out_items":
+            raise ValueError(f"known_targets need kind held_out_items, but it is {self.kind}")
         if self.fold >= (self.folds or 1):
             raise ValueError(f"fold must be below folds = {self.folds}, but is {self.fold}")
         return self

@@ -35,9 +35,13 @@ def part_to_rank(data: Dataset, name: str) -> EvaluationPart:
     """
     part = data.evaluation_part(name)
     if len(part.user_ids) == 0:
+        split = data.config.split
+        cure = "another split"
+        if split.kind == "held_out_items":
+            cure = f"more split.known_targets than {split.known_targets:g}, such as 0.1"
         raise InputError(
             f"the {name} part must have users and items that training knows, but of its "
-            f"{data.counts[f'{name}_rows']} rows none has both; prepare the log with another split"
+            f"{data.counts[f'{name}_rows']} rows none has both; prepare the log with {cure}"
         )
     return part
 

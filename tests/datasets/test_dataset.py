@@ -131,7 +131,9 @@ def dense(rows, users, items):
 rows_of_a_log = st.lists(
     st.tuples(st.integers(0, 4), st.integers(0, 9), st.integers(1, 3)), min_size=20, max_size=50
 )
-kinds = st.sampled_from(["random", "leave_last_out", "global_time", "held_out_users"])
+kinds = st.sampled_from(
+    ["random", "leave_last_out", "global_time", "held_out_users", "held_out_items"]
+)
 
 
 @settings(max_examples=15)

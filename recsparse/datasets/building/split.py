@@ -10,6 +10,7 @@ from recsparse.datasets.building.clean import CleanRows
 from recsparse.datasets.building.seeded_order import Keys
 from recsparse.datasets.building.splits.given import Given
 from recsparse.datasets.building.splits.global_time import GlobalTime
+from recsparse.datasets.building.splits.held_out_items import HeldOutItems
 from recsparse.datasets.building.splits.held_out_users import HeldOutUsers
 from recsparse.datasets.building.splits.leave_last_out import LeaveLastOut
 from recsparse.datasets.building.splits.random_rows import RandomRows
@@ -25,6 +26,7 @@ SPLITS: Mapping[str, type[Split]] = {
     "leave_last_out": LeaveLastOut,
     "global_time": GlobalTime,
     "held_out_users": HeldOutUsers,
+    "held_out_items": HeldOutItems,
     "given": Given,
 }
 
@@ -74,7 +76,7 @@ def plan_split(rows: CleanRows, keys: Keys, config: SplitConfig, work: Workspace
         raise InputError(
             f"the split {config.kind!r} needs a time for every row, but {rows.without_time} of "
             f"{rows.num_rows} have none; name the column by log.timestamp_column, or set "
-            "split.kind to random or held_out_users"
+            "split.kind to random, held_out_users or held_out_items"
         )
     assign, is_own = split.assign(rows, keys, work), config.kind not in SPLITS
 

@@ -158,7 +158,9 @@ def test_words_come_from_training_rows_and_items_alone(tmp_path):
     assert data.item_reviews.bags[4:].nnz == 0
 
 
-@pytest.mark.parametrize("kind", ["random", "leave_last_out", "global_time", "held_out_users"])
+@pytest.mark.parametrize(
+    "kind", ["random", "leave_last_out", "global_time", "held_out_users", "held_out_items"]
+)
 def test_items_of_the_test_alone_are_in_no_catalogue(tmp_path, kind):
     # Each user has an item of its own besides seven that all have.
     rows = [(user, item if item < 7 else 1000 + user) for user in range(30) for item in range(8)]

@@ -34,7 +34,8 @@ def test_movielens_1m_is_not_split_by_the_times_it_lacks(tmp_path, real_data):
     path = real_data / "movielens-1m" / "interactions.parquet"
     message = (
         r"the split 'leave_last_out' needs a time for every row, but 430910 of 1000209 have none; "
-        r"name the column by log\.timestamp_column, or set split\.kind to random or held_out_users"
+        r"name the column by log\.timestamp_column, or set split\.kind to random, "
+        r"held_out_users or held_out_items"
     )
     with pytest.raises(InputError, match=message):
         prepared_files(path, tmp_path / "dataset", LAST_OUT)

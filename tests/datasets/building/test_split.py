@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from recsparse.datasets.parts import PART_NAMES, TEST, TRAIN, VALIDATION
 from tests.parted import logs, parts, random_log, shares
 
-KINDS = ["random", "leave_last_out", "global_time", "held_out_users"]
+KINDS = ["random", "leave_last_out", "global_time", "held_out_users", "held_out_items"]
 
 
 @given(logs, st.sampled_from(KINDS), shares, shares, st.integers(0, 9))
@@ -181,7 +181,7 @@ def test_one_row_is_in_training_or_by_time_in_the_test(work, kind):
     assert found["test" if kind == "global_time" else "train"] == [0]
 
 
-@pytest.mark.parametrize("kind", ["random", "held_out_users"])
+@pytest.mark.parametrize("kind", ["random", "held_out_users", "held_out_items"])
 def test_other_splits_need_no_times(work, kind):
     users = [user for user in range(10) for _ in range(10)]
     assert parts(work, users, [None] * 100, kind=kind)["test"]

@@ -52,7 +52,9 @@ def test_lists_of_given_parts_are_those_of_loops_over_rows(tmp_path_factory, row
         min_size=8,
         max_size=40,
     ),
-    st.sampled_from(["random", "leave_last_out", "global_time", "held_out_users"]),
+    st.sampled_from(
+        ["random", "leave_last_out", "global_time", "held_out_users", "held_out_items"]
+    ),
     st.sampled_from([(0.2, 0.2), (0.5, 0.4)]),
     st.integers(0, 9),
 )

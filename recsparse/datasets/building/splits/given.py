@@ -6,8 +6,8 @@ from typing_extensions import override
 from recsparse.datasets.building.clean import CleanRows
 from recsparse.datasets.building.seeded_order import Keys, place_of_user
 from recsparse.datasets.building.splits.split import Assign, Split
-from recsparse.datasets.building.splits.user_places import places_among
-from recsparse.datasets.indexed_rows import Rows, first_of_user
+from recsparse.datasets.building.splits.user_places import places_among, rows_of_user
+from recsparse.datasets.indexed_rows import Rows
 from recsparse.datasets.parts import TRAIN, VALIDATION
 from recsparse.datasets.workspace import Workspace
 
@@ -31,8 +31,7 @@ class Given(Split):
             training = given == TRAIN
             place = place_of_user(block, keys.of_rows(block))
             place = places_among(block, place, training)
-            first = first_of_user(block.user)
-            size = np.repeat(np.add.reduceat(training, first), np.diff([*first, len(block)]))
+            size = rows_of_user(block, training)
             chosen = (
                 training
                 & (size >= self.config.min_rows)

@@ -5,18 +5,20 @@ import numpy as np
 from recsparse.datasets.indexed_rows import Rows, first_of_user
 
 
-def rows_of_user(rows: Rows) -> np.ndarray:
+def rows_of_user(rows: Rows, chosen: np.ndarray | None = None) -> np.ndarray:
     """Return how many rows the user of each row has.
 
     Args:
         rows: A block of whole users.
+        chosen: Which rows count; None for all.
 
     Returns:
         One number per row.
     """
     first = first_of_user(rows.user)
     size = np.diff([*first, len(rows)])
-    return np.repeat(size, size)
+    count = size if chosen is None else np.add.reduceat(chosen.astype(np.int64), first)
+    return np.repeat(count, size)
 
 
 def places_among(rows: Rows, place: np.ndarray, chosen: np.ndarray) -> np.ndarray:
