@@ -11,7 +11,9 @@ from scipy.sparse import csr_matrix
 from recsparse.config.config import Config
 from recsparse.datasets.ageing import aged_weights
 from recsparse.datasets.features.bag_of_words import BagOfWords
+from recsparse.datasets.features.fitted_features import FittedFeatures
 from recsparse.datasets.features.groups import Group, groups_of
+from recsparse.datasets.features.side_columns import SideColumns
 from recsparse.datasets.features.side_table import SideFeatures
 from recsparse.datasets.matrices import item_of, laid_out, matrix_of, times_of, user_of
 from recsparse.datasets.orders.axis_order import AxisOrder
@@ -89,6 +91,22 @@ class Dataset:
     def user_features(self) -> list[Group]:
         """What is known of the training users: named groups of columns, a row per user."""
         return groups_of(self.user_side, self.user_reviews, slice(len(self.users)))
+
+    @cached_property
+    def fitted_item_features(self) -> FittedFeatures | None:
+        """What it takes to read the features of items that are not in the dataset.
+
+        None where there was no table of items, or an older build did not keep the names of its
+        columns of text.
+        """
+        columns = SideColumns.of_config(self.config, "item")
+        return FittedFeatures.of(columns, self.items.ids.type, self.item_side, self.item_reviews)
+
+    @cached_property
+    def fitted_user_features(self) -> FittedFeatures | None:
+        """What it takes to read the features of users that are not in the dataset, likewise."""
+        columns = SideColumns.of_config(self.config, "user")
+        return FittedFeatures.of(columns, self.users.ids.type, self.user_side, self.user_reviews)
 
     def train_matrix(self) -> csr_matrix:
         """Return the training rows as a matrix; rows of the same cell are summed.

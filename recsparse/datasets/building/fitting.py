@@ -47,13 +47,9 @@ def side_sources(
 
 def _wanted(config: Config) -> list[tuple[SideColumns, TextConfig]]:
     # What is read of the table of users and of that of items. Ready-made bags are those of items.
-    log, text, features = config.log, config.text, config.features
-    cast = log.id_type != "auto"
-    of_users = features.user_categories, features.user_numbers, features.user_vectors
-    of_items = features.categories, features.numbers, features.vectors
-    users = SideColumns(log.user_column, text.user_columns, *of_users, "user", cast)
-    items = SideColumns(log.item_column, text.columns, *of_items, "item", cast)
-    return [(users, text.model_copy(update={"bag_columns": None})), (items, text)]
+    without_bags = config.text.model_copy(update={"bag_columns": None})
+    users, items = SideColumns.of_config(config, "user"), SideColumns.of_config(config, "item")
+    return [(users, without_bags), (items, config.text)]
 
 
 def fit_sides(
@@ -100,7 +96,8 @@ def _fit_reviews(
     reviews: Reviews, parted: PartedRows, folder: Path, config: Config
 ) -> dict[str, int]:
     counts = {}
-    text = config.text.model_copy(update={"bag_columns": None})
+    named = {"columns": config.text.log_columns, "bag_columns": None}
+    text = config.text.model_copy(update=named)
     axes: list[tuple[AxisName, Axis]] = [("user", parted.users), ("item", parted.items)]
     for name, axis in axes:
         num_train = len(axis.train)

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 from scipy.sparse import csr_matrix
 
 from recsparse.config.data import TextConfig
+from recsparse.datasets.features.precomputed_bags import bag_matrix
 from recsparse.datasets.features.tokens import vectoriser
 from recsparse.datasets.features.word_counts import Texts, count_hashed_words, count_words
 from recsparse.datasets.features.word_weights import WordWeights
@@ -18,9 +19,10 @@ from recsparse.errors import InputError, MissingFileError, SchemaError
 from recsparse.files.atomic import atomic_file
 
 _SETTINGS = b"recsparse.text"
-# What a text becomes depends on these; the others only decide what is read and kept.
+# What is read and what a text becomes; the others only decide which words are kept.
 _KEPT = (
-    "analyzer", "ngrams", "weighting", "hashed_words", "strip_html", "bm25_k1", "bm25_b",
+    "columns", "bag_columns", "analyzer", "ngrams", "weighting", "hashed_words", "strip_html",
+    "bm25_k1", "bm25_b",
 )  # fmt: skip
 
 
@@ -147,6 +149,21 @@ class BagOfWords:
             )
         return self.weights.apply(self._counts(texts), self.config)
 
+    def transform_bags(
+        self, cells: tuple[np.ndarray, np.ndarray, np.ndarray], num_documents: int
+    ) -> csr_matrix:
+        """Return the weight of each word in precomputed bags.
+
+        Args:
+            cells: The document, the word and the count of each entry; unknown words are left out.
+            num_documents: Number of documents.
+
+        Returns:
+            Documents × words, float32.
+        """
+        counts = bag_matrix(cells, (num_documents, len(self)))
+        return self.weights.apply(counts, self.config)
+
     def _counts(self, texts: Sequence[str]) -> csr_matrix:
         if self.config.hashed_words:
             return count_hashed_words([(np.arange(len(texts)), texts)], len(texts), self.config)
@@ -167,7 +184,7 @@ class BagOfWords:
         columns = {"word": pa.array(self.words, pa.string())}
         if self.idf is not None:
             columns["idf"] = pa.array(self.idf, pa.float64())
-        settings = self.config.model_dump(mode="json", include={*_KEPT, "bag_columns"})
+        settings = self.config.model_dump(mode="json", include={*_KEPT})
         known = {"config": settings, "mean_length": self.weights.mean_length}
         table = pa.table(columns).replace_schema_metadata({_SETTINGS: json.dumps(known)})
         with atomic_file(path) as aside:

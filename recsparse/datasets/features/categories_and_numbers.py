@@ -1,7 +1,8 @@
 """Features of users and items besides text: categories and numbers."""
 
+from array import array
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -41,6 +42,30 @@ class CategoryFeatures:
         cells = counts[:, kept].astype(np.float32)
         cells.data[:] = 1.0  # a value that a list repeats counts once
         return cls(tuple(names[place] for place in kept), cells)
+
+    def of(self, tokens: Texts, num_ids: int) -> "CategoryFeatures":
+        """Return which of these categories other ids are in.
+
+        Args:
+            tokens: Chunks of ids, by number, and the `column=value` of each; of others than these
+                categories nothing is kept.
+            num_ids: Number of ids.
+
+        Returns:
+            Their features.
+        """
+        place = {name: number for number, name in enumerate(self.names)}
+        row, column = array("q"), array("q")
+        for numbers, lists in tokens:
+            for number, names in zip(numbers.tolist(), lists, strict=True):
+                known = [place[name] for name in names if name in place]
+                row.extend([number] * len(known))
+                column.extend(known)
+        ones = np.ones(len(row), dtype=np.float32)
+        shape = num_ids, len(self.names)
+        cells = csr_matrix((ones, (np.array(row), np.array(column))), shape=shape)
+        cells.data[:] = 1.0
+        return replace(self, cells=cells)
 
 
 def category_tokens(table: pa.Table, columns: Sequence[str]) -> list[list[str]]:
@@ -122,11 +147,29 @@ class NumberFeatures:
         lowest = np.where(known, train, np.inf).min(axis=0, initial=np.inf)
         highest = np.where(known, train, -np.inf).max(axis=0, initial=-np.inf)
         scale = np.where((highest > lowest) & (deviation > 0), deviation, 1.0)
-        scaled = np.where(np.isnan(values), 0.0, (values - mean) / scale)
         gaps = np.flatnonzero(~known.all(axis=0))
-        missing = np.isnan(values[:, gaps])
         names = (*columns, *(f"{columns[int(place)]} is missing" for place in gaps))
-        return cls(names, mean, scale, np.hstack([scaled, missing]).astype(np.float32))
+        return cls(names, mean, scale, np.empty((0, len(names)), dtype=np.float32)).of(values)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns of the table."""
+        return self.names[: len(self.mean)]
+
+    def of(self, values: np.ndarray) -> "NumberFeatures":
+        """Return other numbers on this scale.
+
+        Args:
+            values: float64, ids × columns, NaN where missing.
+
+        Returns:
+            Their features.
+        """
+        scaled = np.where(np.isnan(values), 0.0, (values - self.mean) / self.scale)
+        marks = self.names[len(self.mean) :]
+        gaps = [self.columns.index(name.removesuffix(" is missing")) for name in marks]
+        missing = np.isnan(values[:, gaps])
+        return replace(self, values=np.hstack([scaled, missing]).astype(np.float32))
 
 
 def numbers_of(table: pa.Table, columns: Sequence[str]) -> np.ndarray:

@@ -1,6 +1,6 @@
 """What is known of the ids of one axis, as models read it: named groups of columns."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -64,7 +64,7 @@ def _categories(features: CategoryFeatures) -> Iterator[Group]:
 
 
 def _numbers(features: NumberFeatures) -> Iterator[Group]:
-    columns: Sequence[str] = features.names[: len(features.mean)]
+    columns = features.columns
     for place, name in enumerate(columns):
         gap = f"{name} is missing"
         also = [features.names.index(gap, len(columns))] if gap in features.names else []

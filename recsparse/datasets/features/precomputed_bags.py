@@ -3,6 +3,7 @@
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from scipy.sparse import coo_matrix, csr_matrix
 
 from recsparse.datasets.schema import is_list
 from recsparse.errors import InputError, SchemaError
@@ -70,6 +71,24 @@ def bag_cells(
             found = repr(values[place].as_py())
             raise InputError(_bad(must, found, table[ids][int(row[place])], where))
     return row, word.to_numpy().astype(np.int32), count.to_numpy()
+
+
+def bag_matrix(
+    cells: tuple[np.ndarray, np.ndarray, np.ndarray], shape: tuple[int, int]
+) -> csr_matrix:
+    """Return bags as a matrix.
+
+    Args:
+        cells: The row, the word and the count of each entry; words outside of the shape and counts
+            of 0 are left out, those of one word in one row summed.
+        shape: Number of rows and of words.
+
+    Returns:
+        Rows × words.
+    """
+    row, word, count = cells
+    kept = (word < shape[1]) & (count > 0)
+    return coo_matrix((count[kept], (row[kept], word[kept])), shape=shape).tocsr()
 
 
 def _row_of(lists: pa.Array) -> np.ndarray:

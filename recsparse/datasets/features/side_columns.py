@@ -6,6 +6,7 @@ from typing import Literal
 
 import pyarrow as pa
 
+from recsparse.config.config import Config
 from recsparse.datasets.reading.roles import Roles
 from recsparse.datasets.schema import id_type, is_list
 from recsparse.errors import SchemaError, nearest
@@ -32,6 +33,25 @@ class SideColumns:
     vectors: Sequence[str] = ()
     axis: Literal["item", "user"] = "item"
     cast_ids: bool = False
+
+    @classmethod
+    def of_config(cls, config: Config, axis: Literal["item", "user"]) -> "SideColumns":
+        """Return the columns that a configuration names.
+
+        Args:
+            config: Sections `log`, `text` and `features`.
+            axis: Whose table it is.
+
+        Returns:
+            The columns.
+        """
+        log, text, features = config.log, config.text, config.features
+        cast = log.id_type != "auto"
+        if axis == "user":
+            named = features.user_categories, features.user_numbers, features.user_vectors
+            return cls(log.user_column, text.user_columns, *named, axis, cast)
+        named = features.categories, features.numbers, features.vectors
+        return cls(log.item_column, text.columns, *named, axis, cast)
 
     def roles(self, id_type: pa.DataType) -> Roles:
         """Return what the columns are for, to open the table.

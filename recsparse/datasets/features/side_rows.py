@@ -151,14 +151,16 @@ class SideRows:
         Raises:
             InputError: If a vector is of another length, or holds no finite numbers.
         """
-        fitted = sizes or {}
         found = {
-            name: np.zeros((size, length), dtype=np.float32) for name, length in fitted.items()
+            name: np.zeros((size, length), dtype=np.float32)
+            for name, length in (sizes or {}).items()
         }
+        whose = "the first" if sizes is None else "those of training"
+        ids, where = self.columns.ids, self.where
         for some, table in self._chunks(index, self.columns.vectors):
             for name in self.columns.vectors:
                 length = found[name].shape[1] if name in found else None
-                row, values = vectors_of(table, name, length, self.columns.ids, self.where)
+                row, values = vectors_of(table, name, length, ids, where, whose)
                 if len(row) and name not in found:
                     found[name] = np.zeros((size, values.shape[1]), dtype=np.float32)
                 if len(row):

@@ -7,11 +7,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
-from scipy.sparse import coo_matrix, csr_matrix
+from scipy.sparse import csr_matrix
 
 from recsparse.config.data import TextConfig
 from recsparse.datasets.features.bag_of_words import BagOfWords
 from recsparse.datasets.features.categories_and_numbers import CategoryFeatures, NumberFeatures
+from recsparse.datasets.features.precomputed_bags import bag_matrix
 from recsparse.datasets.features.side_columns import SideColumns
 from recsparse.datasets.features.side_rows import SideRows
 from recsparse.datasets.features.vectors import VectorFeatures
@@ -162,7 +163,9 @@ class _SideTable:
         if self.text.bag_columns is not None:
             words, bags = self._precomputed_bags(self.text.bag_columns)
         elif columns.text:
-            words, bags = BagOfWords.fit_chunks(rows.texts(index), num_train, num_ids, self.text)
+            # With the columns, the words alone tell which text of another table is to be read.
+            text = self.text.model_copy(update={"columns": tuple(columns.text)})
+            words, bags = BagOfWords.fit_chunks(rows.texts(index), num_train, num_ids, text)
         if words is not None and bags is not None:
             counts["words"] = len(words)
             counts["without_text"] = int((np.diff(bags.indptr)[:num_train] == 0).sum())
@@ -193,7 +196,5 @@ class _SideTable:
                 f"a bag of words of {self.rows.where} must have a word, but none of "
                 f"{self.num_train} ids with training rows has one; leave text.bag_columns out"
             )
-        kept = (word < size) & (count > 0)
-        cells = (count[kept], (row[kept], word[kept]))
-        matrix = coo_matrix(cells, shape=(self.num_ids, size)).tocsr()
+        matrix = bag_matrix((row, word, count), (self.num_ids, size))
         return BagOfWords.of_counts(matrix, range(size), self.num_train, self.text)

@@ -1,7 +1,7 @@
 """Vectors of users and items that were made elsewhere, such as embeddings of text or images."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -46,9 +46,23 @@ class VectorFeatures:
             there = squares > 0
             scale = float(np.sqrt(squares[there].mean())) if there.any() else 1.0
             scales.append(scale)
-            values /= np.float32(scale)
         sizes = tuple(values.shape[1] for values in columns.values())
-        return cls(tuple(columns), sizes, np.array(scales), np.hstack([*columns.values()]))
+        nothing = np.empty((0, sum(sizes)), dtype=np.float32)
+        return cls(tuple(columns), sizes, np.array(scales), nothing).of(columns)
+
+    def of(self, columns: dict[str, np.ndarray]) -> "VectorFeatures":
+        """Return other vectors on this scale.
+
+        Args:
+            columns: float32, ids × size each, 0 where an id has no vector. They are scaled in
+                place.
+
+        Returns:
+            Their features.
+        """
+        for name, scale in zip(self.names, self.scale, strict=True):
+            columns[name] /= np.float32(scale)
+        return replace(self, values=np.hstack([columns[name] for name in self.names]))
 
 
 def require_vectors(schema: pa.Schema, columns: Sequence[str], where: str) -> None:
@@ -75,7 +89,12 @@ def require_vectors(schema: pa.Schema, columns: Sequence[str], where: str) -> No
 
 
 def vectors_of(
-    table: pa.Table, name: str, size: int | None, ids: str, where: str
+    table: pa.Table,
+    name: str,
+    size: int | None,
+    ids: str,
+    where: str,
+    whose: str = "the first",
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the vectors of some rows.
 
@@ -85,6 +104,7 @@ def vectors_of(
         size: Their length; None for that of the first.
         ids: The column that names a row in an error.
         where: What to call the table in an error.
+        whose: Which vectors that length is of, in an error.
 
     Returns:
         The rows that have a vector, and one float32 vector for each.
@@ -103,7 +123,7 @@ def vectors_of(
     size = int(lengths[0]) if size is None else size
     differ = np.flatnonzero((lengths != size) | (lengths == 0))
     if len(differ):
-        must = f"one length, that of the first, {size}" if size else "at least one number"
+        must = f"one length, that of {whose}, {size}" if size else "at least one number"
         raise InputError(
             _bad(name, must, f"{lengths[differ[0]]}", table[ids][int(row[differ[0]])], where)
         )
