@@ -206,7 +206,7 @@ def _show(job: Job) -> None:
     compared = pd.read_parquet(job.report / COMPARISON)
     users = int(compared["users"].max())
     show_frame(
-        f"test part: {users:,} users, full catalogue",
+        f"test part: {users:,} users",
         compared[list(SHOWN_COLUMNS)].rename(columns=SHOWN_COLUMNS),
     )
     scores = job.out / "scores.parquet"

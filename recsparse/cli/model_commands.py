@@ -107,6 +107,7 @@ def evaluate(
     """Rank the test part with one or several models, side by side."""
     reporter = progress(job.quiet)
     with loading_libraries(reporter):
+        from recsparse.evaluation.report import compared_on
         from recsparse.stages.evaluate import evaluate as stage
 
     if len(models) < 2:
@@ -118,7 +119,7 @@ def evaluate(
         show_json({name: _figures(each) for name, each in result.results.items()})
         return
     _show_counts(next(iter(result.results.values())))
-    show_comparison("test part, full catalogue", result.table)
+    show_comparison(compared_on(next(iter(result.results.values()))), result.table)
     for name, table in result.groups.items():
         show_comparison(name, table)
 
@@ -164,7 +165,7 @@ def _figures(result: "RankingResult") -> dict[str, Any]:
     groups = {
         name: {"users": some.num_users, **some.mean()} for name, some in result.groups().items()
     }
-    users = {"users": result.num_users}
+    users = {"users": result.num_users, "catalogue": result.catalogue}
     return {**result.mean(), **users, **_unknown(result), **groups, **part}
 
 
@@ -176,11 +177,13 @@ def _unknown(result: "RankingResult") -> dict[str, int]:
 
 
 def _show_counts(result: "RankingResult") -> None:
-    from recsparse.evaluation.report import counts_table
+    from recsparse.evaluation.report import compared_on, counts_table
 
     if result.part is not None:
         counts = counts_table(result.part).reset_index()
-        show_frame("what is evaluated", counts.rename(columns={"counted": ""}))
+        show_frame(
+            f"what is evaluated: {compared_on(result)}", counts.rename(columns={"counted": ""})
+        )
 
 
 def _listed(read: dict[str, int]) -> str:

@@ -71,7 +71,8 @@ TestItems = Annotated[
     Catalogue | None,
     typer.Option(
         "--catalogue",
-        help="Items that count: all, those of training, those that every model knows, or new ones.",
+        help="Items that count: those of training, all, those that every model knows, or new ones "
+        "among themselves; not given, those of training where they hold every test item, else all.",
     ),
 ]
 TestUsers = Annotated[

@@ -7,7 +7,7 @@ from typing import Literal
 OnUnknown = Literal["error", "null", "popularity"]
 
 # Which items are ranked and wanted in the test: those of training, all, those that all compared
-# models know; or of all items, only those that training does not know are wanted.
+# models know, or those that training does not know, among themselves.
 Catalogue = Literal["known", "all", "common", "new"]
 
 # Which users of the test are ranked for: those with training rows, those without, or both.

@@ -34,9 +34,11 @@ class EvaluationConfig(Section):
             and a blend is weighed, as in `recall@20`, or one of your own, the larger the better;
             models of ratings go by their RMSE.
         batch_users: Users, or lists of users, scored at a time.
-        catalogue: Items of the test: `all`, where an item that a model does not know is a miss for
-            it; the items of the training part alone (`known`); those that every compared model
-            knows (`common`); or, ranked among all, the test items without training rows (`new`).
+        catalogue: Items of the test, ranked and wanted: those of the training part (`known`);
+            `all`, where an item that a model does not know is a miss for it; those that every
+            compared model knows (`common`); or the test items without training rows, ranked among
+            themselves (`new`). Not set, it is `known` where every test item has training rows, and
+            else `all`.
         include_users: Users of the test: those with training rows (`known`), those without, who
             are folded in by what they did before their test rows (`new`), or `all`.
     """
@@ -44,7 +46,7 @@ class EvaluationConfig(Section):
     metrics: tuple[ReportedMetric, ...] = Field(default=("all@10", "all@20"), min_length=1)
     select_by: SelectingMetric = "ndcg@10"
     batch_users: Users = Field(default=1024, ge=1)
-    catalogue: Catalogue = "all"
+    catalogue: Catalogue | None = None
     include_users: IncludeUsers = "all"
 
     @model_validator(mode="before")

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 from torch import Tensor
 
+from recsparse.config.choices import Catalogue
 from recsparse.datasets.evaluated.lists import SharedCells
 from recsparse.datasets.evaluated.part_counts import PartCounts
 from recsparse.errors import InputError
@@ -25,6 +26,7 @@ class RankingResult:
         coverage: Share of the catalogue in anyone's list, for each list length.
         num_users: Users with targets.
         overall: Figures of all targets together, such as the RMSE of a model of ratings.
+        catalogue: Which items were ranked and wanted; None where that was not chosen.
         part: How much of the part is evaluated; None where it was not counted.
         is_new: Whether a user has no training row, likewise.
         unknown_items: Items of the targets that the model does not know.
@@ -35,6 +37,7 @@ class RankingResult:
     coverage: dict[str, float]
     num_users: int
     overall: dict[str, float] = field(default_factory=dict)
+    catalogue: Catalogue | None = None
     part: PartCounts | None = None
     is_new: NDArray[np.bool_] | None = None
     unknown_items: int = 0

@@ -7,12 +7,12 @@ from scipy.sparse import csr_matrix
 from recsparse.datasets.evaluated.lists import SharedCells
 from recsparse.errors import InputError
 from recsparse.metrics.rating_metrics import RatingResult, rating_errors
+from recsparse.models.protocol.fitted_model import FittedModel
 from recsparse.models.protocol.predicted_cells import predicted_cells
-from recsparse.models.protocol.recommender import Recommender
 
 
 def evaluate_ratings(
-    model: Recommender,
+    model: FittedModel,
     history: csr_matrix | SharedCells,
     targets: csr_matrix,
     batch_users: int = 1024,

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from recsparse.config.choices import Catalogue
 from recsparse.config.evaluation import EvaluationConfig
 from recsparse.datasets.evaluated.part_counts import PartCounts
 from recsparse.errors import InputError
@@ -22,6 +23,14 @@ _TEXT = "report.md"
 _NAMES = (COMPARISON, "metrics.parquet", "comparison.png", _TEXT)
 _GROUPS = "groups.parquet"
 
+_RANKED: Mapping[Catalogue | None, str] = {
+    "known": "known items",
+    "all": "all items",
+    "common": "items that every model knows",
+    "new": "items without training rows among themselves",
+    None: "full catalogue",
+}
+
 # A folder of these names is known as ours without a manifest, too.
 REPORT = FolderKind(
     "report",
@@ -29,6 +38,30 @@ REPORT = FolderKind(
     lambda folder: all((folder / name).is_file() for name in _NAMES),
     (*_NAMES, _GROUPS),
 )
+
+
+def compared_on(result: RankingResult) -> str:
+    """Return what models were compared on, for the caption of a table.
+
+    Args:
+        result: Of one of them.
+
+    Returns:
+        The part and the items that were ranked, as in `test part, known items`.
+    """
+    return f"test part, {_RANKED[result.catalogue]}"
+
+
+def catalogue_tag(result: RankingResult) -> dict[str, str]:
+    """Return which items were ranked for a run.
+
+    Args:
+        result: Of one model.
+
+    Returns:
+        The tag `test_catalogue`; nothing where it was not chosen.
+    """
+    return {} if result.catalogue is None else {"test_catalogue": result.catalogue}
 
 
 def comparison_table(results: Mapping[str, RankingResult]) -> pd.DataFrame:
@@ -214,9 +247,9 @@ def write_report(
 
 
 def _heading(result: RankingResult, options: EvaluationConfig | None) -> str:
-    text = f"# Test part, {result.num_users:,} users, full catalogue\n\n"
+    text = f"# Test part, {result.num_users:,} users, {_RANKED[result.catalogue]}\n\n"
     if options is not None:
-        text += f"Items: {options.catalogue}. Users: {options.include_users}.\n\n"
+        text += f"Items: {result.catalogue}. Users: {options.include_users}.\n\n"
     if result.part is not None:
         text += f"{_markdown(counts_table(result.part))}\n\n"
     return text

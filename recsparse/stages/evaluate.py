@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from recsparse.config.choices import Catalogue
 from recsparse.config.config import Config
 from recsparse.datasets.dataset import Dataset
 from recsparse.datasets.evaluated.lists import Lists
@@ -17,6 +18,8 @@ from recsparse.errors import InputError
 from recsparse.evaluation.rank_catalogue import RankingResult
 from recsparse.evaluation.report import (
     REPORT,
+    catalogue_tag,
+    compared_on,
     comparison_table,
     group_tables,
     part_figures,
@@ -25,16 +28,16 @@ from recsparse.evaluation.report import (
 )
 from recsparse.files.addresses import folder_of, is_address, last_name
 from recsparse.files.filesystems import fetched
-from recsparse.models.protocol.recommender import Recommender
+from recsparse.models.protocol.fitted_model import FittedModel
 from recsparse.outputs.claim import claim
 from recsparse.outputs.job import Job
 from recsparse.reporting.progress import SILENT, Advance, Reporter
 from recsparse.reporting.value_text import value_text
 from recsparse.scoring.model_folder import load_items, load_model, read_model_description
-from recsparse.stages.compared_items import ComparedItems
+from recsparse.stages.compared_part import part_to_compare
 from recsparse.stages.data import load_data
 from recsparse.stages.load import locate
-from recsparse.stages.rank_part import compared_result, evaluate_part, part_to_compare
+from recsparse.stages.rank_part import evaluate_part
 from recsparse.tracking.model_address import is_model_uri
 from recsparse.tracking.open_run import check_store, log_to_run, start_run
 from recsparse.tracking.run import SCHEMA_ROWS
@@ -58,8 +61,14 @@ class Comparison:
     groups: dict[str, pd.DataFrame]
 
     def __str__(self) -> str:
-        """Return the table of the models, one column each."""
-        return self.table.T.to_string(float_format=value_text)
+        """Return the table of the models, one column each, and above it which items are ranked."""
+        caption = compared_on(next(iter(self.results.values())))
+        return f"{caption}\n{self.table.T.to_string(float_format=value_text)}"
+
+    @property
+    def catalogue(self) -> Catalogue | None:
+        """Which items are ranked, `known` or `all` where `evaluation.catalogue` is not set."""
+        return next(iter(self.results.values())).catalogue
 
     @property
     def part(self) -> PartCounts | None:
@@ -75,7 +84,7 @@ def evaluate(
     reporter: Reporter = SILENT,
     overwrite: bool = True,
 ) -> Comparison:
-    """Rank the full catalogue for every test user with each model.
+    """Rank a catalogue of items for every test user with each model.
 
     Models of ratings predict those of the test part, too: `rmse`, `mae` and the errors a user.
     What a test user did before, training and validation rows, is every model's input and is left
@@ -85,7 +94,8 @@ def evaluate(
 
     Items are matched by id, so that models of other datasets can be compared as well. A test item
     that a model does not know is a miss for it; `evaluation.catalogue` and
-    `evaluation.include_users` say which items and users count.
+    `evaluation.include_users` say which items and users count. Where `evaluation.catalogue` is not
+    set, these are the items of the training part if every test item is one, and else all.
 
     Args:
         models: Model folders or MLflow addresses; the first is the reference for significance.
@@ -136,6 +146,7 @@ def evaluate(
                 )
             with reporter.task("recording the report"):
                 run.log_metrics(part_figures(compared.part))
+                run.set_tags(catalogue_tag(next(iter(compared.results.values()))))
                 for file in sorted(fetched(out).iterdir()):
                     run.log_file(file)
     with reporter.task("recording the figures of the models"):
@@ -151,17 +162,16 @@ def _compare(
     config: Config,
     reporter: Reporter,
 ) -> Comparison:
-    options, results, seconds = config.evaluation, {}, []
-    compared = ComparedItems(options.catalogue, data.items, [*items.values()])
+    results, seconds = {}, []
     with reporter.task("reading the test part"):
-        part, counts = part_to_compare(data, "test", compared, options.include_users)
+        compared = part_to_compare(data, "test", config.evaluation, [*items.values()])
+    part = compared.part
     for name, folder in folders.items():
         with reporter.task(f"loading {name}"):
-            model, candidates = load_model(folder).model, compared.ranked(items[name])
+            model, candidates = load_model(folder).model, compared.items.chosen(items[name])
         with reporter.task(f"evaluating {name}", len(part.lists)) as advance:
             ranked = rank_part(model, part.by_catalogue(items[name]), config, advance, candidates)
-        known = items[name].index_of(part.items.ids) >= 0
-        results[name] = compared_result(ranked, part, counts, known)
+        results[name] = compared.result(ranked, items[name])
         seconds.append(float(read_model_description(folder)["training"].get("fit_seconds", np.nan)))
     table = comparison_table(results)
     table["fit seconds"] = seconds
@@ -169,7 +179,7 @@ def _compare(
 
 
 def rank_part(
-    model: Recommender,
+    model: FittedModel,
     part: Lists,
     config: Config,
     advance: Advance | None = None,
@@ -225,4 +235,4 @@ def _track_model(result: RankingResult, folder: Path, config: Config, home: Path
     """Put the test metrics into the run that trained the model."""
     metrics = run_figures(result)
     run_id = str(read_model_description(folder)["training"].get("run_id"))
-    log_to_run(config.tracking, home, run_id, metrics)
+    log_to_run(config.tracking, home, run_id, metrics, catalogue_tag(result))

@@ -21,9 +21,8 @@ from recsparse.datasets.vocabulary import Vocabulary
 from recsparse.errors import InputError, SchemaError
 from recsparse.evaluation.rank_catalogue import RankingResult, evaluate_ranking
 from recsparse.reporting.progress import SILENT, Reporter
-from recsparse.stages.compared_items import ComparedItems
+from recsparse.stages.compared_part import part_to_compare
 from recsparse.stages.data import load_data
-from recsparse.stages.rank_part import compared_result, part_to_compare
 
 COLUMNS = ("user_id", "item_id", "score")
 
@@ -68,9 +67,9 @@ def evaluate_file(
     options = config.evaluation
     with reporter.task("reading the scores"), as_files(scored=scored) as (paths,):
         file = _File.read(paths, data)
-    compared = ComparedItems(options.catalogue, data.items, [file.items])
     with reporter.task("reading the test part"):
-        part, counts = part_to_compare(data, "test", compared, options.include_users, one_list=True)
+        compared = part_to_compare(data, "test", options, [file.items], one_list=True)
+    part = compared.part
     with reporter.task("matching users and items"):
         items = _columns(part.items, part.num_known, file.items)
         given = file.matched(part, items)
@@ -88,9 +87,9 @@ def evaluate_file(
             options.metrics,
             options.batch_users,
             advance,
-            candidates=compared.ranked(items),
+            candidates=compared.items.chosen(items),
         )
-    return compared_result(ranked, part, counts, file.items.index_of(part.items.ids) >= 0)
+    return compared.result(ranked, file.items)
 
 
 @dataclass(frozen=True, eq=False)

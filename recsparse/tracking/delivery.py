@@ -8,7 +8,7 @@ from typing import Any
 
 import mlflow
 import pandas as pd
-from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param
+from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
 from mlflow.models import Model, infer_signature
 from mlflow.tracking import MlflowClient
 
@@ -63,6 +63,11 @@ def _send_params(record: Record) -> None:
     params = [Param(name, str(value)) for name, value in record.values.items()]
     for start in range(0, len(params), _MOST_PARAMS):
         MlflowClient().log_batch(record.run_id, params=params[start : start + _MOST_PARAMS])
+
+
+def _send_tags(record: Record) -> None:
+    tags = [RunTag(name, value) for name, value in record.values.items()]
+    MlflowClient().log_batch(record.run_id, tags=tags)
 
 
 def _send_metrics(record: Record) -> None:
@@ -154,6 +159,7 @@ def _file_of(record: Record) -> Path:
 _SENDERS: Mapping[Kind, Callable[[Record], Any]] = {
     "params": _send_params,
     "metrics": _send_metrics,
+    "tags": _send_tags,
     "dataset": _send_dataset,
     "file": _send_file,
     "table": _send_table,

@@ -121,7 +121,11 @@ def check_store(config: TrackingConfig, store_folder: str | Path) -> None:
 
 
 def log_to_run(
-    config: TrackingConfig, store_folder: str | Path, run_id: str, metrics: Mapping[str, float]
+    config: TrackingConfig,
+    store_folder: str | Path,
+    run_id: str,
+    metrics: Mapping[str, float],
+    tags: Mapping[str, str] | None = None,
 ) -> None:
     """Add figures to a run that has ended, such as a model's test metrics.
 
@@ -133,6 +137,7 @@ def log_to_run(
         store_folder: Folder of the SQLite store where no address is set.
         run_id: The run.
         metrics: Names and values.
+        tags: What they are of.
     """
     uri, error = tracking_uri(config, store_folder), ""
     with store_in_use(uri):
@@ -148,7 +153,9 @@ def log_to_run(
             logger.warning("run %s is not in %s; its metrics are not recorded", run_id, shown)
             return
         outbox = Outbox(Path(store_folder).absolute() / UNSENT / run_id, deliver, error)
-        Run(run_id, uri, outbox).log_metrics(metrics)
+        run = Run(run_id, uri, outbox)
+        run.log_metrics(metrics)
+        run.set_tags(tags or {})
         outbox.close(retry=not error)
 
 

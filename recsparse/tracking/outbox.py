@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 
 RECORDS = "records.jsonl"
 
-Kind = Literal["params", "metrics", "dataset", "file", "table", "model", "register", "end"]
+Kind = Literal["params", "metrics", "tags", "dataset", "file", "table", "model", "register", "end"]
 
 
 @dataclass(frozen=True)

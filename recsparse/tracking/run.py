@@ -67,6 +67,15 @@ class Run:
         if values:
             self._post("metrics", {"metrics": values, "step": step or 0, "time": _now()})
 
+    def set_tags(self, tags: Mapping[str, str]) -> None:
+        """Set tags in the place of those of the same names.
+
+        Args:
+            tags: Names and values; none are no record.
+        """
+        if tags:
+            self._post("tags", tags)
+
     def log_dataset(self, folder: str | Path, first: pd.DataFrame, rows: int, context: str) -> None:
         """Record which data the run saw: the schema, the size, and a digest of all its bytes.
 

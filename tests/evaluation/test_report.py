@@ -4,11 +4,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from recsparse.config.evaluation import EvaluationConfig
 from recsparse.datasets.evaluated.part_counts import PartCounts
 from recsparse.errors import InputError, OutputError
 from recsparse.evaluation.rank_catalogue import RankingResult
 from recsparse.evaluation.report import (
     REPORT,
+    catalogue_tag,
+    compared_on,
     comparison_table,
     counts_table,
     group_tables,
@@ -154,6 +157,24 @@ def test_the_text_of_a_report_has_a_row_a_model_and_full_numbers_of_users(tmp_pa
     assert "| b | 12,345 | 0.25 |" in text
     assert f"## {METRIC}: a against each" in text
     assert "| b | 0.25 |" in text
+
+
+@pytest.mark.parametrize(
+    ("catalogue", "shown", "tag"),
+    [
+        ("known", "known items", {"test_catalogue": "known"}),
+        ("new", "items without training rows among themselves", {"test_catalogue": "new"}),
+        (None, "full catalogue", {}),
+    ],
+)
+def test_a_report_says_which_items_were_ranked(tmp_path, catalogue, shown, tag):
+    results = {"a": replace(result([0.5, 0.1]), catalogue=catalogue)}
+    # What is set may be open; what was used is not.
+    write_report(tmp_path / "report", results, comparison_table(results), "a", EvaluationConfig())
+    text = (tmp_path / "report" / "report.md").read_text(encoding="utf-8")
+    assert text.startswith(f"# Test part, 2 users, {shown}\n\nItems: {catalogue}. Users: all.\n")
+    assert compared_on(results["a"]) == f"test part, {shown}"
+    assert catalogue_tag(results["a"]) == tag
 
 
 def test_an_older_report_is_replaced_where_that_is_asked_for(tmp_path):

@@ -79,19 +79,19 @@ def lists_to_make(jobs, wanted, include, once):
 
 def naive(jobs, names, catalogue="all", include="all", once=False):
     """Lists by loops and sorted tuples, and metrics of ir_measures: the mean of each user."""
-    _, trained_items, _ = shared(jobs)
+    rows, trained_items, _ = shared(jobs)
+    new = set(rows["test"]["item_id"]) - trained_items
     models = {name: load_model(jobs / name) for name in names}
     catalogues = {name: model.items.ids.to_pylist() for name, model in models.items()}
     common = set.intersection(*map(set, catalogues.values()))
     allowed = {
         "all": lambda item: True, "known": lambda item: item in trained_items,
-        "common": lambda item: item in common, "new": lambda item: True,
+        "common": lambda item: item in common, "new": lambda item: item in new,
     }[catalogue]  # fmt: skip
-    wanted = (lambda item: item not in trained_items) if catalogue == "new" else allowed
     found = {name: {} for name in names}
     lists = {
         f"{user} {number}": (user, known, kept)
-        for number, (user, known, kept) in enumerate(lists_to_make(jobs, wanted, include, once))
+        for number, (user, known, kept) in enumerate(lists_to_make(jobs, allowed, include, once))
     }
     qrels = {key: {str(item): 1 for item in kept} for key, (_, _, kept) in lists.items()}
     for name, model in models.items():

@@ -57,6 +57,9 @@ def test_test_figures_go_into_the_run_of_each_model_and_the_report_into_its_own(
     experiment = here.get_experiment_by_name("recsparse").experiment_id
     (run,) = here.search_runs([experiment])
     assert run.data.tags["models"] == "popularity, sparse_grid"
+    # Every test item has training rows.
+    assert run.data.tags["test_catalogue"] == compared.catalogue == "known"
+    assert str(compared).startswith("test part, known items\n")
     assert run.data.metrics["test_users"] == compared.part.users
     assert run.data.metrics["test_evaluated_rows"] == compared.part.evaluated_rows
     files = sorted(path.name for path in (workplace / "report").iterdir())

@@ -95,7 +95,9 @@ def test_a_run_has_the_counts_and_the_figures_of_each_group(jobs):
     found = evaluated(jobs, ["champion", "challenger"])
     client = MlflowClient(f"sqlite:///{jobs / 'mlflow.db'}")
     run_id = read_model_description(jobs / "challenger")["training"]["run_id"]
-    metrics = client.get_run(run_id).data.metrics
+    run = client.get_run(run_id).data
+    assert run.tags["test_catalogue"] == found.catalogue == "all"
+    metrics = run.metrics
     result = found.results["challenger"]
     groups = result.groups()
     expected = {
@@ -113,13 +115,17 @@ def test_a_run_has_the_counts_and_the_figures_of_each_group(jobs):
 
 
 def test_a_new_catalogue_that_no_model_knows_is_refused(jobs):
-    with pytest.raises(InputError, match=r"--catalogue new, at least one item must be known to a"):
+    message = (
+        "--catalogue new, at least one item must be known to a model, but none of the .* by a "
+        "model that reads features of items, such as text_tower, or by scores of another system"
+    )
+    with pytest.raises(InputError, match=message):
         evaluated(jobs, ["champion", "popular"], "evaluation.catalogue=new")
 
 
 def test_a_part_of_which_nothing_is_left_is_refused(small_dataset, trained_folder, workplace):
     config = load_config(None, ["evaluation.include_users=new"])
-    with pytest.raises(InputError, match="rows of --include-users new and --catalogue all, but"):
+    with pytest.raises(InputError, match="rows of --include-users new and --catalogue known, b"):
         evaluate([trained_folder / "popularity"], small_dataset, config=config)
 
 

@@ -79,6 +79,7 @@ def test_the_command_line_chooses_items_and_users_and_shows_both_groups(jobs, ca
     shown = run("evaluate", *models, jobs / "dataset")
     for text in ("known users", "new users", "users without training rows", "unknown items"):
         assert text in shown
+    assert "test part, all items" in shown
     assert " lists" in shown
     options = ["--catalogue", "common", "--include-users", "known", "--json"]
     found = json.loads(run("evaluate", *models, jobs / "dataset", *options))
@@ -89,11 +90,12 @@ def test_the_command_line_chooses_items_and_users_and_shows_both_groups(jobs, ca
     for name, result in expected.results.items():
         assert found[name]["ndcg@10"] == pytest.approx(result.mean()["ndcg@10"])
         assert found[name]["users"] == result.num_users
+        assert found[name]["catalogue"] == "common"
         assert found[name]["test part"]["unseen_users"] == expected.part.unseen_users
     scored_by(jobs, "popular").to_parquet(jobs / "scored.parquet")
     words = ["evaluate-file", jobs / "scored.parquet", jobs / "dataset"]
     alone = json.loads(run(*words, "--include-users", "new", "--catalogue", "known", "--json"))
     assert alone["users"] == alone["test part"]["evaluated_users"] > 0
     shown = run(*words)
-    for text in ("known users", "new users", "users without training rows"):
+    for text in ("known users", "new users", "users without training rows", "all items"):
         assert text in shown

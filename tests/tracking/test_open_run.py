@@ -196,8 +196,11 @@ def test_a_run_in_a_new_store_says_nothing(workplace, trained_folder, capfd, rec
 def test_figures_are_added_to_a_run_that_has_ended(workplace):
     with start_run(CONFIG, workplace, "run") as run:
         run.log_metrics({"validation_ndcg@10": 0.5})
-    log_to_run(CONFIG, workplace, run.run_id, {"test_ndcg@10": 0.25})
+    for catalogue in ("all", "known"):  # a later evaluation takes the place of the one before
+        tags = {"test_catalogue": catalogue}
+        log_to_run(CONFIG, workplace, run.run_id, {"test_ndcg@10": 0.25}, tags)
     seen = found(workplace, run)
+    assert seen.data.tags["test_catalogue"] == "known"
     assert seen.data.metrics == {"validation_ndcg_at_10": 0.5, "test_ndcg_at_10": 0.25}
     assert seen.info.status == "FINISHED"
 

@@ -1,0 +1,100 @@
+"""ComparedPart: what of a validation or test part models are compared on, and with which items."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from recsparse.config.evaluation import EvaluationConfig
+from recsparse.datasets.dataset import Dataset
+from recsparse.datasets.evaluated.part_counts import PartCounts, part_counts
+from recsparse.datasets.evaluated.whole_part import WholePart, whole_part
+from recsparse.datasets.vocabulary import Vocabulary
+from recsparse.errors import InputError
+from recsparse.evaluation.rank_catalogue import RankingResult
+from recsparse.stages.compared_items import ComparedItems
+
+
+@dataclass(frozen=True, eq=False)
+class ComparedPart:
+    """What models are compared on.
+
+    Attributes:
+        part: The users and targets that count.
+        counts: How much of the whole part they are.
+        items: Which items are ranked.
+    """
+
+    part: WholePart
+    counts: PartCounts
+    items: ComparedItems
+
+    def result(self, ranked: RankingResult, items: Vocabulary) -> RankingResult:
+        """Add to a model's metrics what they are of.
+
+        Args:
+            ranked: The metrics.
+            items: What the model can rank.
+
+        Returns:
+            The metrics with the catalogue and the counts.
+        """
+        unknown_items, unknown_rows = self.part.of_items(items.index_of(self.part.items.ids) < 0)
+        return replace(
+            ranked,
+            catalogue=self.items.catalogue,
+            is_new=self.part.is_new,
+            part=self.counts,
+            unknown_items=unknown_items,
+            rows_of_unknown_items=unknown_rows,
+        )
+
+
+def part_to_compare(
+    data: Dataset,
+    name: str,
+    options: EvaluationConfig,
+    models: Sequence[Vocabulary],
+    one_list: bool = False,
+) -> ComparedPart:
+    """Return a part of a dataset for models of any catalogue, and how much of it is evaluated.
+
+    Args:
+        data: The dataset.
+        name: `validation` or `test`.
+        options: Which items and users count.
+        models: The items of each model.
+        one_list: Whether each user has one list, made from what was done before the part.
+
+    Returns:
+        At least one user with at least one target.
+
+    Raises:
+        InputError: If nothing is left of the part.
+    """
+    whole = whole_part(data, name)
+    items = ComparedItems.of_part(options.catalogue, whole, models)
+    if one_list:
+        whole = whole.first_lists()
+    part = whole.of_users(options.include_users).of_targets(items.chosen(whole.items))
+    counts = part_counts(whole, part)
+    if len(part.user_ids) == 0:
+        raise InputError(
+            f"the {name} part must have rows of --include-users {options.include_users} and "
+            f"--catalogue {items.catalogue}, but has none: of its {counts.rows} rows, "
+            f"{counts.rows_of_unseen_users} are of users without training rows and "
+            f"{counts.rows_of_unseen_items} of items without; choose others, or prepare the log "
+            "with another split"
+        )
+    if items.catalogue == "new" and not _any_known(items.new, models):
+        raise InputError(
+            f"of --catalogue new, at least one item must be known to a model, but none of the "
+            f"{counts.unseen_items} items of the {name} part without training rows is; rank them "
+            "by a model that reads features of items, such as text_tower, or by scores of another "
+            "system and evaluate-file"
+        )
+    return ComparedPart(part, counts, items)
+
+
+def _any_known(items: Vocabulary, models: Sequence[Vocabulary]) -> bool:
+    return any(bool(np.any(model.index_of(items.ids) >= 0)) for model in models)
