@@ -237,6 +237,8 @@ class FeaturesConfig(Section):
         user_categories: Columns of the users table that hold one category, or a list of them.
         user_numbers: Columns of the users table that hold a number.
         user_vectors: Columns of the users table that hold a vector.
+        duplicates: What to do with an id that a table has more than once: refuse the table, or take
+            the last row.
     """
 
     categories: tuple[str, ...] = ()
@@ -245,6 +247,7 @@ class FeaturesConfig(Section):
     user_categories: tuple[str, ...] = ()
     user_numbers: tuple[str, ...] = ()
     user_vectors: tuple[str, ...] = ()
+    duplicates: Literal["error", "last"] = "error"
 
 
 class OrderConfig(Section):

@@ -1,7 +1,8 @@
 """Ids as callers hand them over, of whatever type, in the two types that they are kept in."""
 
+import logging
 from collections.abc import Sequence
-from typing import Any, Protocol, TypeAlias, runtime_checkable
+from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,11 @@ from numpy.typing import NDArray
 
 from recsparse.datasets.schema import id_type, is_blank, to_ids
 from recsparse.errors import InputError
+
+logger = logging.getLogger(__name__)
+
+# What to do with an id that a table has more than once.
+Duplicates = Literal["error", "last"]
 
 
 @runtime_checkable
@@ -79,28 +85,68 @@ def is_missing_id(ids: pa.Array) -> NDArray[np.bool_]:
     return null | is_blank(ids)
 
 
-def require_distinct(ids: pa.Array, where: str) -> None:
-    """Refuse ids of a table unless none is missing and none is there twice.
+def rows_that_count(ids: pa.Array, where: str, duplicates: Duplicates) -> NDArray[np.bool_]:
+    """Say which rows of a table count, of which each id is to be there once.
 
     Args:
-        ids: As `ids_of` returns them.
+        ids: As `ids_of` returns them, one per row.
         where: What to call the table.
+        duplicates: What to do with an id that is there more than once: it is an error, or its last
+            row counts.
+
+    Returns:
+        One truth per row.
 
     Raises:
-        InputError: If an id is null, blank or occurs twice.
+        InputError: If an id is null or blank, or repeats where that is an error.
     """
-    if missing := int(is_missing_id(ids).sum()):
+    missing = np.flatnonzero(is_missing_id(ids))
+    if len(missing):
         raise InputError(
-            f"every row of {where} must have an id, but {missing} of {len(ids)} have none; "
-            "fill or drop them"
+            f"every row of {where} must have an id, but {len(missing)} of {len(ids)} have none, "
+            f"the first in row {missing[0] + 1}; fill or drop them"
         )
+    last = are_last(ids)
+    num_extra = len(last) - int(last.sum())
+    if num_extra and duplicates == "error":
+        raise InputError(
+            f"every id of {where} must occur once, but {_repeats(ids)}; drop the extra rows, or "
+            "set features.duplicates = 'last' to read the last row of each"
+        )
+    if num_extra:
+        logger.warning(
+            "%d rows of %s are left out, since a later row has the same id", num_extra, where
+        )
+    return last
+
+
+def are_last(ids: pa.Array) -> NDArray[np.bool_]:
+    """Say which rows are the last with their id.
+
+    Args:
+        ids: One per row.
+
+    Returns:
+        One truth per row.
+    """
+    encoded = ids.dictionary_encode()
+    last = np.zeros(len(encoded.dictionary), dtype=np.int64)
+    last[encoded.indices.to_numpy()] = np.arange(len(ids))  # of equal places the last one stays
+    result = np.zeros(len(ids), dtype=bool)
+    result[last] = True
+    return result
+
+
+def _repeats(ids: pa.Array) -> str:
     counts = ids.value_counts()
     twice = counts.filter(pc.greater(counts.field("counts"), 1))
-    if len(twice):
-        raise InputError(
-            f"every id of {where} must occur once, but {len(twice)} repeat; the first is "
-            f"{twice[0]['values'].as_py()!r}; drop the extra rows"
-        )
+    first = twice[0]["values"]
+    rows = (np.flatnonzero(pc.equal(ids, first)) + 1).tolist()
+    more = f" and {len(rows) - 2} more" if len(rows) > 2 else ""
+    return (
+        f"{len(twice)} repeat; the first is {first.as_py()!r}, in the rows {rows[0]} and "
+        f"{rows[1]}{more}"
+    )
 
 
 def _as_arrow(values: Ids, name: str) -> pa.Array:

@@ -23,7 +23,7 @@ from recsparse.datasets.features.side_table import (
     require_side_schema,
     require_side_table,
 )
-from recsparse.datasets.id_types import require_distinct
+from recsparse.datasets.id_types import rows_that_count
 from recsparse.datasets.vocabulary import Vocabulary
 from recsparse.datasets.workspace import Workspace
 from recsparse.errors import InputError
@@ -68,7 +68,7 @@ class SideSource:
         require_side_schema(new.dataset.schema, new.columns, id_type, self.text, new.where)
         schema = merged_schema(old, new, self.columns)
         require_side_schema(schema, self.columns, id_type, self.text, new.where)
-        require_distinct(new.ids(), new.where)
+        rows_that_count(new.ids(), new.where, self.columns.duplicates)
 
     def fit(self, axis: Axis, log: Path, work: Workspace) -> tuple[SideFeatures, Vocabulary | None]:
         """Fit the features on the training ids, and keep the table.

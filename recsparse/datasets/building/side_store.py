@@ -9,6 +9,7 @@ import pyarrow.dataset as ds
 
 from recsparse.datasets.building.row_groups import ROWS, write_row_groups
 from recsparse.datasets.features.side_columns import SideColumns
+from recsparse.datasets.id_types import are_last
 from recsparse.datasets.indexed_rows import RowsWriter
 from recsparse.datasets.reading.tables import open_dataset, read_batches, read_columns
 from recsparse.datasets.schema import to_ids
@@ -72,7 +73,7 @@ class KeptTable:
         return self._as_ids(read_columns(self.dataset, [self._ids])[self._ids])
 
     def batches(self, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
-        """Yield the rows.
+        """Yield the rows, of each id the last.
 
         Args:
             schema: Ids, then columns in types that those of this table can be cast to; null where
@@ -81,7 +82,12 @@ class KeptTable:
         Yields:
             Batches, in the order of the table.
         """
+        last, start = are_last(self.ids()), 0
         for batch in read_batches(self.dataset, self.schema.names, _CHUNK_ROWS):
+            stays = last[start : start + batch.num_rows]
+            start += batch.num_rows
+            if not stays.all():
+                batch = batch.filter(pa.array(stays))
             columns = [
                 _cast(batch.column(field.name), field.type)
                 if field.name in self.schema.names[1:]
@@ -148,7 +154,7 @@ def save_tables(
     """Write the rows of tables by their ids; of rows of the same id that of the last table stays.
 
     Args:
-        tables: At least one; no id is null or repeats in one of them.
+        tables: At least one; no id is null.
         schema: Their columns.
         path: The Parquet file.
         work: The workspace.

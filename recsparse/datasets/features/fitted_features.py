@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, vstack
 
 from recsparse.datasets.features.bag_of_words import BagOfWords
@@ -100,8 +101,9 @@ class FittedFeatures:
 
         Raises:
             SchemaError: If a column is missing or of a wrong type.
-            InputError: If an id is null, blank, there twice or of another type, or a vector is of
-                another length than those of training or holds no finite numbers.
+            InputError: If an id is null, blank or of another type, or there twice where that is an
+                error, or a vector is of another length than those of training or holds no finite
+                numbers.
         """
         tables: dict[str, Any] = {f"{self.columns.axis}s": table}
         with as_files(**tables) as (paths,):
@@ -110,13 +112,17 @@ class FittedFeatures:
             bags = None if words is None else words.config.bag_columns
             rows = SideRows(dataset, named(paths), self.columns, bags)
             rows.check(self.id_type)
-            ids = rows.ids(self.id_type)
-            groups = groups_of(*self._features(rows, len(ids)), slice(None))
+            ids, counts = rows.ids(self.id_type)
+            ids = ids.filter(pa.array(counts))
+            index = np.where(counts, counts.cumsum() - 1, -1)
+            groups = groups_of(*self._features(rows, index, len(ids)), slice(None))
         _warn_of_nothing(ids, groups, rows.where)
         return ids, groups
 
-    def _features(self, rows: SideRows, size: int) -> tuple[SideFeatures, SideFeatures]:
-        side, index = self.side, np.arange(size)
+    def _features(
+        self, rows: SideRows, index: NDArray[np.int64], size: int
+    ) -> tuple[SideFeatures, SideFeatures]:
+        side = self.side
         categories, numbers, vectors = side.categories, side.numbers, side.vectors
         if categories is not None:
             categories = categories.of(rows.categories(index), size)
@@ -125,7 +131,7 @@ class FittedFeatures:
         if vectors is not None:
             sizes = dict(zip(vectors.names, vectors.sizes, strict=True))
             vectors = vectors.of(rows.vectors(index, size, sizes))
-        bags = None if side.words is None else _bags(side.words, rows, index)
+        bags = None if side.words is None else _bags(side.words, rows, index, size)
         reviews = None
         if self.num_review_words is not None:
             reviews = csr_matrix((size, self.num_review_words), dtype=np.float32)
@@ -217,9 +223,9 @@ def _side(described: dict[str, Any]) -> SideFeatures:
     return SideFeatures(categories=categories, numbers=numbers, vectors=vectors)
 
 
-def _bags(words: BagOfWords, rows: SideRows, index: np.ndarray) -> csr_matrix:
+def _bags(words: BagOfWords, rows: SideRows, index: NDArray[np.int64], size: int) -> csr_matrix:
     if words.config.bag_columns is not None:
-        return words.transform_bags(rows.bags(index, words.config.bag_columns), len(index))
+        return words.transform_bags(rows.bags(index, words.config.bag_columns), size)
     pieces = [words.transform(texts) for _, texts in rows.texts(index)]
     return vstack([csr_matrix((0, len(words)), dtype=np.float32), *pieces], format="csr")
 

@@ -7,6 +7,7 @@ from typing import Literal
 import pyarrow as pa
 
 from recsparse.config.config import Config
+from recsparse.datasets.id_types import Duplicates
 from recsparse.datasets.reading.roles import Roles
 from recsparse.datasets.schema import id_type, is_list
 from recsparse.errors import SchemaError, nearest
@@ -24,6 +25,7 @@ class SideColumns:
         vectors: Columns of vectors.
         axis: Whose table it is.
         cast_ids: Ids become those of the log's type, whatever type a Parquet file gives them.
+        duplicates: What to do with an id that is there more than once.
     """
 
     ids: str
@@ -33,6 +35,7 @@ class SideColumns:
     vectors: Sequence[str] = ()
     axis: Literal["item", "user"] = "item"
     cast_ids: bool = False
+    duplicates: Duplicates = "error"
 
     @classmethod
     def of_config(cls, config: Config, axis: Literal["item", "user"]) -> "SideColumns":
@@ -46,12 +49,12 @@ class SideColumns:
             The columns.
         """
         log, text, features = config.log, config.text, config.features
-        cast = log.id_type != "auto"
+        ids = log.id_type != "auto", features.duplicates
         if axis == "user":
             named = features.user_categories, features.user_numbers, features.user_vectors
-            return cls(log.user_column, text.user_columns, *named, axis, cast)
+            return cls(log.user_column, text.user_columns, *named, axis, *ids)
         named = features.categories, features.numbers, features.vectors
-        return cls(log.item_column, text.columns, *named, axis, cast)
+        return cls(log.item_column, text.columns, *named, axis, *ids)
 
     def roles(self, id_type: pa.DataType) -> Roles:
         """Return what the columns are for, to open the table.

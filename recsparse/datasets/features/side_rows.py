@@ -6,13 +6,14 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 import pyarrow.dataset as ds
+from numpy.typing import NDArray
 
 from recsparse.datasets.features.categories_and_numbers import category_tokens, numbers_of
 from recsparse.datasets.features.precomputed_bags import bag_cells, require_bags
 from recsparse.datasets.features.side_columns import SideColumns
 from recsparse.datasets.features.texts import texts_of
 from recsparse.datasets.features.vectors import require_vectors, vectors_of
-from recsparse.datasets.id_types import require_distinct
+from recsparse.datasets.id_types import rows_that_count
 from recsparse.datasets.reading.tables import read_batches, read_columns, require_columns
 from recsparse.datasets.schema import id_type, is_list, to_ids
 from recsparse.errors import InputError, SchemaError
@@ -74,31 +75,30 @@ class SideRows:
                 f"strings or integers, but holds {kind}"
             )
 
-    def ids(self, wanted: pa.DataType) -> pa.Array:
+    def ids(self, wanted: pa.DataType) -> tuple[pa.Array, NDArray[np.bool_]]:
         """Return the ids.
 
         Args:
             wanted: Type of the ids of the log.
 
         Returns:
-            One per row, in the order of the table.
+            One per row, in the order of the table, and whether the row counts.
 
         Raises:
             SchemaError: If the column cannot hold ids.
-            InputError: If an id is null, blank or occurs twice.
+            InputError: If an id is null or blank, or occurs twice where that is an error.
         """
         name = self.columns.ids
         column = read_columns(self.dataset, [name])[name]
         kind = wanted if self.columns.cast_ids else None
         ids = to_ids(column, f"the column {name!r} of {self.where}", kind)
-        require_distinct(ids, self.where)
-        return ids
+        return ids, rows_that_count(ids, self.where, self.columns.duplicates)
 
     def texts(self, index: np.ndarray) -> Iterator[tuple[np.ndarray, list[str]]]:
         """Yield the text of each row, that of all columns.
 
         Args:
-            index: A number for each row.
+            index: A number for each row; −1 leaves it out.
 
         Yields:
             Numbers and texts.
@@ -111,7 +111,7 @@ class SideRows:
         """Yield the categories of each row as `column=value`.
 
         Args:
-            index: A number for each row.
+            index: A number for each row; −1 leaves it out.
 
         Yields:
             Numbers and lists.
@@ -123,7 +123,7 @@ class SideRows:
         """Return the numbers.
 
         Args:
-            index: A number for each row.
+            index: A number for each row; −1 leaves it out.
             size: One more than the highest of them may be.
 
         Returns:
@@ -140,7 +140,7 @@ class SideRows:
         """Return the vectors.
 
         Args:
-            index: A number for each row.
+            index: A number for each row; −1 leaves it out.
             size: One more than the highest of them may be.
             sizes: Length of the vectors of each column; None for that of the first vector.
 
@@ -173,7 +173,7 @@ class SideRows:
         """Return the precomputed bags.
 
         Args:
-            index: A number for each row.
+            index: A number for each row; −1 leaves it out.
             columns: That of words and that of counts.
 
         Returns:
@@ -196,5 +196,7 @@ class SideRows:
     ) -> Iterator[tuple[np.ndarray, pa.Table]]:
         start = 0
         for batch in read_batches(self.dataset, [self.columns.ids, *columns], _CHUNK_ROWS):
-            yield index[start : start + batch.num_rows], pa.Table.from_batches([batch])
+            some = index[start : start + batch.num_rows]
             start += batch.num_rows
+            table, counts = pa.Table.from_batches([batch]), some >= 0
+            yield (some, table) if counts.all() else (some[counts], table.filter(pa.array(counts)))

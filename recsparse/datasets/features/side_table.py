@@ -76,7 +76,7 @@ def fit_side_features(
     log = Vocabulary(pa.concat_arrays([train.ids, unseen.ids.cast(id_type)]))
     index, others = _placed(rows, log)
     side = _SideTable(rows, index, len(train), len(log) + len(others), text).fit()
-    counts = {"not_in_table": len(log) + len(others) - len(index), **side.counts}
+    counts = {"not_in_table": len(log) + len(others) - int((index >= 0).sum()), **side.counts}
     return replace(side, counts=counts), others
 
 
@@ -130,15 +130,15 @@ def _rows(
 
 def _placed(rows: SideRows, log: Vocabulary) -> tuple[np.ndarray, Vocabulary]:
     # The index of each row's id, and the ids that are not in the log, which come last.
-    ids = rows.ids(log.ids.type)
-    index = log.index_of(ids)
-    is_other = index < 0
-    if is_other.all():
+    ids, counts = rows.ids(log.ids.type)
+    index = np.where(counts, log.index_of(ids), -1)
+    if (index < 0).all():
         first = f"; the first is {ids[0].as_py()!r}" if len(ids) else ""
         raise InputError(
             f"{rows.where} must have ids of the log in the column {rows.columns.ids!r}, but none "
             f"of its {len(ids)} is there{first}; name another column or table, or leave it out"
         )
+    is_other = counts & (index < 0)
     others = ids.filter(pa.array(is_other))
     order = pc.sort_indices(others).to_numpy()
     rank = np.empty(len(others), dtype=np.int64)

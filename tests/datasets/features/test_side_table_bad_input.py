@@ -39,7 +39,9 @@ def test_blank_ids_are_refused_as_nulls_are(tmp_path):
 
 
 def test_null_ids_are_refused(tmp_path):
-    message = "every row of .*items.parquet must have an id, but 2 of 3 have none; fill or drop"
+    message = (
+        "every row of .*items.parquet must have an id, but 2 of 3 have none, the first in row 1;"
+    )
     with pytest.raises(InputError, match=message):
         fit_table(tmp_path, {"item_id": [None, 1, None], "text": ["red", "fox", "hen"]})
 
@@ -53,7 +55,11 @@ def test_null_ids_are_refused(tmp_path):
     ],
 )
 def test_ids_that_repeat_are_refused(tmp_path, found, first):
-    message = rf"every id of .*items.parquet must occur once, but 2 repeat; the first is {first};"
+    rows = "2 and 4 and 1 more" if first == "2" else "1 and 3"
+    message = (
+        rf"every id of .*items.parquet must occur once, but 2 repeat; the first is {first}, in the "
+        rf"rows {rows}; drop .* or set features.duplicates = 'last'"
+    )
     train = ["a", "b"] if first == "'a'" else [1, 2]
     with pytest.raises(InputError, match=message):
         fit_table(tmp_path, {"item_id": found, "text": ["red"] * len(found)}, train)
