@@ -7,8 +7,8 @@
 - `recsparse.training`, `recsparse.evaluation`, `recsparse.scoring`: fit, rank, batch jobs.
 - `recsparse.stages`: the steps of a job; the `recsparse` command and `pipelines` call them.
 
-The steps by name: `recsparse.prepare`, `train`, `evaluate`, `score`, `recommend`, `describe`,
-`fetch` and `load`; `Sources` names all that a dataset is made of.
+The steps by name: `recsparse.prepare`, `train`, `evaluate`, `score`, `recommend`, `similar`,
+`describe`, `fetch` and `load`; `Sources` names all that a dataset is made of.
 """
 
 import sys
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from recsparse.stages.load import load
     from recsparse.stages.prepare import prepare
     from recsparse.stages.score import recommend, score
+    from recsparse.stages.similar import similar
     from recsparse.stages.train import train
 
     __version__: str
@@ -53,6 +54,7 @@ __all__ = [
     "prepare",
     "recommend",
     "score",
+    "similar",
     "sparse_tensor",
     "to_positions",
     "train",
@@ -80,6 +82,7 @@ _HOME = {
     "prepare": "stages.prepare",
     "recommend": "stages.score",
     "score": "stages.score",
+    "similar": "stages.similar",
     "train": "stages.train",
 }
 

@@ -12,7 +12,7 @@ _SERVER = """
 import json, os, signal, sys, time
 import recsparse.cli.commands, recsparse.stages.score, recsparse.stages.train
 from recsparse.cli.main import run
-from recsparse.scoring.batch import BatchOptions
+from recsparse.scoring.batch_job import BatchOptions
 
 rows_per_part = json.loads(sys.argv[1])
 if rows_per_part:

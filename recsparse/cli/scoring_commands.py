@@ -9,9 +9,11 @@ from recsparse.cli.interrupt import parts_kept, when_interrupted
 from recsparse.cli.loading import loading_libraries
 from recsparse.cli.option_lists import JobOptions, StartOptions, takes_lists
 from recsparse.cli.options import (
+    AsJson,
     ModelAddress,
     OutPath,
     Overwrite,
+    Quiet,
 )
 from recsparse.cli.reporters import progress
 from recsparse.cli.terminal import (
@@ -34,8 +36,8 @@ def score(
     reporter = progress(job.quiet)
     with loading_libraries(reporter):
         from recsparse.outputs.places import place_of_work
-        from recsparse.stages.score import HistoryOptions, parts_named
         from recsparse.stages.score import score as stage
+        from recsparse.stages.start_of_scores import HistoryOptions, parts_named
 
     when_interrupted(lambda: parts_kept(place_of_work(out)))
     log = job.settings().log
@@ -61,8 +63,9 @@ def recommend(
     reporter = progress(job.quiet)
     with loading_libraries(reporter):
         from recsparse.outputs.places import place_of_work
-        from recsparse.stages.score import RecommendOptions, parts_named
+        from recsparse.stages.score import RecommendOptions
         from recsparse.stages.score import recommend as stage
+        from recsparse.stages.start_of_scores import parts_named
 
     when_interrupted(lambda: parts_kept(place_of_work(out)))
     log = job.settings().log
@@ -70,3 +73,26 @@ def recommend(
     options = RecommendOptions(k, users, start.dataset, start.history, start.on_unknown, log, parts)
     count = stage(model, out, options, reporter, overwrite)
     show_pairs("recommended", {"recommendations": str(out), "users": count}, job.as_json)
+
+
+@app.command()
+def similar(
+    model: ModelAddress,
+    out: OutPath,
+    k: Annotated[int, typer.Option("-k", min=1, help="Items per item.")] = 10,
+    items: Annotated[
+        str | None, typer.Option(help="Table with item_id; all items without it.")
+    ] = None,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+) -> None:
+    """Write the k items that are most like each item, by what the model knows of items."""
+    reporter = progress(quiet)
+    with loading_libraries(reporter):
+        from recsparse.outputs.places import place_of_work
+        from recsparse.stages.similar import similar as stage
+
+    when_interrupted(lambda: parts_kept(place_of_work(out)))
+    count = stage(model, out, items, k, reporter, overwrite)
+    show_pairs("found", {"similar items": str(out), "items": count}, as_json)

@@ -1,17 +1,12 @@
 """Batch jobs: scores of candidate pairs and top-k lists, from Parquet to Parquet, part by part."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from importlib.metadata import version
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.dataset as ds
 
-from recsparse.config.choices import OnUnknown
 from recsparse.datasets.id_digest import digest_of_ids
 from recsparse.datasets.id_types import ids_of
 from recsparse.datasets.reading.find_files import Paths, named
@@ -23,41 +18,15 @@ from recsparse.datasets.reading.tables import (
     read_columns,
     require_columns,
 )
-from recsparse.digest import digest
 from recsparse.errors import InputError, SchemaError
-from recsparse.files.addresses import last_name
 from recsparse.files.stand_ins import called
-from recsparse.outputs.claim import claim
-from recsparse.outputs.job import Job
-from recsparse.outputs.job import Paths as Inputs
-from recsparse.outputs.places import local_place
-from recsparse.reporting.progress import SILENT, Reporter
-from recsparse.scoring.parted_output import ENDING, PartedOutput, rechunk
+from recsparse.scoring.batch_job import BatchOptions, digest_of_known, job_of, parted_output
+from recsparse.scoring.parted_output import rechunk
 from recsparse.scoring.request_columns import slices
-from recsparse.scoring.stamp import ScoresKind
+from recsparse.scoring.similar import similar_batches
 from recsparse.scoring.trained import TrainedModel
 
 _READ_ROWS = 131_072
-
-
-@dataclass(frozen=True)
-class BatchOptions:
-    """How a batch job runs.
-
-    Attributes:
-        rows_per_part: Rows of each part that is written, at most.
-        on_unknown: What to do with ids never seen; see `TrainedModel.score`.
-        reporter: Shows the rows or users done, after each part.
-        overwrite: Replace an output, or unfinished parts, of another job.
-        inputs: Files and folders that the job reads, besides the candidates; the output must lie
-            apart from them.
-    """
-
-    rows_per_part: int = 500_000
-    on_unknown: OnUnknown = "error"
-    reporter: Reporter = SILENT
-    overwrite: bool = False
-    inputs: tuple[str | Path, ...] = ()
 
 
 def score_candidates(
@@ -86,11 +55,11 @@ def score_candidates(
     options = options or BatchOptions()
     with options.reporter.task("looking through the candidates"):
         source, where = _opened(trained, candidates), named(candidates)
-        settings = (options.rows_per_part, options.on_unknown, _known(trained))
-        job = _job("score", (candidates, *options.inputs), _files(source), *settings)
+        settings = (options.rows_per_part, options.on_unknown, digest_of_known(trained))
+        job = job_of("score", (candidates, *options.inputs), _files(source), *settings)
         total, expected = 0, _num_rows(source)
     with (
-        _parted_output(out, job, options) as output,
+        parted_output(out, job, options) as output,
         options.reporter.task("scoring", expected) as advance,
     ):
         for part, table in enumerate(rechunk(_batches(source), options.rows_per_part)):
@@ -165,23 +134,89 @@ def recommend_users(
             `error`; no part is left behind then.
     """
     options = options or BatchOptions()
+    wanted = trained.users.ids if users is None else users
+
+    def lists(some: pa.Array) -> pa.Table:
+        return pa.concat_tables(trained.recommend_batches(some, k, on_unknown=options.on_unknown))
+
+    return _write_lists("recommend", trained, wanted, k, lists, out, options)
+
+
+def similar_to_items(
+    trained: TrainedModel,
+    out: str | Path,
+    k: int,
+    items: pa.Array | None = None,
+    options: BatchOptions | None = None,
+) -> int:
+    """Write the k items that are most like each item.
+
+    Args:
+        trained: The model.
+        out: A Parquet file (`….parquet`) or a folder of parts.
+        k: Length of each list.
+        items: Ids; None means all of the catalogue.
+        options: How the job runs.
+
+    Returns:
+        The number of items.
+
+    Raises:
+        InputError: If there are no items, k is below 1, items are unknown, or the model does not
+            know how alike items are; no part is left behind then.
+    """
+    options = options or BatchOptions()
+    wanted = trained.items.ids if items is None else items
+
+    def lists(some: pa.Array) -> pa.Table:
+        return pa.concat_tables(similar_batches(trained.model, trained.items, some, k))
+
+    return _write_lists("similar", trained, wanted, k, lists, out, options)
+
+
+def _write_lists(
+    command: str,
+    trained: TrainedModel,
+    wanted: pa.Array,
+    k: int,
+    lists: Callable[[pa.Array], pa.Table],
+    out: str | Path,
+    options: BatchOptions,
+) -> int:
+    """Write the lists of some ids, part by part.
+
+    Args:
+        command: `recommend` or `similar`.
+        trained: The model.
+        wanted: Ids, of users or of items.
+        k: Length of each list.
+        lists: Makes those of some of them.
+        out: The output.
+        options: How the job runs.
+
+    Returns:
+        The number of ids.
+
+    Raises:
+        InputError: If there are none, or k is below 1.
+    """
+    doing, of = {"recommend": ("recommending", "user"), "similar": ("comparing", "item")}[command]
     if k < 1:
         raise InputError(f"k must be at least 1, but got {k}")
-    wanted = trained.users.ids if users is None else users
     if len(wanted) == 0:
-        raise InputError("recommend needs at least one user, but got none; name some by --users")
-    with options.reporter.task("looking through the users and what is known of them"):
-        settings = (k, options.rows_per_part, options.on_unknown, _known(trained))
-        job = _job("recommend", options.inputs, digest_of_ids(wanted), *settings)
-    users_per_part = max(1, options.rows_per_part // k)
+        raise InputError(f"{command} needs at least one {of}, but got none; name some by --{of}s")
+    with options.reporter.task(f"looking through the {of}s and what is known of them"):
+        settings = (k, options.rows_per_part, options.on_unknown, digest_of_known(trained))
+        job = job_of(command, options.inputs, digest_of_ids(wanted), *settings)
+    ids_per_part = max(1, options.rows_per_part // k)
     with (
-        _parted_output(out, job, options) as output,
-        options.reporter.task("recommending", len(wanted)) as advance,
+        parted_output(out, job, options) as output,
+        options.reporter.task(doing, len(wanted)) as advance,
     ):
-        for part, rows in enumerate(slices(len(wanted), users_per_part)):
+        for part, rows in enumerate(slices(len(wanted), ids_per_part)):
             if not output.is_done(part):
-                output.write(part, _recommendations(trained, wanted[rows], k, options.on_unknown))
-            advance(rows.stop, f"part {part + 1}, {rows.stop:,} users")
+                output.write(part, lists(wanted[rows]))
+            advance(rows.stop, f"part {part + 1}, {rows.stop:,} {of}s")
         output.publish()
     return len(wanted)
 
@@ -207,12 +242,6 @@ def read_ids(path: Paths, column: str, kind: pa.DataType | None = None) -> pa.Ar
     return ids_of(read_columns(source, [column])[column], f"the column {column!r}").unique()
 
 
-def _recommendations(
-    trained: TrainedModel, users: pa.Array, k: int, on_unknown: OnUnknown
-) -> pa.Table:
-    return pa.concat_tables(trained.recommend_batches(users, k, on_unknown=on_unknown))
-
-
 def _opened(trained: TrainedModel, candidates: Paths) -> ds.Dataset:
     ids = {"user_id": trained.users.ids.type, "item_id": trained.items.ids.type}
     source = open_dataset(candidates, roles=Roles(ids))
@@ -234,31 +263,6 @@ def _num_rows(source: ds.Dataset) -> int | None:
         return None
 
 
-@contextmanager
-def _parted_output(out: str | Path, job: Job, options: BatchOptions) -> Iterator[PartedOutput]:
-    """Claim an output; keep the parts of a job that was killed, but not of one that cannot end.
-
-    Args:
-        out: Where to write.
-        job: What it is made from.
-        options: How the job runs.
-
-    Yields:
-        The output.
-
-    Raises:
-        InputError: The one from within.
-    """
-    kind = ScoresKind.named(Path(last_name(out)), local_place(out))
-    with claim(out, kind, job, options.overwrite, (ENDING,), options.reporter) as claimed:
-        output = PartedOutput(claimed)
-        try:
-            yield output
-        except InputError:
-            output.discard()
-            raise
-
-
 def _files(source: ds.Dataset) -> list[tuple[str, str]]:
     """Return each file's path and a digest of its bytes; of size and time, either may deceive."""
     found = []
@@ -266,15 +270,3 @@ def _files(source: ds.Dataset) -> list[tuple[str, str]]:
         with fragment.filesystem.open_input_stream(fragment.path) as file:
             found.append((called(fragment.path), hashlib.file_digest(file, "sha256").hexdigest()))
     return found
-
-
-def _known(trained: TrainedModel) -> str:
-    """Return what tells a model, and all from which it scores, from others."""
-    ids = digest_of_ids(trained.users.ids), digest_of_ids(trained.items.ids)
-    return digest(*ids, trained.history, trained.times, trained.model.digest())
-
-
-def _job(command: str, inputs: Sequence[Inputs], *settings: Any) -> Job:
-    # Another version may score otherwise.
-    digest_of_all = digest(command, version("recsparse"), repr(settings))
-    return Job.reading(command, digest_of_all, inputs)

@@ -1,4 +1,4 @@
-"""Lists of recommended items as tables, and which items may be in one."""
+"""Lists of items as tables, and which items may be in one."""
 
 import numpy as np
 import pyarrow as pa
@@ -12,24 +12,29 @@ from recsparse.scoring.request_columns import refuse_unknown
 
 
 def list_table(
-    users: pa.Array, items: Vocabulary, best: NDArray[np.int64], scores: NDArray[np.float32]
+    of: pa.Array,
+    items: Vocabulary,
+    best: NDArray[np.int64],
+    scores: NDArray[np.float32],
+    names: tuple[str, str] = ("user_id", "item_id"),
 ) -> pa.Table:
     """Return lists as a table.
 
     Args:
-        users: One id per list.
+        of: One id per list, of a user or an item.
         items: The catalogue.
         best: Lists × length: places of items in the catalogue, −1 where a list is shorter.
         scores: Of these.
+        names: Of the columns of the ids: whose list it is, and what is in it.
 
     Returns:
-        Columns `user_id`, `item_id`, `rank` (from 1), `score`; a row per item of a list.
+        The columns of ids, `rank` (from 1) and `score`; a row per item of a list.
     """
     row, place = np.nonzero(best >= 0)
     return pa.table(
         {
-            "user_id": users.take(pa.array(row)),
-            "item_id": items.id_of(best[row, place].astype(np.int64)),
+            names[0]: of.take(pa.array(row)),
+            names[1]: items.id_of(best[row, place].astype(np.int64)),
             "rank": pa.array(place + 1, pa.int32()),
             "score": pa.array(scores[row, place], pa.float32()),
         }

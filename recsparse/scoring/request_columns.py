@@ -138,13 +138,20 @@ def _names(rows: pd.DataFrame | pa.Table) -> list[str]:
     return [*map(str, rows.column_names if isinstance(rows, pa.Table) else rows.columns)]
 
 
-def refuse_unknown(name: str, ids: pa.Array, index: NDArray[np.int64]) -> None:
+def refuse_unknown(
+    name: str,
+    ids: pa.Array,
+    index: NDArray[np.int64],
+    cure: str = "say what they get by --on-unknown null or popularity, or give the users' rows by "
+    "--history",
+) -> None:
     """Raise an error if any id is unknown.
 
     Args:
         name: What the ids are, `user_id` or `item_id`.
         ids: The ids.
         index: Their indices, -1 for an unknown one.
+        cure: What the caller may do.
 
     Raises:
         UnknownIdError: If there is an unknown id.
@@ -154,8 +161,7 @@ def refuse_unknown(name: str, ids: pa.Array, index: NDArray[np.int64]) -> None:
         first = unknown[0]
         raise UnknownIdError(
             f"every {name} must be known to the model, but {len(unknown)} of {len(index)} are not; "
-            f"the first is row {first}: {ids[int(first)].as_py()!r}; say what they get by "
-            "--on-unknown null or popularity, or give the users' rows by --history"
+            f"the first is row {first}: {ids[int(first)].as_py()!r}; {cure}"
         )
 
 

@@ -26,6 +26,7 @@ from recsparse.scoring.request_columns import (
     refuse_unknown,
     slices,
 )
+from recsparse.scoring.similar import similar_batches
 from recsparse.scoring.user_histories import rows_of_users, with_rows
 
 # Users scored at once are bounded so that their score matrix stays near 160 MB.
@@ -174,6 +175,28 @@ class TrainedModel:
             yield self._recommend(
                 users[rows], user_index[rows], k, allowed, filter_seen, on_unknown
             )
+
+    def similar_items(self, items: Ids | None = None, k: int = 10) -> pd.DataFrame:
+        """Return the k items that are most like each item, ties in the order of the catalogue.
+
+        What makes items alike is up to the model: their vectors, neighbours or features. No list
+        holds the item itself, nor one that has nothing in common with it, so that a list may be
+        shorter.
+
+        Args:
+            items: Ids; None means all of the catalogue.
+            k: Length of each list.
+
+        Returns:
+            Columns `item_id`, `similar_item_id`, `rank` (from 1), `score`, which compares the items
+            of one list.
+
+        Raises:
+            UnknownIdError: If an id is unknown.
+            InputError: If k is below 1, or the model does not know how alike items are.
+        """
+        ids = self.items.ids if items is None else ids_of(items)
+        return pa.concat_tables(similar_batches(self.model, self.items, ids, k)).to_pandas()
 
     def with_history(self, history: Rows) -> "TrainedModel":
         """Return a model that knows the given rows; they replace what it knew of their users.

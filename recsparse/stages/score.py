@@ -14,80 +14,25 @@ from recsparse.datasets.frames import (
     is_frame,
     like,
     name_of_frame,
-    paths_among,
     to_arrow,
     with_column,
 )
-from recsparse.datasets.id_types import Ids, ids_of
+from recsparse.datasets.id_types import Ids
 from recsparse.datasets.parts import PARTS
 from recsparse.datasets.reading.find_files import Paths
-from recsparse.errors import InputError
-from recsparse.files.addresses import folder_of, last_name
-from recsparse.outputs.claim import require_replaceable
-from recsparse.outputs.job import Job
-from recsparse.outputs.places import local_place
 from recsparse.reporting.progress import SILENT, Reporter
 from recsparse.scoring.batch import (
-    BatchOptions,
     check_candidates,
     read_candidates,
-    read_ids,
     recommend_users,
     score_candidates,
 )
-from recsparse.scoring.model_folder import load_model
-from recsparse.scoring.stamp import ScoresKind
+from recsparse.scoring.batch_job import BatchOptions
 from recsparse.scoring.trained import TrainedModel
 from recsparse.stages.load import locate
+from recsparse.stages.start_of_scores import HistoryOptions, early_checked, loaded, named_ids
 
-
-@dataclass(frozen=True)
-class HistoryOptions:
-    """What scores start from in the place of a model's own training rows.
-
-    Attributes:
-        dataset: Rows of this dataset replace what is known of their users.
-        parts: Those of `train`, `validation` and `test` that are taken of it; an offline list for
-            the test starts from `("train", "validation")`.
-        history: A log, files or frames, whose rows replace what is known of its users, who may be
-            new.
-        log: How to read it: what is set here wins over the settings of the model's dataset.
-    """
-
-    dataset: str | Path | None = None
-    parts: tuple[str, ...] = PARTS
-    history: Tables | None = None
-    log: LogConfig = field(default_factory=LogConfig)
-
-    def __post_init__(self) -> None:
-        """Refuse parts of no dataset.
-
-        Raises:
-            InputError: If parts are chosen, but no dataset is named.
-        """
-        if self.dataset is None and set(self.parts) != set(PARTS):
-            raise InputError(
-                f"the parts {', '.join(self.parts)} are those of a dataset, but none is given; "
-                "name it by --dataset"
-            )
-
-
-def parts_named(text: str | None) -> tuple[str, ...]:
-    """Return the parts that a text names.
-
-    Args:
-        text: Names by commas; None names all.
-
-    Returns:
-        The names, not checked.
-
-    Example:
-        >>> parts_named("train, validation")
-        ('train', 'validation')
-    """
-    if text is None:
-        return PARTS
-    return tuple(filter(None, (name.strip() for name in text.split(","))))
+__all__ = ["HistoryOptions", "RecommendOptions", "recommend", "score"]
 
 
 def score(  # noqa: PLR0913  (dataset is short for the usual start)
@@ -143,7 +88,7 @@ def _scored_frame(
     if is_frame(candidates):
         table = to_arrow(candidates, where)
         check_candidates(table, where)
-    trained, _ = _load(locate(model, reporter=reporter), start, reporter)
+    trained, _ = loaded(locate(model, reporter=reporter), start, reporter)
     if table is None:
         with as_files(candidates=candidates) as (paths,):
             table = read_candidates(trained, paths)
@@ -162,8 +107,8 @@ def _scored_files(
     start: HistoryOptions,
     overwrite: bool,
 ) -> int:
-    folder, inputs = _early_checked(out, model, start, candidates, reporter)
-    trained, _ = _load(folder, start, reporter)
+    folder, inputs = early_checked(out, model, start, candidates, reporter)
+    trained, _ = loaded(folder, start, reporter)
     options = BatchOptions(
         on_unknown=on_unknown, reporter=reporter, overwrite=overwrite, inputs=inputs
     )
@@ -233,13 +178,13 @@ def recommend(
     table = named if users is None or isinstance(users, (str, Path)) else None
     start = HistoryOptions(options.dataset, options.parts, options.history, options.log)
     if out is None:
-        trained, wanted = _load(locate(model, reporter=reporter), start, reporter)
+        trained, wanted = loaded(locate(model, reporter=reporter), start, reporter)
         ids = _ids(named, table is None, trained, wanted, reporter)
         found = trained.recommend(ids, options.k, on_unknown=options.on_unknown)
         of = options.history if named is None else named
         return like(pa.Table.from_pandas(found, preserve_index=False), of)
-    folder, inputs = _early_checked(out, model, start, table, reporter)
-    trained, wanted = _load(folder, start, reporter)
+    folder, inputs = early_checked(out, model, start, table, reporter)
+    trained, wanted = loaded(folder, start, reporter)
     ids = _ids(named, table is None, trained, wanted, reporter)
     batch = BatchOptions(
         on_unknown=options.on_unknown, reporter=reporter, overwrite=overwrite, inputs=inputs
@@ -253,43 +198,4 @@ def _ids(
     """Return whom to recommend to: users named by a table or by their ids, else the others."""
     if named is None:
         return others
-    if are_ids and not (is_frame(named) and hasattr(named, "columns")):
-        return ids_of(named, "users").unique()
-    with reporter.task("reading the users"), as_files(users=named) as (paths,):
-        return read_ids(paths, "user_id", trained.users.ids.type)
-
-
-def _early_checked(
-    out: str | Path,
-    model: str | Path,
-    start: HistoryOptions,
-    table: Any,
-    reporter: Reporter,
-) -> tuple[Path, tuple[str | Path, ...]]:
-    """Return the model's folder, and all that the job reads, once the output may be written."""
-    kind = ScoresKind.named(Path(last_name(out)), local_place(out))
-    files = [*paths_among(table), *paths_among(start.history)]
-    others = Job.reading("", "", [*files, start.dataset])
-    folder = locate(model, folder_of(out), reporter)
-    inputs: tuple[str | Path, ...] = (folder, *others.inputs, *others.addresses)
-    # Which job wrote it is known later, when the model is loaded.
-    require_replaceable(out, kind, inputs)
-    return folder, inputs
-
-
-def _load(
-    folder: Path, start: HistoryOptions, reporter: Reporter
-) -> tuple[TrainedModel, pa.Array | None]:
-    """Load a model with what it starts from, and the users of the history."""
-    with reporter.task("loading the model"):
-        trained = load_model(folder)
-    if start.dataset is None and start.history is None:
-        return trained, None
-    # Imported here, with all that reads logs and datasets: most jobs start from the model alone.
-    from recsparse.stages.histories import with_dataset, with_log
-
-    if start.dataset is not None:
-        trained = with_dataset(trained, start.dataset, start.parts, reporter)
-    if start.history is None:
-        return trained, None
-    return with_log(trained, start.history, start.log, reporter)
+    return named_ids(named, are_ids, "user_id", trained.users.ids.type, reporter)

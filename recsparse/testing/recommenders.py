@@ -27,6 +27,7 @@ from recsparse.errors import InputError
 from recsparse.models.protocol.features import Features
 from recsparse.models.protocol.fit_context import FitContext
 from recsparse.models.protocol.recommender import Recommender
+from recsparse.models.protocol.similar_items import HasSimilarItems
 from recsparse.models.registry import build_model, model_class
 from recsparse.training.fit import fit_model
 
@@ -135,6 +136,21 @@ class RecommenderConformance:
         fit(model, log_of())
         assert torch.equal(score(model, log_of()), score(fitted(self.config), log_of()))
 
+    def test_saved_and_loaded_it_knows_the_same_similar_items(self) -> None:
+        model, items = fitted(self.config), np.array([5, 0, 5])
+        if not isinstance(model, HasSimilarItems):
+            pytest.skip("it does not know how alike items are")
+        found = model.similarities(items)
+        assert found.shape == (3, NUM_ITEMS)
+        assert found.dtype == torch.float32
+        assert found.device.type == "cpu"
+        assert not found.requires_grad
+        assert found.isfinite().all()
+        again = type(model).from_state(model.config, model.state())
+        assert torch.equal(again.similarities(items), found)
+        torch.testing.assert_close(model.similarities(items[:1]), found[:1])
+        assert model.similarities(items[:0]).shape == (0, NUM_ITEMS)
+
     def test_nobody_gets_no_scores(self) -> None:
         assert score(fitted(self.config), csr_matrix((0, NUM_ITEMS))).shape == (0, NUM_ITEMS)
 
@@ -207,6 +223,16 @@ class PersonalConformance(RecommenderConformance):
         scores = score(fit(build_model(self.config), log), log).numpy()
         for user in range(NUM_USERS):
             assert scores[user][held_out[user]].min() > scores[user][~same[user]].max(), user
+
+    def test_items_of_one_group_of_the_checkerboard_are_alike(self) -> None:
+        log, _, _ = checkerboard()
+        model, items = fit(build_model(self.config), log), np.arange(NUM_ITEMS)
+        if not isinstance(model, HasSimilarItems):
+            pytest.skip("it does not know how alike items are")
+        found = model.similarities(items).numpy()
+        same = items[:, None] % 2 == items % 2
+        np.fill_diagonal(found, np.nan)
+        assert np.nanmean(found[same]) > np.nanmean(found[~same])
 
     def test_it_folds_in_users_that_it_never_saw(self) -> None:
         """Three items of one group, together in no row of the fit, call for the group's others."""

@@ -191,7 +191,7 @@ def damaged_weights(model):
         (shutil.rmtree, "the model must be a folder, but there is none at model"),
     ],
 )
-@pytest.mark.parametrize("command", ["evaluate", "score", "recommend"])
+@pytest.mark.parametrize("command", ["evaluate", "score", "recommend", "similar"])
 def test_a_model_that_cannot_be_loaded(refused, model, small_dataset, command, change, message):
     change(model)
     pq.write_table(LOG, "log.parquet")
@@ -199,6 +199,7 @@ def test_a_model_that_cannot_be_loaded(refused, model, small_dataset, command, c
         "evaluate": [small_dataset, "--out", "report"],
         "score": ["--candidates", "log.parquet", "--out", "scores.parquet"],
         "recommend": ["--out", "lists"],
+        "similar": ["--out", "lists"],
     }
     assert message in refused(command, "model", *rest[command])
 
@@ -235,6 +236,21 @@ def test_candidates_that_cannot_be_scored(refused, model, case):
 )
 def test_users_who_cannot_get_lists(refused, model, option, make, message):
     assert message in refused("recommend", "model", "--out", "lists", option, make())
+
+
+@pytest.mark.parametrize(
+    ("kind", "make", "message"),
+    [
+        ("sparse_grid", lambda: "no.parquet", "no.parquet must be a Parquet or CSV file or folder"),
+        ("sparse_grid", lambda: write("i.parquet", item=[1]), "the column 'item_id'"),
+        ("sparse_grid", lambda: write("i.parquet", item_id=[1, 99]), "row 1: 99; leave these out"),
+        ("sparse_grid", lambda: write("i.parquet", item_id=["a"]), "the type int64"),
+        ("popularity", lambda: write("i.parquet", item_id=[1]), "popularity has no vectors"),
+    ],
+)
+def test_items_that_nothing_is_like(refused, trained_folder, workplace, kind, make, message):
+    model = trained_folder / kind
+    assert message in refused("similar", model, "--out", "lists", "--items", make())
 
 
 def test_scores_of_another_system_that_cannot_be_ranked(refused, small_dataset):

@@ -232,6 +232,7 @@ COMMANDS = {
     "evaluate": ["model", "dataset"],
     "score": ["model", "--candidates", "candidates.parquet", "--out", "scores"],
     "recommend": ["model", "--out", "lists"],
+    "similar": ["model", "--out", "lists"],
     "describe": ["dataset"],
 }
 

@@ -18,8 +18,8 @@ from tests.cli.conftest import sets
 from tests.conftest import SMALL_NETWORK
 
 COMMANDS = [
-    "fetch", "prepare", "train", "evaluate", "score", "recommend", "tune", "describe", "doctor",
-    "runs", "metrics", "evaluate-file", "config",
+    "fetch", "prepare", "train", "evaluate", "score", "recommend", "similar", "tune", "describe",
+    "doctor", "runs", "metrics", "evaluate-file", "config",
 ]  # fmt: skip
 
 
@@ -113,6 +113,17 @@ def test_users_that_the_model_never_saw_are_folded_in(recsparse, trained_folder)
     assert pd.read_parquet("lists")["user_id"].unique().tolist() == [7, 8]
 
 
+def test_items_get_the_items_that_are_most_like_them(recsparse, trained_folder, workplace):
+    pd.DataFrame({"item_id": [3, 5]}).to_csv("items.csv", index=False)
+    words = ["similar", trained_folder / "sparse_grid", "--out", "similar.parquet", "-k", 3]
+    assert as_json(recsparse(*words, "--json"))["items"] == 20
+    every = pd.read_parquet("similar.parquet")
+    found = as_json(recsparse(*words, "--items", "items.csv", "--overwrite", "--json"))
+    assert found == {"similar items": "similar.parquet", "items": 2}
+    expected = every[every["item_id"].isin([3, 5])].reset_index(drop=True)
+    pd.testing.assert_frame_equal(pd.read_parquet("similar.parquet"), expected)
+
+
 def test_what_a_log_holds_is_described(recsparse, small_log):
     found = as_json(recsparse("describe", small_log / "log.parquet", "--json"))
     assert found == describe(small_log / "log.parquet")
@@ -161,6 +172,7 @@ def test_a_public_set_that_is_there_is_not_fetched_again(recsparse, monkeypatch,
         (["tune", "DATA", "--out", "b.toml", "--set", "model.kind=popularity"], "best first"),
         (["runs", "MODELS"], "FINISHED"),
         (["recommend", "MODELS/popularity", "--out", "l"], "recommended"),
+        (["similar", "MODELS/sparse_grid", "--out", "l"], "similar items"),
     ],
     ids=lambda value: value[0] if isinstance(value, list) else "",
 )

@@ -43,6 +43,7 @@ COMMANDS = {
         "pairs/a.parquet",
     ),
     "recommend": ("made", ["recommend", "model"], ["-k", "3"], "model"),
+    "similar": ("made", ["similar", "network"], ["-k", "3"], "network"),
     "describe": (
         "made.html",
         ["describe", "log.parquet"],
@@ -59,6 +60,7 @@ def place(workplace, small_log, small_dataset, trained_folder):
     shutil.copy(small_log / "log.parquet", "log.parquet")
     shutil.copytree(small_dataset, "dataset")
     shutil.copytree(trained_folder / "popularity", "model")
+    shutil.copytree(trained_folder / "sparse_grid", "network")
     Path("pairs").mkdir()
     pd.DataFrame({"user_id": [0, 1], "item_id": [1, 2]}).to_parquet("pairs/a.parquet")
     return workplace
@@ -119,7 +121,7 @@ def test_the_same_job_again_replaces_and_another_one_only_where_that_is_said(com
 
 def test_what_was_changed_since_is_replaced_only_where_that_is_said(command, place):
     assert command().status == 0
-    if command.name == "score to a folder" or command.name == "recommend":
+    if command.name in ("score to a folder", "recommend", "similar"):
         (command.out / "part-00000000.parquet").rename(command.out / "part-00000007.parquet")
     elif command.name == "score to a file":
         # Whoever writes a table of their own under the name has taken the proof away.
@@ -137,7 +139,7 @@ def test_what_was_changed_since_is_replaced_only_where_that_is_said(command, pla
 
 def test_an_output_of_an_older_build_is_known_and_replaced_only_where_that_is_said(command, place):
     assert command().status == 0
-    if command.name.startswith(("score", "recommend")):
+    if command.name.startswith(("score", "recommend", "similar")):
         pytest.skip("nothing proves who wrote those")
     if command.is_file:
         lines = command.out.read_text().splitlines(keepends=True)
@@ -166,7 +168,11 @@ def test_a_foreign_file_in_a_folder_of_ours_is_never_removed(command, place, ove
     assert command().status == 0
     (command.out / "deep").mkdir()
     (command.out / "deep" / "thesis.txt").write_text("mine")
-    outcome = "deep, which recsparse" if command.name in ("score to a folder", "recommend") else ""
+    outcome = (
+        "deep, which recsparse"
+        if command.name in ("score to a folder", "recommend", "similar")
+        else ""
+    )
     assert_refused(command, place, *overwrite, match=outcome or "deep/thesis.txt, which recsparse")
 
 

@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recsparse.errors import InputError, MissingFileError, SchemaError, UnknownIdError
-from recsparse.scoring.batch import BatchOptions, read_ids, recommend_users, score_candidates
+from recsparse.scoring.batch import read_ids, recommend_users, score_candidates
+from recsparse.scoring.batch_job import BatchOptions
 from tests.scoring.candidates import (
     MODEL,
     Listener,

@@ -13,7 +13,8 @@ from recsparse.config.linear_models import PopularityConfig
 from recsparse.datasets.vocabulary import Vocabulary
 from recsparse.errors import OutputError
 from recsparse.models.linear.popularity import Popularity
-from recsparse.scoring.batch import BatchOptions, recommend_users, score_candidates
+from recsparse.scoring.batch import recommend_users, score_candidates
+from recsparse.scoring.batch_job import BatchOptions
 from recsparse.scoring.model_folder import load_model, save_model
 from tests.scoring.candidates import MODEL, candidates, killed_after, names, with_scores, written
 from tests.scoring.naive import random_model
@@ -89,7 +90,7 @@ def test_the_parts_of_another_job_are_made_anew(tmp_path, monkeypatch, change):
         os.utime(source, ns=(state.st_atime_ns, state.st_mtime_ns))
         assert source.stat().st_size == state.st_size
     if change == "version":
-        monkeypatch.setattr("recsparse.scoring.batch.version", lambda _: "0.0")
+        monkeypatch.setattr("recsparse.scoring.batch_job.version", lambda _: "0.0")
     options = BatchOptions(
         4 if change == "rows" else 3, on_unknown="null" if change == "on_unknown" else "error"
     )

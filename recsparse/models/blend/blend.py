@@ -14,6 +14,7 @@ from typing_extensions import override
 from recsparse.config.models import BlendConfig, PartConfig
 from recsparse.errors import InputError
 from recsparse.heap import trim_heap
+from recsparse.models.blend.blended_parts import BlendedParts
 from recsparse.models.blend.default_parts import default_parts
 from recsparse.models.blend.weights import best_weights, sampled_users, standardised
 from recsparse.models.content.cosines import COMPARED
@@ -29,7 +30,7 @@ from recsparse.models.registry import model_class
 logger = logging.getLogger(__name__)
 
 
-class BlendRecommender(Recommender, ColdScorer):
+class BlendRecommender(Recommender, ColdScorer, BlendedParts):
     """The weighted sum of the scores of several models, its parts.
 
     Each part is fitted alone. A part's scores of a user are brought to mean 0 and standard

@@ -6,6 +6,7 @@ from typing import ClassVar
 import numpy as np
 import torch
 from jaxtyping import Float
+from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 from torch import Tensor
 from typing_extensions import override
@@ -18,10 +19,11 @@ from recsparse.models.protocol.features import FeatureKind, Features
 from recsparse.models.protocol.fit_context import PLAIN, FitContext
 from recsparse.models.protocol.needs import Needs
 from recsparse.models.protocol.recommender import Recommender, check_interactions
+from recsparse.models.protocol.similar_items import HasSimilarItems
 from recsparse.models.protocol.stored_arrays import stored_tensor
 
 
-class ContentKNN(Recommender, ColdScorer):
+class ContentKNN(Recommender, ColdScorer, HasSimilarItems):
     """The cosine between the features of an item and of a user's history.
 
     A user's profile is the weighted sum of the features of the history's items, so that an item's
@@ -74,6 +76,15 @@ class ContentKNN(Recommender, ColdScorer):
         history = self._checked_history(history)
         new = Cosines.of(items.chosen(self.config.features), self.config.word_exponent)
         return self.items.to_history(history, new)
+
+    @override
+    def similarities(self, items: NDArray[np.int64]) -> Float[Tensor, "n m"]:
+        """The cosines of the features, those of words, of categories and of vectors added up."""
+        rows = csr_matrix(
+            (np.ones(len(items), np.float32), items, np.arange(len(items) + 1)),
+            shape=(len(items), self.num_items),
+        )
+        return self.items.to_history(rows, self.items)
 
     @override
     def state(self) -> dict[str, Tensor]:

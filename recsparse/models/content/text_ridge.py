@@ -18,13 +18,14 @@ from recsparse.models.protocol.features import Features
 from recsparse.models.protocol.fit_context import PLAIN, FitContext
 from recsparse.models.protocol.needs import Needs
 from recsparse.models.protocol.recommender import Recommender, check_interactions
+from recsparse.models.protocol.similar_items import HasItemVectors
 from recsparse.models.protocol.stored_arrays import stored_number, stored_tensor
 
 _ITERATIONS = 100
 _TOLERANCE = 1e-4
 
 
-class TextRidge(Recommender, ColdScorer):
+class TextRidge(Recommender, ColdScorer, HasItemVectors):
     """iALS whose factors a linear map of the features stands in for where an item has no history.
 
     The content-to-factor mapping of Gantner et al. 2010 (https://doi.org/10.1109/ICDM.2010.129),
@@ -81,6 +82,11 @@ class TextRidge(Recommender, ColdScorer):
         chosen = items.chosen(self.config.features)
         factors = times_columns(chosen.sparse(1.0), chosen.dense(), self.word_factors.numpy())
         return users @ torch.from_numpy(factors).T
+
+    @override
+    def vectors_of_items(self) -> Float[Tensor, "m d"]:
+        """The item factors."""
+        return self.item_factors
 
     @override
     def state(self) -> dict[str, Tensor]:

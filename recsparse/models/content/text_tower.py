@@ -20,12 +20,13 @@ from recsparse.models.protocol.fit_context import PLAIN, FitContext
 from recsparse.models.protocol.needs import Needs
 from recsparse.models.protocol.objective import HiddenCells, RowNetwork
 from recsparse.models.protocol.recommender import NetworkRecommender, check_interactions
+from recsparse.models.protocol.similar_items import HasItemVectors
 from recsparse.models.protocol.stored_arrays import load_network, stored_tensor
 from recsparse.sparse.scatter import scatter_sum
 from recsparse.sparse.tensor import SparseTensor
 
 
-class TextTower(NetworkRecommender, ColdScorer):
+class TextTower(NetworkRecommender, ColdScorer, HasItemVectors):
     """Learns word vectors from who took which items, and adds the cosine of the words themselves.
 
     An item is the sum of the vectors of its words, weighted by its bag of norm 1; a user is the sum
@@ -94,6 +95,13 @@ class TextTower(NetworkRecommender, ColdScorer):
         length = np.sqrt(np.maximum(np.asarray(history.sum(axis=1)), 1e-12))
         cosines = network.known().to_history(history, others).numpy() / length
         return scores.clone() + self.config.cosine_weight * torch.from_numpy(cosines).float()
+
+    @override
+    def vectors_of_items(self) -> Float[Tensor, "m d"]:
+        """The learned vectors of the words and other features."""
+        with torch.inference_mode():
+            vectors = self.network.eval().encode(self.network.known())
+        return vectors.cpu().clone()
 
     @override
     def state(self) -> dict[str, Tensor]:

@@ -21,6 +21,7 @@ from recsparse.models.protocol.column_sums import column_sums
 from recsparse.models.protocol.fit_context import PLAIN, FitContext
 from recsparse.models.protocol.needs import Needs
 from recsparse.models.protocol.recommender import NetworkRecommender, check_interactions
+from recsparse.models.protocol.similar_items import HasItemVectors
 from recsparse.models.protocol.stored_arrays import load_network, stored_tensor
 from recsparse.models.protocol.warm_start import take_over
 
@@ -28,7 +29,7 @@ from recsparse.models.protocol.warm_start import take_over
 _EVENTS_AT_ONCE = 16_384
 
 
-class EventRecommender(NetworkRecommender):
+class EventRecommender(NetworkRecommender, HasItemVectors):
     """A network that summarises a user's events and scores what may come next.
 
     It is trained on every event of every user at once, by a softmax over all items, or over
@@ -107,6 +108,13 @@ class EventRecommender(NetworkRecommender):
             last = torch.from_numpy(sequences.row_ptr[1:][filled] - 1)
             summary[torch.from_numpy(filled)] = every[last]
         return summary
+
+    @override
+    def vectors_of_items(self) -> Float[Tensor, "m d"]:
+        """The vectors of the items and their features, which go in and score."""
+        with torch.inference_mode():
+            vectors = self.network.eval().all_vectors()
+        return vectors.cpu().clone()
 
     @override
     def state(self) -> dict[str, Tensor]:

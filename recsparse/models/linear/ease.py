@@ -6,6 +6,7 @@ from typing import ClassVar
 import numpy as np
 import torch
 from jaxtyping import Float
+from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 from torch import Tensor
 from typing_extensions import override
@@ -18,13 +19,14 @@ from recsparse.models.histories.window_gram import window_gram
 from recsparse.models.protocol.fit_context import PLAIN, FitContext
 from recsparse.models.protocol.needs import Needs
 from recsparse.models.protocol.recommender import Recommender, check_interactions
+from recsparse.models.protocol.similar_items import HasSimilarItems
 from recsparse.models.protocol.stored_arrays import stored_tensor
 
 # Bytes for each pair of items: solved in float64 in place, kept in float32.
 _BYTES = 12
 
 
-class EASE(Recommender):
+class EASE(Recommender, HasSimilarItems):
     """Embarrassingly shallow autoencoder (Steck 2019, https://arxiv.org/abs/1905.03375, eq. 8).
 
     `B = I - P diag(1 / diag P)` with `P = (X^T X + L)^-1`: the least-squares map from the items of
@@ -105,6 +107,16 @@ class EASE(Recommender):
         if decay < 1:
             history = recency_weighted(history, times, decay, floor)
         return torch.from_numpy(history @ self.weights.numpy())
+
+    @override
+    def similarities(self, items: NDArray[np.int64]) -> Float[Tensor, "n m"]:
+        """Partial correlations, which are symmetric: `-P_ij / sqrt(P_ii P_jj)` of the inverse P.
+
+        As `B_ij = -P_ij / P_jj`, they are the roots of `B_ij B_ji`, with the sign of both.
+        """
+        index = torch.from_numpy(items)
+        onto, back = self.weights[index], self.weights[:, index].T
+        return onto.sign() * (onto * back).clamp(min=0).sqrt()
 
     @override
     def state(self) -> dict[str, Tensor]:

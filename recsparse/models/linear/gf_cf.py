@@ -14,6 +14,7 @@ from recsparse.config.linear_models import GFCFConfig
 from recsparse.models.protocol.column_sums import column_sums
 from recsparse.models.protocol.fit_context import PLAIN, FitContext
 from recsparse.models.protocol.recommender import Recommender, check_interactions
+from recsparse.models.protocol.similar_items import HasItemVectors
 from recsparse.models.protocol.stored_arrays import stored_csr, stored_tensor
 
 # Power iterations of the randomised SVD; with fewer, the last singular vectors are not those of
@@ -21,7 +22,7 @@ from recsparse.models.protocol.stored_arrays import stored_csr, stored_tensor
 _POWER_ITERATIONS = 6
 
 
-class GFCF(Recommender):
+class GFCF(Recommender, HasItemVectors):
     """Graph-filter collaborative filtering (Shen et al. 2021, https://arxiv.org/abs/2108.07567).
 
     With `R` the normalised interactions, `n_u^-1/2 x n_i^-1/2`, and `V` its first right singular
@@ -96,6 +97,11 @@ class GFCF(Recommender):
     def _spread(self, reached: np.ndarray) -> Float[Tensor, "b m"]:
         items = self._item_scale() @ (self.normalised.T @ reached)
         return torch.from_numpy(np.ascontiguousarray(items.T, dtype=np.float32))
+
+    @override
+    def vectors_of_items(self) -> Float[Tensor, "m d"]:
+        """The items' entries in the first singular vectors."""
+        return self.vectors.T
 
     @override
     def state(self) -> dict[str, Tensor]:

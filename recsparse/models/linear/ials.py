@@ -13,10 +13,11 @@ from recsparse.config.linear_models import IALSConfig
 from recsparse.models.linear.als import als_factors, half_step, with_empty_weight
 from recsparse.models.protocol.fit_context import PLAIN, FitContext
 from recsparse.models.protocol.recommender import Recommender, check_interactions
+from recsparse.models.protocol.similar_items import HasItemVectors
 from recsparse.models.protocol.stored_arrays import stored_number, stored_tensor
 
 
-class IALS(Recommender):
+class IALS(Recommender, HasItemVectors):
     """Implicit alternating least squares (Hu, Koren and Volinsky 2008, ICDM).
 
     Minimises `sum over observed (u, i) of w_ui (p_u q_i - 1)^2 + a sum over all (p_u q_i)^2
@@ -57,6 +58,11 @@ class IALS(Recommender):
         """Products of user and item factors."""
         users = half_step(self._checked_history(history), self.item_factors, self.solver)
         return users @ self.item_factors.T
+
+    @override
+    def vectors_of_items(self) -> Float[Tensor, "m d"]:
+        """The item factors."""
+        return self.item_factors
 
     @override
     def state(self) -> dict[str, Tensor]:

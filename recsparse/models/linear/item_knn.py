@@ -6,6 +6,7 @@ from typing import ClassVar
 import numpy as np
 import torch
 from jaxtyping import Float
+from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, diags_array, vstack
 from torch import Tensor
 from typing_extensions import override
@@ -13,13 +14,14 @@ from typing_extensions import override
 from recsparse.config.linear_models import ItemKNNConfig
 from recsparse.models.protocol.fit_context import PLAIN, FitContext
 from recsparse.models.protocol.recommender import Recommender, check_interactions
+from recsparse.models.protocol.similar_items import HasSimilarItems
 from recsparse.models.protocol.stored_arrays import stored_csr
 
 # Items whose similarities to all others are held at once.
 _ITEMS_AT_ONCE = 1024
 
 
-class ItemKNN(Recommender):
+class ItemKNN(Recommender, HasSimilarItems):
     """Nearest neighbours by a shrunk, asymmetric cosine.
 
     `sim(i, j) = x_i x_j / (|x_i|^2a |x_j|^(2 - 2a) + shrinkage)` over the columns of the
@@ -69,6 +71,11 @@ class ItemKNN(Recommender):
         """Sums of similarities; 0 for an item that is no neighbour of any in the row."""
         scores = self._checked_history(history) @ self.similarity
         return torch.from_numpy(scores.toarray())
+
+    @override
+    def similarities(self, items: NDArray[np.int64]) -> Float[Tensor, "n m"]:
+        """The shrunk cosines to an item's own neighbours, symmetric where `asymmetry` is 1/2."""
+        return torch.from_numpy(self.similarity[:, items].toarray().T.copy())
 
     @override
     def state(self) -> dict[str, Tensor]:

@@ -7,6 +7,7 @@ from typing import ClassVar
 import numpy as np
 import torch
 from jaxtyping import Float
+from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 from torch import Tensor
 from typing_extensions import override
@@ -21,13 +22,14 @@ from recsparse.models.protocol.column_sums import column_sums
 from recsparse.models.protocol.fit_context import PLAIN, FitContext
 from recsparse.models.protocol.needs import Needs
 from recsparse.models.protocol.recommender import Recommender, check_interactions
+from recsparse.models.protocol.similar_items import HasSimilarItems
 from recsparse.models.protocol.stored_arrays import stored_tensor
 
 # What is left of an event of weight 1 where it is let go.
 _NEGLIGIBLE = 1e-3
 
 
-class NextItemRidge(Recommender):
+class NextItemRidge(Recommender, HasSimilarItems):
     """A linear model of the next event, in closed form.
 
     At each event, every item has as features what is left of its events until then: an event
@@ -88,6 +90,12 @@ class NextItemRidge(Recommender):
             left = recency_weighted(history, times, decay)
             total += torch.from_numpy(left @ weights.numpy())
         return total / self.count**self.config.popularity_discount
+
+    @override
+    def similarities(self, items: NDArray[np.int64]) -> Float[Tensor, "n m"]:
+        """The scores of what comes right after an item, which are not symmetric."""
+        counts = self.weights[:, torch.from_numpy(items)].sum(dim=0)
+        return counts / self.count**self.config.popularity_discount
 
     @override
     def state(self) -> dict[str, Tensor]:

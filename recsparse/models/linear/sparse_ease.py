@@ -6,6 +6,7 @@ from typing import ClassVar
 import numpy as np
 import torch
 from jaxtyping import Float
+from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 from torch import Tensor
 from typing_extensions import override
@@ -17,13 +18,14 @@ from recsparse.models.linear.ease import ease_diagonal
 from recsparse.models.protocol.fit_context import PLAIN, FitContext
 from recsparse.models.protocol.needs import Needs
 from recsparse.models.protocol.recommender import Recommender, check_interactions
+from recsparse.models.protocol.similar_items import HasSimilarItems
 from recsparse.models.protocol.stored_arrays import stored_csr
 
 # Numbers in the k × k systems that are solved at once.
 _SYSTEM_SIZE = 2**22
 
 
-class SparseEASE(Recommender):
+class SparseEASE(Recommender, HasSimilarItems):
     """The least-squares map from each item's nearest items to it.
 
     EASE (Steck 2019, https://arxiv.org/abs/1905.03375) finds the column `b` that minimises
@@ -88,6 +90,12 @@ class SparseEASE(Recommender):
         if decay < 1:
             history = recency_weighted(history, times, decay, floor)
         return torch.from_numpy((history @ self.weights).toarray())
+
+    @override
+    def similarities(self, items: NDArray[np.int64]) -> Float[Tensor, "n m"]:
+        """Means of what each of two items adds to the score of the other, which are symmetric."""
+        both = self.weights[items] + self.weights[:, items].T
+        return torch.from_numpy(both.toarray() / 2)
 
     @override
     def state(self) -> dict[str, Tensor]:

@@ -14,6 +14,7 @@ from typing_extensions import override
 
 from recsparse.config.linear_models import RatingBayesConfig
 from recsparse.models.protocol.fit_context import PLAIN, FitContext
+from recsparse.models.protocol.similar_items import HasItemVectors
 from recsparse.models.protocol.stored_arrays import stored_tensor
 from recsparse.models.ratings.gibbs_sampler import (
     gibbs_sweeps,
@@ -25,7 +26,7 @@ from recsparse.models.ratings.rating_model import RatingModel, with_values
 from recsparse.models.ratings.row_posteriors import row_posteriors
 
 
-class RatingBayes(RatingModel):
+class RatingBayes(RatingModel, HasItemVectors):
     """Bayesian matrix factorisation whose item vectors are predicted from who rated the item.
 
     The sampler is that of Salakhutdinov and Mnih 2008
@@ -91,6 +92,11 @@ class RatingBayes(RatingModel):
 
     def _standardised(self, ratings: csr_matrix) -> csr_matrix:
         return with_values(ratings, (ratings.data.astype(np.float64) - self.mean) / self.spread)
+
+    @override
+    def vectors_of_items(self) -> Float[Tensor, "m d"]:
+        """The item vectors of all samples side by side, without the deviations."""
+        return self.items[:, :, :-1].transpose(0, 1).flatten(1)
 
     @override
     def state(self) -> dict[str, Tensor]:

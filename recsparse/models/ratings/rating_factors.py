@@ -11,13 +11,14 @@ from typing_extensions import override
 
 from recsparse.config.linear_models import RatingFactorsConfig
 from recsparse.models.protocol.fit_context import PLAIN, FitContext
+from recsparse.models.protocol.similar_items import HasItemVectors
 from recsparse.models.protocol.stored_arrays import stored_tensor
 from recsparse.models.ratings.rating_bias import RatingBias
 from recsparse.models.ratings.rating_model import RatingModel
 from recsparse.models.ratings.row_posteriors import row_posteriors
 
 
-class RatingFactors(RatingModel):
+class RatingFactors(RatingModel, HasItemVectors):
     """Biased matrix factorisation by alternating least squares.
 
     `r_ui = g + b_u + b_i + p_u q_i` (Koren, Bell and Volinsky 2009,
@@ -61,6 +62,11 @@ class RatingFactors(RatingModel):
     def _half_step(self, rows: csr_matrix, columns: Tensor) -> Float[Tensor, "n d"]:
         prior = self.config.regularisation * torch.eye(columns.shape[1], dtype=columns.dtype)
         return row_posteriors(rows, columns, columns.new_zeros(1, columns.shape[1]), prior, 1.0)
+
+    @override
+    def vectors_of_items(self) -> Float[Tensor, "m d"]:
+        """The item factors."""
+        return self.item_factors.float()
 
     @override
     def state(self) -> dict[str, Tensor]:

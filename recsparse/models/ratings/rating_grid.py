@@ -16,6 +16,7 @@ from recsparse.errors import InputError
 from recsparse.models.protocol.fit_context import PLAIN, FitContext
 from recsparse.models.protocol.predicted_cells import predicted_cells
 from recsparse.models.protocol.recommender import NetworkRecommender
+from recsparse.models.protocol.similar_items import HasItemVectors
 from recsparse.models.protocol.stored_arrays import load_network, stored_tensor, with_prefix
 from recsparse.models.protocol.validation import Validation
 from recsparse.models.ratings.gibbs_sampler import spectral_features
@@ -32,7 +33,7 @@ from recsparse.models.ratings.rating_model import RatingModel, with_values
 logger = logging.getLogger(__name__)
 
 
-class RatingGrid(RatingModel, NetworkRecommender):
+class RatingGrid(RatingModel, NetworkRecommender, HasItemVectors):
     """The weighted mean of a network's ratings and those of `RatingBayes`.
 
     Both are learned apart. The network's weight is the one of least squared error on the validation
@@ -130,6 +131,13 @@ class RatingGrid(RatingModel, NetworkRecommender):
             # In float64, since a matrix product may round the sums of equal rows differently.
             above = users.cpu().double() @ items.cpu().double().T
         return self.bias.mean + self.bias.item_bias + self.spread * above.clone()
+
+    @override
+    def vectors_of_items(self) -> Float[Tensor, "m d"]:
+        """The vectors that the network makes of the items' features, without the deviations."""
+        with torch.inference_mode():
+            vectors: Tensor = self.network.to_item(self.network.features)[:, :-1]
+        return vectors.cpu().clone()
 
     @override
     def state(self) -> dict[str, Tensor]:

@@ -14,6 +14,7 @@ from recsparse.layers.dropout import Dropout
 from recsparse.models.protocol.fit_context import PLAIN, FitContext
 from recsparse.models.protocol.objective import RowsOfMatrix
 from recsparse.models.protocol.recommender import NetworkRecommender, check_interactions
+from recsparse.models.protocol.similar_items import HasItemVectors
 from recsparse.models.protocol.stored_arrays import load_network, stored_tensor
 from recsparse.models.protocol.warm_start import take_over
 from recsparse.sparse.tensor import SparseTensor
@@ -21,7 +22,7 @@ from recsparse.sparse.tensor import SparseTensor
 _PER_ITEM = ("item_vectors.weight", "decoder.2.weight", "decoder.2.bias")
 
 
-class MultVAE(NetworkRecommender):
+class MultVAE(NetworkRecommender, HasItemVectors):
     """Variational autoencoder of rows (Liang et al. 2018, https://arxiv.org/abs/1802.05814).
 
     A row of norm 1, part of it dropped, is encoded into a normal distribution, a sample of which is
@@ -71,6 +72,11 @@ class MultVAE(NetworkRecommender):
             mean, _ = self.network.encode(SparseTensor.from_scipy(history).to(device))
             scores: Tensor = self.network.decoder(mean)
         return scores.cpu().clone()
+
+    @override
+    def vectors_of_items(self) -> Float[Tensor, "m d"]:
+        """The weights of the decoder's last layer."""
+        return self.network.state_dict()["decoder.2.weight"].cpu()
 
     @override
     def state(self) -> dict[str, Tensor]:

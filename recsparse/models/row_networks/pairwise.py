@@ -21,6 +21,7 @@ from recsparse.models.protocol.needs import Needs
 from recsparse.models.protocol.objective import Objective, holds_items
 from recsparse.models.protocol.own_loss import own_loss
 from recsparse.models.protocol.recommender import NetworkRecommender, check_interactions
+from recsparse.models.protocol.similar_items import HasItemVectors
 from recsparse.models.protocol.stored_arrays import stored_number, stored_tensor
 from recsparse.sparse.tensor import SparseTensor
 
@@ -80,7 +81,7 @@ class PairwiseNetwork(nn.Module):
         """
 
 
-class PairwiseRecommender(NetworkRecommender):
+class PairwiseRecommender(NetworkRecommender, HasItemVectors):
     """Vectors of users and items, trained to rank the items of a row before others.
 
     The users' vectors are not kept: each user, seen or not, is folded in by a ridge regression onto
@@ -143,6 +144,11 @@ class PairwiseRecommender(NetworkRecommender):
         with torch.no_grad():
             _, items, bias = self.network.tables()
             self.items, self.bias = items.cpu().clone(), bias.cpu().clone()
+
+    @override
+    def vectors_of_items(self) -> Float[Tensor, "m d"]:
+        """The trained item vectors, without the biases."""
+        return self.items
 
     @override
     def state(self) -> dict[str, Tensor]:

@@ -22,6 +22,7 @@ from recsparse.models.protocol.fit_context import PLAIN, FitContext
 from recsparse.models.protocol.needs import Needs
 from recsparse.models.protocol.objective import HiddenCells
 from recsparse.models.protocol.recommender import NetworkRecommender, check_interactions
+from recsparse.models.protocol.similar_items import HasItemVectors
 from recsparse.models.protocol.stored_arrays import load_network, stored_tensor, with_prefix
 from recsparse.models.protocol.validation import Validation
 from recsparse.models.protocol.warm_start import take_over
@@ -36,7 +37,7 @@ SPREAD_ROWS = 1000
 _PER_ITEM = ("output_vectors.weight", "item_bias", "item_log_weight")
 
 
-class SparseGridRecommender(NetworkRecommender):
+class SparseGridRecommender(NetworkRecommender, HasItemVectors):
     """A network on the sparse user-item grid plus EASE, weighted on validation.
 
     The network's score and the linear term are learned apart and added: training the network
@@ -121,6 +122,14 @@ class SparseGridRecommender(NetworkRecommender):
     def item_factors(self) -> Float[Tensor, "m d"]:
         """The item vectors of iALS."""
         return self.network.item_vectors
+
+    @override
+    def vectors_of_items(self) -> Float[Tensor, "m d"]:
+        """The trained vectors that the network scores by; the linear term does not count."""
+        with torch.inference_mode():
+            every = torch.arange(self.num_items, device=self.network.item_bias.device)
+            vectors, _ = self.network.items(every)
+        return vectors.cpu().clone()
 
     @override
     def state(self) -> dict[str, Tensor]:

@@ -1,0 +1,71 @@
+"""Lists of items that are alike, for chunks of items at a time."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pyarrow as pa
+import torch
+from numpy.typing import NDArray
+
+from recsparse.datasets.vocabulary import Vocabulary
+from recsparse.errors import InputError
+from recsparse.metrics.top_k import top_k
+from recsparse.models.protocol.fitted_model import FittedModel, base_of
+from recsparse.models.protocol.similar_items import HasSimilarItems
+from recsparse.scoring.list_table import list_table
+from recsparse.scoring.request_columns import refuse_unknown, slices
+
+# Similarities of a chunk of items to all others are bounded so that they stay near 160 MB.
+_SIMILARITIES_AT_ONCE = 40_000_000
+
+
+def similar_batches(
+    model: FittedModel, catalogue: Vocabulary, ids: pa.Array, k: int
+) -> Iterator[pa.Table]:
+    """Yield the most similar items of some items at a time, in the order of these.
+
+    Args:
+        model: The model.
+        catalogue: Ids of its items.
+        ids: Those of the items to find others for.
+        k: Length of each list.
+
+    Returns:
+        Tables with the columns of `TrainedModel.similar_items`, at least one.
+
+    Raises:
+        UnknownIdError: If an id is unknown.
+        InputError: If k is below 1, or the model does not know how alike items are.
+    """
+    if k < 1:
+        raise InputError(f"k must be at least 1, but got {k}")
+    index = catalogue.index_of(ids)
+    refuse_unknown("item_id", ids, index, "leave these out of --items")
+    return _tables(_with_similarities(model), catalogue, index, k)
+
+
+def _tables(
+    model: HasSimilarItems, catalogue: Vocabulary, items: NDArray[np.int64], k: int
+) -> Iterator[pa.Table]:
+    at_once = max(1, min(1024, _SIMILARITIES_AT_ONCE // max(len(catalogue), 1)))
+    for rows in [*slices(len(items), at_once)] or [slice(0, 0)]:
+        some = items[rows]
+        found = model.similarities(some)
+        # What has nothing in common with an item is no similar item, however short the list.
+        found = found.masked_fill(found <= 0, -torch.inf)
+        found[torch.arange(len(some)), torch.from_numpy(some)] = -torch.inf
+        best, values = top_k(found, k)
+        names = ("item_id", "similar_item_id")
+        yield list_table(catalogue.id_of(some), catalogue, best.numpy(), values.numpy(), names)
+
+
+def _with_similarities(model: FittedModel) -> HasSimilarItems:
+    base = base_of(model)
+    if not isinstance(base, HasSimilarItems):
+        raise InputError(
+            f"similar items need a model that knows how alike items are, but {base.kind} has no "
+            "vectors, neighbours or features of items; train another kind, as item_knn or ials, or "
+            "let a model of your own implement "
+            "recsparse.models.protocol.similar_items.HasSimilarItems"
+        )
+    return base

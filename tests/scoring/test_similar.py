@@ -1,0 +1,140 @@
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.sparse import csr_matrix
+
+from recsparse.config.linear_models import PopularityConfig
+from recsparse.errors import InputError, UnknownIdError
+from recsparse.models.linear.popularity import Popularity
+from recsparse.models.protocol.similar_items import HasSimilarItems
+from recsparse.scoring import similar as similar_module
+from recsparse.scoring.batch import similar_to_items
+from recsparse.scoring.batch_job import BatchOptions
+from recsparse.scoring.parted_output import PartedOutput
+from tests.scoring.naive import Linear, random_model
+
+LISTED = ["item_id", "similar_item_id", "rank", "score"]
+
+
+class Alike(Linear, HasSimilarItems):
+    """Items are as alike as its weights say: small whole numbers, so that there are ties."""
+
+    def similarities(self, items):
+        return torch.from_numpy(self.weights[items])
+
+
+def alike(num_items, seed=0, names=int):
+    model = random_model(3, num_items, seed, names)
+    weights = np.random.default_rng(seed).integers(-2, 4, (num_items, num_items))
+    return replace(model, model=Alike(weights.astype(np.float32)))
+
+
+def naive_list(model, item, k):
+    """The k others of the largest weights above 0, ties by the catalogue's order."""
+    ids = model.items.ids.to_pylist()
+    weights = dict(zip(ids, model.model.weights[ids.index(item)].tolist(), strict=True))
+    others = [other for other in ids if other != item and weights[other] > 0]
+    best = sorted(others, key=lambda other: -weights[other])[:k]
+    return [(item, other, rank + 1, weights[other]) for rank, other in enumerate(best)]
+
+
+def rows_of(frame):
+    assert list(frame.columns) == LISTED
+    return list(frame.itertuples(index=False, name=None))
+
+
+@given(st.integers(1, 7), st.integers(0, 99), st.integers(1, 9), st.sampled_from([int, str]))
+def test_lists_are_those_of_a_loop_over_the_items(num_items, seed, k, names):
+    model = alike(num_items, seed, names)
+    ids = model.items.ids.to_pylist()
+    expected = [row for item in ids for row in naive_list(model, item, k)]
+    assert rows_of(model.similar_items(k=k)) == expected
+    wanted = [ids[-1], ids[0], ids[-1]]
+    expected = [row for item in wanted for row in naive_list(model, item, k)]
+    assert rows_of(model.similar_items(wanted, k)) == expected
+
+
+def test_chunks_of_items_give_what_all_items_at_once_give(monkeypatch):
+    model, chunks = alike(7, seed=1), []
+    whole = model.similar_items(k=3)
+    monkeypatch.setattr(similar_module, "_SIMILARITIES_AT_ONCE", 15)
+    original = Alike.similarities
+    monkeypatch.setattr(
+        Alike,
+        "similarities",
+        lambda self, items: chunks.append(len(items)) or original(self, items),
+    )
+    pd.testing.assert_frame_equal(model.similar_items(k=3), whole)
+    assert chunks == [2, 2, 2, 1]
+
+
+def test_the_weights_of_the_model_stay_as_they_were():
+    model = alike(5)
+    before = model.model.weights.copy()
+    model.similar_items()
+    assert (model.model.weights == before).all()
+
+
+def test_no_items_asked_for_give_no_rows():
+    frame = alike(4).similar_items([])
+    assert rows_of(frame) == []
+
+
+def test_unknown_items_are_refused():
+    with pytest.raises(UnknownIdError, match=r"1 of 2 are not; the first is row 1: 99; leave"):
+        alike(4).similar_items([500, 99])
+
+
+def test_a_list_must_have_room_for_an_item():
+    with pytest.raises(InputError, match="k must be at least 1, but got 0"):
+        alike(4).similar_items(k=0)
+
+
+def test_a_model_that_knows_nothing_of_items_says_what_to_do():
+    model = random_model(3, 4, seed=0)
+    popular = replace(model, model=Popularity(PopularityConfig()).fit(model.history))
+    with pytest.raises(InputError, match=r"but popularity has no vectors.*as item_knn or ials"):
+        popular.similar_items()
+
+
+def test_a_model_that_adds_items_to_another_one_passes_its_items_on():
+    class WithMore(Linear):
+        def __init__(self, base):
+            super().__init__(np.zeros((6, 6), np.float32))
+            self.base = base
+
+    model = alike(4)
+    more = replace(model, model=WithMore(model.model))
+    assert rows_of(more.similar_items()) == rows_of(model.similar_items())
+    assert csr_matrix(model.history).shape[1] == 4
+
+
+@pytest.mark.parametrize("change", ["none", "k", "weights", "items"])
+def test_a_killed_job_goes_on_with_its_parts_and_makes_those_of_another_job_anew(
+    tmp_path, monkeypatch, change
+):
+    model, options, made = alike(6), BatchOptions(rows_per_part=4), []
+    write = PartedOutput.write
+
+    def killed_at_the_second(output, part, table):
+        if part == 1:
+            raise KeyboardInterrupt
+        write(output, part, table)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(PartedOutput, "write", killed_at_the_second)
+        with pytest.raises(KeyboardInterrupt):
+            similar_to_items(model, tmp_path / "out", 2, options=options)
+    monkeypatch.setattr(PartedOutput, "write", lambda *args: made.append(args[1]) or write(*args))
+    model = alike(6, seed=1 if change == "weights" else 0)
+    k, items = 1 if change == "k" else 2, model.items.ids[::-1] if change == "items" else None
+    assert similar_to_items(model, tmp_path / "out", k, items, options) == 6
+    assert made == {"none": [1, 2], "k": [0, 1]}.get(change, [0, 1, 2])
+    expected = model.similar_items(items, k).to_dict("list")
+    assert pq.read_table(tmp_path / "out").to_pydict() == expected
