@@ -99,9 +99,7 @@ class TextTower(NetworkRecommender, ColdScorer, HasItemVectors):
     @override
     def vectors_of_items(self) -> Float[Tensor, "m d"]:
         """The learned vectors of the words and other features."""
-        with torch.inference_mode():
-            vectors = self.network.eval().encode(self.network.known())
-        return vectors.cpu().clone()
+        return self.network.eval().encode(self.network.known()).detach().cpu()
 
     @override
     def state(self) -> dict[str, Tensor]:

@@ -112,9 +112,7 @@ class EventRecommender(NetworkRecommender, HasItemVectors):
     @override
     def vectors_of_items(self) -> Float[Tensor, "m d"]:
         """The vectors of the items and their features, which go in and score."""
-        with torch.inference_mode():
-            vectors = self.network.eval().all_vectors()
-        return vectors.cpu().clone()
+        return self.network.eval().all_vectors().detach().cpu()
 
     @override
     def state(self) -> dict[str, Tensor]:

@@ -135,9 +135,8 @@ class RatingGrid(RatingModel, NetworkRecommender, HasItemVectors):
     @override
     def vectors_of_items(self) -> Float[Tensor, "m d"]:
         """The vectors that the network makes of the items' features, without the deviations."""
-        with torch.inference_mode():
-            vectors: Tensor = self.network.to_item(self.network.features)[:, :-1]
-        return vectors.cpu().clone()
+        vectors: Tensor = self.network.to_item(self.network.features)[:, :-1]
+        return vectors.detach().cpu()
 
     @override
     def state(self) -> dict[str, Tensor]:

@@ -126,10 +126,9 @@ class SparseGridRecommender(NetworkRecommender, HasItemVectors):
     @override
     def vectors_of_items(self) -> Float[Tensor, "m d"]:
         """The trained vectors that the network scores by; the linear term does not count."""
-        with torch.inference_mode():
-            every = torch.arange(self.num_items, device=self.network.item_bias.device)
-            vectors, _ = self.network.items(every)
-        return vectors.cpu().clone()
+        every = torch.arange(self.num_items, device=self.network.item_bias.device)
+        vectors, _ = self.network.eval().items(every)
+        return vectors.detach().cpu()
 
     @override
     def state(self) -> dict[str, Tensor]:
