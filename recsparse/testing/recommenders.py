@@ -147,6 +147,7 @@ class RecommenderConformance:
         assert not found.requires_grad
         assert found.isfinite().all()
         again = type(model).from_state(model.config, model.state())
+        assert isinstance(again, HasSimilarItems)
         assert torch.equal(again.similarities(items), found)
         torch.testing.assert_close(model.similarities(items[:1]), found[:1])
         assert model.similarities(items[:0]).shape == (0, NUM_ITEMS)
