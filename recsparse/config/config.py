@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field, model_validator
 from recsparse.config.data import FeaturesConfig, LogConfig, OrderConfig, SplitConfig, TextConfig
 from recsparse.config.evaluation import EvaluationConfig
 from recsparse.config.models import BlendConfig, ModelConfig
+from recsparse.config.new_items import NewItemsConfig
 from recsparse.config.section import Section
 from recsparse.config.training import TrainingConfig
 from recsparse.config.units import WholeNumber
@@ -67,6 +68,7 @@ class Config(Section):
     order: OrderConfig = OrderConfig()
     model: ModelConfig = BlendConfig()
     training: TrainingConfig = TrainingConfig()
+    new_items: NewItemsConfig = NewItemsConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
     tracking: TrackingConfig = TrackingConfig()
 

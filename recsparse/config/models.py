@@ -49,12 +49,15 @@ class BlendConfig(FeatureSection):
         features: Which features of the items the parts may read, each those that it names.
         parts: The models; None for those of `default_parts`. Parts of no use get no weight.
         weights: What each part counts; None for the best on validation.
+        new_weights: What each part counts on items without a history, of those that can rank them
+            by their features; None for the best on validation.
     """
 
     kind: Literal["blend"] = "blend"
     implementation: ClassVar[str] = "recsparse.models.blend.blend:BlendRecommender"
     parts: Annotated[tuple[PartConfig, ...], Field(min_length=1)] | None = None
     weights: tuple[Annotated[Number, Field(ge=0)], ...] | None = None
+    new_weights: tuple[Annotated[Number, Field(ge=0)], ...] | None = None
 
     @model_validator(mode="after")
     def _one_weight_a_part(self) -> "BlendConfig":
@@ -65,6 +68,11 @@ class BlendConfig(FeatureSection):
                     "weights must be one for each of the parts named, not all of them 0, but are "
                     f"{self.weights} for {len(parts)} parts"
                 )
+        if self.new_weights is not None and len(self.parts or ()) != len(self.new_weights):
+            raise ValueError(
+                "new_weights must be one for each of the parts named, but are "
+                f"{self.new_weights} for {len(self.parts or ())} parts"
+            )
         return self
 
 

@@ -150,6 +150,20 @@ def with_columns(matrix: csr_matrix, column: np.ndarray, num_columns: int) -> cs
     return result
 
 
+def wider(matrix: csr_matrix, num_columns: int) -> csr_matrix:
+    """Add empty columns to a matrix.
+
+    Args:
+        matrix: Any matrix.
+        num_columns: Columns of the result, no fewer than there are.
+
+    Returns:
+        A matrix of the same cells, which it shares.
+    """
+    shape = matrix.shape[0], num_columns
+    return csr_matrix((matrix.data, matrix.indices, matrix.indptr), shape=shape)
+
+
 def _indices(table: pa.Table, name: str) -> np.ndarray:
     column = table[name]
     index: np.ndarray = column.to_numpy()

@@ -19,9 +19,13 @@ from recsparse.config.toml_reader import parse_config
 from recsparse.datasets.data_settings import LAST_SECOND, DataSettings
 from recsparse.datasets.vocabulary import Vocabulary
 from recsparse.errors import InputError, ModelFolderError
+from recsparse.models.protocol.fitted_model import FittedModel
 from recsparse.models.protocol.recommender import Recommender
 from recsparse.models.protocol.stored_arrays import checked_csr
 from recsparse.scoring.model_state import restored
+from recsparse.scoring.new_items_file import FILE as NEW_ITEMS
+from recsparse.scoring.new_items_file import KEY as NEW_KEY
+from recsparse.scoring.new_items_file import count_of, with_new_items
 from recsparse.scoring.trained import TrainedModel
 
 logger = logging.getLogger(__name__)
@@ -99,7 +103,7 @@ def _read(folder: Path, description: Mapping[str, Any]) -> TrainedModel:
     arrays = load_arrays(folder / HISTORY)
     history = _matrix(arrays, "", np.float32, shape)
     return TrainedModel(
-        model=_model(folder, description, len(items)),
+        model=_with_new(folder, description, len(items)),
         users=users,
         items=items,
         history=history,
@@ -140,6 +144,14 @@ def _times(arrays: Mapping[str, NDArray[Any]], history: csr_matrix) -> csr_matri
     ):
         raise InputError(f"{HISTORY} must hold a time for each cell of the histories, and no other")
     return times
+
+
+def _with_new(folder: Path, description: Mapping[str, Any], num_items: int) -> FittedModel:
+    section = description.get(NEW_KEY)
+    model = _model(folder, description, num_items - count_of(section))
+    if section is None:
+        return model
+    return with_new_items(model, section, load_arrays(folder / NEW_ITEMS))
 
 
 def _model(folder: Path, description: Mapping[str, Any], num_items: int) -> Recommender:

@@ -2,6 +2,7 @@
 
 import hashlib
 import tomllib
+from collections.abc import Mapping
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -12,6 +13,7 @@ from safetensors.numpy import save as array_bytes
 from recsparse.config.toml_writer import to_toml, write_toml
 from recsparse.datasets.vocabulary import Vocabulary
 from recsparse.errors import MissingFileError, ModelFolderError, reason
+from recsparse.models.content.new_items import WithNewItems
 from recsparse.outputs.claim import Output, filled_folder
 from recsparse.outputs.kinds import FolderKind, describes_itself
 from recsparse.outputs.manifest import file_sha256
@@ -27,11 +29,16 @@ from recsparse.scoring.model_content import (
     read_content,
 )
 from recsparse.scoring.model_state import state_bytes
+from recsparse.scoring.new_items_file import FILE as NEW_ITEMS
+from recsparse.scoring.new_items_file import KEY as NEW_KEY
+from recsparse.scoring.new_items_file import arrays_of, described
 from recsparse.scoring.trained import TrainedModel
 
 FORMAT_VERSION = 1
 SETTLED = "settled.toml"
 FILES = (WEIGHTS, HISTORY, USERS, ITEMS)
+# Of models that rank new items alone.
+MORE_FILES = (NEW_ITEMS,)
 
 
 _KEYS = ("format_version", "recsparse_version", "model")
@@ -39,7 +46,7 @@ MODEL = FolderKind(
     "model",
     "a model folder",
     partial(describes_itself, name=DESCRIPTION, keys=_KEYS),
-    (*FILES, DESCRIPTION, SETTLED),
+    (*FILES, *MORE_FILES, DESCRIPTION, SETTLED),
 )
 
 
@@ -82,7 +89,11 @@ def save_model(
             "training": training or {},
             "data": trained.data.to_dict(),
         }
-        checksums = {name: file_sha256(aside / name) for name in FILES}
+        if isinstance(trained.model, WithNewItems):
+            (aside / NEW_ITEMS).write_bytes(array_bytes(arrays_of(trained.model.new_items)))
+            description[NEW_KEY] = described(trained.model)
+        written = [name for name in (*FILES, *MORE_FILES) if (aside / name).exists()]
+        checksums = {name: file_sha256(aside / name) for name in written}
         text = to_toml(description)
         checksums[DESCRIPTION] = _text_sha256(text)
         text += to_toml({"sha256": checksums})
@@ -107,7 +118,7 @@ def load_model(folder: str | Path) -> TrainedModel:
     """
     folder = Path(folder)
     description = read_model_description(folder)
-    for name in FILES:
+    for name in _files(description):
         _check_file(folder / name, description["sha256"][name])
     return read_content(folder, description)
 
@@ -127,7 +138,7 @@ def load_items(folder: str | Path) -> Vocabulary:
     """
     folder = Path(folder)
     description = read_model_description(folder)
-    for name in FILES:
+    for name in _files(description):
         _check_file(folder / name, description["sha256"][name])
     return Vocabulary.load(folder / ITEMS)
 
@@ -165,12 +176,17 @@ def read_model_description(folder: str | Path) -> dict[str, Any]:
             "version"
         )
     found = _text_sha256(text.partition("[sha256]")[0])
-    if set(checksums) != {*FILES, DESCRIPTION} or checksums[DESCRIPTION] != found:
+    more = {NEW_ITEMS} if NEW_KEY in description else set()
+    if set(checksums) != {*FILES, *more, DESCRIPTION} or checksums[DESCRIPTION] != found:
         raise ModelFolderError(
             f"{path} must be as it was written, but it is damaged; copy the folder again, or train "
             "again"
         )
     return description
+
+
+def _files(description: Mapping[str, Any]) -> list[str]:
+    return [name for name in (*FILES, *MORE_FILES) if name in description["sha256"]]
 
 
 def _check_file(path: Path, expected: str) -> None:

@@ -7,12 +7,14 @@ from torch import Tensor
 
 from recsparse.config.model_section import ModelSection
 from recsparse.errors import InputError
+from recsparse.models.content.new_items import base_of
+from recsparse.models.protocol.fitted_model import FittedModel
 from recsparse.models.protocol.recommender import Recommender
 from recsparse.models.protocol.stored_arrays import apart, checked_state
 from recsparse.models.registry import model_class
 
 
-def state_bytes(model: Recommender) -> bytes:
+def state_bytes(model: FittedModel) -> bytes:
     """Return the state of a fitted model as safetensors.
 
     Args:
@@ -26,7 +28,7 @@ def state_bytes(model: Recommender) -> bytes:
     """
     # safetensors' own save_file makes files that only their owner may read, and hides a full
     # disk in an error of its own.
-    return save(apart(checked_state(model.state(), type(model).__name__)))
+    return save(apart(checked_state(model.state(), type(base_of(model)).__name__)))
 
 
 def restored(config: ModelSection, state: Mapping[str, Tensor], num_items: int) -> Recommender:

@@ -17,7 +17,7 @@ from recsparse.datasets.vocabulary import Vocabulary
 from recsparse.errors import InputError
 from recsparse.metrics.top_k import mask_seen, top_k
 from recsparse.models.protocol.column_sums import column_sums
-from recsparse.models.protocol.recommender import Recommender
+from recsparse.models.protocol.fitted_model import FittedModel
 from recsparse.scoring.list_table import allowed_items, list_table
 from recsparse.scoring.request_columns import (
     Rows,
@@ -38,7 +38,8 @@ class TrainedModel:
     """A model that speaks in ids: scores pairs and recommends items.
 
     Attributes:
-        model: The fitted recommender, which speaks in indices.
+        model: The fitted recommender, which speaks in indices; with new items behind those of its
+            fit where it can rank them.
         users: Ids of the users whose history is known.
         items: Ids of the catalogue, in the model's order.
         history: Users × items, what is known of each user; it is what scores start from and what
@@ -47,7 +48,7 @@ class TrainedModel:
         data: The settings of the dataset whose rows the history holds.
     """
 
-    model: Recommender
+    model: FittedModel
     users: Vocabulary
     items: Vocabulary
     history: csr_matrix

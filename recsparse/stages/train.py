@@ -2,12 +2,11 @@
 
 import logging
 import re
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pandas as pd
 
@@ -15,14 +14,14 @@ from recsparse.config.config import Config
 from recsparse.config.models import BlendConfig
 from recsparse.datasets.data_settings import DataSettings
 from recsparse.datasets.dataset import Dataset
-from recsparse.datasets.fit_rows import FitRows, rows_to_fit
+from recsparse.datasets.fit_rows import rows_to_fit
 from recsparse.datasets.parts import EvaluationPart
 from recsparse.digest import digest
 from recsparse.errors import InputError
 from recsparse.files.addresses import absolute, folder_of
 from recsparse.files.atomic import remove_or_warn
 from recsparse.files.filesystems import fetched
-from recsparse.models.protocol.fit_context import FitContext
+from recsparse.models.content.new_items import base_of
 from recsparse.models.protocol.warm_start import WarmStart
 from recsparse.outputs.claim import Output, claim, require_own_files
 from recsparse.outputs.job import Job
@@ -30,8 +29,8 @@ from recsparse.reporting.progress import SILENT, Reporter
 from recsparse.scoring.model_folder import MODEL, save_model
 from recsparse.scoring.trained import TrainedModel
 from recsparse.stages.data import load_data
-from recsparse.stages.features_read import FeaturesRead, features_read, warn_of_unread
-from recsparse.stages.fit_on_dataset import fit_context, fit_on, refit_on, validate
+from recsparse.stages.fit_on_dataset import fit_context
+from recsparse.stages.fitted import Fitted, fitted_on
 from recsparse.stages.load import load
 from recsparse.stages.needs import require_needs
 from recsparse.stages.nothing_new import REQUEST, request_of, trained_before
@@ -123,7 +122,7 @@ def train(  # noqa: PLR0913
                 on_epoch=epochs.add,
                 warm_start=_warm_start(known, data),
             )
-        fitted = _fit(data, rows, validation_part, config, context)
+        fitted = fitted_on(data, rows, validation_part, config, context)
         # The model comes first: whatever happens to the store, it is on the disk.
         with reporter.task("saving the model"):
             _save(fitted, output, _about(run, fitted, dataset, config, uri))
@@ -202,42 +201,6 @@ class _Epochs:
         self.run.log_metrics(metrics, step=epoch)
 
 
-class _Fitted(NamedTuple):
-    """A model, how it does on validation, and the configuration that fits it without one."""
-
-    trained: TrainedModel
-    validation: dict[str, float]
-    settled: Config
-    seconds: float
-    features: FeaturesRead
-
-
-def _fit(
-    data: Dataset, rows: FitRows, part: EvaluationPart, config: Config, context: FitContext
-) -> _Fitted:
-    started, reporter = time.perf_counter(), context.reporter
-    model = fit_on(rows, config, context)
-    settled = config.model_copy(update={"model": model.settled(), "refit": False})
-    with reporter.task("validating the model", len(part.user_ids)) as advance:
-        validation = validate(model, part, config, advance).mean()
-    if config.refit:
-        with reporter.task("laying out the rows of training and validation"):
-            rows = rows_to_fit(data, with_validation=True)
-        model = refit_on(rows, model, context)
-    seconds = time.perf_counter() - started
-    trained = TrainedModel(
-        model,
-        rows.users,
-        data.items,
-        rows.interactions,
-        rows.times,
-        DataSettings.of(data.config, data.counts),
-    )
-    read = features_read(model, context.item_features)
-    warn_of_unread(read, data)
-    return _Fitted(trained, validation, settled, seconds, read)
-
-
 def _with_model_of(known: TrainedModel, config: Config) -> Config:
     if config.model != BlendConfig():
         return config
@@ -247,11 +210,12 @@ def _with_model_of(known: TrainedModel, config: Config) -> Config:
 def _warm_start(known: TrainedModel | None, data: Dataset) -> WarmStart | None:
     if known is None:
         return None
-    return WarmStart(known.model, data.items.index_of(known.items.ids))
+    model = base_of(known.model)
+    return WarmStart(model, data.items.index_of(known.items.ids[: model.num_items]))
 
 
 def _about(
-    run: Run, fitted: _Fitted, dataset: str | Path, config: Config, uri: str
+    run: Run, fitted: Fitted, dataset: str | Path, config: Config, uri: str
 ) -> dict[str, Any]:
     return {
         "run_id": run.run_id,
@@ -261,11 +225,12 @@ def _about(
         "validation": fitted.validation,
         "refit": config.refit,
         "features": fitted.features,
+        **({} if fitted.new_items is None else {"new_items": fitted.new_items.summary()}),
         REQUEST: request_of(config, uri),
     }
 
 
-def _save(fitted: _Fitted, out: Output, about: dict[str, Any]) -> None:
+def _save(fitted: Fitted, out: Output, about: dict[str, Any]) -> None:
     settled = fitted.trained.data.laid_over(fitted.settled).model_dump(mode="json")
     save_model(fitted.trained, out, about, settled)
 
@@ -279,7 +244,7 @@ def _log_inputs(run: Run, data: Dataset, source: str | Path, config: Config) -> 
     run.log_dataset(source, data.train_frame(SCHEMA_ROWS), data.split.train.num_rows, "training")
 
 
-def _log_outputs(run: Run, fitted: _Fitted, epochs: Mapping[int, Mapping[str, float]]) -> None:
+def _log_outputs(run: Run, fitted: Fitted, epochs: Mapping[int, Mapping[str, float]]) -> None:
     run.log_metrics({f"validation_{name}": value for name, value in fitted.validation.items()})
     run.log_metrics({"fit_seconds": fitted.seconds})
     if epochs:

@@ -36,7 +36,14 @@ class BlendRecommender(Recommender, ColdScorer, BlendedParts):
     Each part is fitted alone. A part's scores of a user are brought to mean 0 and standard
     deviation 1 over the items before they are weighted, since models speak in different units. The
     weights are found on the validation users, one part after the other, the best of a few values
-    each; parts of weight 0 are dropped.
+    each; parts of weight 0 are dropped, but for those that can rank new items by their features,
+    which have weights of their own for that.
+
+    Attributes:
+        parts: The fitted parts.
+        weights: What each counts.
+        new_weights: What each counts on items without a history; 0 for parts that cannot score
+            them.
     """
 
     kind: ClassVar[str] = "blend"
@@ -46,6 +53,7 @@ class BlendRecommender(Recommender, ColdScorer, BlendedParts):
         super().__init__(config, **settings)
         self.parts: list[Recommender] = []
         self.weights: list[float] = []
+        self.new_weights: list[float] = []
 
     @override
     def fit(self, interactions: csr_matrix, context: FitContext = PLAIN) -> "BlendRecommender":
@@ -98,15 +106,43 @@ class BlendRecommender(Recommender, ColdScorer, BlendedParts):
                 weights = best_weights(parts, sampled_users(validation, context.seed))
         names = [part.kind for part in parts]
         logger.info("weights of the parts: %s", [*zip(names, weights, strict=True)])
-        kept = [number for number, weight in enumerate(weights) if weight > 0]
-        self.parts = [parts[number] for number in kept]
-        self.weights = [weights[number] for number in kept]
-        chosen: dict[str, Any] = {"parts": tuple(configs[number] for number in kept)}
+        self.config = self.config.model_copy(update={"parts": tuple(configs)})
+        self.num_items = interactions.shape[1]
+        self.parts, self.weights = parts, weights
+        self.new_weights = [*(self.config.new_weights or _new_weights(parts, weights))]
+        is_open = self.config.new_weights is None
+        self._leave(
+            [
+                weight > 0 or new > 0 or (is_open and isinstance(part, ColdScorer))
+                for part, weight, new in zip(parts, weights, self.new_weights, strict=True)
+            ]
+        )
+        return self
+
+    def _leave(self, is_useful: Sequence[bool]) -> None:
+        useful = [number for number, is_one in enumerate(is_useful) if is_one]
+        self.parts = [self.parts[number] for number in useful]
+        self.weights = [self.weights[number] for number in useful]
+        self.new_weights = [self.new_weights[number] for number in useful]
+        configs = self.config.parts or ()
+        chosen: dict[str, Any] = {"parts": tuple(configs[number] for number in useful)}
         if self.config.weights is not None:
             chosen["weights"] = tuple(self.weights)
+        if self.config.new_weights is not None:
+            chosen["new_weights"] = tuple(self.new_weights)
         self.config = self.config.model_copy(update=chosen)
-        self.num_items = interactions.shape[1]
-        return self
+
+    @override
+    def readers(self) -> list[ColdScorer]:
+        return [part for part in self.parts if isinstance(part, ColdScorer)]
+
+    @override
+    def weigh_readers(self, weights: Sequence[float]) -> None:
+        """Parts that count nothing, on known items and on new ones, are dropped."""
+        readers = [isinstance(part, ColdScorer) for part in self.parts]
+        own = iter(weights)
+        self.new_weights = [next(own) if is_reader else 0.0 for is_reader in readers]
+        self._leave([max(both) > 0 for both in zip(self.weights, self.new_weights, strict=True)])
 
     def _features(self, context: FitContext) -> Features | None:
         features = context.item_features
@@ -122,7 +158,8 @@ class BlendRecommender(Recommender, ColdScorer, BlendedParts):
     def settled(self) -> BlendConfig:
         """Return the configuration with the weights of the parts, and each part's own choices."""
         parts = tuple(part.settled() for part in self.parts)
-        return self.config.model_copy(update={"parts": parts, "weights": tuple(self.weights)})
+        weights = {"weights": tuple(self.weights), "new_weights": tuple(self.new_weights)}
+        return self.config.model_copy(update={"parts": parts, **weights})
 
     @override
     def score_batch(
@@ -132,33 +169,46 @@ class BlendRecommender(Recommender, ColdScorer, BlendedParts):
         history = self._checked_history(history)
         total = torch.zeros(history.shape)
         for part, weight in zip(self.parts, self.weights, strict=True):
-            total.add_(standardised(part.score_batch(history, times)), alpha=weight)
+            if weight:
+                total.add_(standardised(part.score_batch(history, times)), alpha=weight)
         return total
 
     @override
     def score_cold(
         self, history: csr_matrix, times: csr_matrix | None, items: Features
     ) -> Float[Tensor, "b cold"]:
-        """Weighted sums of the standardised scores of the parts that read features."""
+        """Weighted sums of the scores of the parts that read features, each in its deviations."""
+        return self.score_with_new(history, times, items)[1]
+
+    @override
+    def score_with_new(
+        self, history: csr_matrix, times: csr_matrix | None, items: Features
+    ) -> tuple[Float[Tensor, "b m"], Float[Tensor, "b new"]]:
         history = self._checked_history(history)
-        total = torch.zeros(history.shape[0], items.num_ids)
-        readers = 0
-        for part, weight in zip(self.parts, self.weights, strict=True):
-            if isinstance(part, ColdScorer):
-                total.add_(standardised(part.score_cold(history, times, items)), alpha=weight)
-                readers += 1
-        if not readers:
+        if not any(self.new_weights):
             raise InputError(
                 "a blend scores items without a history by parts that read features, but has only "
                 f"{[part.kind for part in self.parts]}; fit it on a dataset with features of "
                 "items, or name such a part in model.parts, as content_knn"
             )
-        return total
+        known = torch.zeros(history.shape)
+        new = torch.zeros(history.shape[0], items.num_ids)
+        for part, *weights in zip(self.parts, self.weights, self.new_weights, strict=True):
+            if weights[1] and isinstance(part, ColdScorer):
+                scores, cold = part.score_with_new(history, times, items)
+                new.add_(cold, alpha=weights[1])
+            else:
+                scores = part.score_batch(history, times)
+            if weights[0]:
+                known.add_(standardised(scores), alpha=weights[0])
+        return known, new
 
     @override
     def state(self) -> dict[str, Tensor]:
         """Return the parts' states and weights."""
         state = {"weights": torch.tensor(self.weights, dtype=torch.float64)}
+        if any(self.new_weights):
+            state["new_weights"] = torch.tensor(self.new_weights, dtype=torch.float64)
         for number, part in enumerate(self.parts):
             if _twin(self.parts[:number], part.config) is None:
                 state |= {f"parts.{number}.{name}": value for name, value in part.state().items()}
@@ -184,6 +234,10 @@ class BlendRecommender(Recommender, ColdScorer, BlendedParts):
             }
             twin = _twin(model.parts, part)
             model.parts.append(twin or model_class(part.kind).from_state(part, own))
+        model.new_weights = [0.0] * len(weights)
+        if "new_weights" in state:
+            found = stored_tensor(state, "new_weights", len(weights), dtype=torch.float64)
+            model.new_weights = found.tolist()
         model.num_items = model.parts[0].num_items
         sizes = [part.num_items for part in model.parts]
         if set(sizes) != {model.num_items}:
@@ -196,6 +250,13 @@ def _twin(parts: Sequence[Recommender], config: PartConfig) -> Recommender | Non
     # Parts of the very same settings are fitted apart, with seeds of their own.
     twins = (part.with_settings(config) for part in parts if part.config != config)
     return next((twin for twin in twins if twin is not None), None)
+
+
+def _new_weights(parts: Sequence[Recommender], weights: Sequence[float]) -> list[float]:
+    """Return what each part counts on new items as it counts on known ones, where it does."""
+    readers = [isinstance(part, ColdScorer) for part in parts]
+    own = [weight if is_reader else 0.0 for weight, is_reader in zip(weights, readers, strict=True)]
+    return own if any(own) else [float(is_reader) for is_reader in readers]
 
 
 def _fitted_parts(warm_start: WarmStart | None) -> list[WarmStart]:

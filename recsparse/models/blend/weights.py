@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from recsparse.models.protocol.cold_scorer import in_deviations
 from recsparse.models.protocol.recommender import Recommender
 from recsparse.models.protocol.validation import Validation
 
@@ -32,18 +33,11 @@ def standardised(scores: Float[Tensor, "b m"]) -> Float[Tensor, "b m"]:
     Returns:
         The scores; zero in a row whose scores are all equal.
     """
-    centred = scores - scores.mean(dim=1, keepdim=True)
-    spread = centred.square().mean(dim=1, keepdim=True).sqrt()
-    # What rounding leaves of equal scores is no spread.
-    floor = 1e-6 * scores.abs().amax(dim=1, keepdim=True).clamp(min=1e-30)
-    return torch.where(spread > floor, centred / spread.clamp(min=1e-30), 0.0)
+    return in_deviations(scores, scores)
 
 
 def best_weights(parts: Sequence[Recommender], validation: Validation) -> list[float]:
     """Find the weights under which the sum of some models' scores ranks best.
-
-    From the best part alone, each part in turn gets the weight that is best with the others, for
-    a few rounds, until nothing changes.
 
     Args:
         parts: Fitted models.
@@ -52,9 +46,27 @@ def best_weights(parts: Sequence[Recommender], validation: Validation) -> list[f
     Returns:
         One weight per part, the largest 1; at least one is positive.
     """
-    numbers = range(len(parts))
-    search = _Search([_standardised_scores(part, validation) for part in parts], validation)
-    weights = np.zeros(len(parts))
+    return weights_of_scores([_standardised_scores(part, validation) for part in parts], validation)
+
+
+def weights_of_scores(
+    scores: Sequence[Float[Tensor, "b m"]], validation: Validation
+) -> list[float]:
+    """Find the weights under which the sum of some scores ranks best.
+
+    From the best part alone, each part in turn gets the weight that is best with the others, for
+    a few rounds, until nothing changes.
+
+    Args:
+        scores: Of each part, a row per user, in units that can be compared.
+        validation: These users.
+
+    Returns:
+        One weight per part, the largest 1; at least one is positive.
+    """
+    numbers = range(len(scores))
+    search = _Search(scores, validation)
+    weights = np.zeros(len(scores))
     alone = [search.quality(search.without(number, weights), number, 1.0) for number in numbers]
     logger.info("validation of the parts alone: %s", alone)
     weights[int(np.argmax(alone))] = 1.0

@@ -1,15 +1,18 @@
 """Items without a history: models that score them by their features alone."""
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
+from collections.abc import Sequence
 
+import torch
 from jaxtyping import Float
 from scipy.sparse import csr_matrix
 from torch import Tensor
 
 from recsparse.models.protocol.features import Features
+from recsparse.models.protocol.fitted_model import FittedModel
 
 
-class ColdScorer(ABC):
+class ColdScorer(FittedModel):
     """A fitted model that scores items that its fit did not know."""
 
     @abstractmethod
@@ -26,3 +29,71 @@ class ColdScorer(ABC):
         Returns:
             One row per user, float32, on the CPU; the larger the better.
         """
+
+    def score_with_new(
+        self, history: csr_matrix, times: csr_matrix | None, items: Features
+    ) -> tuple[Float[Tensor, "b m"], Float[Tensor, "b new"]]:
+        """Score the items of the fit and new ones.
+
+        Args:
+            history: One row of interactions per user, in the item order of the fit.
+            times: The time of each interaction, for models that use it.
+            items: Features of the new items, of the same groups and columns as at the fit.
+
+        Returns:
+            The scores of the items of the fit, as `score_batch` gives them, and those of the new
+            ones in deviations of the user's own scores of the known items from their mean. A new
+            item's score does not depend on what other new items there are.
+        """
+        known = self.score_batch(history, times)
+        return known, in_deviations(self.score_cold(history, times, items), known)
+
+    def readers(self) -> "list[ColdScorer]":
+        """Return the parts of the model that read features of new items: itself, where it has none.
+
+        Returns:
+            The parts.
+        """
+        return [self]
+
+    def weigh_readers(self, weights: Sequence[float]) -> None:
+        """Set what each of several readers counts on new items.
+
+        Args:
+            weights: Of the readers, none negative.
+        """
+
+
+def in_deviations(
+    scores: Float[Tensor, "b n"], known: Float[Tensor, "b m"]
+) -> Float[Tensor, "b n"]:
+    """Bring scores to the scale of each user's scores of the known items.
+
+    Args:
+        scores: Of new items.
+        known: Of known items, in the same unit.
+
+    Returns:
+        The distance from the mean of the known ones over their deviation; 0 where all of a user's
+        scores of known items are equal.
+    """
+    centre, spread, is_spread = mean_and_deviation(known)
+    return torch.where(is_spread, (scores - centre) / spread, 0.0)
+
+
+def mean_and_deviation(
+    scores: Float[Tensor, "b m"],
+) -> tuple[Float[Tensor, "b 1"], Float[Tensor, "b 1"], Tensor]:
+    """Return the mean and the standard deviation of each row.
+
+    Args:
+        scores: One row per user.
+
+    Returns:
+        Means, deviations (at least 1e-30), and whether there is any spread: what rounding leaves of
+        equal scores is none.
+    """
+    centre = scores.mean(dim=1, keepdim=True)
+    spread = (scores - centre).square().mean(dim=1, keepdim=True).sqrt()
+    floor = 1e-6 * scores.abs().amax(dim=1, keepdim=True).clamp(min=1e-30)
+    return centre, spread.clamp(min=1e-30), spread > floor

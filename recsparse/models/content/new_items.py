@@ -1,0 +1,183 @@
+"""New items in one list with the known ones: by their features, placed on the known ones' scale."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from scipy.sparse import csr_matrix
+from torch import Tensor
+from typing_extensions import override
+
+from recsparse.digest import digest
+from recsparse.errors import InputError
+from recsparse.models.protocol.cold_scorer import ColdScorer, mean_and_deviation
+from recsparse.models.protocol.features import FeatureKind, FeatureNames, Features
+from recsparse.models.protocol.fitted_model import FittedModel
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where new items stand among the known ones.
+
+    A new item gets the score `mean + deviation · (shift + slope · z)`, of a user's scores of the
+    known items, where z is its score by features in such deviations.
+
+    Attributes:
+        shift: How far new items rise, in deviations.
+        slope: What the features count.
+    """
+
+    shift: float = 0.0
+    slope: float = 1.0
+
+    def place(self, known: Float[Tensor, "b m"], z: Float[Tensor, "b n"]) -> Float[Tensor, "b n"]:
+        """Bring scores of new items to the scale of the known ones.
+
+        Args:
+            known: Scores of the known items.
+            z: Scores of the new ones, in deviations.
+
+        Returns:
+            Scores. Where features say nothing of a user, so that all z are 0, no new item stands
+            before a known one.
+        """
+        centre, spread, is_spread = mean_and_deviation(known)
+        placed = centre + torch.where(is_spread, spread, 0.0) * (self.shift + self.slope * z)
+        lowest = known.amin(dim=1, keepdim=True)
+        return torch.where((z == 0).all(dim=1, keepdim=True), lowest, placed)
+
+
+class WithNewItems(FittedModel):
+    """A fitted model with new items behind those of its fit.
+
+    Args:
+        base: The model, of which at least one part reads features.
+        items: Features of the new items.
+        placement: Where they stand among the known ones.
+
+    Raises:
+        InputError: If no part of the model reads features of items.
+    """
+
+    def __init__(self, base: FittedModel, items: Features, placement: Placement) -> None:
+        if not can_rank_new(base):
+            raise InputError(no_reader(base))
+        super().__init__(base.config)
+        assert isinstance(base, ColdScorer)
+        self.base, self.new_items, self.placement = base, items, placement
+        self.kind = base.kind  # type: ignore[misc]  # it is of the class elsewhere
+        self.num_items = base.num_items + items.num_ids
+
+    @override
+    def continues(self) -> bool:
+        return self.base.continues()
+
+    @override
+    def score_batch(
+        self, history: csr_matrix, times: csr_matrix | None = None
+    ) -> Float[Tensor, "b m"]:
+        """Scores of the known items as they were, then those of the new ones."""
+        num_known = self.base.num_items
+        history = history[:, :num_known]
+        when = None if times is None else times[:, :num_known]
+        known, z = self.base.score_with_new(history, when, self.new_items)
+        return torch.cat([known, self.placement.place(known, z)], dim=1)
+
+    @override
+    def state(self) -> dict[str, Tensor]:
+        """That of the model itself; new items are kept apart from it."""
+        return self.base.state()
+
+    @override
+    def digest(self) -> str:
+        groups = [(group.name, group.kind, group.values) for group in self.new_items.groups]
+        features = [part for name, kind, values in groups for part in (name, kind, values)]
+        return digest(self.base.digest(), repr(self.placement), *features)
+
+
+def base_of(model: Any) -> Any:
+    """Return a model without new items.
+
+    Args:
+        model: Any model.
+
+    Returns:
+        The model that was fitted.
+    """
+    return model.base if isinstance(model, WithNewItems) else model
+
+
+def can_rank_new(model: FittedModel) -> bool:
+    """Say whether a model can rank items by features alone.
+
+    Args:
+        model: A fitted model.
+
+    Returns:
+        Whether it, or a part of it, can.
+    """
+    return isinstance(model, ColdScorer) and len(model.readers()) > 0
+
+
+def no_reader(model: FittedModel) -> str:
+    """Return the error of a model that cannot rank new items.
+
+    Args:
+        model: A fitted model.
+
+    Returns:
+        What must hold, what was found and the cure.
+    """
+    parts = [part.kind for part in getattr(model, "parts", [])]
+    found = f"{model.kind} of {', '.join(parts)}" if parts else model.kind
+    return (
+        "new items are ranked by a part that reads features of items alone (text_tower, "
+        f"content_knn or text_ridge), but the model is {found}; prepare the log with --items and "
+        "train the default model, or name such a part in model.parts"
+    )
+
+
+def features_of_readers(model: FittedModel, items: Features) -> Features:
+    """Return the features by which a model ranks new items.
+
+    Args:
+        model: A fitted model.
+        items: All features.
+
+    Returns:
+        The groups that a part which ranks new items reads.
+    """
+    assert isinstance(model, ColdScorer)
+    wanted: set[str] = set()
+    own = getattr(model, "parts", None)
+    allowed = items if own is None else items.chosen(_names(model))
+    for reader in model.readers():
+        reads: frozenset[FeatureKind] = getattr(reader, "reads", frozenset())
+        chosen = allowed.chosen(_names(reader)).groups
+        wanted |= {group.name for group in chosen if group.kind in reads}
+    return items.chosen([group.name for group in items.groups if group.name in wanted])
+
+
+def are_described(items: Features) -> np.ndarray:
+    """Say which items have any feature.
+
+    Args:
+        items: Features.
+
+    Returns:
+        One truth per item.
+    """
+    described = np.zeros(items.num_ids, dtype=bool)
+    for group in items.groups:
+        if isinstance(group.values, csr_matrix):
+            described |= np.diff(group.values.indptr) > 0
+        else:
+            described |= group.values.any(axis=1)
+    return described
+
+
+def _names(model: FittedModel) -> FeatureNames:
+    names: FeatureNames = getattr(model.config, "features", ())
+    return names
