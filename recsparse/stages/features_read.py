@@ -5,14 +5,14 @@ import logging
 from recsparse.config.feature_section import FeatureSection
 from recsparse.datasets.dataset import Dataset
 from recsparse.models.protocol.features import FeatureNames, Features
-from recsparse.models.protocol.fitted_model import FittedModel
+from recsparse.models.protocol.recommender import Recommender
 
 logger = logging.getLogger(__name__)
 
 FeaturesRead = dict[str, dict[str, int]]
 
 
-def features_read(model: FittedModel, features: Features | None) -> FeaturesRead:
+def features_read(model: Recommender, features: Features | None) -> FeaturesRead:
     """Return which features each part of a model reads.
 
     Args:
@@ -57,6 +57,6 @@ def warn_of_unread(read: FeaturesRead, data: Dataset) -> None:
         logger.warning("no model reads features of users yet: %s", ", ".join(of_users))
 
 
-def _names(model: FittedModel) -> FeatureNames:
+def _names(model: Recommender) -> FeatureNames:
     config = model.config
     return config.features if isinstance(config, FeatureSection) else ()

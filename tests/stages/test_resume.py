@@ -9,7 +9,7 @@ from mlflow.tracking import MlflowClient
 from recsparse.config.toml_reader import load_config
 from recsparse.errors import CheckpointError
 from recsparse.scoring.model_folder import load_model
-from recsparse.stages import train as module
+from recsparse.stages import fitted
 from recsparse.stages.train import train
 from tests.conftest import SMALL_NETWORK
 
@@ -167,7 +167,7 @@ def test_a_checkpoint_of_an_older_build_is_named(small_dataset, workplace):
 def test_a_model_without_networks_is_just_trained_again(small_dataset, workplace, monkeypatch):
     config = load_config(None, ["model.kind=ease"])
     with monkeypatch.context() as patch:
-        patch.setattr(module, "fit_on", lambda *_: (_ for _ in ()).throw(PowerCutError))
+        patch.setattr(fitted, "fit_on", lambda *_: (_ for _ in ()).throw(PowerCutError))
         with pytest.raises(PowerCutError):
             train(small_dataset, "model", config)
     first = tomllib.loads((workplace / "model.checkpoints" / "run.toml").read_text())
