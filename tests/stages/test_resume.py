@@ -10,6 +10,7 @@ from recsparse.config.toml_reader import load_config
 from recsparse.errors import CheckpointError
 from recsparse.scoring.model_folder import load_model
 from recsparse.stages import fitted
+from recsparse.stages import train as module
 from recsparse.stages.train import train
 from tests.conftest import SMALL_NETWORK
 
