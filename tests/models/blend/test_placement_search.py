@@ -1,4 +1,4 @@
-"""New items get the place that validation says is best, and cost known targets no more than told."""
+"""Where new items stand: as validation says is best, at no more cost to known ones than told."""
 
 import numpy as np
 import pytest
