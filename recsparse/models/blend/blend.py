@@ -39,6 +39,10 @@ class BlendRecommender(Recommender, ColdScorer, BlendedParts):
     each; parts of weight 0 are dropped, but for those that can rank new items by their features,
     which have weights of their own for that.
 
+    Args:
+        config: The model's section of the configuration; made of the settings where there is none.
+        **settings: Those settings of the section that are not to be its defaults, by name.
+
     Attributes:
         parts: The fitted parts.
         weights: What each counts.
