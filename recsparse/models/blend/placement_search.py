@@ -16,8 +16,8 @@ from recsparse.models.blend.weights import weights_of_scores
 from recsparse.models.content.new_items import Placement
 from recsparse.models.protocol.validation import Validation
 
-_SLOPES = (0.1, 0.2, 0.35, 0.5, 0.7, 1.0, 1.4, 2.0)
-_SHIFTS = tuple(np.arange(-4.0, 4.5, 0.5).tolist())
+_SLOPES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.85, 1.0, 1.4, 2.0)
+_SHIFTS = tuple(np.arange(-3.0, 5.25, 0.25).tolist())
 
 
 @dataclass(frozen=True, eq=False)
