@@ -176,7 +176,7 @@ class Job:
                 seconds = time.process_time() - started
             else:
                 model = same_fit
-            quality = validate(model, part, config).mean()[metric]
+            quality = validate(model, data, part, config).mean()[metric]
             console.print(f"{self.folder} {name} {settings}: {quality:.4f}, {seconds:.0f} CPU s")
             if best is None or quality > best.quality:
                 best = Tuned(config, model, seconds, quality, epochs.frame())

@@ -1,4 +1,4 @@
-"""FeatureSection: settings of models that read features of the items."""
+"""Settings of models that read features of the items, and of the users."""
 
 from typing import Annotated, Any, Literal
 
@@ -31,6 +31,17 @@ class FeatureSection(ModelSection):
     """
 
     features: FeatureNames = "all"
+
+
+class UserFeatureSection(ModelSection):
+    """Models that read features of the users.
+
+    Attributes:
+        user_features: Which features of the users are read: `all`, or some by name, as in
+            `["age", "job"]`; an empty list for none.
+    """
+
+    user_features: FeatureNames = "all"
 
 
 class OnceOfText(FeatureSection):

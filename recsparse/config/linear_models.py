@@ -4,7 +4,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, field_validator
 
-from recsparse.config.feature_section import FeatureSection
+from recsparse.config.feature_section import FeatureSection, UserFeatureSection
 from recsparse.config.model_section import ModelSection, SearchSpace
 from recsparse.config.units import Days, Dimensions, Events, Items, Number, Share, Sweeps, Unit
 
@@ -207,6 +207,21 @@ class GFCFConfig(ModelSection):
     low_pass_weight: Number = Field(default=0.3, ge=0)
     item_exponent: Number = Field(default=0.5, ge=0, le=1)
     sharpening: Share = Field(default=0.0, ge=0, le=1)
+
+
+class UserRidgeConfig(UserFeatureSection):
+    """UserRidge: a ridge regression from a user's features to the user's row, whatever is in it.
+
+    Attributes:
+        ridge: The ridge term, users of the mean that each feature is shrunk by.
+        rank: Of more columns than this, their first singular vectors stand in for them.
+    """
+
+    kind: Literal["user_ridge"] = "user_ridge"
+    implementation: ClassVar[str] = "recsparse.models.content.user_ridge:UserRidge"
+    search_space: ClassVar[SearchSpace] = {"ridge": (10.0, 30.0, 100.0, 300.0)}
+    ridge: Annotated[float, Unit("users")] = Field(default=30.0, gt=0)
+    rank: Dimensions = Field(default=256, ge=1)
 
 
 class RatingBiasConfig(ModelSection):

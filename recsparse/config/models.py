@@ -9,7 +9,7 @@ from pydantic_core import CoreSchema
 
 # The sections of our own models become known as these two are imported.
 from recsparse.config import linear_models, network_models  # noqa: F401
-from recsparse.config.feature_section import FeatureSection
+from recsparse.config.feature_section import FeatureSection, UserFeatureSection
 from recsparse.config.model_section import ModelSection, known_sections
 from recsparse.config.units import Number
 
@@ -42,11 +42,12 @@ class AnyKind:
 PartConfig = Annotated[ModelSection, AnyKind(without=(BLEND,))]
 
 
-class BlendConfig(FeatureSection):
+class BlendConfig(FeatureSection, UserFeatureSection):
     """BlendRecommender: the weighted sum of several models' scores.
 
     Attributes:
         features: Which features of the items the parts may read, each those that it names.
+        user_features: Which features of the users the parts may read, likewise.
         parts: The models; None for those of `default_parts`. Parts of no use get no weight.
         weights: What each part counts; None for the best on validation.
         new_weights: What each part counts on items without a history, of those that can rank them

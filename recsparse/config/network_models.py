@@ -4,7 +4,12 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from recsparse.config.feature_section import FeatureNames, FeatureSection, OnceOfText
+from recsparse.config.feature_section import (
+    FeatureNames,
+    FeatureSection,
+    OnceOfText,
+    UserFeatureSection,
+)
 from recsparse.config.linear_models import EASEConfig, RatingBayesConfig, RatingBiasConfig
 from recsparse.config.loss_names import PairwiseLoss, SoftmaxLoss
 from recsparse.config.model_section import ModelSection, SearchSpace
@@ -226,7 +231,7 @@ class TextTowerConfig(SoftmaxConfig, FeatureSection):
     training: TrainingConfig | None = TrainingConfig(epochs=10, learning_rate=1e-2)
 
 
-class EventConfig(SoftmaxConfig, OnceOfText):
+class EventConfig(SoftmaxConfig, OnceOfText, UserFeatureSection):
     """Models that read a user's events in the order of time.
 
     Attributes:
@@ -234,9 +239,12 @@ class EventConfig(SoftmaxConfig, OnceOfText):
         dropout: Dropout of the input and inside the blocks.
         most_events: Events of a user that are used, the last ones.
         use_gaps: Add a vector of the time since the event before to that of each event.
+        user_features: Which features of the users are encoded and added to the state of each; from
+            them, the network also predicts the first event of a user.
         training: How the network is trained; None for the section `training`.
     """
 
+    user_features: FeatureNames = ()
     channels: Dimensions = Field(default=64, ge=1)
     dropout: Share = Field(default=0.2, ge=0, lt=1)
     most_events: Events = Field(default=200, ge=1)

@@ -15,6 +15,7 @@ from recsparse.datasets.evaluated.part_counts import PartCounts
 from recsparse.errors import InputError
 from recsparse.metrics.chosen_metrics import ChosenMetrics
 from recsparse.metrics.top_k import mask_seen, top_k
+from recsparse.models.protocol.features import Features
 
 
 @dataclass(frozen=True)
@@ -99,12 +100,13 @@ def evaluate_ranking(  # noqa: PLR0913 (one parameter per option)
     times: csr_matrix | SharedCells | None = None,
     targets_are_cold: bool = False,
     candidates: NDArray[np.bool_] | None = None,
+    users: Features | None = None,
 ) -> RankingResult:
     """Rank all items for each user, without those of the history, and compare with the targets.
 
     Args:
-        score_batch: Scores all items for some rows of the history, and of its times where they are
-            given.
+        score_batch: Scores all items for some rows of the history, and of its times and of the
+            features of the users where they are given.
         history: What a model may know of each user; these items are not recommended.
         targets: What each user took afterwards.
         metrics: What to measure, as in `ndcg@10`; a catalogue smaller than a list length gives
@@ -117,6 +119,7 @@ def evaluate_ranking(  # noqa: PLR0913 (one parameter per option)
         candidates: Which items of the history may be in a list. With them, the targets may have
             further columns, of items that the model does not know: no list has these, and each is
             a miss.
+        users: Features of the users, one row for each of the history; None where none are known.
 
     Returns:
         Metrics per user, and coverage of the candidates.
@@ -132,8 +135,11 @@ def evaluate_ranking(  # noqa: PLR0913 (one parameter per option)
     found = [chosen.per_user(lists[0], targets[:0])]
     for start in range(0, history.shape[0], batch_users):
         rows = history[start : start + batch_users]
-        when = () if times is None else (times[start : start + batch_users],)
-        scores = score_batch(rows, *when)
+        when = None if times is None else times[start : start + batch_users]
+        given = [] if when is None and users is None else [when]
+        if users is not None:
+            given.append(users.rows(slice(start, start + batch_users)))
+        scores = score_batch(rows, *given)
         if not targets_are_cold:
             scores = mask_seen(scores, rows)
         if candidates is not None and not candidates.all():

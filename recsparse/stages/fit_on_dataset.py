@@ -17,6 +17,7 @@ from recsparse.models.protocol.validation import Validation
 from recsparse.models.registry import build_model
 from recsparse.stages.item_features import item_features
 from recsparse.stages.rank_part import evaluate_part
+from recsparse.stages.user_features import user_features
 from recsparse.training.fit import fit_model
 
 # Users × items that are ranked after each epoch; what is reported is of all users.
@@ -37,6 +38,7 @@ def fit_context(data: Dataset, rows: FitRows, part: EvaluationPart, config: Conf
         A context without checkpoints and without a reporter.
     """
     users = _judging_users(part, config.seed)
+    of_part = user_features(data, part.user_ids)
     validation = Validation(
         part.history[users],
         part.targets[users],
@@ -44,12 +46,14 @@ def fit_context(data: Dataset, rows: FitRows, part: EvaluationPart, config: Conf
         config.evaluation.select_by,
         data.config.split.looks_ahead,
         config.evaluation.batch_users,
+        None if of_part is None else of_part.rows(users),
     )
     return FitContext(
         training=config.training,
         seed=config.seed,
         times=rows.times,
         item_features=item_features(data),
+        user_features=user_features(data, rows.users.ids),
         validation=validation,
     )
 
@@ -98,6 +102,7 @@ def _judging_users(part: EvaluationPart, seed: int) -> slice | np.ndarray:
 
 def validate(
     model: Recommender,
+    data: Dataset,
     part: EvaluationPart,
     config: Config,
     on_batch: Callable[[int], None] | None = None,
@@ -106,7 +111,8 @@ def validate(
 
     Args:
         model: A fitted model.
-        part: The validation part.
+        data: The dataset, which knows the features of the users.
+        part: Its validation part.
         config: Metrics and users per batch.
         on_batch: Called with the number of users done.
 
@@ -115,4 +121,5 @@ def validate(
     """
     options = config.evaluation
     metrics = [*options.metrics, options.select_by]
-    return evaluate_part(model, Lists.of_part(part), metrics, options.batch_users, on_batch)
+    lists, users = Lists.of_part(part), user_features(data, part.user_ids)
+    return evaluate_part(model, lists, metrics, options.batch_users, on_batch, users=users)

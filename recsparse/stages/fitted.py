@@ -1,6 +1,7 @@
 """A configured model fitted on a dataset, with all that is said of it."""
 
 import time
+from dataclasses import replace
 from typing import NamedTuple
 
 import pyarrow as pa
@@ -18,6 +19,7 @@ from recsparse.scoring.trained import TrainedModel
 from recsparse.stages.features_read import FeaturesRead, features_read, warn_of_unread
 from recsparse.stages.fit_on_dataset import fit_on, refit_on, validate
 from recsparse.stages.new_items import NewItems, new_items_of
+from recsparse.stages.user_features import user_features
 
 
 class Fitted(NamedTuple):
@@ -51,13 +53,14 @@ def fitted_on(
     new_items = new_items_of(data, rows, model, config, context)
     settled = config.model_copy(update={"model": model.settled(), "refit": False})
     with reporter.task("validating the model", len(part.user_ids)) as advance:
-        validation = validate(model, part, config, advance).mean()
+        validation = validate(model, data, part, config, advance).mean()
     if config.refit:
         with reporter.task("laying out the rows of training and validation"):
             rows = rows_to_fit(data, with_validation=True)
+        context = replace(context, user_features=user_features(data, rows.users.ids))
         model = refit_on(rows, model, context)
     seconds = time.perf_counter() - started
-    read = features_read(model, context.item_features)
+    read = features_read(model, context.item_features, context.user_features)
     warn_of_unread(read, data)
     trained = _trained(data, rows, model, new_items)
     return Fitted(trained, validation, settled, seconds, read, new_items)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pyarrow.compute as pc
 
-from recsparse.config.feature_section import FeatureSection
+from recsparse.config.feature_section import FeatureSection, UserFeatureSection
 from recsparse.config.model_section import ModelSection
 from recsparse.datasets.dataset import Dataset
 from recsparse.datasets.schema import TIMESTAMP, WEIGHT
@@ -14,6 +14,7 @@ from recsparse.models.protocol.needs import Need, Needs, checked_needs, unmet
 from recsparse.models.protocol.own_loss import own_loss
 from recsparse.models.registry import build_model
 from recsparse.stages.item_features import item_features
+from recsparse.stages.user_features import user_features
 
 
 def require_needs(model: ModelSection, data: Dataset) -> None:
@@ -38,6 +39,7 @@ def require_needs(model: ModelSection, data: Dataset) -> None:
         if isinstance(loss, str):
             own_loss(loss)
     _require_features(model, parts, data)
+    _require_user_features(model, parts, data)
 
 
 def _require_features(model: ModelSection, parts: Sequence[ModelSection], data: Dataset) -> None:
@@ -58,6 +60,26 @@ def _require_features(model: ModelSection, parts: Sequence[ModelSection], data: 
         features.chosen(section.features, setting or "model.features")
         if "item_features" in needs_of(section):
             readable(build_model(section), section, features)
+
+
+def _require_user_features(
+    model: ModelSection, parts: Sequence[ModelSection], data: Dataset
+) -> None:
+    users = user_features(data, data.users.ids[:0])
+    if users is None:
+        return
+    if parts and isinstance(model, UserFeatureSection):
+        users = users.chosen(model.user_features, "model.user_features", "users")
+    for section in parts or (model,):
+        if not isinstance(section, UserFeatureSection):
+            continue
+        if parts and section.user_features and not users.groups:
+            raise InputError(
+                f"model.user_features must name what the part {section.kind} reads, but is empty; "
+                "leave it out, or leave out that part"
+            )
+        part = f"user_features of the part {section.kind}, out of model.user_features,"
+        users.chosen(section.user_features, part if parts else "model.user_features", "users")
 
 
 def needs_of(model: ModelSection) -> Needs:
@@ -86,6 +108,8 @@ def _lack(need: Need, data: Dataset) -> str:
             return "no row of the training part has one" if is_missing else ""
         case "item_features":
             return "" if data.item_features else "the dataset has none"
+        case "user_features":
+            return "" if data.user_features else "the dataset has none"
         case "weights":
             return _all_alike(data)
         case "ratings":

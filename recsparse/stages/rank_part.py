@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +13,9 @@ from recsparse.datasets.parts import EvaluationPart
 from recsparse.errors import InputError
 from recsparse.evaluation.rank_catalogue import RankingResult, evaluate_ranking
 from recsparse.evaluation.ratings import evaluate_ratings
+from recsparse.models.protocol.features import Features
 from recsparse.models.protocol.fitted_model import FittedModel
+from recsparse.models.protocol.user_reader import scores_of
 
 
 def part_to_rank(data: Dataset, name: str) -> EvaluationPart:
@@ -48,6 +51,7 @@ def evaluate_part(
     batch_users: int,
     on_batch: Callable[[int], None] | None = None,
     candidates: NDArray[np.bool_] | None = None,
+    users: Features | None = None,
 ) -> RankingResult:
     """Rank the full catalogue for the users of a part and, with a model of ratings, predict theirs.
 
@@ -59,14 +63,15 @@ def evaluate_part(
         on_batch: Called with the number of lists done.
         candidates: Which items of the model may be in the lists, as `evaluate_ranking` takes it;
             of targets that the model does not know, no rating is predicted.
+        users: Features of the users of the part, one row for each; None where none are known.
 
     Returns:
         Metrics per user, the mean over the lists of each; those of ratings, where there are any,
         come first. A rating is predicted once, from what the last list with it may be made from.
     """
     ranked = evaluate_ranking(
-        model.score_batch, part.history, part.targets, metrics, batch_users, on_batch, part.times,
-        candidates=candidates,
+        partial(scores_of, model), part.history, part.targets, metrics, batch_users, on_batch,
+        part.times, candidates=candidates, users=None if users is None else users.rows(part.user),
     )  # fmt: skip
     ranked = ranked.by_user(part.user)
     if not model.predicts_ratings:

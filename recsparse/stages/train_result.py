@@ -21,7 +21,8 @@ class TrainResult:
         model_uri: The model's MLflow address; None where the store was gone when it was sent, or
             the model was there before.
         features: Features of the items that the model, or each part of a blend, reads, by kind;
-            each with the number of items that have it.
+            each with the number of items that have it. Those of users are called `… of users`, with
+            the number of users.
         is_new: Whether it was trained now; else nothing was new since it was.
     """
 

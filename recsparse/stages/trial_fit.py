@@ -19,11 +19,13 @@ from recsparse.errors import InputError
 from recsparse.models.protocol.fit_context import FitContext
 from recsparse.models.protocol.objective import Objective
 from recsparse.models.protocol.recommender import Recommender
+from recsparse.models.protocol.user_reader import scores_of
 from recsparse.models.protocol.validation import Judge
 from recsparse.models.registry import build_model
 from recsparse.scoring.model_content import plugins_of
 from recsparse.scoring.model_state import restored, state_bytes
 from recsparse.stages.item_features import item_features
+from recsparse.stages.user_features import user_features
 
 logger = logging.getLogger(__name__)
 
@@ -84,6 +86,7 @@ def _few_rows(data: Dataset, part: EvaluationPart, seed: int) -> _Few:
             seed,
             times=times,
             item_features=None if features is None else features.rows(items),
+            user_features=user_features(data, part.user_ids[:_MOST_USERS]),
             trainer=_one_batch,
         ),
     )
@@ -114,7 +117,7 @@ def _try(section: ModelSection, few: _Few) -> None:
 def _scores(model: Recommender, few: _Few) -> Float[Tensor, "b m"]:
     name, rows = f"{type(model).__name__}.score_batch", few.rows
     try:
-        scores = model.score_batch(rows, few.context.times)
+        scores = scores_of(model, rows, few.context.times, few.context.user_features)
     except Exception as error:
         raise InputError(
             f"{name} raised {type(error).__name__} for rows that it was fitted on: {error}"

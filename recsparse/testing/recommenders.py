@@ -57,10 +57,10 @@ def checkerboard() -> tuple[csr_matrix, NDArray[np.bool_], NDArray[np.bool_]]:
     return csr_matrix((same & ~held_out).astype(np.float32)), same, held_out
 
 
-def words_of(num_items: int) -> Features:
-    """Return two words per item: one of its own, one of its group."""
-    words = np.hstack([np.zeros((num_items, 2)), np.eye(num_items)])
-    words[np.arange(num_items), np.arange(num_items) % 2] = 1
+def words_of(num_ids: int) -> Features:
+    """Return two words per item or user: one of its own, one of its group."""
+    words = np.hstack([np.zeros((num_ids, 2)), np.eye(num_ids)])
+    words[np.arange(num_ids), np.arange(num_ids) % 2] = 1
     return Features.of([("words", "words", csr_matrix(words, dtype=np.float32))])
 
 
@@ -73,9 +73,14 @@ def times_of(log: csr_matrix) -> csr_matrix:
 
 
 def fit(model: Recommender, interactions: csr_matrix, seed: int = 0) -> Recommender:
-    """Fit a model with times and words, and with a trainer of three epochs."""
-    words = words_of(interactions.shape[1])
-    context = FitContext(TRAINING, seed, times=times_of(interactions), item_features=words)
+    """Fit a model with times, words of items and of users, and with a trainer of three epochs."""
+    context = FitContext(
+        TRAINING,
+        seed,
+        times=times_of(interactions),
+        item_features=words_of(interactions.shape[1]),
+        user_features=words_of(interactions.shape[0]),
+    )
     return fit_model(model, interactions, context)
 
 

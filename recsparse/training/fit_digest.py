@@ -6,6 +6,7 @@ from typing import Any
 from scipy.sparse import csr_matrix
 
 from recsparse.digest import digest
+from recsparse.models.protocol.features import Features
 from recsparse.models.protocol.fit_context import FitContext
 
 
@@ -21,14 +22,13 @@ def job_of(config: Any, interactions: csr_matrix, context: FitContext) -> dict[s
     Returns:
         A text each for `dataset`, `configuration`, `seed` and `start`.
     """
-    start, features, judged = context.warm_start, context.item_features, context.validation
+    start, judged = context.warm_start, context.validation
     training = context.training.model_dump(mode="json", exclude={"device"})
     settings = {"model": config.model_dump(mode="json"), "training": training}
     tables: list[Any] = [interactions, context.times]
-    if features is not None:
-        tables += [part for group in features.groups for part in (group.name, group.values)]
+    tables += [*_columns(context.item_features), *_columns(context.user_features)]
     if judged is not None:
-        tables += [judged.history, judged.times, judged.targets]
+        tables += [judged.history, judged.times, judged.targets, *_columns(judged.users)]
         settings["select_by"] = judged.metric
     return {
         "dataset": digest(*tables),
@@ -36,3 +36,8 @@ def job_of(config: Any, interactions: csr_matrix, context: FitContext) -> dict[s
         "seed": str(context.seed),
         "start": "" if start is None else digest(start.items, start.model.digest()),
     }
+
+
+def _columns(features: Features | None) -> list[Any]:
+    groups = () if features is None else features.groups
+    return [part for group in groups for part in (group.name, group.values)]

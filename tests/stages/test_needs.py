@@ -35,6 +35,7 @@ def bare(tmp_path_factory):
 
 TIMES = r"needs the time of each interaction, but no row of the training part has one; prepare a"
 WORDS = r"needs features of the items, but the dataset has none; prepare the log with --items"
+USERS = "needs features of the users, but the dataset has none; prepare the log with --users, and"
 KIND = "or choose another kind of model"
 
 
@@ -52,6 +53,8 @@ KIND = "or choose another kind of model"
         (["kind=content_knn"], f"^the model content_knn {WORDS}.*, {KIND}"),
         (["kind=text_ridge"], f"^the model text_ridge {WORDS}"),
         (["kind=text_tower"], f"^the model text_tower {WORDS}"),
+        (["kind=user_ridge"], f"^the model user_ridge {USERS}.*, {KIND}"),
+        (["parts=[{kind='ials'}, {kind='user_ridge'}]"], f"^the model user_ridge {USERS}"),
         (["parts=[{kind='ials'}, {kind='timeline'}]"], f"^the model timeline {TIMES}"),
         (["kind=rating_bias"], "^the model rating_bias needs weights that are ratings, but all of"),
     ],
@@ -76,7 +79,7 @@ def test_the_needs_of_every_trial_are_asked_for_before_the_first_one(bare, workp
 @pytest.mark.parametrize("kind", known_sections())
 def test_a_dataset_with_times_and_text_has_what_all_models_of_ranking_need(kind, small_dataset):
     section, data = known_sections()[kind](), load_dataset(small_dataset)
-    if "ratings" not in needs_of(section):
+    if not {"ratings", "user_features"} & needs_of(section).keys():
         require_needs(section, data)
 
 
@@ -87,6 +90,7 @@ def test_the_page_of_models_says_what_each_needs(request):
     words = {
         "times": {"times"},
         "features of items": {"item_features"},
+        "features of users": {"user_features"},
         "ratings as weights": {"ratings"},
     }
     assert said.keys() == known_sections().keys()
@@ -124,7 +128,7 @@ def of_demanding(monkeypatch):
         ({"times": "needed"}, f"^needed of the model demanding {TIMES}"),
         (
             {"pictures": "kind"},
-            r"Demanding.needs must return some of times, item_features, weights, ",
+            r"Demanding.needs must return some of times, item_features, user_features, w",
         ),
         ({}, r"as in \{'times': 'kind'\}, but returns \['times'\]"),
     ],

@@ -94,8 +94,9 @@ def test_what_comes_back_is_what_was_written(small_dataset, workplace):
     result = train(small_dataset, "model", config)
     loaded = load_model(result.folder)
     pd.testing.assert_frame_equal(loaded.recommend(k=3), result.model.recommend(k=3))
-    part = load_dataset(small_dataset).evaluation_part("validation")
-    assert result.validation == validate(loaded.model, part, config).mean()
+    data = load_dataset(small_dataset)
+    part = data.evaluation_part("validation")
+    assert result.validation == validate(loaded.model, data, part, config).mean()
     assert set(result.validation) == set(read_model_description("model")["training"]["validation"])
     assert result.model_uri.startswith("models:/")
     assert sorted(path.name for path in workplace.iterdir()) == [

@@ -9,10 +9,12 @@ from recsparse.config.toml_reader import load_config
 from recsparse.datasets.building.sources import Sources
 from recsparse.datasets.dataset_folder import load_dataset
 from recsparse.errors import ConfigError, InputError
+from recsparse.models.protocol.user_reader import scores_of
 from recsparse.scoring.model_folder import load_model, read_model_description
 from recsparse.stages.item_features import item_features
 from recsparse.stages.prepare import prepare
 from recsparse.stages.train import train
+from recsparse.stages.user_features import user_features
 
 NAMED = [
     "text.columns=['title']", "features.categories=['genres']", "features.numbers=['price']",
@@ -89,9 +91,9 @@ def test_train_says_what_is_read_and_what_is_not(featured, workplace, caplog, se
     assert read_model_description(workplace / "model")["training"]["features"] == result.features
     unread = ALL - {name for own in read.values() for name in own}
     said = [each for each in caplog.messages if "no part of the model reads" in each]
-    assert bool(said) == bool(unread)
+    assert said[-1].startswith("no part of the model reads the features age of the users; name a")
+    assert (len(said) == 2) == bool(unread)
     assert all(name in said[0] for name in unread)
-    assert "no model reads features of users yet: age" in caplog.text
     again, trained = load_model(workplace / "model"), result.model
     scores = (each.model.score_batch(trained.history, trained.times) for each in (again, trained))
     np.testing.assert_allclose(*scores, rtol=1e-4, atol=1e-5)
@@ -144,3 +146,68 @@ def test_the_text_setting_of_older_builds_is_read(use_text, features):
     assert config.model.features == features
     with pytest.raises(ConfigError, match=r"has the unknown key 'model\.use_text'"):
         load_config(None, ["model.kind=bpr", f"model.use_text={use_text}"])
+
+
+@pytest.mark.parametrize(
+    ("settings", "read"),
+    [
+        (["kind=user_ridge"], {"user_ridge": {"age of users"}}),
+        (
+            ["kind=timeline", "user_features=['age']", "features=['genres']", QUICK],
+            {"timeline": {"genres", "age of users"}},
+        ),
+        (
+            ["parts=[{kind='user_ridge'}, {kind='popularity'}]", "weights=[1, 1]"],
+            {"user_ridge": {"age of users"}},
+        ),
+        (
+            [
+                "parts=[{kind='user_ridge', user_features=[]}, {kind='popularity'}]",
+                "weights=[1, 1]",
+            ],
+            {},
+        ),
+    ],
+    ids=["user_ridge", "timeline", "blend", "nothing"],
+)
+@pytest.mark.parametrize("refit", [False, True])
+def test_train_says_which_features_of_users_are_read(
+    featured, workplace, caplog, settings, read, refit
+):
+    settings = [f"model.{each}" for each in settings] + [f"refit={refit}".lower()]
+    result = train(featured, "model", load_config(None, settings))
+    assert {kind: {*own} for kind, own in result.features.items()} == read
+    is_read = any("age of users" in own for own in read.values())
+    assert ("no part of the model reads the features age of the users" in caplog.text) != is_read
+    users = user_features(load_dataset(featured), result.model.users.ids)
+    if is_read:
+        (own,) = result.features.values()
+        assert own["age of users"] == users.groups[0].known
+    known, trained = load_model(workplace / "model").model, result.model
+    scores = (
+        scores_of(each, trained.history, trained.times, users) for each in (known, trained.model)
+    )
+    np.testing.assert_allclose(*scores, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (["kind=user_ridge", "user_features=['job']"], "there are no 'job'; known are 'age'"),
+        (
+            ["user_features=[]", "parts=[{kind='popularity'}, {kind='user_ridge'}]"],
+            "model.user_features must name what the part user_ridge reads, but is empty",
+        ),
+        (
+            ["parts=[{kind='popularity'}, {kind='user_ridge', user_features=['job']}]"],
+            "user_features of the part user_ridge, out of model.user_features, must name",
+        ),
+    ],
+)
+def test_features_of_users_that_are_not_there_are_refused_before_anything_is_fitted(
+    featured, workplace, settings, message
+):
+    before = [*workplace.iterdir()]
+    with pytest.raises(InputError, match=message):
+        train(featured, "model", load_config(None, [f"model.{each}" for each in settings]))
+    assert [*workplace.iterdir()] == before

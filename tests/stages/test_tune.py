@@ -37,7 +37,7 @@ def test_every_combination_is_tried_and_the_best_is_what_training_it_gives(
 def with_figures(monkeypatch, figures):
     left = iter(figures)
 
-    def validate(model, part, config):
+    def validate(model, data, part, config):
         return RankingResult({"ndcg@5": np.array([next(left)])}, {}, 1)
 
     monkeypatch.setattr(module, "validate", validate)
@@ -101,7 +101,7 @@ def test_a_search_is_seen_while_it_runs_and_how_it_died(
 ):
     store, seen = MlflowClient(f"sqlite:///{workplace}/mlflow.db"), []
 
-    def dying(model, part, config):
+    def dying(model, data, part, config):
         experiment = store.get_experiment_by_name("recsparse").experiment_id
         seen.extend(run.info.status for run in store.search_runs([experiment]))
         raise error

@@ -15,6 +15,7 @@ from recsparse.config.models import BlendConfig, PartConfig
 from recsparse.errors import InputError
 from recsparse.heap import trim_heap
 from recsparse.models.blend.blended_parts import BlendedParts
+from recsparse.models.blend.blended_users import BlendedUsers
 from recsparse.models.blend.default_parts import default_parts
 from recsparse.models.blend.weights import best_weights, sampled_users, standardised
 from recsparse.models.content.cosines import COMPARED
@@ -24,13 +25,14 @@ from recsparse.models.protocol.features import Features
 from recsparse.models.protocol.fit_context import PLAIN, FitContext
 from recsparse.models.protocol.recommender import Recommender, check_interactions
 from recsparse.models.protocol.stored_arrays import stored_tensor
+from recsparse.models.protocol.user_reader import scores_of
 from recsparse.models.protocol.warm_start import WarmStart
 from recsparse.models.registry import model_class
 
 logger = logging.getLogger(__name__)
 
 
-class BlendRecommender(Recommender, ColdScorer, BlendedParts):
+class BlendRecommender(Recommender, ColdScorer, BlendedParts, BlendedUsers):
     """The weighted sum of the scores of several models, its parts.
 
     Each part is fitted alone. A part's scores of a user are brought to mean 0 and standard
@@ -75,7 +77,8 @@ class BlendRecommender(Recommender, ColdScorer, BlendedParts):
             InputError: If a part cannot be fitted, or nothing can be learned from the interactions.
         """
         interactions = check_interactions(interactions)
-        validation, features = context.validation, self._features(context)
+        features, context = self._features(context), self.with_users_of_parts(context)
+        validation = context.validation
         configs = self.config.parts
         if configs is None:
             configs = default_parts(
@@ -170,11 +173,17 @@ class BlendRecommender(Recommender, ColdScorer, BlendedParts):
         self, history: csr_matrix, times: csr_matrix | None = None
     ) -> Float[Tensor, "b m"]:
         """Weighted sums of the parts' standardised scores."""
+        return self.scores_by_parts(history, times, None)
+
+    @override
+    def scores_by_parts(
+        self, history: csr_matrix, times: csr_matrix | None, users: Features | None
+    ) -> Float[Tensor, "b m"]:
         history = self._checked_history(history)
         total = torch.zeros(history.shape)
         for part, weight in zip(self.parts, self.weights, strict=True):
             if weight:
-                total.add_(standardised(part.score_batch(history, times)), alpha=weight)
+                total.add_(standardised(scores_of(part, history, times, users)), alpha=weight)
         return total
 
     @override
@@ -186,9 +195,13 @@ class BlendRecommender(Recommender, ColdScorer, BlendedParts):
 
     @override
     def score_with_new(
-        self, history: csr_matrix, times: csr_matrix | None, items: Features
+        self,
+        history: csr_matrix,
+        times: csr_matrix | None,
+        items: Features,
+        users: Features | None = None,
     ) -> tuple[Float[Tensor, "b m"], Float[Tensor, "b new"]]:
-        history = self._checked_history(history)
+        history, users = self._checked_history(history), self.users_of_parts(users)
         if not any(self.new_weights):
             raise InputError(
                 "a blend scores items without a history by parts that read features, but has only "
@@ -199,10 +212,10 @@ class BlendRecommender(Recommender, ColdScorer, BlendedParts):
         new = torch.zeros(history.shape[0], items.num_ids)
         for part, *weights in zip(self.parts, self.weights, self.new_weights, strict=True):
             if weights[1] and isinstance(part, ColdScorer):
-                scores, cold = part.score_with_new(history, times, items)
+                scores, cold = part.score_with_new(history, times, items, users)
                 new.add_(cold, alpha=weights[1])
             else:
-                scores = part.score_batch(history, times)
+                scores = scores_of(part, history, times, users)
             if weights[0]:
                 known.add_(standardised(scores), alpha=weights[0])
         return known, new

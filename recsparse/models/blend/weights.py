@@ -11,6 +11,7 @@ from torch import Tensor
 
 from recsparse.models.protocol.cold_scorer import in_deviations
 from recsparse.models.protocol.recommender import Recommender
+from recsparse.models.protocol.user_reader import scores_of
 from recsparse.models.protocol.validation import Validation
 
 logger = logging.getLogger(__name__)
@@ -104,11 +105,13 @@ def sampled_users(validation: Validation, seed: int) -> Validation:
         return validation
     rows = np.sort(np.random.default_rng(seed).choice(num_users, most, replace=False))
     times = None if validation.times is None else validation.times[rows]
+    users = None if validation.users is None else validation.users.rows(rows)
     return replace(
         validation,
         history=validation.history[rows],
         targets=validation.targets[rows],
         times=times,
+        users=users,
     )
 
 
@@ -149,5 +152,6 @@ def _standardised_scores(part: Recommender, validation: Validation) -> Float[Ten
     for start in range(0, history.shape[0], _BATCH_USERS):
         some = slice(start, start + _BATCH_USERS)
         when = None if times is None else times[some]
-        scores[some] = standardised(part.score_batch(history[some], when))
+        users = None if validation.users is None else validation.users.rows(some)
+        scores[some] = standardised(scores_of(part, history[some], when, users))
     return scores

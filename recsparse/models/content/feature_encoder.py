@@ -1,4 +1,4 @@
-"""Features of items inside a network: encoded, and added to the item vectors."""
+"""Features inside a network: encoded, and added to the vectors of items or users."""
 
 from collections.abc import Mapping
 
@@ -13,15 +13,54 @@ from recsparse.errors import InputError
 from recsparse.layers.text import BagOfWordsEncoder
 from recsparse.models.protocol.features import Features
 from recsparse.models.protocol.stored_arrays import stored_tensor
-from recsparse.sparse.tensor import sparse_tensor
+from recsparse.sparse.tensor import SparseTensor, sparse_tensor
 
 
-class FeatureEncoder(nn.Module):
+class ColumnEncoder(nn.Module):
+    """A linear map of features, which starts from nothing.
+
+    The vector of an id is the weighted sum of the vectors of its words and categories, plus a
+    linear map of its numbers and vectors.
+
+    Args:
+        num_sparse: Columns of words and categories.
+        num_dense: Columns of numbers and vectors.
+        out_channels: Length of a vector.
+    """
+
+    def __init__(self, num_sparse: int, num_dense: int, out_channels: int) -> None:
+        super().__init__()
+        self.encoder = self.linear = None
+        if num_sparse:
+            self.encoder = BagOfWordsEncoder(num_sparse, out_channels, bias=False)
+            nn.init.zeros_(self.encoder.weight)
+        if num_dense:
+            self.linear = nn.Linear(num_dense, out_channels, bias=False)
+            nn.init.zeros_(self.linear.weight)
+        self.out_channels = out_channels
+
+    def encoded(
+        self, bags: SparseTensor, dense: Float[Tensor, "n columns"] | None
+    ) -> Float[Tensor, "n d"]:
+        """Encode some ids.
+
+        Args:
+            bags: One sample per id, one axis of words and categories, one channel.
+            dense: Numbers and vectors; None where there are none.
+
+        Returns:
+            One vector per id; zero for one without features.
+        """
+        found = bags.feats.new_zeros(bags.batch_size, self.out_channels)
+        if self.encoder is not None:
+            found = self.encoder(bags)
+        return found if self.linear is None or dense is None else found + self.linear(dense)
+
+
+class FeatureEncoder(ColumnEncoder):
     """The encoded features of every item; they are a part of the model.
 
-    An item's vector is the weighted sum of the vectors of its words and categories, plus a linear
-    map of its numbers and vectors. It adds to item vectors that may be fitted already, so it starts
-    from nothing.
+    They add to item vectors that may be fitted already.
 
     Args:
         sparse: Items × columns: words and categories.
@@ -35,21 +74,14 @@ class FeatureEncoder(nn.Module):
     dense: Tensor
 
     def __init__(self, sparse: csr_matrix, dense: NDArray[np.float32], out_channels: int) -> None:
-        super().__init__()
+        super().__init__(sparse.shape[1], dense.shape[1], out_channels)
         cells = sparse.tocoo()
         coords = np.stack([cells.row, cells.col], axis=1).astype(np.int64)
         self.register_buffer("coords", torch.from_numpy(coords))
         self.register_buffer("feats", torch.from_numpy(cells.data.astype(np.float32))[:, None])
         self.register_buffer("shape", torch.tensor([sparse.shape[1], sparse.shape[0]]))
-        self.encoder = self.linear = None
-        if sparse.shape[1]:
-            self.encoder = BagOfWordsEncoder(sparse.shape[1], out_channels, bias=False)
-            nn.init.zeros_(self.encoder.weight)
         if dense.shape[1]:
             self.register_buffer("dense", torch.from_numpy(dense))
-            self.linear = nn.Linear(dense.shape[1], out_channels, bias=False)
-            nn.init.zeros_(self.linear.weight)
-        self.out_channels = out_channels
 
     @classmethod
     def of(cls, features: Features, out_channels: int) -> "FeatureEncoder":
@@ -105,8 +137,5 @@ class FeatureEncoder(nn.Module):
             One vector per item; zero for an item without features.
         """
         num_columns, num_items = self.shape.tolist()
-        encoded = self.feats.new_zeros(num_items, self.out_channels)
-        if self.encoder is not None:
-            cells = sparse_tensor(self.coords, self.feats, (num_columns,), num_items)
-            encoded = self.encoder(cells)
-        return encoded if self.linear is None else encoded + self.linear(self.dense)
+        cells = sparse_tensor(self.coords, self.feats, (max(num_columns, 1),), num_items)
+        return self.encoded(cells, None if self.linear is None else self.dense)

@@ -15,6 +15,7 @@ from recsparse.errors import InputError
 from recsparse.models.protocol.cold_scorer import ColdScorer, mean_and_deviation
 from recsparse.models.protocol.features import FeatureKind, FeatureNames, Features
 from recsparse.models.protocol.fitted_model import FittedModel
+from recsparse.models.protocol.user_reader import UserReader, read_of_users
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ class Placement:
         return torch.where((z == 0).all(dim=1, keepdim=True), lowest, placed)
 
 
-class WithNewItems(FittedModel):
+class WithNewItems(FittedModel, UserReader):
     """A fitted model with new items behind those of its fit.
 
     Args:
@@ -79,10 +80,25 @@ class WithNewItems(FittedModel):
         self, history: csr_matrix, times: csr_matrix | None = None
     ) -> Float[Tensor, "b m"]:
         """Scores of the known items as they were, then those of the new ones."""
+        return self._scores(history, times, None)
+
+    @override
+    def score_users(
+        self, history: csr_matrix, times: csr_matrix | None, users: Features
+    ) -> Float[Tensor, "b m"]:
+        return self._scores(history, times, users)
+
+    @override
+    def reads_of_users(self, users: Features) -> Features:
+        return read_of_users(self.base, users) or Features((), users.num_ids)
+
+    def _scores(
+        self, history: csr_matrix, times: csr_matrix | None, users: Features | None
+    ) -> Float[Tensor, "b m"]:
         num_known = self.base.num_items
         history = history[:, :num_known]
         when = None if times is None else times[:, :num_known]
-        known, z = self.base.score_with_new(history, when, self.new_items)
+        known, z = self.base.score_with_new(history, when, self.new_items, users)
         return torch.cat([known, self.placement.place(known, z)], dim=1)
 
     @override

@@ -1,6 +1,6 @@
-"""The features that a model asks for, out of those that a fit was given."""
+"""The features of items and of users that a model asks for, out of those that a fit was given."""
 
-from recsparse.config.feature_section import FeatureSection
+from recsparse.config.feature_section import FeatureSection, UserFeatureSection
 from recsparse.errors import InputError
 from recsparse.models.content.feature_encoder import FeatureEncoder
 from recsparse.models.protocol.features import Features
@@ -19,6 +19,49 @@ def needs_features(config: FeatureSection) -> Needs:
         Features of the items, where it names some.
     """
     return {"item_features": "features"} if config.features else {}
+
+
+def needs_user_features(config: UserFeatureSection) -> Needs:
+    """Return what a model that reads features of the users needs.
+
+    Args:
+        config: Its settings.
+
+    Returns:
+        Features of the users, where it names some.
+    """
+    return {"user_features": "user_features"} if config.user_features else {}
+
+
+def wanted_user_features(
+    model: Recommender, config: UserFeatureSection, context: FitContext, num_users: int
+) -> Features | None:
+    """Return the features of users that a model asks for.
+
+    Args:
+        model: The model, as it says itself what asks for them.
+        config: Its settings.
+        context: What the fit was given.
+        num_users: Number of rows of the fit.
+
+    Returns:
+        Those that the configuration names; None where it names none.
+
+    Raises:
+        InputError: If it names some that the context lacks, or they are not of each user.
+    """
+    if not config.user_features:
+        return None
+    users = context.user_features
+    if users is None:
+        setting = model.needs().get("user_features", "kind")
+        raise InputError(unmet("user_features", model.kind, setting, "there are none"))
+    if users.num_ids != num_users:
+        raise InputError(
+            f"context.user_features must be of each of {num_users} users, but are of "
+            f"{users.num_ids}"
+        )
+    return users.chosen(config.user_features, "model.user_features", "users")
 
 
 def wanted_features(

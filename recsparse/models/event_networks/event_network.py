@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from recsparse.config.network_models import EventConfig
 from recsparse.models.content.feature_encoder import FeatureEncoder
+from recsparse.models.content.user_encoder import UserColumns, UserEncoder
 from recsparse.models.histories.sequences import NUM_GAPS, Events
 
 
@@ -35,6 +36,17 @@ class EventNetwork(nn.Module):
         if self.gap_vectors is not None:
             nn.init.zeros_(self.gap_vectors.weight)
         self.words = features
+        self.users: UserEncoder | None = None
+        self.start: nn.Parameter | None = None
+
+    def read_users(self, encoder: UserEncoder) -> None:
+        """Read features of users, too, from which a user without events has a state as well.
+
+        Args:
+            encoder: Encodes them; it starts from nothing.
+        """
+        self.users = encoder
+        self.start = nn.Parameter(torch.zeros(self.item_vectors.embedding_dim))
 
     @abstractmethod
     def forward(self, events: Events) -> Float[Tensor, "n d"]:
@@ -46,6 +58,41 @@ class EventNetwork(nn.Module):
         Returns:
             One vector per event, of it and those before it.
         """
+
+    def states(self, events: Events, users: UserColumns | None = None) -> Float[Tensor, "n d"]:
+        """Return what is known of the user at each event.
+
+        Args:
+            events: The events of some users.
+            users: What else is known of these users.
+
+        Returns:
+            What `forward` says, and the vector of the user's features added.
+        """
+        summary: Tensor = self(events)
+        if self.users is None or users is None:
+            return summary
+        of_user: Tensor = self.users(users)
+        return summary + of_user[events.grid.coords[:, 1]]
+
+    def first_states(
+        self, num_users: int, users: UserColumns | None = None
+    ) -> Float[Tensor, "b d"]:
+        """Return what is known of users before their first event.
+
+        Args:
+            num_users: How many.
+            users: Their features.
+
+        Returns:
+            One vector per user; zeros where the network reads no features of users.
+        """
+        found = self.item_bias.new_zeros(num_users, self.item_vectors.embedding_dim)
+        if self.start is not None:
+            found = found + self.start
+        if self.users is not None and users is not None:
+            found = found + self.users(users)
+        return found
 
     def embedded(self, events: Events) -> Float[Tensor, "n d"]:
         """Return the input vectors of some events, of about unit variance.

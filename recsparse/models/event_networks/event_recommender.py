@@ -13,23 +13,31 @@ from typing_extensions import override
 
 from recsparse.config.network_models import EventConfig
 from recsparse.models.content.feature_encoder import FeatureEncoder
-from recsparse.models.content.wanted_features import encoder_of, needs_features
+from recsparse.models.content.user_encoder import UserColumns, UserEncoder
+from recsparse.models.content.wanted_features import (
+    encoder_of,
+    needs_features,
+    needs_user_features,
+    wanted_user_features,
+)
 from recsparse.models.event_networks.event_network import EventNetwork
 from recsparse.models.event_networks.next_event import NextEvent
 from recsparse.models.histories.sequences import Sequences, times_of_cells
 from recsparse.models.protocol.column_sums import column_sums
+from recsparse.models.protocol.features import Features
 from recsparse.models.protocol.fit_context import PLAIN, FitContext
 from recsparse.models.protocol.needs import Needs
 from recsparse.models.protocol.recommender import NetworkRecommender, check_interactions
 from recsparse.models.protocol.similar_items import HasItemVectors
 from recsparse.models.protocol.stored_arrays import load_network, stored_tensor
+from recsparse.models.protocol.user_reader import UserReader
 from recsparse.models.protocol.warm_start import take_over
 
 # Of several users that are scored at a time.
 _EVENTS_AT_ONCE = 16_384
 
 
-class EventRecommender(NetworkRecommender, HasItemVectors):
+class EventRecommender(NetworkRecommender, HasItemVectors, UserReader):
     """A network that summarises a user's events and scores what may come next.
 
     It is trained on every event of every user at once, by a softmax over all items, or over
@@ -45,11 +53,13 @@ class EventRecommender(NetworkRecommender, HasItemVectors):
 
     @override
     def needs(self) -> Needs:
-        return {"times": "kind", **needs_features(self.config)}
+        config = self.config
+        return {"times": "kind", **needs_features(config), **needs_user_features(config)}
 
     @override
     def continues(self) -> bool:
-        return not self.config.features  # the words of another vocabulary would be others
+        # The words of another vocabulary would be others.
+        return not self.config.features and not self.config.user_features
 
     @override
     def fit(self, interactions: csr_matrix, context: FitContext = PLAIN) -> "EventRecommender":
@@ -58,27 +68,30 @@ class EventRecommender(NetworkRecommender, HasItemVectors):
         Args:
             interactions: Users × items, positive weights.
             context: `times` orders each user's events, `trainer` trains the network, from that of
-                `warm_start` on; `item_features` where the configuration names some.
+                `warm_start` on; `item_features` and `user_features` where the configuration
+                names some.
 
         Returns:
             The fitted model itself.
 
         Raises:
-            InputError: If times, `trainer` or wanted text are missing, or nothing can be learned
-                from the interactions.
+            InputError: If times, `trainer` or wanted features are missing, or nothing can be
+                learned from the interactions.
         """
         cells = check_interactions(interactions)
         times = times_of_cells(cells, context.times)
         torch.manual_seed(context.seed)
         self.num_items = cells.shape[1]
         features = encoder_of(self, context, self.num_items, self.config.channels)
+        users = wanted_user_features(self, self.config, context, cells.shape[0])
         self.network = self._new_network(self.num_items, features)
+        if users is not None:
+            self.network.read_users(UserEncoder.of(users, self.config.channels))
         self._start_bias(cells)
-        # The words of another vocabulary would be others.
-        warm_start = context.warm_start if features is None else None
+        warm_start = context.warm_start if self.continues() else None
         take_over(self.network, warm_start, ("item_vectors.weight", "item_bias"))
         sequences = Sequences.of(cells, times, self.config.most_events + 1)
-        self._train(NextEvent(self.network, sequences, self.config), context)
+        self._train(NextEvent(self.network, sequences, self.config, users), context)
         return self
 
     @override
@@ -86,25 +99,48 @@ class EventRecommender(NetworkRecommender, HasItemVectors):
         self, history: csr_matrix, times: csr_matrix | None = None
     ) -> Float[Tensor, "b m"]:
         """Scores of what comes after the last event of each user."""
-        history = self._checked_history(history)
+        return self._scores(self._checked_history(history), times, None)
+
+    @override
+    def score_users(
+        self, history: csr_matrix, times: csr_matrix | None, users: Features
+    ) -> Float[Tensor, "b m"]:
+        """Scores of what comes next, by the events of each user and the user's features."""
+        return self._scores(self._checked_history(history), times, self.reads_of_users(users))
+
+    def _scores(
+        self, history: csr_matrix, times: csr_matrix | None, users: Features | None
+    ) -> Float[Tensor, "b m"]:
         self.network.eval()
         with torch.inference_mode():
             summary = [
-                self._summary(history[some], None if times is None else times[some])
+                self._summary(
+                    history[some],
+                    None if times is None else times[some],
+                    None if users is None else users.rows(some),
+                )
                 for some in _slices(history, self.config.most_events)
             ]
             none = self.network.item_bias.new_zeros(0, self.config.channels)
             scores = self.network.scores(torch.cat([none, *summary]))
         return scores.cpu().clone()
 
-    def _summary(self, history: csr_matrix, times: csr_matrix | None) -> Float[Tensor, "b d"]:
-        """Return what is known after the last event of each user, zeros where there is none."""
+    def _summary(
+        self, history: csr_matrix, times: csr_matrix | None, users: Features | None
+    ) -> Float[Tensor, "b d"]:
+        """Return what is known after the last event of each user, zeros where there is none.
+
+        Where the network reads features of users, those without events have a state by these.
+        """
         sequences = Sequences.of(history, times, self.config.most_events)
         bias = self.network.item_bias
-        summary = bias.new_zeros(len(sequences), self.config.channels)
+        columns = None
+        if users is not None and users.groups:
+            columns = UserColumns.of(users).to(bias.device)
+        summary = self.network.first_states(len(sequences), columns)
         filled = sequences.lengths > 0
         if filled.any():
-            every = self.network(sequences.events().to(bias.device))
+            every = self.network.states(sequences.events().to(bias.device), columns)
             last = torch.from_numpy(sequences.row_ptr[1:][filled] - 1)
             summary[torch.from_numpy(filled)] = every[last]
         return summary
@@ -126,6 +162,8 @@ class EventRecommender(NetworkRecommender, HasItemVectors):
         model.num_items = len(stored_tensor(state, "item_vectors.weight", None, config.channels))
         features = FeatureEncoder.stored(state, model.num_items, config.channels)
         model.network = model._new_network(model.num_items, features)
+        if "start" in state:
+            model.network.read_users(UserEncoder.stored(state, "users.", config.channels))
         load_network(model.network, state)
         return model
 

@@ -9,8 +9,10 @@ from torch import Tensor
 from typing_extensions import override
 
 from recsparse.config.network_models import EventConfig
+from recsparse.models.content.user_encoder import UserColumns
 from recsparse.models.event_networks.event_network import EventNetwork
 from recsparse.models.histories.sequences import Events, Sequences
+from recsparse.models.protocol.features import Features
 from recsparse.models.protocol.losses import full_softmax_loss
 from recsparse.models.protocol.negatives import Negatives, negatives_where_large
 from recsparse.models.protocol.objective import Objective
@@ -24,11 +26,14 @@ class NextEvents(NamedTuple):
         known: The events.
         following: The next item.
         weights: The weight of the next event.
+        users: The features of the users, where the network reads some: it predicts the first event
+            of each from these, which stands behind all others in what follows.
     """
 
     known: Events
     following: Int[Tensor, " n"]
     weights: Float[Tensor, " n"]
+    users: UserColumns | None = None
 
 
 class NextEvent(Objective):
@@ -38,13 +43,20 @@ class NextEvent(Objective):
         network: Summarises events and scores items.
         sequences: Each user's events; users with fewer than two teach nothing.
         config: The loss, negatives, and how the network is trained.
+        users: Features of all users; None where the network reads none.
     """
 
     network: EventNetwork
 
-    def __init__(self, network: EventNetwork, sequences: Sequences, config: EventConfig) -> None:
+    def __init__(
+        self,
+        network: EventNetwork,
+        sequences: Sequences,
+        config: EventConfig,
+        users: Features | None = None,
+    ) -> None:
         super().__init__(network, np.flatnonzero(sequences.lengths > 1), config.training)
-        self.sequences = sequences
+        self.sequences, self.users = sequences, users
         counts = np.bincount(sequences.items, minlength=len(network.item_bias))
         self.negatives = negatives_where_large(counts, config)
         self.own = own_loss(config.loss)
@@ -54,14 +66,22 @@ class NextEvent(Objective):
         """Gather some users' events."""
         sequences = self.sequences.take(rows)
         known, following = sequences.without_last(), sequences.without_first()
-        weights = torch.from_numpy(following.weights)
-        return NextEvents(known.events(), torch.from_numpy(following.items), weights)
+        items, weights = following.items, following.weights
+        users = None
+        if self.users is not None:
+            users = UserColumns.of(self.users.rows(np.asarray(rows)))
+            first = sequences.row_ptr[:-1]
+            items = np.concatenate([items, sequences.items[first]])
+            weights = np.concatenate([weights, sequences.weights[first]])
+        return NextEvents(known.events(), torch.from_numpy(items), torch.from_numpy(weights), users)
 
     @override
     def loss(self, batch: NextEvents) -> Tensor:
         """Return the mean loss of the events, by weight."""
-        known, following, weights = batch
-        summary = self.network(known)
+        known, following, weights, users = batch
+        summary = self.network.states(known, users)
+        if users is not None:
+            summary = torch.cat([summary, self.network.first_states(users.bags.batch_size, users)])
         if self.own is not None:
             return self._own_loss(self.own, summary, following, weights)
         if self.negatives is None:

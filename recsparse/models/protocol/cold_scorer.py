@@ -10,6 +10,7 @@ from torch import Tensor
 
 from recsparse.models.protocol.features import Features
 from recsparse.models.protocol.fitted_model import FittedModel
+from recsparse.models.protocol.user_reader import scores_of
 
 
 class ColdScorer(FittedModel):
@@ -31,7 +32,11 @@ class ColdScorer(FittedModel):
         """
 
     def score_with_new(
-        self, history: csr_matrix, times: csr_matrix | None, items: Features
+        self,
+        history: csr_matrix,
+        times: csr_matrix | None,
+        items: Features,
+        users: Features | None = None,
     ) -> tuple[Float[Tensor, "b m"], Float[Tensor, "b new"]]:
         """Score the items of the fit and new ones.
 
@@ -39,13 +44,14 @@ class ColdScorer(FittedModel):
             history: One row of interactions per user, in the item order of the fit.
             times: The time of each interaction, for models that use it.
             items: Features of the new items, of the same groups and columns as at the fit.
+            users: Features of the users, for models that read some; None where none are known.
 
         Returns:
-            The scores of the items of the fit, as `score_batch` gives them, and those of the new
+            The scores of the items of the fit, as `scores_of` gives them, and those of the new
             ones in deviations of the user's own scores of the known items from their mean. A new
             item's score does not depend on what other new items there are.
         """
-        known = self.score_batch(history, times)
+        known = scores_of(self, history, times, users)
         return known, in_deviations(self.score_cold(history, times, items), known)
 
     def readers(self) -> "list[ColdScorer]":

@@ -1,4 +1,4 @@
-"""Features: what a model may know of the items besides rows, in named groups of columns."""
+"""Features: what a model may know of items or users besides rows, in named groups of columns."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -33,9 +33,14 @@ class FeatureGroup:
     @property
     def known(self) -> int:
         """How many ids have any."""
+        return int(self.is_known.sum())
+
+    @property
+    def is_known(self) -> NDArray[np.bool_]:
+        """Which ids have any."""
         if isinstance(self.values, csr_matrix):
-            return int((np.diff(self.values.indptr) > 0).sum())
-        return int(self.values.any(axis=1).sum())
+            return np.asarray(np.diff(self.values.indptr) > 0)
+        return np.asarray(self.values.any(axis=1))
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,12 +78,15 @@ class Features:
             )
         return cls(found, sizes.pop())
 
-    def chosen(self, names: FeatureNames, setting: str = "model.features") -> "Features":
+    def chosen(
+        self, names: FeatureNames, setting: str = "model.features", of: str = "items"
+    ) -> "Features":
         """Return some of the groups, in the order that they have here.
 
         Args:
             names: Which; `all` for all.
             setting: What names them, for errors.
+            of: Whose they are, for errors.
 
         Returns:
             The groups.
@@ -92,22 +100,33 @@ class Features:
         for name in names:
             if name not in known:
                 raise InputError(
-                    f"{setting} must name features of the items, but there are no {name!r}; "
+                    f"{setting} must name features of the {of}, but there are no {name!r}; "
                     f"{nearest(name, known)}"
                 )
         return Features(tuple(each for each in self.groups if each.name in names), self.num_ids)
 
-    def rows(self, index: NDArray[np.int64]) -> "Features":
+    def rows(self, index: NDArray[np.int64] | slice) -> "Features":
         """Return the features of some ids.
 
         Args:
-            index: Which, in their new order.
+            index: Which, in their new order; −1 for an id of which nothing is known.
 
         Returns:
             The same groups.
         """
-        groups = (FeatureGroup(each.name, each.kind, each.values[index]) for each in self.groups)
-        return Features(tuple(groups), len(index))
+        place = np.arange(self.num_ids)[index] if isinstance(index, slice) else index
+        return Features(tuple(_rows(each, place) for each in self.groups), len(place))
+
+    def are_known(self) -> NDArray[np.bool_]:
+        """Tell of which ids there is any feature.
+
+        Returns:
+            One truth per id.
+        """
+        found = np.zeros(self.num_ids, dtype=bool)
+        for group in self.groups:
+            found |= group.is_known
+        return found
 
     def sparse(self, word_exponent: float | None = None) -> csr_matrix:
         """Return words and categories, one group's columns behind those of the other.
@@ -164,6 +183,19 @@ class Features:
             Whether there is one.
         """
         return any(group.kind in kinds for group in self.groups)
+
+
+def _rows(group: FeatureGroup, place: NDArray[np.int64]) -> FeatureGroup:
+    values, is_known = group.values, place >= 0
+    if is_known.all():
+        return FeatureGroup(group.name, group.kind, values[place])
+    # Rows of nothing stand in for those of unknown ids.
+    row = np.flatnonzero(is_known)
+    shape = len(place), values.shape[0]
+    chosen = csr_matrix((np.ones(len(row), np.float32), (row, place[row])), shape=shape)
+    found = chosen @ values
+    is_sparse = isinstance(values, csr_matrix)
+    return FeatureGroup(group.name, group.kind, csr_matrix(found) if is_sparse else found)
 
 
 def unit_rows(bags: csr_matrix, exponent: float = 1.0) -> csr_matrix:

@@ -31,6 +31,8 @@ class FitContext:
         times: The time of each interaction: a matrix with the cells of the interactions, which
             holds seconds.
         item_features: What is known of the items besides rows; None where nothing is.
+        user_features: What is known of the users, a row for each of the interactions; None where
+            nothing is.
         validation: Users to judge by; None fits as long and weighs as the configuration says.
         warm_start: A fitted model of the same kind that networks and factors continue from; models
             in closed form, and those of text, whose words may be others, are fitted anew.
@@ -53,6 +55,7 @@ class FitContext:
     training_seed: int | None = None
     times: csr_matrix | None = None
     item_features: Features | None = None
+    user_features: Features | None = None
     validation: Validation | None = None
     warm_start: WarmStart | None = None
     trainer: Trainer | None = None

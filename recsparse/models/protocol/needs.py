@@ -5,19 +5,23 @@ from typing import Any, Literal, get_args
 
 from recsparse.errors import InputError
 
-# Times of the rows, features of the items, weights that differ, and weights that are ratings.
-Need = Literal["times", "item_features", "weights", "ratings"]
+# Times of the rows, features of the items, those of the users, weights that differ, and weights
+# that are ratings.
+Need = Literal["times", "item_features", "user_features", "weights", "ratings"]
 Needs = Mapping[Need, str]
 
 _WHAT: Mapping[Need, str] = {
     "times": "the time of each interaction",
     "item_features": "features of the items",
+    "user_features": "features of the users",
     "weights": "weights that differ",
     "ratings": "weights that are ratings",
 }
 _CURE: Mapping[Need, str] = {
     "times": "prepare a log with log.timestamp_column",
     "item_features": "prepare the log with --items, or with text.log_columns",
+    "user_features": "prepare the log with --users, and name columns of it in "
+    "features.user_categories, features.user_numbers, features.user_vectors or text.user_columns",
     "weights": "prepare the log with --set log.weight_column=weight, or whatever it is called",
     "ratings": "prepare the log with --set log.weight_column=rating, or whatever the column of "
     "ratings is called, and without log.half_life_days and log.duplicates",

@@ -13,8 +13,10 @@ from recsparse.config.metric_names import figure_name
 from recsparse.metrics.chosen_metrics import ChosenMetrics
 from recsparse.metrics.rating_metrics import rating_errors
 from recsparse.metrics.top_k import mask_seen, top_k
+from recsparse.models.protocol.features import Features
 from recsparse.models.protocol.fitted_model import FittedModel
 from recsparse.models.protocol.predicted_cells import predicted_cells
+from recsparse.models.protocol.user_reader import scores_of
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,7 @@ class Validation:
         looks_ahead: Whether the targets come after the history; where they do not, models of the
             next event are of no use.
         batch_users: Users scored at a time.
+        users: What is known of these users besides rows; None where nothing is.
     """
 
     history: csr_matrix
@@ -51,6 +54,7 @@ class Validation:
     metric: str = "ndcg@10"
     looks_ahead: bool = True
     batch_users: int = 1024
+    users: Features | None = None
 
     def quality_name(self, model: FittedModel) -> str:
         """Return what the quality of a model is called among the metrics of an epoch.
@@ -84,8 +88,9 @@ class Validation:
         per_user = [np.zeros(0)]
         for start in range(0, self.history.shape[0], self.batch_users):
             rows = slice(start, start + self.batch_users)
-            history, when = self.history[rows], () if self.times is None else (self.times[rows],)
-            scores = mask_seen(model.score_batch(history, *when), history)
+            history, times = self.history[rows], None if self.times is None else self.times[rows]
+            users = None if self.users is None else self.users.rows(rows)
+            scores = mask_seen(scores_of(model, history, times, users), history)
             per_user.append(self.of_scores(scores, self.targets[rows]))
         values = np.concatenate(per_user)
         known = values[~np.isnan(values)]

@@ -217,9 +217,9 @@ def test_users_are_scored_some_at_a_time(config, monkeypatch):
     model, times = fitted(config), times_of(log)
     expected, sizes = model.score_batch(log, times), []
 
-    def watched(self, history, times):
+    def watched(self, history, times, users):
         sizes.append(history.nnz)
-        return whole(self, history, times)
+        return whole(self, history, times, users)
 
     whole = EventRecommender._summary
     monkeypatch.setattr(EventRecommender, "_summary", watched)

@@ -88,3 +88,20 @@ def test_a_group_says_of_how_many_it_knows_something():
 def test_groups_that_do_not_fit_are_refused(groups, message):
     with pytest.raises(InputError, match=message):
         Features.of((name, "words", csr_matrix((size, 1))) for name, size in groups)
+
+
+def test_rows_of_ids_of_whom_nothing_is_known_are_empty():
+    features = mixed_features(5)
+    found = features.rows(np.array([3, -1, 0]))
+    assert found.num_ids == 3
+    for group, whole in zip(found.groups, features.groups, strict=True):
+        values, of_all = (
+            each.values.toarray() if each.kind in ("words", "categories") else each.values
+            for each in (group, whole)
+        )
+        np.testing.assert_array_equal(values, np.stack([of_all[3], 0 * of_all[0], of_all[0]]))
+        assert values.dtype == np.float32
+    assert found.are_known().tolist() == [True, False, True]
+    none = features.rows(np.zeros(0, np.int64)).rows(np.array([-1, -1]))
+    assert none.num_ids == 2
+    assert not none.are_known().any()
