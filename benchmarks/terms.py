@@ -96,8 +96,8 @@ def measure(variant: Variant, data: Dataset, seed: int) -> tuple[float, RankingR
     Returns:
         What a neighbour counts, and the metrics per user.
     """
-    known = data.item_bags
-    assert known is not None
+    assert data.item_side.bags is not None
+    known = data.item_side.bags[: len(data.items)]
     index = order_of_terms(known, variant.order, seed)
     validation = cold_part(data, "validation")
 

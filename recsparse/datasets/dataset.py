@@ -72,16 +72,6 @@ class Dataset:
         """The vocabulary of the items' text, if there is text."""
         return self.item_side.words
 
-    @property
-    def item_bags(self) -> csr_matrix | None:
-        """One bag of words per item of the catalogue, if there is text.
-
-        The item's own text, or else that of the log in its training rows.
-        """
-        own, reviews = self.item_side.bags, self.item_reviews.bags
-        bags = reviews if own is None else own
-        return None if bags is None else bags[: len(self.items)]
-
     @cached_property
     def item_features(self) -> list[Group]:
         """What is known of the items of the catalogue: named groups of columns, a row per item."""

@@ -134,21 +134,6 @@ def load_vocabularies(folder: str | Path) -> dict[str, Vocabulary]:
     return {name: Vocabulary.load(folder / f"{name}.parquet") for name in ("users", "items")}
 
 
-def read_rejected(folder: str | Path) -> pa.Table:
-    """Return the rows of the log that were set aside.
-
-    Args:
-        folder: A dataset folder.
-
-    Returns:
-        Their own columns and `reason`.
-
-    Raises:
-        InputError: If the file is missing or damaged.
-    """
-    return read_table(Path(folder) / REJECTED)
-
-
 def read_dataset_description(folder: Path) -> dict[str, Any]:
     """Return what `dataset.toml` says.
 

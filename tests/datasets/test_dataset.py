@@ -56,7 +56,7 @@ def test_the_words_are_those_of_the_catalogue_alone(build):
     data = build(ROWS, [*LAST_OUT, "text.weighting=counts"], texts)
     assert data.words.words == ("fox", "hen", "red")
     # The catalogue is a, b, b2, c.
-    assert data.item_bags.toarray().tolist() == [
+    assert data.item_features[0].values.toarray().tolist() == [
         [1.0, 0.0, 1.0], [0.0, 0.0, 0.0], [0.0, 0.0, 0.0], [0.0, 1.0, 2.0],
     ]  # fmt: skip
     assert data.counts["item_table_words"] == 3
@@ -75,7 +75,7 @@ def test_the_weights_of_words_count_the_catalogue_alone(build):
 def test_without_items_there_are_no_words(build):
     data = build(ROWS, LAST_OUT)
     assert data.words is None
-    assert data.item_bags is None
+    assert data.item_features == []
     assert not [name for name in data.counts if "words" in name]
 
 

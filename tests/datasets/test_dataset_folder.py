@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from recsparse.datasets.dataset_folder import load_dataset, load_vocabularies, read_rejected
+from recsparse.datasets.dataset_folder import load_dataset, load_vocabularies
 from recsparse.datasets.parts import PART_NAMES
 from recsparse.errors import InputError, MissingFileError
 from tests.prepared import prepared
@@ -47,8 +47,8 @@ def assert_equal(one, other):
     if one.words is not None:
         assert one.words.words == other.words.words
         assert one.words.weighting == other.words.weighting
-        assert (one.item_bags != other.item_bags).nnz == 0
-        assert one.item_bags.dtype == other.item_bags.dtype
+        assert (one.item_side.bags != other.item_side.bags).nnz == 0
+        assert one.item_side.bags.dtype == other.item_side.bags.dtype
 
 
 @pytest.mark.parametrize("kind", ["random", "held_out_users"])
@@ -66,7 +66,7 @@ def test_a_dataset_is_loaded_as_it_was_made(tmp_path, kind, text, ids):
 
 
 def test_rejected_rows_are_read_with_their_reason(tmp_path):
-    (row,) = read_rejected(saved(tmp_path)).to_pylist()
+    (row,) = pq.read_table(saved(tmp_path) / "rejected.parquet").to_pylist()
     expected = {"user_id": "19", "item_id": "6", "weight": -1.0, "reason": "weight is negative"}
     assert {name: row[name] for name in expected} == expected
 
@@ -183,16 +183,6 @@ def test_a_missing_or_truncated_file_is_named(tmp_path, name, harm):
         load_dataset(path.parent)
 
 
-def test_missing_rejected_rows_are_named_where_they_are_asked_for(tmp_path):
-    folder = saved(tmp_path)
-    (folder / "rejected.parquet").unlink()
-    load_dataset(folder)
-    with pytest.raises(
-        InputError, match=r"rejected\.parquet must be the Parquet file that was wri"
-    ):
-        read_rejected(folder)
-
-
 @pytest.mark.parametrize("name", [*TABLES, "item_bags.parquet"])
 def test_a_file_of_other_columns_is_named(tmp_path, name):
     path = saved(tmp_path) / name
@@ -239,8 +229,8 @@ def test_words_outside_the_vocabulary_are_refused(tmp_path):
 
 
 def test_a_dataset_without_rejected_rows_keeps_their_columns(tmp_path):
-    rejected = read_rejected(saved(tmp_path))
+    rejected = pq.read_table(saved(tmp_path) / "rejected.parquet")
     clean = prepared(tmp_path, ROWS, weight=[1.0] * 140)
     assert clean.counts["rejected_rows"] == 0
-    found = read_rejected(tmp_path / "dataset")
+    found = pq.read_table(tmp_path / "dataset" / "rejected.parquet")
     assert (found.num_rows, found.column_names) == (0, rejected.column_names)

@@ -38,7 +38,7 @@ def test_items_give_a_bag_of_words(small_log, tmp_path):
     config = load_config(None, ["text.max_words=7"])
     data = prepare(log, tmp_path / "dataset", items, config)
     assert len(data.words) == 7
-    assert data.item_bags.shape == (len(data.items), 7)
+    assert data.item_features[0].values.shape == (len(data.items), 7)
 
 
 def test_items_are_named_as_in_the_log(small_log, tmp_path):

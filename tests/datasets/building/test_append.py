@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from recsparse.config.toml_reader import load_config
 from recsparse.datasets.building.log_store import LogStore
 from recsparse.datasets.building.sources import Sources
-from recsparse.datasets.dataset_folder import load_dataset, read_rejected
+from recsparse.datasets.dataset_folder import load_dataset
 from recsparse.errors import InputError, MissingFileError, SchemaError
 from recsparse.stages.prepare import prepare
 from tests.logs import DUPLICATES, SPLIT_SETTINGS, log_of, logs
@@ -127,7 +127,8 @@ def test_no_new_rows_change_nothing(tmp_path, old):
 def test_rejected_rows_of_both_logs_are_kept(tmp_path):
     prepared(tmp_path, OLD, weight=[-1.0] + [1.0] * 17)
     data = append(tmp_path, tmp_path / "dataset", weight=[-2.0] + [1.0] * 17)
-    assert sorted(read_rejected(tmp_path / "new")["weight"].to_pylist()) == [-2.0, -1.0]
+    rejected = pq.read_table(tmp_path / "new" / "rejected.parquet")
+    assert sorted(rejected["weight"].to_pylist()) == [-2.0, -1.0]
     assert data.counts["rejected_rows"] == 2
 
 

@@ -73,7 +73,7 @@ def test_items_have_features_from_their_table(data):
     assert side.categories.cells.toarray().tolist() == [[0, 1], [0, 0], [0, 0], [1, 1], [0, 1]]
     assert side.numbers.names == ("price", "price is missing")
     assert side.numbers.values[:4].tolist() == [[1, 0], [0, 1], [0, 1], [-1, 0]]
-    assert (data.item_bags != side.bags[:4]).nnz == 0
+    assert (data.item_features[0].values != side.bags[:4]).nnz == 0
 
 
 def test_users_have_features_from_theirs(data):

@@ -289,5 +289,5 @@ def test_lists_are_texts_of_their_elements(tmp_path, list_of):
     ]  # fmt: skip
     data = prepared(tmp_path, rows, overrides, items=tmp_path / "items.parquet")
     words = data.words.words
-    found = [{words[place] for place in row.indices} for row in data.item_bags]
+    found = [{words[place] for place in row.indices} for row in data.item_features[0].values]
     assert found == [{"red", "fox", "hen", "makers_3", "makers_12"}, {"makers_12"}, set()]
