@@ -71,7 +71,7 @@ def to_arrow(frame: ArrowStream, name: str = "the frame") -> pa.Table:
             return frame.to_arrow()  # type: ignore[attr-defined]
         return frame if isinstance(frame, pa.Table) else pa.table(frame)
     except (pa.ArrowException, TypeError, ValueError, AttributeError) as error:
-        cause = " ".join(str(error).split())
+        cause = " ".join(", ".join(map(str, error.args)).split())
         raise InputError(
             f"{name} must be a table whose columns each hold values of one type, but {cause}; cast "
             "or drop what is not"

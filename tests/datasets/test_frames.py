@@ -188,3 +188,10 @@ def test_vectors_of_a_fixed_size_are_read_with_their_nulls():
     frame = pa.table({"v": pa.array(rows, pa.list_(pa.float32(), 2))})
     with as_files(items=frame) as (path,):
         assert pq.read_table(path)["v"].to_pylist() == rows
+
+
+@pytest.mark.parametrize("values", [[1, "a"], ["a", ["b"]], [[1.0], [{"b": 1}]], [{"a": 1}, 2]])
+def test_a_column_of_values_of_several_types_is_named(values):
+    frame = pd.DataFrame({"item_id": [0, 1], "x": pd.Series(values, dtype=object)})
+    with pytest.raises(InputError, match=r"values of one type, but .*column x .*; cast or drop"):
+        to_arrow(frame)

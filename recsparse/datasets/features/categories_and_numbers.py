@@ -68,13 +68,16 @@ class CategoryFeatures:
         return replace(self, cells=cells)
 
 
-def category_tokens(table: pa.Table, columns: Sequence[str]) -> list[list[str]]:
+def category_tokens(
+    table: pa.Table, columns: Sequence[str], where: str = "the table"
+) -> list[list[str]]:
     """Return the categories of each row as `column=value`.
 
     Args:
         table: Rows.
         columns: Columns of strings, integers or booleans, or of lists of them; null and blank text
             are no category.
+        where: What to call the table in an error.
 
     Returns:
         One list per row.
@@ -93,8 +96,9 @@ def category_tokens(table: pa.Table, columns: Sequence[str]) -> list[list[str]]:
             column = column.cast(column.type.value_type)
         if not _is_category(column.type):
             raise SchemaError(
-                f"the column {name!r} must hold categories (strings, integers, booleans, or lists "
-                f"of them), but holds {table[name].type}; name it among the numbers, or cast it"
+                f"the column {name!r} of {where} must hold categories (strings, integers, "
+                f"booleans, or lists of them), but holds {table[name].type}; "
+                f"{_cure(table[name].type, 'numbers')}"
             )
         for place, value in zip(row.tolist(), column.cast(pa.string()).to_pylist(), strict=True):
             if value is not None and value.strip():
@@ -172,12 +176,13 @@ class NumberFeatures:
         return replace(self, values=np.hstack([scaled, missing]).astype(np.float32))
 
 
-def numbers_of(table: pa.Table, columns: Sequence[str]) -> np.ndarray:
+def numbers_of(table: pa.Table, columns: Sequence[str], where: str = "the table") -> np.ndarray:
     """Return columns of numbers.
 
     Args:
         table: Rows.
         columns: Columns of integers, floating-point numbers, decimals or booleans.
+        where: What to call the table in an error.
 
     Returns:
         float64, rows × columns, NaN where null, or no finite number of single precision.
@@ -196,9 +201,22 @@ def numbers_of(table: pa.Table, columns: Sequence[str]) -> np.ndarray:
         )  # fmt: skip
         if not any(each(kind) for each in kinds):
             raise SchemaError(
-                f"the column {name!r} must hold numbers, but holds {kind}; name it among the "
-                "categories, or cast it"
+                f"the column {name!r} of {where} must hold numbers, but holds {kind}; "
+                f"{_cure(kind, 'categories')}"
             )
         column = table[name].cast(kind).cast(pa.float64(), safe=False).to_numpy()
         result[:, place] = np.where(np.abs(column) <= np.finfo(np.float32).max, column, np.nan)
     return result
+
+
+def _cure(kind: pa.DataType, others: str) -> str:
+    kinds = pa.types
+    if kinds.is_list(kind) or kinds.is_large_list(kind) or kinds.is_fixed_size_list(kind):
+        if kinds.is_integer(kind.value_type) or kinds.is_floating(kind.value_type):
+            return "name it among the vectors, or cast it"
+        if _is_category(kind.value_type) and others == "categories":
+            return "name it among the categories"
+    if kinds.is_nested(kind):
+        return "take it apart into columns that hold one value in each row, or lists of strings"
+    fits = _is_category(kind) or kinds.is_floating(kind) or kinds.is_decimal(kind)
+    return f"name it among the {others}, or cast it" if fits else "cast it"

@@ -53,8 +53,8 @@ class SideRows:
         for name in self.columns.text:
             self._check_text(name)
         nothing = self.dataset.schema.empty_table()
-        category_tokens(nothing, self.columns.categories)
-        numbers_of(nothing, self.columns.numbers)
+        category_tokens(nothing, self.columns.categories, self.where)
+        numbers_of(nothing, self.columns.numbers, self.where)
         require_vectors(nothing.schema, self.columns.vectors, self.where)
         if self.bag_columns is not None:
             require_bags(self.dataset.schema, self.bag_columns, self.where)
@@ -67,7 +67,8 @@ class SideRows:
 
     def _check_text(self, name: str) -> None:
         kind = self.dataset.schema.field(name).type
-        if id_type(kind.value_type if is_list(kind) else kind) == pa.string():
+        is_null = pa.types.is_null(kind)
+        if is_null or id_type(kind.value_type if is_list(kind) else kind) == pa.string():
             return
         if not (is_list(kind) and pa.types.is_integer(kind.value_type)):
             raise SchemaError(
@@ -117,7 +118,7 @@ class SideRows:
             Numbers and lists.
         """
         for some, table in self._chunks(index, self.columns.categories):
-            yield some, category_tokens(table, self.columns.categories)
+            yield some, category_tokens(table, self.columns.categories, self.where)
 
     def numbers(self, index: np.ndarray, size: int) -> np.ndarray:
         """Return the numbers.
@@ -131,7 +132,7 @@ class SideRows:
         """
         values = np.full((size, len(self.columns.numbers)), np.nan)
         for some, table in self._chunks(index, self.columns.numbers):
-            values[some] = numbers_of(table, self.columns.numbers)
+            values[some] = numbers_of(table, self.columns.numbers, self.where)
         return values
 
     def vectors(

@@ -81,7 +81,8 @@ def require_vectors(schema: pa.Schema, columns: Sequence[str], where: str) -> No
         is_vector = is_list(kind) or pa.types.is_fixed_size_list(kind)
         inner = kind.value_type if is_vector else kind
         kinds = (pa.types.is_floating, pa.types.is_integer, pa.types.is_null)
-        if not (is_vector and any(each(inner) for each in kinds)):
+        is_number = any(each(inner) for each in kinds)
+        if not (is_number and (is_vector or pa.types.is_null(kind))):
             raise SchemaError(
                 f"the column {name!r} of {where} must hold vectors, lists of numbers of one length "
                 f"(or null), but holds {kind}; cast it, or name another column"
@@ -117,9 +118,9 @@ def vectors_of(
     row = np.flatnonzero(column.is_valid().to_numpy(zero_copy_only=False))
     # A fixed-size list keeps elements for its nulls, too.
     column = column.drop_null()
-    lengths = pc.list_value_length(column).to_numpy().astype(np.int64)
     if not len(row):
         return row, np.empty((0, size or 0), dtype=np.float32)
+    lengths = pc.list_value_length(column).to_numpy().astype(np.int64)
     size = int(lengths[0]) if size is None else size
     differ = np.flatnonzero((lengths != size) | (lengths == 0))
     if len(differ):

@@ -1,4 +1,5 @@
 import decimal
+import re
 
 import numpy as np
 import pandas as pd
@@ -87,9 +88,26 @@ def test_ids_that_do_not_come_have_no_category():
     assert categories(1, num_ids=3, kind=["a"]).cells.toarray().tolist() == [[1], [0], [0]]
 
 
-@pytest.mark.parametrize("column", [pa.array([0.5]), pa.array([[b"a"]])])
-def test_what_is_no_category_is_refused(column):
-    message = rf"'c' must hold categories .* but holds {column.type}.*; name it among the numbers"
+NESTED = [
+    (pa.array([{"a": 1}]), "take it apart into columns"),
+    (pa.array([[["a"]]]), "take it apart into columns"),
+    (pa.array([[{"a": 1}]]), "take it apart into columns"),
+    (pa.array([[("a", 1)]], pa.map_(pa.string(), pa.int64())), "take it apart into columns"),
+]
+
+
+@pytest.mark.parametrize(
+    ("column", "cure"),
+    [
+        (pa.array([0.5]), "name it among the numbers"),
+        (pa.array([[0.5]]), "name it among the vectors"),
+        (pa.array([b"a"]), "cast it"),
+        *NESTED,
+    ],
+)
+def test_what_is_no_category_is_refused(column, cure):
+    found = re.escape(str(column.type))
+    message = rf"'c' of the table must hold categories .* but holds {found}; {cure}"
     with pytest.raises(SchemaError, match=message):
         category_tokens(pa.table({"c": column}), ["c"])
 
@@ -150,9 +168,19 @@ def test_a_column_of_nulls_is_missing_everywhere():
     assert found.values.tolist() == [[0, 1], [0, 1]]
 
 
-@pytest.mark.parametrize("column", [pa.array(["1"]), pa.array([[1]])])
-def test_what_is_no_number_is_refused(column):
-    with pytest.raises(SchemaError, match=rf"'n' must hold numbers, but holds {column.type}; name"):
+@pytest.mark.parametrize(
+    ("column", "cure"),
+    [
+        (pa.array(["1"]), "name it among the categories"),
+        (pa.array([["1"]]), "name it among the categories"),
+        (pa.array([[1]]), "name it among the vectors"),
+        (pa.array([1], pa.date32()), "cast it"),
+        *NESTED,
+    ],
+)
+def test_what_is_no_number_is_refused(column, cure):
+    found = re.escape(str(column.type))
+    with pytest.raises(SchemaError, match=rf"must hold numbers, but holds {found}; {cure}"):
         numbers_of(pa.table({"n": column}), ["n"])
 
 

@@ -167,6 +167,18 @@ def test_what_training_does_not_know_is_ignored(plain, caplog):
     assert found["shape"].any(axis=1).tolist() == [False, True, False]
 
 
+def test_columns_of_nothing_but_nulls_are_read_whatever_their_type_is(plain):
+    frame = table([6, 9]).to_pandas().assign(
+        title=None, kind=None, tags=None, price=None, shape=None
+    )  # fmt: skip
+    _, groups = plain.fitted_item_features.read(frame)
+    found = {each.name: each.values for each in groups}
+    for name in ("words", "kind", "tags"):
+        assert not found[name].nnz
+    assert found["price"].tolist() == [[0, 1]] * 2
+    assert not found["shape"].any()
+
+
 def test_a_column_of_which_nothing_is_known_is_said(plain, caplog):
     strange = table([100, 101]).to_pandas().assign(kind="planted", title="unheard")
     with caplog.at_level(logging.WARNING):
@@ -190,8 +202,8 @@ def test_a_table_without_rows_gives_groups_without_rows(plain):
         ({"title": None}, SchemaError, "must have the column 'title', but"),
         ({"item_id": None}, SchemaError, "must have the column 'item_id', but"),
         ({"title": [1.0, 2.0]}, SchemaError, "text column 'title' of .* must hold strings, .* dou"),
-        ({"kind": [1.0, 2.0]}, SchemaError, "'kind' must hold categories .* but holds double"),
-        ({"price": ["a", "b"]}, SchemaError, "'price' must hold numbers, but holds string"),
+        ({"kind": [1.0, 2.0]}, SchemaError, "'kind' of .* must hold categories .* but holds double"),
+        ({"price": ["a", "b"]}, SchemaError, "'price' of .* must hold numbers, but holds string"),
         ({"shape": ["a", "b"]}, SchemaError, "'shape' of .* must hold vectors, .* holds string"),
         (
             {"shape": [[1.0, 2.0, 3.0], [1.0, 2.0]]}, InputError,

@@ -92,8 +92,8 @@ def test_a_table_without_anything_to_read_is_refused(tmp_path):
             {"text": ["year"]},
             "text column 'year' of .* must hold strings, or lists of .*, but holds int64",
         ),
-        ({"categories": ["price"]}, "'price' must hold categories .* but holds double"),
-        ({"numbers": ["title"]}, "'title' must hold numbers, but holds string"),
+        ({"categories": ["price"]}, "'price' of .* must hold categories .* but holds double"),
+        ({"numbers": ["title"]}, "'title' of .* must hold numbers, but holds string"),
         ({"text": ["titel"]}, "must have the column 'titel', but it has .*; .*title"),
         ({"categories": ["kind"]}, "must have the column 'kind', but it has "),
         ({"numbers": ["cost"]}, "must have the column 'cost', but it has "),
@@ -141,3 +141,23 @@ def test_a_table_with_a_list_alone_is_told_where_to_name_it(tmp_path, axis, sett
     message = f"name lists such as 'tags' in {setting} "
     with pytest.raises(SchemaError, match=message):
         fit_side_features(path, columns, vocabulary([0]), vocabulary([1]), COUNTS)
+
+
+@pytest.mark.parametrize("kind", ["text", "categories", "numbers", "vectors"])
+@pytest.mark.parametrize(
+    "column",
+    [
+        pa.array([{"a": 1}]), pa.array([[["a"]]]), pa.array([[{"a": 1}]]), pa.array([b"a"]),
+        pa.array([1], pa.date32()), pa.array([1], pa.timestamp("s")),
+    ],
+)  # fmt: skip
+def test_nested_and_other_columns_are_named_with_their_table(tmp_path, kind, column):
+    path = tmp_path / "items.parquet"
+    pq.write_table(pa.table({"item_id": [0], "x": column}), path)
+    with pytest.raises(SchemaError, match=r"column 'x' of .*items\.parquet must hold .* but holds"):
+        fit(path, **{kind: ["x"]})
+
+
+def test_a_column_of_nothing_else_is_no_matter(tmp_path):
+    columns = {"item_id": [0, 1], "text": ["red", "fox"], "x": pa.array([{"a": 1}, None])}
+    assert fit_table(tmp_path, columns).words.words == ("fox", "red")
