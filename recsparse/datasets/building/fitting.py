@@ -6,6 +6,7 @@ from scipy.sparse import csr_matrix
 
 from recsparse.config.config import Config
 from recsparse.config.data import TextConfig
+from recsparse.datasets.building.doubtful_features import warn_of_doubtful_features
 from recsparse.datasets.building.log_store import FOLDER, LogStore
 from recsparse.datasets.building.part_files import Axis, PartedRows, WrittenParts
 from recsparse.datasets.building.reviews import AxisName, Reviews
@@ -68,7 +69,7 @@ def fit_sides(
         sources: Where the features of users and of items come from.
         parted: Rows and their parts.
         reviews: The texts of training rows, if the log has any.
-        folder: The dataset folder.
+        folder: The dataset folder, with the rows of all parts.
         config: Section `text`.
         work: The workspace.
 
@@ -83,6 +84,7 @@ def fit_sides(
         axis.train.save(folder / f"{name}s.parquet")
         axis.unseen.followed_by(others).save(folder / f"unseen_{name}s.parquet")
         save_side(side, folder, name)
+        warn_of_doubtful_features(side, axis, name, folder)
         if others is not None:
             counts[f"{name}s_only_in_table"] = len(others)
         counts |= {f"{name}_table_{count}": number for count, number in side.counts.items()}

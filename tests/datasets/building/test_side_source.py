@@ -124,7 +124,7 @@ def test_columns_of_types_that_do_not_fit_are_named(shop, column, values):
     later = item_table(range(7, 16)).assign(**{column: values})
     later.to_parquet(shop / "later.parquet")
     before = contents(shop / "dataset")
-    with pytest.raises(SchemaError, match=f"column '{column}' must (have one type|hold)"):
+    with pytest.raises(SchemaError, match=f"column '{column}' (of .* )?must (have one type|hold)"):
         made(shop, "new", "dataset", append_to="dataset", items="later.parquet")
     assert contents(shop / "dataset") == before
 
@@ -225,3 +225,38 @@ def test_a_renamed_column_of_ids_reads_the_old_table_too(shop):
         logs=shop / "new.parquet", append_to=shop / "dataset", items=shop / "later.parquet"
     )
     assert prepare(sources, shop / "two", config=settings).counts["item_table_not_in_table"] == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"shape": [[1.0, 2.0, 3.0]] * 9}, "one length, that of the first, 2, but that of 7 .* 3"),
+        ({"shape": [[1.0, float("nan")]] * 9}, "finite numbers .* that of 7 in .* has nan"),
+        ({"shape": ["x"] * 9}, "'shape' of .* must hold vectors"),
+    ],
+)
+def test_vectors_that_do_not_fit_those_of_the_dataset_are_refused(shop, change, message):
+    vectors = [f"features.vectors={['shape']}"]
+    older = item_table(range(10)).assign(shape=[[1.0, 2.0]] * 10)
+    older.to_parquet(shop / "items.parquet")
+    made(shop, "old", "vectors", vectors, items="items.parquet")
+    before = contents(shop / "vectors")
+    item_table(range(7, 16)).assign(**change).to_parquet(shop / "later.parquet")
+    with pytest.raises(InputError, match=message):
+        made(shop, "new", "vectors", append_to="vectors", items="later.parquet")
+    assert contents(shop / "vectors") == before
+
+
+def test_a_new_table_may_lack_vectors_and_have_columns_that_are_not_read(shop):
+    older = item_table(range(10)).assign(shape=[[1.0, 2.0]] * 10)
+    older.to_parquet(shop / "items.parquet")
+    made(shop, "old", "vectors", ["features.vectors=['shape']"], items="items.parquet")
+    later = item_table(range(7, 16)).assign(colour=7.5, about=[{"a": 1}] * 9)
+    later.to_parquet(shop / "later.parquet")
+    data = made(shop, "new", "appended", append_to="vectors", items="later.parquet")
+    ids = pa.concat_arrays([data.items.ids, data.unseen_items.ids]).to_pylist()
+    has_vector = data.item_side.vectors.values.any(axis=1)
+    assert {each for each, has in zip(ids, has_vector, strict=True) if has} == {*range(7)}
+    assert [each.name for each in data.item_features] == ["words", "shape"]
+    fitted = data.fitted_item_features
+    assert [each.name for each in fitted.read(older)[1]] == ["words", "shape"]
