@@ -153,7 +153,9 @@ def test_words_come_from_training_rows_and_items_alone(tmp_path):
     assert data.words.words == ("red",)
     for side in (data.user_reviews, data.item_reviews):
         assert side.words.words == tuple(sorted(reviews[:16]))
-    assert data.item_reviews.bags.shape == (6, 16)
+    # The item 99 is in the table alone.
+    assert data.unseen_items.ids.to_pylist() == [5, 6, 99]
+    assert data.item_reviews.bags.shape == (7, 16)
     # Items 5 and 6, which come after training, have no review that a model may see.
     assert data.item_reviews.bags[4:].nnz == 0
 
