@@ -33,7 +33,6 @@ class Module:
 
     name: str
     tree: ast.Module
-    is_package: bool
     defined: dict[str, list[ast.AST]] = field(default_factory=dict)
 
     def __post_init__(self):
@@ -61,9 +60,8 @@ def package(folder: Path) -> dict[str, Module]:
     found = {}
     for path in sorted(folder.rglob("*.py")):
         parts = [*path.relative_to(folder.parent).with_suffix("").parts]
-        is_package = parts[-1] == "__init__"
-        name = ".".join(parts[:-1] if is_package else parts)
-        found[name] = Module(name, ast.parse(path.read_text(encoding="utf-8")), is_package)
+        name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+        found[name] = Module(name, ast.parse(path.read_text(encoding="utf-8")))
     return found
 
 
@@ -121,34 +119,38 @@ class _Walk:
         elif name.name not in module.defined and name.name in module.imported:
             self.reach(module.imported[name.name])
         else:
-            for each in {Name(name.module, ""), name} - self.found:
+            here = {Name(name.module, "")} | ({name} if name.name in module.defined else set())
+            for each in here - self.found:
                 self.found.add(each)
                 self.todo += [(each, node) for node in module.defined.get(each.name, ())]
 
     def follow(self, name, node):
         """Reach all that the code of a definition mentions."""
-        module = self.modules[name.module]
-        parts = [node]
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            return  # what is imported counts where it is mentioned
+        module, parts = self.modules[name.module], [node]
         if isinstance(node, ast.ClassDef) and (name.module + ".").startswith(self.within + "."):
             methods = [each for each in _methods(node) if not each.name.startswith("__")]
             parts = [each for each in ast.iter_child_nodes(node) if each not in methods]
             for method in methods:
                 self.offer(Name(name.module, f"{name.name}.{method.name}"), method)
-        if isinstance(node, (ast.Import, ast.ImportFrom)):
-            return  # what is imported counts where it is mentioned
         names = module.imported | dict(module.imports(parts))
         for each in (some for part in parts for some in ast.walk(part)):
             if isinstance(each, ast.Name):
                 self.reach(names.get(each.id, Name(name.module, each.id)))
             elif isinstance(each, ast.Attribute):
                 self.mention(each.attr)
-                if isinstance(each.value, ast.Name) and each.value.id in names:
-                    source = names[each.value.id]
-                    inner = f"{source.module}.{source.name}".rstrip(".")
-                    if inner in self.modules:
-                        self.reach(Name(inner, each.attr))
+                self.of_module(each, names)
             elif isinstance(each, ast.Constant) and isinstance(each.value, str):
                 self.spelled(each.value)
+
+    def of_module(self, attribute, names):
+        """Reach what is taken from a module, as in `module.read`."""
+        if isinstance(attribute.value, ast.Name) and attribute.value.id in names:
+            source = names[attribute.value.id]
+            inner = f"{source.module}.{source.name}".rstrip(".")
+            if inner in self.modules:
+                self.reach(Name(inner, attribute.attr))
 
     def offer(self, name, method):
         """Keep a method until its name is mentioned."""
@@ -187,20 +189,15 @@ def _targets(statement):
         return [statement.name]
     if isinstance(statement, ast.Assign):
         targets = statement.targets
-    elif isinstance(
-        statement, (ast.AnnAssign, ast.TypeAlias) if hasattr(ast, "TypeAlias") else ast.AnnAssign
-    ):
-        targets = [getattr(statement, "target", None) or statement.name]
+    elif isinstance(statement, ast.AnnAssign):
+        targets = [statement.target]
     else:
         return []
-    return [
-        each.id for target in targets for each in ast.walk(target) if isinstance(each, ast.Name)
-    ]
+    inner = (each for target in targets for each in ast.walk(target))
+    return [each.id for each in inner if isinstance(each, ast.Name)]
 
 
 def _methods(node):
-    return (
-        [each for each in getattr(node, "body", ()) if isinstance(each, _FUNCTIONS)]
-        if isinstance(node, ast.ClassDef)
-        else []
-    )
+    if not isinstance(node, ast.ClassDef):
+        return []
+    return [each for each in node.body if isinstance(each, _FUNCTIONS)]
