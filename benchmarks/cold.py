@@ -18,14 +18,13 @@ import typer
 from rich.console import Console
 from scipy.stats import ttest_rel
 
-from benchmarks.protocols.cold_items import METRICS, dataset
+from benchmarks.protocols.cold_items import METRICS, dataset, rank_new
 from recsparse.cli.exit import exit_on_error
 from recsparse.cli.terminal import show_frame
 from recsparse.config.config import Config
-from recsparse.datasets.cold_items import ColdPart, cold_part
-from recsparse.evaluation.rank_catalogue import RankingResult, evaluate_ranking
+from recsparse.datasets.dataset import Dataset
+from recsparse.evaluation.rank_catalogue import RankingResult
 from recsparse.models.protocol.cold_scorer import ColdScorer
-from recsparse.models.protocol.features import Features
 from recsparse.models.protocol.fit_context import FitContext
 from recsparse.models.protocol.recommender import Recommender
 from recsparse.models.registry import build_model
@@ -90,7 +89,6 @@ def measure(name: str, seed: int, folder: Path) -> RankingResult:
     """
     weighting, base, space = CONTENDERS[name]
     data = dataset(seed, weighting, folder)
-    validation = cold_part(data, "validation")
     best: tuple[float, Recommender] | None = None
     model: Recommender | None = None
     for values in itertools.product(*space.values()):
@@ -106,35 +104,29 @@ def measure(name: str, seed: int, folder: Path) -> RankingResult:
                 item_features=item_features(data),
             ),
         )
-        quality = rank(model, validation).mean()[METRICS[0]]
+        quality = rank(model, data, "validation").mean()[METRICS[0]]
         console.print(f"seed {seed}, {name} {settings}: {quality:.4f}")
         if best is None or quality > best[0]:
             best = quality, model
     assert best is not None, f"the search space of {name} has no values"
-    result = rank(best[1], cold_part(data, "test"))
+    result = rank(best[1], data, "test")
     console.print(f"seed {seed}, {name}: test {[round(result.mean()[m], 4) for m in METRICS]}")
     return result
 
 
-def rank(model: Recommender, part: ColdPart) -> RankingResult:
+def rank(model: Recommender, data: Dataset, name: str) -> RankingResult:
     """Rank the cold items of a part among themselves.
 
     Args:
         model: A fitted model that scores by features.
-        part: Users and items.
+        data: The dataset.
+        name: `validation` or `test`.
 
     Returns:
         Metrics per user.
     """
     assert isinstance(model, ColdScorer)
-    features = Features.of(part.features)
-    return evaluate_ranking(
-        lambda history: model.score_cold(history, None, features),
-        part.history,
-        part.targets,
-        METRICS,
-        targets_are_cold=True,
-    )
+    return rank_new(data, name, lambda history, new: model.score_cold(history, None, new))
 
 
 if __name__ == "__main__":

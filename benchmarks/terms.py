@@ -22,18 +22,17 @@ import typer
 from rich.console import Console
 from scipy.sparse import csr_matrix
 
-from benchmarks.protocols.cold_items import METRICS, dataset
+from benchmarks.protocols.cold_items import METRICS, dataset, rank_new
 from benchmarks.protocols.differences import differences
 from recsparse.cli.exit import exit_on_error
 from recsparse.cli.terminal import show_frame
-from recsparse.datasets.cold_items import ColdPart, cold_part
 from recsparse.datasets.dataset import Dataset
 from recsparse.datasets.orders.fit_order import Activity, OrderKind, fit_order
-from recsparse.evaluation.rank_catalogue import RankingResult, evaluate_ranking
+from recsparse.evaluation.rank_catalogue import RankingResult
 from recsparse.grids.bag_tensor import bags_to_tensor, tensor_to_bags
 from recsparse.layers.conv import SubmanifoldConv1d
 from recsparse.layers.strided import SparseConv1d
-from recsparse.models.protocol.features import unit_rows
+from recsparse.models.protocol.features import Features, unit_rows
 
 SHARES = (0.02, 0.05, 0.1, 0.2, 0.4)
 console = Console()
@@ -99,13 +98,12 @@ def measure(variant: Variant, data: Dataset, seed: int) -> tuple[float, RankingR
     assert data.item_side.bags is not None
     known = data.item_side.bags[: len(data.items)]
     index = order_of_terms(known, variant.order, seed)
-    validation = cold_part(data, "validation")
 
     def quality(share: float) -> float:
-        return rank(variant, share, known, validation, index).mean()[METRICS[0]]
+        return rank(variant, share, data, "validation", index).mean()[METRICS[0]]
 
     best = max(SHARES, key=quality) if variant.window > 1 else 0.0
-    return best, rank(variant, best, known, cold_part(data, "test"), index)
+    return best, rank(variant, best, data, "test", index)
 
 
 def order_of_terms(bags: csr_matrix, kind: OrderKind, seed: int) -> np.ndarray:
@@ -126,27 +124,28 @@ def order_of_terms(bags: csr_matrix, kind: OrderKind, seed: int) -> np.ndarray:
 
 
 def rank(
-    variant: Variant, share: float, known: csr_matrix, part: ColdPart, index: np.ndarray
+    variant: Variant, share: float, data: Dataset, name: str, index: np.ndarray
 ) -> RankingResult:
     """Rank the cold items of a part by the cosines of convolved bags.
 
     Args:
         variant: The convolution.
         share: What a neighbour counts; the term itself counts 1.
-        known: Bags of the catalogue.
-        part: Users and cold items.
+        data: The dataset.
+        name: `validation` or `test`.
         index: The terms in order.
 
     Returns:
         Metrics per user.
     """
-    (of_cold,) = (group.values for group in part.features if group.kind == "words")
-    profiles, cold = (convolved(variant, share, bags[:, index]) for bags in (known, of_cold))
+    assert data.item_side.bags is not None
+    bags = convolved(variant, share, data.item_side.bags[:, index])
+    profiles, cold = bags[: len(data.items)], bags[len(data.items) :]
 
-    def score(history: csr_matrix) -> torch.Tensor:
+    def score(history: csr_matrix, _: Features) -> torch.Tensor:
         return torch.from_numpy((history @ profiles @ cold.T).toarray())
 
-    return evaluate_ranking(score, part.history, part.targets, METRICS, targets_are_cold=True)
+    return rank_new(data, name, score)
 
 
 def convolved(variant: Variant, share: float, bags: csr_matrix) -> csr_matrix:

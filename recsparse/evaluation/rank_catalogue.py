@@ -98,7 +98,6 @@ def evaluate_ranking(  # noqa: PLR0913 (one parameter per option)
     batch_users: int = 1024,
     on_batch: Callable[[int], None] | None = None,
     times: csr_matrix | SharedCells | None = None,
-    targets_are_cold: bool = False,
     candidates: NDArray[np.bool_] | None = None,
     users: Features | None = None,
 ) -> RankingResult:
@@ -114,8 +113,6 @@ def evaluate_ranking(  # noqa: PLR0913 (one parameter per option)
         batch_users: Users scored at a time.
         on_batch: Called with the number of users done.
         times: The time of each interaction of the history, where times are known.
-        targets_are_cold: The targets are of items that the history does not know; those alone are
-            scored and ranked.
         candidates: Which items of the history may be in a list. With them, the targets may have
             further columns, of items that the model does not know: no list has these, and each is
             a miss.
@@ -128,7 +125,7 @@ def evaluate_ranking(  # noqa: PLR0913 (one parameter per option)
         InputError: If history, targets and candidates do not fit, or a list length is below 1.
         ConfigError: If this process was not told of the module of a metric.
     """
-    _check_shapes(history, targets, targets_are_cold, candidates)
+    _check_shapes(history, targets, candidates)
     chosen = ChosenMetrics(metrics)
     num_candidates = targets.shape[1] if candidates is None else int(candidates.sum())
     lists = [torch.empty(0, chosen.longest, dtype=torch.int64)]
@@ -139,9 +136,7 @@ def evaluate_ranking(  # noqa: PLR0913 (one parameter per option)
         given = [] if when is None and users is None else [when]
         if users is not None:
             given.append(users.rows(slice(start, start + batch_users)))
-        scores = score_batch(rows, *given)
-        if not targets_are_cold:
-            scores = mask_seen(scores, rows)
+        scores = mask_seen(score_batch(rows, *given), rows)
         if candidates is not None and not candidates.all():
             scores = scores.masked_fill(torch.from_numpy(~candidates), -torch.inf)
         best, _ = top_k(scores, chosen.longest)
@@ -161,13 +156,12 @@ def evaluate_ranking(  # noqa: PLR0913 (one parameter per option)
 def _check_shapes(
     history: csr_matrix | SharedCells,
     targets: csr_matrix | SharedCells,
-    targets_are_cold: bool,
     candidates: NDArray[np.bool_] | None,
 ) -> None:
     if candidates is not None:
         fit = len(candidates) == history.shape[1] <= targets.shape[1]
     else:
-        fit = targets_are_cold or history.shape[1] == targets.shape[1]
+        fit = history.shape[1] == targets.shape[1]
     if history.shape[0] != targets.shape[0] or not fit:
         raise InputError(
             f"history and targets must have one shape, but got {history.shape} and {targets.shape}"
