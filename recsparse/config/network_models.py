@@ -240,7 +240,7 @@ class EventConfig(SoftmaxConfig, OnceOfText, UserFeatureSection):
         most_events: Events of a user that are used, the last ones.
         use_gaps: Add a vector of the time since the event before to that of each event.
         user_features: Which features of the users are encoded and added to the state of each; from
-            them, the network also predicts the first event of a user.
+            them alone, the network learns to predict the events of a user, too.
         training: How the network is trained; None for the section `training`.
     """
 

@@ -78,7 +78,7 @@ class EventNetwork(nn.Module):
     def first_states(
         self, num_users: int, users: UserColumns | None = None
     ) -> Float[Tensor, "b d"]:
-        """Return what is known of users before their first event.
+        """Return what is known of users of whom no event is.
 
         Args:
             num_users: How many.

@@ -19,6 +19,33 @@ from recsparse.models.protocol.objective import Objective
 from recsparse.models.protocol.own_loss import OwnLoss, own_loss
 
 
+class Beginnings(NamedTuple):
+    """What users take, whatever they did before.
+
+    Attributes:
+        users: The features of the users.
+        items: All events of the users, one user's after the other's.
+        weights: The weight of each event.
+        row_ptr: Where the events of each user begin, and the end of the last.
+    """
+
+    users: UserColumns
+    items: Int[Tensor, " n"]
+    weights: Float[Tensor, " n"]
+    row_ptr: Int[Tensor, " b_and_1"]
+
+    def drawn(self) -> tuple[Int[Tensor, " b"], Float[Tensor, " b"]]:
+        """Draw an event of each user, with torch's global generator.
+
+        Returns:
+            Its item and weight.
+        """
+        start, length = self.row_ptr[:-1], self.row_ptr.diff()
+        share = torch.rand(len(length), device=length.device)
+        event = start + (share * length).long().clamp(max=length - 1)
+        return self.items[event], self.weights[event]
+
+
 class NextEvents(NamedTuple):
     """Some users' events, each with the one that follows.
 
@@ -26,14 +53,14 @@ class NextEvents(NamedTuple):
         known: The events.
         following: The next item.
         weights: The weight of the next event.
-        users: The features of the users, where the network reads some: it predicts the first event
-            of each from these, which stands behind all others in what follows.
+        beginnings: Where the network reads features of users: from these alone, any event of each
+            user is predicted, too.
     """
 
     known: Events
     following: Int[Tensor, " n"]
     weights: Float[Tensor, " n"]
-    users: UserColumns | None = None
+    beginnings: Beginnings | None = None
 
 
 class NextEvent(Objective):
@@ -66,22 +93,26 @@ class NextEvent(Objective):
         """Gather some users' events."""
         sequences = self.sequences.take(rows)
         known, following = sequences.without_last(), sequences.without_first()
-        items, weights = following.items, following.weights
-        users = None
+        weights = torch.from_numpy(following.weights)
+        beginnings = None
         if self.users is not None:
-            users = UserColumns.of(self.users.rows(np.asarray(rows)))
-            first = sequences.row_ptr[:-1]
-            items = np.concatenate([items, sequences.items[first]])
-            weights = np.concatenate([weights, sequences.weights[first]])
-        return NextEvents(known.events(), torch.from_numpy(items), torch.from_numpy(weights), users)
+            every = sequences.items, sequences.weights, sequences.row_ptr
+            beginnings = Beginnings(
+                UserColumns.of(self.users.rows(np.asarray(rows))), *map(torch.from_numpy, every)
+            )
+        return NextEvents(known.events(), torch.from_numpy(following.items), weights, beginnings)
 
     @override
     def loss(self, batch: NextEvents) -> Tensor:
         """Return the mean loss of the events, by weight."""
-        known, following, weights, users = batch
+        known, following, weights, beginnings = batch
+        users = None if beginnings is None else beginnings.users
         summary = self.network.states(known, users)
-        if users is not None:
-            summary = torch.cat([summary, self.network.first_states(users.bags.batch_size, users)])
+        if beginnings is not None:
+            first = self.network.first_states(len(beginnings.row_ptr) - 1, users)
+            items, their_weights = beginnings.drawn()
+            summary, following = torch.cat([summary, first]), torch.cat([following, items])
+            weights = torch.cat([weights, their_weights])
         if self.own is not None:
             return self._own_loss(self.own, summary, following, weights)
         if self.negatives is None:
