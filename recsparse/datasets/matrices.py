@@ -164,6 +164,21 @@ def wider(matrix: csr_matrix, num_columns: int) -> csr_matrix:
     return csr_matrix((matrix.data, matrix.indices, matrix.indptr), shape=shape)
 
 
+def taller(matrix: csr_matrix, num_rows: int) -> csr_matrix:
+    """Add empty rows to a matrix.
+
+    Args:
+        matrix: Any matrix.
+        num_rows: Rows of the result, no fewer than there are.
+
+    Returns:
+        A matrix of the same cells, which it shares.
+    """
+    more = np.full(num_rows - matrix.shape[0], matrix.indptr[-1], dtype=matrix.indptr.dtype)
+    indptr = np.concatenate([matrix.indptr, more])
+    return csr_matrix((matrix.data, matrix.indices, indptr), shape=(num_rows, matrix.shape[1]))
+
+
 def _indices(table: pa.Table, name: str) -> np.ndarray:
     column = table[name]
     index: np.ndarray = column.to_numpy()

@@ -21,6 +21,7 @@ from recsparse.datasets.reading.tables import (
 from recsparse.errors import InputError, SchemaError
 from recsparse.files.stand_ins import called
 from recsparse.scoring.batch_job import BatchOptions, digest_of_known, job_of, parted_output
+from recsparse.scoring.how_ranked import HowRanked
 from recsparse.scoring.parted_output import rechunk
 from recsparse.scoring.request_columns import slices
 from recsparse.scoring.similar import similar_batches
@@ -58,6 +59,7 @@ def score_candidates(
         settings = (options.rows_per_part, options.on_unknown, digest_of_known(trained))
         job = job_of("score", (candidates, *options.inputs), _files(source), *settings)
         total, expected = 0, _num_rows(source)
+        counts = HowRanked(trained, options.on_unknown)
     with (
         parted_output(out, job, options) as output,
         options.reporter.task("scoring", expected) as advance,
@@ -66,11 +68,13 @@ def score_candidates(
             if not output.is_done(part, table.num_rows):
                 scores = pa.array(trained.score(table, options.on_unknown), from_pandas=True)
                 output.write(part, table.append_column("score", scores))
+            counts.add(ids_of(table["user_id"]))
             total += table.num_rows
             advance(total, f"part {part + 1}, {total:,} rows")
         if total == 0:
             raise InputError(f"the candidates must have rows, but {where} has none")
         output.publish(total)
+    counts.tell("candidates of users")
     return total
 
 
@@ -139,7 +143,11 @@ def recommend_users(
     def lists(some: pa.Array) -> pa.Table:
         return pa.concat_tables(trained.recommend_batches(some, k, on_unknown=options.on_unknown))
 
-    return _write_lists("recommend", trained, wanted, k, lists, out, options)
+    found = _write_lists("recommend", trained, wanted, k, lists, out, options)
+    counts = HowRanked(trained, options.on_unknown)
+    counts.add(wanted)
+    counts.tell("users")
+    return found
 
 
 def similar_to_items(

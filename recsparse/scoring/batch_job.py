@@ -77,7 +77,10 @@ def digest_of_known(trained: TrainedModel) -> str:
         A digest.
     """
     ids = digest_of_ids(trained.users.ids), digest_of_ids(trained.items.ids)
-    return digest(*ids, trained.history, trained.times, trained.model.digest())
+    users = trained.user_features
+    groups = () if users is None else users.groups
+    features = [part for group in groups for part in (group.name, group.values)]
+    return digest(*ids, trained.history, trained.times, trained.model.digest(), *features)
 
 
 def job_of(command: str, inputs: Sequence[Inputs], *settings: Any) -> Job:

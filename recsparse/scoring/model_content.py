@@ -19,9 +19,11 @@ from recsparse.config.toml_reader import parse_config
 from recsparse.datasets.data_settings import LAST_SECOND, DataSettings
 from recsparse.datasets.vocabulary import Vocabulary
 from recsparse.errors import InputError, ModelFolderError
+from recsparse.models.protocol.features import Features
 from recsparse.models.protocol.fitted_model import FittedModel
 from recsparse.models.protocol.recommender import Recommender
 from recsparse.models.protocol.stored_arrays import checked_csr
+from recsparse.scoring.feature_arrays import features_of
 from recsparse.scoring.model_state import restored
 from recsparse.scoring.new_items_file import FILE as NEW_ITEMS
 from recsparse.scoring.new_items_file import KEY as NEW_KEY
@@ -38,6 +40,7 @@ ITEMS = "items.parquet"
 _PARTS = ("data", "indices", "indptr", "shape")
 _TIMES = "times_"
 PLUGINS_KEY = "plugins"
+USER_FEATURES, USER_FEATURES_KEY = "user_features.safetensors", "user_features"
 
 
 def read_content(folder: Path, description: Mapping[str, Any]) -> TrainedModel:
@@ -109,7 +112,15 @@ def _read(folder: Path, description: Mapping[str, Any]) -> TrainedModel:
         history=history,
         times=_times(arrays, history),
         data=_data(description.get("data", {})),
+        user_features=_user_features(folder, description.get(USER_FEATURES_KEY), len(users)),
     )
+
+
+def _user_features(folder: Path, section: Any, num_users: int) -> Features | None:
+    if section is None:
+        return None
+    named = section.get("groups") if isinstance(section, dict) else None
+    return features_of(named, load_arrays(folder / USER_FEATURES), num_users, USER_FEATURES)
 
 
 def _matrix(

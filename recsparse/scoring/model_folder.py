@@ -17,11 +17,14 @@ from recsparse.models.content.new_items import WithNewItems
 from recsparse.outputs.claim import Output, filled_folder
 from recsparse.outputs.kinds import FolderKind, describes_itself
 from recsparse.outputs.manifest import file_sha256
+from recsparse.scoring.feature_arrays import arrays_of, groups_described
 from recsparse.scoring.model_content import (
     DESCRIPTION,
     HISTORY,
     ITEMS,
     PLUGINS_KEY,
+    USER_FEATURES,
+    USER_FEATURES_KEY,
     USERS,
     WEIGHTS,
     history_arrays,
@@ -31,14 +34,15 @@ from recsparse.scoring.model_content import (
 from recsparse.scoring.model_state import state_bytes
 from recsparse.scoring.new_items_file import FILE as NEW_ITEMS
 from recsparse.scoring.new_items_file import KEY as NEW_KEY
-from recsparse.scoring.new_items_file import arrays_of, described
+from recsparse.scoring.new_items_file import described
 from recsparse.scoring.trained import TrainedModel
 
 FORMAT_VERSION = 1
 SETTLED = "settled.toml"
 FILES = (WEIGHTS, HISTORY, USERS, ITEMS)
-# Of models that rank new items alone.
-MORE_FILES = (NEW_ITEMS,)
+# By their keys in `model.toml`: of models that rank new items, and of those that read users.
+_FILE_OF_KEY = {NEW_KEY: NEW_ITEMS, USER_FEATURES_KEY: USER_FEATURES}
+MORE_FILES = tuple(_FILE_OF_KEY.values())
 
 
 _KEYS = ("format_version", "recsparse_version", "model")
@@ -92,6 +96,10 @@ def save_model(
         if isinstance(trained.model, WithNewItems):
             (aside / NEW_ITEMS).write_bytes(array_bytes(arrays_of(trained.model.new_items)))
             description[NEW_KEY] = described(trained.model)
+        if trained.user_features is not None:
+            (aside / USER_FEATURES).write_bytes(array_bytes(arrays_of(trained.user_features)))
+            groups = groups_described(trained.user_features)
+            description[USER_FEATURES_KEY] = {"groups": groups}
         written = [name for name in (*FILES, *MORE_FILES) if (aside / name).exists()]
         checksums = {name: file_sha256(aside / name) for name in written}
         text = to_toml(description)
@@ -176,7 +184,7 @@ def read_model_description(folder: str | Path) -> dict[str, Any]:
             "version"
         )
     found = _text_sha256(text.partition("[sha256]")[0])
-    more = {NEW_ITEMS} if NEW_KEY in description else set()
+    more = {name for key, name in _FILE_OF_KEY.items() if key in description}
     if set(checksums) != {*FILES, *more, DESCRIPTION} or checksums[DESCRIPTION] != found:
         raise ModelFolderError(
             f"{path} must be as it was written, but it is damaged; copy the folder again, or train "

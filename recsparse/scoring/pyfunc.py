@@ -67,6 +67,7 @@ class PyFuncModel:
             users=Vocabulary(trained.users.ids[:0]),
             history=no_users,
             times=None if trained.times is None else no_users.astype(np.int64),
+            user_features=None,
         )
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "history.parquet"

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -16,7 +17,7 @@ from recsparse.datasets.id_types import Ids, ids_of, is_missing_id
 from recsparse.datasets.vocabulary import Vocabulary
 from recsparse.errors import InputError
 from recsparse.metrics.top_k import mask_seen, top_k
-from recsparse.models.protocol.column_sums import column_sums
+from recsparse.models.protocol.features import Features
 from recsparse.models.protocol.fitted_model import FittedModel
 from recsparse.scoring.list_table import allowed_items, list_table
 from recsparse.scoring.request_columns import (
@@ -28,6 +29,7 @@ from recsparse.scoring.request_columns import (
 )
 from recsparse.scoring.similar import similar_batches
 from recsparse.scoring.user_histories import rows_of_users, with_rows
+from recsparse.scoring.user_scores import recent_popularity, scores_or_popularity
 
 # Users scored at once are bounded so that their score matrix stays near 160 MB.
 _SCORES_AT_ONCE = 40_000_000
@@ -46,6 +48,8 @@ class TrainedModel:
             recommendations leave out.
         times: The time of each cell of the history in seconds; None where times are not known.
         data: The settings of the dataset whose rows the history holds.
+        user_features: What the model reads of these users besides their rows; None where it reads
+            nothing else. A user without rows may be known by them.
     """
 
     model: FittedModel
@@ -54,6 +58,7 @@ class TrainedModel:
     history: csr_matrix
     times: csr_matrix | None = None
     data: DataSettings = field(default_factory=DataSettings)
+    user_features: Features | None = None
 
     def __repr__(self) -> str:
         """Return the model, and of how many users and items."""
@@ -66,8 +71,8 @@ class TrainedModel:
         Args:
             pairs: Columns `user_id` and `item_id`, others are ignored.
             on_unknown: For ids never seen: raise an `error`, give NaN (`null`), or let unknown
-                users have each item's share of all weight (`popularity`; unknown items stay NaN,
-                as do users whose id is null or blank).
+                users have each item's recent share of all weight (`popularity`; unknown items stay
+                NaN, as do users whose id is null or blank).
 
         Returns:
             One score per row, in the order of the rows.
@@ -110,8 +115,8 @@ class TrainedModel:
             history: Columns `user_id`, `item_id`, optional `weight`: rows that replace what is
                 known of their users, who may be new.
             on_unknown: For users never seen: raise an `error`, return no rows (`null`), or
-                return the most popular items (`popularity`; no rows where the id is null or
-                blank).
+                return the items that are popular of late (`popularity`; no rows where the id is
+                null or blank).
 
         Returns:
             Columns `user_id`, `item_id`, `rank` (from 1), `score`.
@@ -218,16 +223,29 @@ class TrainedModel:
                 negative or not finite.
         """
         users, known, times = with_rows(self.users, self.items, self.history, self.times, history)
-        return replace(self, users=users, history=known, times=times)
+        features = self.user_features
+        if features is not None:
+            features = features.rows(self.users.index_of(users.ids))
+        return replace(self, users=users, history=known, times=times, user_features=features)
 
     def popularity(self) -> NDArray[np.float32]:
-        """Return each item's share of the weight of all rows that the model knows.
+        """Return each item's share of the weight of the recent rows that the model knows.
 
         Returns:
-            One share per item, in catalogue order; they sum to 1.
+            One share per item, in catalogue order; they sum to 1. Rows that are older than 90 days
+            before the last one count a hundredth; without times all rows are recent.
         """
-        totals = column_sums(self.history)
-        return (totals / max(totals.sum(), 1e-12)).astype(np.float32)
+        return self._popularity
+
+    @cached_property
+    def _popularity(self) -> NDArray[np.float32]:
+        return recent_popularity(self.history, self.times)
+
+    def _scores(self, user_index: NDArray[np.int64]) -> torch.Tensor:
+        history = rows_of_users(self.history, user_index)
+        times = None if self.times is None else rows_of_users(self.times, user_index)
+        users = None if self.user_features is None else self.user_features.rows(user_index)
+        return scores_or_popularity(self.model, self._popularity, history, times, users)
 
     def _users_at_once(self) -> int:
         return max(1, min(1024, _SCORES_AT_ONCE // max(len(self.items), 1)))
@@ -241,9 +259,7 @@ class TrainedModel:
         ends = np.searchsorted(row[by_row], np.arange(len(wanted) + 1))
         for rows in slices(len(wanted), self._users_at_once()):
             pairs = by_row[ends[rows.start] : ends[rows.stop]]
-            known = wanted[rows]
-            when = None if self.times is None else self.times[known]
-            block = self.model.score_batch(self.history[known], when).numpy()
+            block = self._scores(wanted[rows]).numpy()
             scores[pairs] = block[row[pairs] - rows.start, item_index[pairs]]
         return scores
 
@@ -257,13 +273,11 @@ class TrainedModel:
         on_unknown: OnUnknown,
     ) -> pa.Table:
         known = user_index >= 0
-        history = rows_of_users(self.history, user_index)
-        when = None if self.times is None else rows_of_users(self.times, user_index)
-        scores = self.model.score_batch(history, when)
+        scores = self._scores(user_index)
         if on_unknown == "popularity":
             scores[torch.from_numpy(~known)] = torch.from_numpy(self.popularity())
         if filter_seen:
-            scores = mask_seen(scores, history)
+            scores = mask_seen(scores, rows_of_users(self.history, user_index))
         if allowed is not None:
             scores = scores.masked_fill(~allowed, -torch.inf)
         # A null or blank id is no user, and gets no recommendations.

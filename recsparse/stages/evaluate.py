@@ -28,6 +28,7 @@ from recsparse.evaluation.report import (
 )
 from recsparse.files.addresses import folder_of, is_address, last_name
 from recsparse.files.filesystems import fetched
+from recsparse.models.protocol.features import Features
 from recsparse.models.protocol.fitted_model import FittedModel
 from recsparse.outputs.claim import claim
 from recsparse.outputs.job import Job
@@ -38,6 +39,7 @@ from recsparse.stages.compared_part import part_to_compare
 from recsparse.stages.data import load_data
 from recsparse.stages.load import locate
 from recsparse.stages.rank_part import evaluate_part
+from recsparse.stages.user_features import features_in
 from recsparse.tracking.model_address import is_model_uri
 from recsparse.tracking.open_run import check_store, log_to_run, start_run
 from recsparse.tracking.run import SCHEMA_ROWS
@@ -168,9 +170,12 @@ def _compare(
     part = compared.part
     for name, folder in folders.items():
         with reporter.task(f"loading {name}"):
-            model, candidates = load_model(folder).model, compared.items.chosen(items[name])
+            trained, candidates = load_model(folder), compared.items.chosen(items[name])
         with reporter.task(f"evaluating {name}", len(part.lists)) as advance:
-            ranked = rank_part(model, part.by_catalogue(items[name]), config, advance, candidates)
+            lists, users = part.by_catalogue(items[name]), features_in(trained, part.user_ids)
+            ranked = rank_part(
+                trained.model, lists, config, advance, candidates, users, trained.popularity()
+            )
         results[name] = compared.result(ranked, items[name])
         seconds.append(float(read_model_description(folder)["training"].get("fit_seconds", np.nan)))
     table = comparison_table(results)
@@ -184,6 +189,8 @@ def rank_part(
     config: Config,
     advance: Advance | None = None,
     candidates: NDArray[np.bool_] | None = None,
+    users: Features | None = None,
+    popularity: NDArray[np.float32] | None = None,
 ) -> RankingResult:
     """Rank the full catalogue for the users of one part; a model of ratings predicts theirs, too.
 
@@ -193,12 +200,16 @@ def rank_part(
         config: List lengths and lists per batch.
         advance: Called with the number of lists done.
         candidates: Which items of the model may be in the lists; None for all that it knows.
+        users: Features of the users of the part; None where the model reads none.
+        popularity: The share of each item, for users of whom the model knows nothing.
 
     Returns:
         Metrics a user.
     """
     options = config.evaluation
-    return evaluate_part(model, part, options.metrics, options.batch_users, advance, candidates)
+    return evaluate_part(
+        model, part, options.metrics, options.batch_users, advance, candidates, users, popularity
+    )  # fmt: skip
 
 
 def _names(models: Sequence[str | Path]) -> list[str]:

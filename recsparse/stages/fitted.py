@@ -10,16 +10,17 @@ from recsparse.config.config import Config
 from recsparse.datasets.data_settings import DataSettings
 from recsparse.datasets.dataset import Dataset
 from recsparse.datasets.fit_rows import FitRows, rows_to_fit
-from recsparse.datasets.matrices import wider
+from recsparse.datasets.matrices import taller, wider
 from recsparse.datasets.parts import EvaluationPart
 from recsparse.datasets.vocabulary import Vocabulary
 from recsparse.models.protocol.fit_context import FitContext
+from recsparse.models.protocol.fitted_model import FittedModel
 from recsparse.models.protocol.recommender import Recommender
 from recsparse.scoring.trained import TrainedModel
 from recsparse.stages.features_read import FeaturesRead, features_read, warn_of_unread
 from recsparse.stages.fit_on_dataset import fit_on, refit_on, validate
 from recsparse.stages.new_items import NewItems, new_items_of
-from recsparse.stages.user_features import user_features
+from recsparse.stages.user_features import known_users, user_features
 
 
 class Fitted(NamedTuple):
@@ -70,15 +71,13 @@ def _trained(
     data: Dataset, rows: FitRows, model: Recommender, new_items: NewItems | None
 ) -> TrainedModel:
     settings = DataSettings.of(data.config, data.counts)
-    if new_items is None:
-        known = rows.users, data.items, rows.interactions, rows.times
-        return TrainedModel(model, *known, settings)
-    ids = pa.concat_arrays([data.items.ids, data.item_ids(new_items.index)])
-    return TrainedModel(
-        new_items.added_to(model),
-        rows.users,
-        Vocabulary(ids),
-        wider(rows.interactions, len(ids)),
-        None if rows.times is None else wider(rows.times, len(ids)),
-        settings,
-    )
+    known: FittedModel = model
+    items, (users, features) = data.items, known_users(data, rows.users, model)
+    history, times = taller(rows.interactions, len(users)), rows.times
+    times = None if times is None else taller(times, len(users))
+    if new_items is not None:
+        known = new_items.added_to(model)
+        items = Vocabulary(pa.concat_arrays([items.ids, data.item_ids(new_items.index)]))
+        history = wider(history, len(items))
+        times = None if times is None else wider(times, len(items))
+    return TrainedModel(known, users, items, history, times, settings, features)

@@ -16,6 +16,7 @@ from recsparse.evaluation.ratings import evaluate_ratings
 from recsparse.models.protocol.features import Features
 from recsparse.models.protocol.fitted_model import FittedModel
 from recsparse.models.protocol.user_reader import scores_of
+from recsparse.scoring.user_scores import scores_or_popularity
 
 
 def part_to_rank(data: Dataset, name: str) -> EvaluationPart:
@@ -44,7 +45,7 @@ def part_to_rank(data: Dataset, name: str) -> EvaluationPart:
     return part
 
 
-def evaluate_part(
+def evaluate_part(  # noqa: PLR0913 (one parameter per option)
     model: FittedModel,
     part: Lists,
     metrics: Sequence[str],
@@ -52,6 +53,7 @@ def evaluate_part(
     on_batch: Callable[[int], None] | None = None,
     candidates: NDArray[np.bool_] | None = None,
     users: Features | None = None,
+    popularity: NDArray[np.float32] | None = None,
 ) -> RankingResult:
     """Rank the full catalogue for the users of a part and, with a model of ratings, predict theirs.
 
@@ -64,13 +66,18 @@ def evaluate_part(
         candidates: Which items of the model may be in the lists, as `evaluate_ranking` takes it;
             of targets that the model does not know, no rating is predicted.
         users: Features of the users of the part, one row for each; None where none are known.
+        popularity: The share of each item, by which users without a history are ranked for of whom
+            the model knows nothing; None leaves them to the model.
 
     Returns:
         Metrics per user, the mean over the lists of each; those of ratings, where there are any,
         come first. A rating is predicted once, from what the last list with it may be made from.
     """
+    score = partial(scores_of, model)
+    if popularity is not None:
+        score = partial(scores_or_popularity, model, popularity)
     ranked = evaluate_ranking(
-        partial(scores_of, model), part.history, part.targets, metrics, batch_users, on_batch,
+        score, part.history, part.targets, metrics, batch_users, on_batch,
         part.times, candidates=candidates, users=None if users is None else users.rows(part.user),
     )  # fmt: skip
     ranked = ranked.by_user(part.user)

@@ -53,7 +53,22 @@ def as_dicts(model):
     }
 
 
+def naive_popularity(model):
+    """The share of each item by recent rows, those of 90 days; older ones count a hundredth."""
+    totals = dict.fromkeys(model.items.ids.to_pylist(), 0.0)
+    cells = model.history.tocoo()
+    times = None if model.times is None else model.times.toarray()
+    last = None if times is None else max(times[cells.row, cells.col], default=0)
+    for user, place, weight in zip(cells.row, cells.col, cells.data, strict=True):
+        is_recent = times is None or times[user, place] >= last - 90 * 24 * 3600
+        totals[model.items.ids[int(place)].as_py()] += weight * (1 if is_recent else 0.01)
+    whole = sum(totals.values())
+    return {item: np.float32(total / whole if whole else 0) for item, total in totals.items()}
+
+
 def naive_score(model, histories, user, item):
+    if not histories[user]:
+        return naive_popularity(model)[item]
     items = model.items.ids.to_pylist()
     return sum(
         weight * model.model.weights[items.index(seen), items.index(item)]

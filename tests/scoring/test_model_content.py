@@ -23,7 +23,7 @@ from tests.scoring.test_model_folder import CONFIGS, WITH_MORE, train
 # Of these, as many as one likes fit: ranks, words and users of the fit.
 FREE = {
     ("gf_cf", "vectors"), ("gf_cf", "indptr"),
-    ("text_ridge", "word_factors"), ("text_tower", "word_vectors"),
+    ("text_ridge", "word_factors"), ("text_tower", "word_vectors"), ("user_ridge", "weights"),
 }  # fmt: skip
 
 

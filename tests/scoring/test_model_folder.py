@@ -30,7 +30,7 @@ from recsparse.scoring.model_folder import (
 )
 from recsparse.scoring.trained import TrainedModel
 from recsparse.training.fit import fit_model
-from tests.item_features import word_features
+from tests.item_features import mixed_features, word_features
 
 SMALL = {
     "item_knn": {"neighbours": 3},
@@ -69,6 +69,9 @@ FILES = [
 WRITTEN = sorted([*FILES, "manifest.toml"])
 
 
+USERS = mixed_features(9)
+
+
 def train(config):
     cells = csr_matrix(np.random.default_rng(0).random((9, 6)).round().astype(np.float32))
     texts = [f"word{item % 3} other" for item in range(6)]
@@ -76,7 +79,9 @@ def train(config):
     cells.sort_indices()
     seconds = np.arange(cells.nnz) * 7 % 40
     times = csr_matrix((seconds, cells.indices, cells.indptr), shape=cells.shape)
-    context = FitContext(TrainingConfig(epochs=1), times=times, item_features=words)
+    context = FitContext(
+        TrainingConfig(epochs=1), times=times, item_features=words, user_features=USERS
+    )
     model = fit_model(build_model(config), cells, context)
     users = Vocabulary.fit([f"user {number}" for number in range(9)])
     return TrainedModel(model, users, Vocabulary.fit([*range(50, 56)]), cells, times)

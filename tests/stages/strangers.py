@@ -12,6 +12,7 @@ from recsparse.scoring.model_folder import load_model
 from recsparse.stages.evaluate import evaluate
 from recsparse.stages.prepare import prepare
 from recsparse.stages.train import train
+from tests.scoring.naive import naive_popularity
 
 BY_TIME = ["split.kind=global_time", "split.validation=0.15", "split.test=0.15"]
 PEERS = {
@@ -102,6 +103,8 @@ def naive(jobs, names, catalogue="all", include="all", once=False):
             row = np.zeros((1, len(place)), dtype=np.float32)
             row[0, seen] = 1
             scores = model.model.score_batch(csr_matrix(row))[0].tolist()
+            if len({*scores}) == 1 and not seen:
+                scores = [*naive_popularity(model).values()]
             ranked = sorted(
                 (-scores[index], index)
                 for item, index in place.items()

@@ -12,6 +12,7 @@ from torch import Tensor
 from typing_extensions import override
 
 from recsparse.config.linear_models import UserRidgeConfig
+from recsparse.errors import InputError
 from recsparse.models.content.wanted_features import wanted_user_features
 from recsparse.models.protocol.column_sums import column_sums
 from recsparse.models.protocol.features import Features
@@ -101,6 +102,12 @@ class UserRidge(Recommender, UserReader):
         """The rows that follow from the features; the histories are not read."""
         self._checked_history(history)
         columns = _columns(self.reads_of_users(users))
+        wanted = len(self.weights if self.vectors is None else self.vectors)
+        if columns.shape[1] != wanted:
+            raise InputError(
+                f"features of users must have the {wanted} columns of the fit, but have "
+                f"{columns.shape[1]}; take those of the same dataset"
+            )
         known = columns if self.vectors is None else columns @ self.vectors
         scores = known @ self.weights + self.mean
         return torch.from_numpy(np.asarray(scores, dtype=np.float32))

@@ -121,11 +121,13 @@ class Features:
         """Tell of which ids there is any feature.
 
         Returns:
-            One truth per id.
+            One truth per id; that a number is missing is none.
         """
         found = np.zeros(self.num_ids, dtype=bool)
         for group in self.groups:
-            found |= group.is_known
+            # A second column says that the number is missing.
+            is_number = group.kind == "numbers"
+            found |= group.values[:, :1].any(axis=1) if is_number else group.is_known
         return found
 
     def sparse(self, word_exponent: float | None = None) -> csr_matrix:
