@@ -9,13 +9,12 @@ import pyarrow as pa
 from recsparse.config.config import Config
 from recsparse.datasets.data_settings import DataSettings
 from recsparse.datasets.dataset import Dataset
-from recsparse.datasets.fit_rows import FitRows, rows_to_fit
-from recsparse.datasets.matrices import taller, wider
+from recsparse.datasets.fit_rows import FitRows, rows_to_fit, with_new_items
+from recsparse.datasets.matrices import taller
 from recsparse.datasets.parts import EvaluationPart
 from recsparse.datasets.vocabulary import Vocabulary
 from recsparse.models.protocol.fit_context import FitContext
 from recsparse.models.protocol.fitted_model import FittedModel
-from recsparse.models.protocol.recommender import Recommender
 from recsparse.scoring.trained import TrainedModel
 from recsparse.stages.features_read import FeaturesRead, features_read, warn_of_unread
 from recsparse.stages.fit_on_dataset import fit_on, refit_on, validate
@@ -63,21 +62,24 @@ def fitted_on(
     seconds = time.perf_counter() - started
     read = features_read(model, context.item_features, context.user_features)
     warn_of_unread(read, data)
-    trained = _trained(data, rows, model, new_items)
+    trained = _trained(data, rows, model, new_items, config.refit)
     return Fitted(trained, validation, settled, seconds, read, new_items)
 
 
 def _trained(
-    data: Dataset, rows: FitRows, model: Recommender, new_items: NewItems | None
+    data: Dataset,
+    rows: FitRows,
+    model: FittedModel,
+    new_items: NewItems | None,
+    is_refit: bool,
 ) -> TrainedModel:
+    items, base = data.items, model
+    if new_items is not None:
+        rows = with_new_items(data, rows, new_items.index, is_refit)
+        items = Vocabulary(pa.concat_arrays([items.ids, data.item_ids(new_items.index)]))
+        model = new_items.added_to(model)
     settings = DataSettings.of(data.config, data.counts)
-    known: FittedModel = model
-    items, (users, features) = data.items, known_users(data, rows.users, model)
+    users, features = known_users(data, rows.users, base)
     history, times = taller(rows.interactions, len(users)), rows.times
     times = None if times is None else taller(times, len(users))
-    if new_items is not None:
-        known = new_items.added_to(model)
-        items = Vocabulary(pa.concat_arrays([items.ids, data.item_ids(new_items.index)]))
-        history = wider(history, len(items))
-        times = None if times is None else wider(times, len(items))
-    return TrainedModel(known, users, items, history, times, settings, features)
+    return TrainedModel(model, users, items, history, times, settings, features)

@@ -61,7 +61,7 @@ class NewItems:
             "validation": self.figures,
         }
 
-    def added_to(self, model: Recommender) -> FittedModel:
+    def added_to(self, model: FittedModel) -> FittedModel:
         """Return a model that ranks these items, too.
 
         Args:

@@ -123,3 +123,19 @@ def test_a_model_that_reads_no_features_ranks_known_items_alone(with_table, tmp_
     train(with_table, tmp_path / "ease", load_config(None, ["model.kind=ease"]))
     trained = load_model(tmp_path / "ease")
     assert len(trained.items) == trained.model.num_items == len(load_dataset(with_table).items)
+
+
+def test_a_refitted_model_leaves_out_new_items_that_a_user_had_in_validation(
+    small_log, with_table, tmp_path
+):
+    sources = Sources(small_log / "log.parquet", items=with_table.parent / "items.parquet")
+    split = ["split.kind=held_out_items", "split.known_targets=0.2", "text.columns=['title']"]
+    prepare(sources, tmp_path / "data", config=load_config(None, split))
+    train(tmp_path / "data", tmp_path / "knn", load_config(None, [*QUICK, "refit=true"]))
+    data, trained = load_dataset(tmp_path / "data"), load_model(tmp_path / "knn")
+    seen = data.with_ids(data.split.validation).to_pandas()
+    known = trained.users.index_of(pa.array(seen["user_id"])) >= 0
+    lists = trained.recommend(seen["user_id"][known].unique().tolist(), k=len(trained.items))
+    both = lists.merge(seen, on=["user_id", "item_id"])
+    assert {*seen["item_id"][known]} & {*new_ids(tmp_path / "knn")}
+    assert len(both) == 0
