@@ -13,6 +13,7 @@ from recsparse.cli.options import (
     HistoryOf,
     HistoryParts,
     Memory,
+    NewItemsTable,
     Overrides,
     Quiet,
     SpillFolder,
@@ -80,12 +81,14 @@ class StartOptions:
         history_parts: Its parts.
         history: Logs.
         on_unknown: What to do with ids never seen.
+        new_items: Tables of items that came after the training.
     """
 
     dataset: HistoryOf = None
     history_parts: HistoryParts = None
     history: HistoryLog = None
     on_unknown: UnknownIds = "error"
+    new_items: NewItemsTable = None
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,10 @@ HistoryParts = Annotated[
     str | None,
     typer.Option(help="Parts of --dataset to start from, as in train,validation; all without it."),
 ]
+NewItemsTable = Annotated[
+    list[str] | None,
+    typer.Option("--new-items", help="Table of items since the training, ranked by features."),
+]
 UnknownIds = Annotated[OnUnknown, typer.Option(help="What to do with unknown ids.")]
 Memory = Annotated[
     str | None, typer.Option(help="Memory to use before spilling to disk, as in 4GB.")

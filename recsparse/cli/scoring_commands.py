@@ -42,7 +42,7 @@ def score(
     when_interrupted(lambda: parts_kept(place_of_work(out)))
     log = job.settings().log
     parts = parts_named(start.history_parts)
-    histories = HistoryOptions(start.dataset, parts, start.history, log)
+    histories = HistoryOptions(start.dataset, parts, start.history, log, start.new_items)
     rows = stage(model, candidates, out, None, start.on_unknown, reporter, histories, overwrite)
     show_pairs("scored", {"scores": str(out), "rows": rows}, job.as_json)
 
@@ -70,7 +70,9 @@ def recommend(
     when_interrupted(lambda: parts_kept(place_of_work(out)))
     log = job.settings().log
     parts = parts_named(start.history_parts)
-    options = RecommendOptions(k, users, start.dataset, start.history, start.on_unknown, log, parts)
+    options = RecommendOptions(
+        k, users, start.dataset, start.history, start.on_unknown, log, parts, start.new_items
+    )
     count = stage(model, out, options, reporter, overwrite)
     show_pairs("recommended", {"recommendations": str(out), "users": count}, job.as_json)
 

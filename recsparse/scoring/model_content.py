@@ -24,6 +24,8 @@ from recsparse.models.protocol.fitted_model import FittedModel
 from recsparse.models.protocol.recommender import Recommender
 from recsparse.models.protocol.stored_arrays import checked_csr
 from recsparse.scoring.feature_arrays import features_of
+from recsparse.scoring.item_table import FILES as TABLE_FILES
+from recsparse.scoring.item_table import ItemTable
 from recsparse.scoring.model_state import restored
 from recsparse.scoring.new_items_file import FILE as NEW_ITEMS
 from recsparse.scoring.new_items_file import KEY as NEW_KEY
@@ -113,6 +115,7 @@ def _read(folder: Path, description: Mapping[str, Any]) -> TrainedModel:
         times=_times(arrays, history),
         data=_data(description.get("data", {})),
         user_features=_user_features(folder, description.get(USER_FEATURES_KEY), len(users)),
+        item_table=_item_table(folder, description),
     )
 
 
@@ -163,6 +166,11 @@ def _with_new(folder: Path, description: Mapping[str, Any], num_items: int) -> F
     if section is None:
         return model
     return with_new_items(model, section, load_arrays(folder / NEW_ITEMS))
+
+
+def _item_table(folder: Path, description: Mapping[str, Any]) -> ItemTable | None:
+    names = tuple(name for name in TABLE_FILES if name in description.get("sha256", {}))
+    return ItemTable.found_in(folder, names) if names else None
 
 
 def _model(folder: Path, description: Mapping[str, Any], num_items: int) -> Recommender:

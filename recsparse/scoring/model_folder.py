@@ -18,6 +18,7 @@ from recsparse.outputs.claim import Output, filled_folder
 from recsparse.outputs.kinds import FolderKind, describes_itself
 from recsparse.outputs.manifest import file_sha256
 from recsparse.scoring.feature_arrays import arrays_of, groups_described
+from recsparse.scoring.item_table import FILES as TABLE_FILES
 from recsparse.scoring.model_content import (
     DESCRIPTION,
     HISTORY,
@@ -42,7 +43,7 @@ SETTLED = "settled.toml"
 FILES = (WEIGHTS, HISTORY, USERS, ITEMS)
 # By their keys in `model.toml`: of models that rank new items, and of those that read users.
 _FILE_OF_KEY = {NEW_KEY: NEW_ITEMS, USER_FEATURES_KEY: USER_FEATURES}
-MORE_FILES = tuple(_FILE_OF_KEY.values())
+MORE_FILES = (*_FILE_OF_KEY.values(), *TABLE_FILES)
 
 
 _KEYS = ("format_version", "recsparse_version", "model")
@@ -100,6 +101,8 @@ def save_model(
             (aside / USER_FEATURES).write_bytes(array_bytes(arrays_of(trained.user_features)))
             groups = groups_described(trained.user_features)
             description[USER_FEATURES_KEY] = {"groups": groups}
+        if trained.item_table is not None:
+            trained.item_table.write(aside)
         written = [name for name in (*FILES, *MORE_FILES) if (aside / name).exists()]
         checksums = {name: file_sha256(aside / name) for name in written}
         text = to_toml(description)
@@ -185,7 +188,10 @@ def read_model_description(folder: str | Path) -> dict[str, Any]:
         )
     found = _text_sha256(text.partition("[sha256]")[0])
     more = {name for key, name in _FILE_OF_KEY.items() if key in description}
-    if set(checksums) != {*FILES, *more, DESCRIPTION} or checksums[DESCRIPTION] != found:
+    if (
+        set(checksums) - {*TABLE_FILES} != {*FILES, *more, DESCRIPTION}
+        or checksums[DESCRIPTION] != found
+    ):
         raise ModelFolderError(
             f"{path} must be as it was written, but it is damaged; copy the folder again, or train "
             "again"

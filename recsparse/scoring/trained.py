@@ -19,6 +19,7 @@ from recsparse.errors import InputError
 from recsparse.metrics.top_k import mask_seen, top_k
 from recsparse.models.protocol.features import Features
 from recsparse.models.protocol.fitted_model import FittedModel
+from recsparse.scoring.item_table import ItemTable
 from recsparse.scoring.list_table import allowed_items, list_table
 from recsparse.scoring.request_columns import (
     Rows,
@@ -50,6 +51,7 @@ class TrainedModel:
         data: The settings of the dataset whose rows the history holds.
         user_features: What the model reads of these users besides their rows; None where it reads
             nothing else. A user without rows may be known by them.
+        item_table: How a table of new items is read; None where the dataset had no table of items.
     """
 
     model: FittedModel
@@ -59,6 +61,7 @@ class TrainedModel:
     times: csr_matrix | None = None
     data: DataSettings = field(default_factory=DataSettings)
     user_features: Features | None = None
+    item_table: ItemTable | None = None
 
     def __repr__(self) -> str:
         """Return the model, and of how many users and items."""

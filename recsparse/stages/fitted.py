@@ -15,6 +15,7 @@ from recsparse.datasets.parts import EvaluationPart
 from recsparse.datasets.vocabulary import Vocabulary
 from recsparse.models.protocol.fit_context import FitContext
 from recsparse.models.protocol.fitted_model import FittedModel
+from recsparse.scoring.item_table import ItemTable
 from recsparse.scoring.trained import TrainedModel
 from recsparse.stages.features_read import FeaturesRead, features_read, warn_of_unread
 from recsparse.stages.fit_on_dataset import fit_on, refit_on, validate
@@ -82,4 +83,10 @@ def _trained(
     users, features = known_users(data, rows.users, base)
     history, times = taller(rows.interactions, len(users)), rows.times
     times = None if times is None else taller(times, len(users))
-    return TrainedModel(model, users, items, history, times, settings, features)
+    table = None if new_items is None else _item_table(data)
+    return TrainedModel(model, users, items, history, times, settings, features, table)
+
+
+def _item_table(data: Dataset) -> ItemTable | None:
+    fitted = data.fitted_item_features
+    return None if fitted is None else ItemTable.of(fitted)

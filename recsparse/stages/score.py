@@ -130,6 +130,7 @@ class RecommendOptions:
         log: How to read the history: what is set here wins over the settings of the model's
             dataset.
         parts: Those parts of the dataset that are taken; see `HistoryOptions`.
+        new_items: A table of items that came after the training; see `HistoryOptions`.
     """
 
     k: int = 20
@@ -139,6 +140,7 @@ class RecommendOptions:
     on_unknown: OnUnknown = "error"
     log: LogConfig = field(default_factory=LogConfig)
     parts: tuple[str, ...] = PARTS
+    new_items: Tables | None = None
 
 
 def recommend(
@@ -176,7 +178,9 @@ def recommend(
     named = options.users if users is None else users
     # A list may be one of ids, and one of files: the former is an argument, the latter an option.
     table = named if users is None or isinstance(users, (str, Path)) else None
-    start = HistoryOptions(options.dataset, options.parts, options.history, options.log)
+    start = HistoryOptions(
+        options.dataset, options.parts, options.history, options.log, options.new_items
+    )
     if out is None:
         trained, wanted = loaded(locate(model, reporter=reporter), start, reporter)
         ids = _ids(named, table is None, trained, wanted, reporter)

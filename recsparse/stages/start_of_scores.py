@@ -18,6 +18,7 @@ from recsparse.outputs.places import local_place
 from recsparse.reporting.progress import Reporter
 from recsparse.scoring.batch import read_ids
 from recsparse.scoring.model_folder import load_model
+from recsparse.scoring.more_new_items import with_table_of_items
 from recsparse.scoring.stamp import ScoresKind
 from recsparse.scoring.trained import TrainedModel
 from recsparse.stages.load import locate
@@ -34,12 +35,15 @@ class HistoryOptions:
         history: A log, files or frames, whose rows replace what is known of its users, who may be
             new.
         log: How to read it: what is set here wins over the settings of the model's dataset.
+        new_items: A table of items that came after the training, files or a frame as `prepare`
+            takes it; they are ranked by their features.
     """
 
     dataset: str | Path | None = None
     parts: tuple[str, ...] = PARTS
     history: Tables | None = None
     log: LogConfig = field(default_factory=LogConfig)
+    new_items: Tables | None = None
 
     def __post_init__(self) -> None:
         """Refuse parts of no dataset.
@@ -120,7 +124,7 @@ def early_checked(
         OutputError: If the output is an input, or not ours to replace.
     """
     kind = ScoresKind.named(Path(last_name(out)), local_place(out))
-    files = [*paths_among(table), *paths_among(start.history)]
+    files = [*paths_among(table), *paths_among(start.history), *paths_among(start.new_items)]
     others = Job.reading("", "", [*files, start.dataset])
     folder = locate(model, folder_of(out), reporter)
     inputs: tuple[str | Path, ...] = (folder, *others.inputs, *others.addresses)
@@ -141,9 +145,16 @@ def loaded(
 
     Returns:
         The model, and the users of the history.
+
+    Raises:
+        InputError: If there are new items, but the model ranks none.
     """
     with reporter.task("loading the model"):
         trained = load_model(folder)
+    if start.new_items is not None:
+        with reporter.task("taking in new items", 1) as advance:
+            trained, count = with_table_of_items(trained, start.new_items)
+            advance(1, str(count))
     if start.dataset is None and start.history is None:
         return trained, None
     # Imported here, with all that reads logs and datasets: most jobs start from the model alone.
