@@ -54,6 +54,9 @@ def recommend(
     out: OutPath,
     k: Annotated[int, typer.Option("-k", min=1, help="Items per user.")] = 20,
     users: Annotated[list[str] | None, typer.Option(help="Table with user_id.")] = None,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Say which items of the history brought each item.")
+    ] = False,
     overwrite: Overwrite = False,
     *,
     start: StartOptions,
@@ -71,7 +74,15 @@ def recommend(
     log = job.settings().log
     parts = parts_named(start.history_parts)
     options = RecommendOptions(
-        k, users, start.dataset, start.history, start.on_unknown, log, parts, start.new_items
+        k,
+        users,
+        start.dataset,
+        start.history,
+        start.on_unknown,
+        log,
+        parts,
+        start.new_items,
+        explain,
     )
     count = stage(model, out, options, reporter, overwrite)
     show_pairs("recommended", {"recommendations": str(out), "users": count}, job.as_json)

@@ -141,7 +141,10 @@ def recommend_users(
     wanted = trained.users.ids if users is None else users
 
     def lists(some: pa.Array) -> pa.Table:
-        return pa.concat_tables(trained.recommend_batches(some, k, on_unknown=options.on_unknown))
+        unknown, explain = options.on_unknown, options.explain
+        return pa.concat_tables(
+            trained.recommend_batches(some, k, on_unknown=unknown, explain=explain)
+        )
 
     found = _write_lists("recommend", trained, wanted, k, lists, out, options)
     counts = HowRanked(trained, options.on_unknown)
@@ -214,8 +217,9 @@ def _write_lists(
     if len(wanted) == 0:
         raise InputError(f"{command} needs at least one {of}, but got none; name some by --{of}s")
     with options.reporter.task(f"looking through the {of}s and what is known of them"):
-        settings = (k, options.rows_per_part, options.on_unknown, digest_of_known(trained))
-        job = job_of(command, options.inputs, digest_of_ids(wanted), *settings)
+        settings = (k, options.rows_per_part, options.on_unknown, options.explain)
+        ids = digest_of_ids(wanted)
+        job = job_of(command, options.inputs, ids, *settings, digest_of_known(trained))
     ids_per_part = max(1, options.rows_per_part // k)
     with (
         parted_output(out, job, options) as output,

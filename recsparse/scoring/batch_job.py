@@ -33,6 +33,7 @@ class BatchOptions:
         overwrite: Replace an output, or unfinished parts, of another job.
         inputs: Files and folders that the job reads, besides the candidates; the output must lie
             apart from them.
+        explain: Say of each recommended item which of the history brought it its score.
     """
 
     rows_per_part: int = 500_000
@@ -40,6 +41,7 @@ class BatchOptions:
     reporter: Reporter = SILENT
     overwrite: bool = False
     inputs: tuple[str | Path, ...] = ()
+    explain: bool = False
 
 
 @contextmanager

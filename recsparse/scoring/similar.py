@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from recsparse.datasets.vocabulary import Vocabulary
 from recsparse.errors import InputError
 from recsparse.metrics.top_k import top_k
-from recsparse.models.protocol.fitted_model import FittedModel, base_of
+from recsparse.models.content.new_items import base_of
+from recsparse.models.protocol.fitted_model import FittedModel
 from recsparse.models.protocol.similar_items import HasSimilarItems
 from recsparse.scoring.list_table import list_table
 from recsparse.scoring.request_columns import refuse_unknown, slices
@@ -27,7 +28,7 @@ def similar_batches(
     Args:
         model: The model.
         catalogue: Ids of its items.
-        ids: Those of the items to find others for.
+        ids: Those of the items to find others for; items without training rows get no list.
         k: Length of each list.
 
     Returns:
@@ -41,7 +42,8 @@ def similar_batches(
         raise InputError(f"k must be at least 1, but got {k}")
     index = catalogue.index_of(ids)
     refuse_unknown("item_id", ids, index, "leave these out of --items")
-    return _tables(_with_similarities(model), catalogue, index, k)
+    known = index[index < base_of(model).num_items]
+    return _tables(_with_similarities(model), catalogue, known, k)
 
 
 def _tables(

@@ -21,6 +21,8 @@ from recsparse.models.protocol.features import Features
 from recsparse.models.protocol.fitted_model import FittedModel
 from recsparse.scoring.item_table import ItemTable
 from recsparse.scoring.list_table import allowed_items, list_table
+from recsparse.scoring.pair_scores import pair_scores
+from recsparse.scoring.reasons import with_reasons
 from recsparse.scoring.request_columns import (
     Rows,
     as_table,
@@ -92,7 +94,8 @@ class TrainedModel:
             refuse_unknown("item_id", item_ids, item_index)
         scores = np.full(len(pairs), np.nan, dtype=np.float32)
         known = (user_index >= 0) & (item_index >= 0)
-        scores[known] = self._score_known(user_index[known], item_index[known])
+        pairs_known = user_index[known], item_index[known]
+        scores[known] = pair_scores(*pairs_known, self._scores, self._users_at_once())
         if on_unknown == "popularity":
             stranger = (user_index < 0) & (item_index >= 0) & ~is_missing_id(user_ids)
             scores[stranger] = self.popularity()[item_index[stranger]]
@@ -107,6 +110,7 @@ class TrainedModel:
         items: Ids | None = None,
         history: Rows | None = None,
         on_unknown: OnUnknown = "error",
+        explain: bool = False,
     ) -> pd.DataFrame:
         """Return the k best items of each user, ties in the order of the catalogue.
 
@@ -120,13 +124,15 @@ class TrainedModel:
             on_unknown: For users never seen: raise an `error`, return no rows (`null`), or
                 return the items that are popular of late (`popularity`; no rows where the id is
                 null or blank).
+            explain: Say which items of the history brought each item its score.
 
         Returns:
-            Columns `user_id`, `item_id`, `rank` (from 1), `score`.
+            Columns `user_id`, `item_id`, `rank` (from 1), `score`; and, explained, those of
+            `recsparse.scoring.reasons.with_reasons`.
 
         Raises:
             UnknownIdError: If an id is unknown and `on_unknown` is `error`.
-            InputError: If k is below 1.
+            InputError: If k is below 1, or a model is to explain that cannot.
         """
         history = None if history is None else as_table(history)
         model = self if history is None else self.with_history(history)
@@ -135,18 +141,15 @@ class TrainedModel:
             wanted = known if history is None else id_column(history, "user_id").unique()
         else:
             wanted = ids_of(users)
-        tables = list(
-            model.recommend_batches(
-                wanted, k, filter_seen=filter_seen, items=items, on_unknown=on_unknown
-            )
+        tables = model.recommend_batches(
+            wanted,
+            k,
+            filter_seen=filter_seen,
+            items=items,
+            on_unknown=on_unknown,
+            explain=explain,
         )
-        no_lists = list_table(
-            wanted[:0].cast(model.users.ids.type),
-            model.items,
-            np.empty((0, k), np.int64),
-            np.empty((0, k), np.float32),
-        )
-        return pa.concat_tables([no_lists, *tables]).to_pandas()
+        return pa.concat_tables(tables).to_pandas()
 
     def recommend_batches(
         self,
@@ -156,6 +159,7 @@ class TrainedModel:
         filter_seen: bool = True,
         items: Ids | None = None,
         on_unknown: OnUnknown = "error",
+        explain: bool = False,
     ) -> Iterator[pa.Table]:
         """Yield the recommendations of some users at a time, in the order of `users`.
 
@@ -165,13 +169,14 @@ class TrainedModel:
             filter_seen: Leave out the items of the user's history.
             items: Recommend only these items.
             on_unknown: The same as for `recommend`.
+            explain: The same as for `recommend`.
 
         Yields:
-            Tables with the columns of `recommend`.
+            Tables with the columns of `recommend`, at least one.
 
         Raises:
             UnknownIdError: If an id is unknown and `on_unknown` is `error`.
-            InputError: If k is below 1.
+            InputError: If k is below 1, or a model is to explain that cannot.
         """
         if k < 1:
             raise InputError(f"k must be at least 1, but got {k}")
@@ -180,9 +185,9 @@ class TrainedModel:
         if on_unknown == "error":
             refuse_unknown("user_id", users, user_index)
         allowed = allowed_items(self.items, items, on_unknown)
-        for rows in slices(len(users), self._users_at_once()):
+        for rows in [*slices(len(users), self._users_at_once())] or [slice(0, 0)]:
             yield self._recommend(
-                users[rows], user_index[rows], k, allowed, filter_seen, on_unknown
+                users[rows], user_index[rows], k, allowed, filter_seen, on_unknown, explain
             )
 
     def similar_items(self, items: Ids | None = None, k: int = 10) -> pd.DataFrame:
@@ -244,27 +249,19 @@ class TrainedModel:
     def _popularity(self) -> NDArray[np.float32]:
         return recent_popularity(self.history, self.times)
 
-    def _scores(self, user_index: NDArray[np.int64]) -> torch.Tensor:
+    def _known_of(
+        self, user_index: NDArray[np.int64]
+    ) -> tuple[csr_matrix, csr_matrix | None, Features | None]:
         history = rows_of_users(self.history, user_index)
         times = None if self.times is None else rows_of_users(self.times, user_index)
         users = None if self.user_features is None else self.user_features.rows(user_index)
-        return scores_or_popularity(self.model, self._popularity, history, times, users)
+        return history, times, users
+
+    def _scores(self, user_index: NDArray[np.int64]) -> torch.Tensor:
+        return scores_or_popularity(self.model, self._popularity, *self._known_of(user_index))
 
     def _users_at_once(self) -> int:
         return max(1, min(1024, _SCORES_AT_ONCE // max(len(self.items), 1)))
-
-    def _score_known(
-        self, user_index: NDArray[np.int64], item_index: NDArray[np.int64]
-    ) -> NDArray[np.float32]:
-        scores = np.empty(len(user_index), dtype=np.float32)
-        wanted, row = np.unique(user_index, return_inverse=True)
-        by_row = np.argsort(row, kind="stable")
-        ends = np.searchsorted(row[by_row], np.arange(len(wanted) + 1))
-        for rows in slices(len(wanted), self._users_at_once()):
-            pairs = by_row[ends[rows.start] : ends[rows.stop]]
-            block = self._scores(wanted[rows]).numpy()
-            scores[pairs] = block[row[pairs] - rows.start, item_index[pairs]]
-        return scores
 
     def _recommend(
         self,
@@ -274,6 +271,7 @@ class TrainedModel:
         allowed: torch.Tensor | None,
         filter_seen: bool,
         on_unknown: OnUnknown,
+        explain: bool,
     ) -> pa.Table:
         known = user_index >= 0
         scores = self._scores(user_index)
@@ -288,4 +286,8 @@ class TrainedModel:
         scores[torch.from_numpy(without)] = -torch.inf
         best, values = top_k(scores, k)
         ids = users.cast(self.users.ids.type)
-        return list_table(ids, self.items, best.numpy(), values.numpy())
+        lists = list_table(ids, self.items, best.numpy(), values.numpy())
+        if not explain:
+            return lists
+        known_of = self._known_of(user_index)
+        return with_reasons(lists, best.numpy(), self.items, self.model, *known_of)

@@ -131,6 +131,7 @@ class RecommendOptions:
             dataset.
         parts: Those parts of the dataset that are taken; see `HistoryOptions`.
         new_items: A table of items that came after the training; see `HistoryOptions`.
+        explain: Say of each item which of the history brought it its score.
     """
 
     k: int = 20
@@ -141,6 +142,7 @@ class RecommendOptions:
     log: LogConfig = field(default_factory=LogConfig)
     parts: tuple[str, ...] = PARTS
     new_items: Tables | None = None
+    explain: bool = False
 
 
 def recommend(
@@ -165,8 +167,8 @@ def recommend(
         k: Length of each list, in the place of that of the options.
 
     Returns:
-        The number of users; without `out`, a frame with the columns `user_id`, `item_id`, `rank`
-        and `score`: of Polars or Arrow where the users are, or where the history is and no users
+        The number of users; without `out`, a frame with the columns of `TrainedModel.recommend`: of
+        Polars or Arrow where the users are, or where the history is and no users
         are named, else of pandas.
 
     Raises:
@@ -184,14 +186,19 @@ def recommend(
     if out is None:
         trained, wanted = loaded(locate(model, reporter=reporter), start, reporter)
         ids = _ids(named, table is None, trained, wanted, reporter)
-        found = trained.recommend(ids, options.k, on_unknown=options.on_unknown)
+        unknown, explain = options.on_unknown, options.explain
+        found = trained.recommend(ids, options.k, on_unknown=unknown, explain=explain)
         of = options.history if named is None else named
         return like(pa.Table.from_pandas(found, preserve_index=False), of)
     folder, inputs = early_checked(out, model, start, table, reporter)
     trained, wanted = loaded(folder, start, reporter)
     ids = _ids(named, table is None, trained, wanted, reporter)
     batch = BatchOptions(
-        on_unknown=options.on_unknown, reporter=reporter, overwrite=overwrite, inputs=inputs
+        on_unknown=options.on_unknown,
+        reporter=reporter,
+        overwrite=overwrite,
+        inputs=inputs,
+        explain=options.explain,
     )
     return recommend_users(trained, out, options.k, ids, batch)
 

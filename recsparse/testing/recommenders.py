@@ -26,6 +26,7 @@ from recsparse.config.training import TrainingConfig
 from recsparse.errors import InputError
 from recsparse.models.protocol.features import Features
 from recsparse.models.protocol.fit_context import FitContext
+from recsparse.models.protocol.reasons import HasReasons, rows_of_cells
 from recsparse.models.protocol.recommender import Recommender
 from recsparse.models.protocol.similar_items import HasSimilarItems
 from recsparse.models.registry import build_model, model_class
@@ -156,6 +157,25 @@ class RecommenderConformance:
         assert torch.equal(again.similarities(items), found)
         torch.testing.assert_close(model.similarities(items[:1]), found[:1])
         assert model.similarities(items[:0]).shape == (0, NUM_ITEMS)
+
+    def test_what_events_add_and_the_rest_sum_to_the_scores(self) -> None:
+        model, rows = fitted(self.config), log_of(seed=5)
+        if not isinstance(model, HasReasons):
+            pytest.skip("its scores are no sums over the history")
+        listed = torch.from_numpy(np.random.default_rng(1).integers(NUM_ITEMS, size=(NUM_USERS, 3)))
+        found = model.contributions(rows, times_of(rows), listed)
+        assert found.cells.shape == (rows.nnz, 3)
+        assert {each.dtype for each in (found.cells, found.rest, found.explained)} == {
+            torch.float32
+        }
+        assert not (found.cells.requires_grad)
+        assert not (found.rest.requires_grad)
+        assert ((found.explained >= 0) & (found.explained <= 1)).all()
+        total = found.rest.index_add(0, rows_of_cells(rows), found.cells)
+        wanted = score(model, rows).gather(1, listed)
+        torch.testing.assert_close(total, wanted, rtol=1e-4, atol=1e-4)
+        nobody = csr_matrix((0, NUM_ITEMS), dtype=np.float32)
+        assert model.contributions(nobody, times_of(nobody), listed[:0]).cells.shape == (0, 3)
 
     def test_nobody_gets_no_scores(self) -> None:
         assert score(fitted(self.config), csr_matrix((0, NUM_ITEMS))).shape == (0, NUM_ITEMS)

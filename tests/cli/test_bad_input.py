@@ -253,6 +253,11 @@ def test_items_that_nothing_is_like(refused, trained_folder, workplace, kind, ma
     assert message in refused("similar", model, "--out", "lists", "--items", make())
 
 
+def test_reasons_of_a_model_that_has_none(refused, model):
+    said = refused("recommend", "model", "--out", "lists", "--explain")
+    assert "those of popularity are not; explain a blend" in said
+
+
 def test_scores_of_another_system_that_cannot_be_ranked(refused, small_dataset):
     path = write("scored.parquet", user_id=[1], item_id=[1], score=["high"])
     assert "must hold numbers" in refused("evaluate-file", path, small_dataset)

@@ -113,6 +113,25 @@ def test_users_that_the_model_never_saw_are_folded_in(recsparse, trained_folder)
     assert pd.read_parquet("lists")["user_id"].unique().tolist() == [7, 8]
 
 
+def test_lists_say_which_items_of_the_history_brought_each_item(
+    recsparse, small_dataset, workplace
+):
+    words = ["train", small_dataset, "--out", "ease", "--json", "--set", "model.kind=ease"]
+    as_json(recsparse(*words))
+    words = ["recommend", "ease", "--out", "lists.parquet", "-k", 3, "--json"]
+    assert as_json(recsparse(*words, "--explain"))["users"] == 40
+    model = load_model("ease")
+    found = pd.read_parquet("lists.parquet")
+    pd.testing.assert_frame_equal(found, model.recommend(k=3, explain=True))
+    assert found["explained"].eq(1).all()
+    user, seen = (
+        ids.index_of(found[name])
+        for ids, name in ((model.users, "user_id"), (model.items, "because_1"))
+    )
+    assert (model.history[user, seen] > 0).all()
+    assert "of another job" in recsparse(*words).err
+
+
 def test_items_get_the_items_that_are_most_like_them(recsparse, trained_folder, workplace):
     pd.DataFrame({"item_id": [3, 5]}).to_csv("items.csv", index=False)
     words = ["similar", trained_folder / "sparse_grid", "--out", "similar.parquet", "-k", 3]

@@ -7,16 +7,17 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.sparse import csr_matrix
 
-from recsparse.config.linear_models import PopularityConfig
+from recsparse.config.linear_models import ContentKNNConfig, PopularityConfig
 from recsparse.errors import InputError, UnknownIdError
+from recsparse.models.content.new_items import Placement, WithNewItems
 from recsparse.models.linear.popularity import Popularity
 from recsparse.models.protocol.similar_items import HasSimilarItems
 from recsparse.scoring import similar as similar_module
 from recsparse.scoring.batch import similar_to_items
 from recsparse.scoring.batch_job import BatchOptions
 from recsparse.scoring.parted_output import PartedOutput
+from recsparse.testing import NUM_ITEMS, NUM_USERS, fitted, words_of
 from tests.scoring.naive import Linear, random_model
 
 LISTED = ["item_id", "similar_item_id", "rank", "score"]
@@ -103,16 +104,13 @@ def test_a_model_that_knows_nothing_of_items_says_what_to_do():
         popular.similar_items()
 
 
-def test_a_model_that_adds_items_to_another_one_passes_its_items_on():
-    class WithMore(Linear):
-        def __init__(self, base):
-            super().__init__(np.zeros((6, 6), np.float32))
-            self.base = base
-
-    model = alike(4)
-    more = replace(model, model=WithMore(model.model))
-    assert rows_of(more.similar_items()) == rows_of(model.similar_items())
-    assert csr_matrix(model.history).shape[1] == 4
+def test_items_without_training_rows_get_no_lists_and_are_in_none():
+    known = replace(random_model(NUM_USERS, NUM_ITEMS, seed=0), model=fitted(ContentKNNConfig()))
+    items = random_model(1, NUM_ITEMS + 2, seed=0).items
+    words = words_of(NUM_ITEMS).rows(np.array([3, 5]))
+    model = replace(known, model=WithNewItems(known.model, words, Placement()), items=items)
+    assert rows_of(model.similar_items()) == rows_of(known.similar_items())
+    assert rows_of(model.similar_items([513, 504])) == rows_of(known.similar_items([504]))
 
 
 @pytest.mark.parametrize("change", ["none", "k", "weights", "items"])

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 from torch import Tensor
@@ -18,12 +18,13 @@ from recsparse.models.protocol.cold_scorer import ColdScorer
 from recsparse.models.protocol.features import FeatureKind, Features
 from recsparse.models.protocol.fit_context import PLAIN, FitContext
 from recsparse.models.protocol.needs import Needs
+from recsparse.models.protocol.reasons import Contributions, HasReasons
 from recsparse.models.protocol.recommender import Recommender, check_interactions
 from recsparse.models.protocol.similar_items import HasSimilarItems
 from recsparse.models.protocol.stored_arrays import stored_tensor
 
 
-class ContentKNN(Recommender, ColdScorer, HasSimilarItems):
+class ContentKNN(Recommender, ColdScorer, HasSimilarItems, HasReasons):
     """The cosine between the features of an item and of a user's history.
 
     A user's profile is the weighted sum of the features of the history's items, so that an item's
@@ -85,6 +86,16 @@ class ContentKNN(Recommender, ColdScorer, HasSimilarItems):
             shape=(len(items), self.num_items),
         )
         return self.items.to_history(rows, self.items)
+
+    @override
+    def contributions(
+        self, history: csr_matrix, times: csr_matrix | None, listed: Int[Tensor, "b k"]
+    ) -> Contributions:
+        """The cosine to each item of the history, times its weight."""
+        history = self._checked_history(history)
+        cosines = self.items.of_listed(history, listed)
+        cells = torch.from_numpy(history.data).unsqueeze(1) * cosines
+        return Contributions.whole(cells, torch.zeros(listed.shape))
 
     @override
     def state(self) -> dict[str, Tensor]:

@@ -5,12 +5,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 from torch import Tensor
 
 from recsparse.models.protocol.features import FeatureKind, Features
+from recsparse.models.protocol.reasons import listed_products
 from recsparse.models.protocol.stored_arrays import stored_csr, stored_tensor
 
 # What items can be compared by; a product of two numbers tells nothing of how near they are.
@@ -76,3 +77,22 @@ class Cosines:
         if self.vectors.shape[1]:
             found = found + (history @ self.vectors) @ others.vectors.T
         return torch.from_numpy(np.asarray(found, dtype=np.float32))
+
+    def of_listed(self, history: csr_matrix, listed: Int[Tensor, "b k"]) -> Float[Tensor, "n k"]:
+        """Return the cosines of the items of histories to those that are listed for each.
+
+        Args:
+            history: Rows × these items; weights do not count.
+            listed: Items of each row.
+
+        Returns:
+            One row per stored cell.
+        """
+        found = np.zeros((history.nnz, listed.shape[1]), dtype=np.float32)
+        for row, items in enumerate(listed.numpy()):
+            cells = slice(history.indptr[row], history.indptr[row + 1])
+            found[cells] = (self.sparse[history.indices[cells]] @ self.sparse[items].T).toarray()
+        if not self.vectors.shape[1]:
+            return torch.from_numpy(found)
+        vectors = torch.from_numpy(self.vectors)
+        return torch.from_numpy(found) + listed_products(vectors, vectors, history, listed)

@@ -13,19 +13,19 @@ from typing_extensions import override
 from recsparse.config.linear_models import TextRidgeConfig
 from recsparse.models.content.wanted_features import wanted_features
 from recsparse.models.linear.als import als_factors, half_step, with_empty_weight
+from recsparse.models.linear.folded_in import FoldedIn, Folding
 from recsparse.models.protocol.cold_scorer import ColdScorer
 from recsparse.models.protocol.features import Features
 from recsparse.models.protocol.fit_context import PLAIN, FitContext
 from recsparse.models.protocol.needs import Needs
 from recsparse.models.protocol.recommender import Recommender, check_interactions
-from recsparse.models.protocol.similar_items import HasItemVectors
 from recsparse.models.protocol.stored_arrays import stored_number, stored_tensor
 
 _ITERATIONS = 100
 _TOLERANCE = 1e-4
 
 
-class TextRidge(Recommender, ColdScorer, HasItemVectors):
+class TextRidge(Recommender, ColdScorer, FoldedIn):
     """iALS whose factors a linear map of the features stands in for where an item has no history.
 
     The content-to-factor mapping of Gantner et al. 2010 (https://doi.org/10.1109/ICDM.2010.129),
@@ -84,9 +84,8 @@ class TextRidge(Recommender, ColdScorer, HasItemVectors):
         return users @ torch.from_numpy(factors).T
 
     @override
-    def vectors_of_items(self) -> Float[Tensor, "m d"]:
-        """The item factors."""
-        return self.item_factors
+    def folding(self) -> Folding:
+        return Folding(self.item_factors, self.solver)
 
     @override
     def state(self) -> dict[str, Tensor]:

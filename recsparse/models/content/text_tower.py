@@ -19,6 +19,12 @@ from recsparse.models.protocol.features import FeatureKind, Features
 from recsparse.models.protocol.fit_context import PLAIN, FitContext
 from recsparse.models.protocol.needs import Needs
 from recsparse.models.protocol.objective import HiddenCells, RowNetwork
+from recsparse.models.protocol.reasons import (
+    Contributions,
+    HasReasons,
+    listed_products,
+    rows_of_cells,
+)
 from recsparse.models.protocol.recommender import NetworkRecommender, check_interactions
 from recsparse.models.protocol.similar_items import HasItemVectors
 from recsparse.models.protocol.stored_arrays import load_network, stored_tensor
@@ -26,7 +32,7 @@ from recsparse.sparse.scatter import scatter_sum
 from recsparse.sparse.tensor import SparseTensor
 
 
-class TextTower(NetworkRecommender, ColdScorer, HasItemVectors):
+class TextTower(NetworkRecommender, ColdScorer, HasItemVectors, HasReasons):
     """Learns word vectors from who took which items, and adds the cosine of the words themselves.
 
     An item is the sum of the vectors of its words, weighted by its bag of norm 1; a user is the sum
@@ -100,6 +106,20 @@ class TextTower(NetworkRecommender, ColdScorer, HasItemVectors):
     def vectors_of_items(self) -> Float[Tensor, "m d"]:
         """The learned vectors of the words and other features."""
         return self.network.eval().encode(self.network.known()).detach().cpu()
+
+    @override
+    def contributions(
+        self, history: csr_matrix, times: csr_matrix | None, listed: Int[Tensor, "b k"]
+    ) -> Contributions:
+        """The products with the vectors of each item of the history, and the weighted cosines."""
+        history, network = self._checked_history(history), self.network
+        vectors, scale = self.vectors_of_items(), network.scale.exp().item()
+        products = scale * listed_products(vectors, vectors, history, listed)
+        products += self.config.cosine_weight * network.known().of_listed(history, listed)
+        length = np.sqrt(np.maximum(np.asarray(history.sum(axis=1)), 1e-12))
+        weights = torch.from_numpy(history.data).unsqueeze(1)
+        cells = weights * products / torch.from_numpy(length)[rows_of_cells(history)]
+        return Contributions.whole(cells.float(), network.item_bias.detach().cpu()[listed])
 
     @override
     def state(self) -> dict[str, Tensor]:

@@ -3,7 +3,7 @@
 from typing import TypeVar
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from scipy.sparse import csr_matrix
 from torch import Tensor
 
@@ -110,20 +110,51 @@ def half_step(
             "half_step needs config.unobserved_weight, but it is None; see with_empty_weight"
         )
     prior_gram = config.unobserved_weight * (columns.T @ columns)
-    at_once = max(1, _SYSTEM_SIZE // columns.shape[1] ** 2)
     solved = [
-        _solve_rows(rows[start : start + at_once], columns, prior_gram, config)
-        for start in range(0, rows.shape[0], at_once)
+        _solve_rows(rows[some], columns, prior_gram, config) for some in row_blocks(rows, columns)
     ]
     return torch.cat(solved) if solved else columns.new_zeros(0, columns.shape[1])
+
+
+def row_blocks(rows: csr_matrix, columns: Float[Tensor, "m d"]) -> list[slice]:
+    """Return the rows some at a time, so few that their systems stay near the processor.
+
+    Args:
+        rows: As for `half_step`.
+        columns: As for `half_step`.
+
+    Returns:
+        Slices of the rows.
+    """
+    at_once = max(1, _SYSTEM_SIZE // columns.shape[1] ** 2)
+    return [slice(start, start + at_once) for start in range(0, rows.shape[0], at_once)]
 
 
 def _solve_rows(
     rows: csr_matrix, columns: Tensor, prior_gram: Tensor, config: IALSConfig
 ) -> Tensor:
+    feats, weights, row_ptr, ridge = row_systems(rows, columns, config)
+    return ridge_pool(feats, weights, row_ptr, prior_gram, ridge)
+
+
+def row_systems(
+    rows: csr_matrix, columns: Float[Tensor, "m d"], config: IALSConfig
+) -> tuple[
+    Float[Tensor, "n d"], Float[Tensor, " n"], Int[Tensor, " rows_1"], Float[Tensor, " rows"]
+]:
+    """Return what the ridge regressions of rows are made of.
+
+    Args:
+        rows: As for `half_step`.
+        columns: As for `half_step`.
+        config: As for `half_step`.
+
+    Returns:
+        The vector and the weight of each cell, where the rows begin, and the ridge of each row.
+    """
     row_ptr = torch.from_numpy(rows.indptr).long()
     feats = columns[torch.from_numpy(rows.indices).long()]
     weights = torch.from_numpy(rows.data).to(feats.dtype)
     frequency = row_ptr.diff() + (config.unobserved_weight or 0.0) * len(columns)
     ridge = config.regularisation * frequency.to(feats.dtype) ** config.frequency_exponent
-    return ridge_pool(feats, weights, row_ptr, prior_gram, ridge)
+    return feats, weights, row_ptr, ridge

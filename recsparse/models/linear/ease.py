@@ -5,7 +5,7 @@ from typing import ClassVar
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 from torch import Tensor
@@ -18,6 +18,7 @@ from recsparse.models.histories.sequences import times_of_cells
 from recsparse.models.histories.window_gram import window_gram
 from recsparse.models.protocol.fit_context import PLAIN, FitContext
 from recsparse.models.protocol.needs import Needs
+from recsparse.models.protocol.reasons import Contributions, HasReasons, listed_pairs
 from recsparse.models.protocol.recommender import Recommender, check_interactions
 from recsparse.models.protocol.similar_items import HasSimilarItems
 from recsparse.models.protocol.stored_arrays import stored_tensor
@@ -26,7 +27,7 @@ from recsparse.models.protocol.stored_arrays import stored_tensor
 _BYTES = 12
 
 
-class EASE(Recommender, HasSimilarItems):
+class EASE(Recommender, HasSimilarItems, HasReasons):
     """Embarrassingly shallow autoencoder (Steck 2019, https://arxiv.org/abs/1905.03375, eq. 8).
 
     `B = I - P diag(1 / diag P)` with `P = (X^T X + L)^-1`: the least-squares map from the items of
@@ -102,11 +103,12 @@ class EASE(Recommender, HasSimilarItems):
         self, history: csr_matrix, times: csr_matrix | None = None
     ) -> Float[Tensor, "b m"]:
         """The rows times the item-item weights; times count where `recency_decay` is below 1."""
+        return torch.from_numpy(self._weighted(history, times) @ self.weights.numpy())
+
+    def _weighted(self, history: csr_matrix, times: csr_matrix | None) -> csr_matrix:
         history = self._checked_history(history)
         decay, floor = self.config.recency_decay, self.config.recency_floor
-        if decay < 1:
-            history = recency_weighted(history, times, decay, floor)
-        return torch.from_numpy(history @ self.weights.numpy())
+        return recency_weighted(history, times, decay, floor) if decay < 1 else history
 
     @override
     def similarities(self, items: NDArray[np.int64]) -> Float[Tensor, "n m"]:
@@ -117,6 +119,16 @@ class EASE(Recommender, HasSimilarItems):
         index = torch.from_numpy(items)
         onto, back = self.weights[index], self.weights[:, index].T
         return onto.sign() * (onto * back).clamp(min=0).sqrt()
+
+    @override
+    def contributions(
+        self, history: csr_matrix, times: csr_matrix | None, listed: Int[Tensor, "b k"]
+    ) -> Contributions:
+        """The item-item weights, times the weights of the cells."""
+        history = self._weighted(history, times)
+        between = self.weights[listed_pairs(history, listed)]
+        cells = torch.from_numpy(history.data).unsqueeze(1) * between
+        return Contributions.whole(cells, torch.zeros(listed.shape))
 
     @override
     def state(self) -> dict[str, Tensor]:

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from scipy.sparse import csr_matrix, dia_array, diags_array
 from torch import Tensor
 from typing_extensions import override
@@ -13,6 +13,7 @@ from typing_extensions import override
 from recsparse.config.linear_models import GFCFConfig
 from recsparse.models.protocol.column_sums import column_sums
 from recsparse.models.protocol.fit_context import PLAIN, FitContext
+from recsparse.models.protocol.reasons import Contributions, HasReasons, rows_of_cells
 from recsparse.models.protocol.recommender import Recommender, check_interactions
 from recsparse.models.protocol.similar_items import HasItemVectors
 from recsparse.models.protocol.stored_arrays import stored_csr, stored_tensor
@@ -20,9 +21,11 @@ from recsparse.models.protocol.stored_arrays import stored_csr, stored_tensor
 # Power iterations of the randomised SVD; with fewer, the last singular vectors are not those of
 # the matrix.
 _POWER_ITERATIONS = 6
+# Of the filter, which is never whole.
+_COLUMNS_AT_ONCE = 256
 
 
-class GFCF(Recommender, HasItemVectors):
+class GFCF(Recommender, HasItemVectors, HasReasons):
     """Graph-filter collaborative filtering (Shen et al. 2021, https://arxiv.org/abs/2108.07567).
 
     With `R` the normalised interactions, `n_u^-1/2 x n_i^-1/2`, and `V` its first right singular
@@ -102,6 +105,41 @@ class GFCF(Recommender, HasItemVectors):
     def vectors_of_items(self) -> Float[Tensor, "m d"]:
         """The items' entries in the first singular vectors."""
         return self.vectors.T
+
+    @override
+    def contributions(
+        self, history: csr_matrix, times: csr_matrix | None, listed: Int[Tensor, "b k"]
+    ) -> Contributions:
+        """The filter's numbers from each item of the history to the listed ones."""
+        history = self._checked_history(history)
+        row, item = rows_of_cells(history), torch.from_numpy(history.indices).long()
+        distinct, place = listed.unique(return_inverse=True)
+        cells = torch.zeros(history.nnz, listed.shape[1])
+        for start in range(0, len(distinct), _COLUMNS_AT_ONCE):
+            columns = self._columns(distinct[start : start + _COLUMNS_AT_ONCE])
+            within = place[row] - start
+            cell, slot = ((within >= 0) & (within < columns.shape[1])).nonzero(as_tuple=True)
+            cells[cell, slot] = columns[item[cell], within[cell, slot]]
+        cells *= torch.from_numpy(history.data).unsqueeze(1)
+        return Contributions.whole(cells, torch.zeros(listed.shape))
+
+    def _columns(self, items: Int[Tensor, " n"]) -> Float[Tensor, "m n"]:
+        """Return what each item adds to the scores of some."""
+        cells = np.ones(len(items), np.float32), (items.numpy(), np.arange(len(items)))
+        one = csr_matrix(cells, shape=(self.num_items, len(items)))
+        scale = self._item_scale()
+        linear = (scale @ (self.normalised.T @ (self.normalised @ (scale @ one)))).toarray()
+        filtered = self._filtered_columns(linear, one.toarray())
+        if self.config.sharpening > 0:
+            again = self._spread(self.normalised @ (scale @ linear)).T.numpy()
+            filtered -= self.config.sharpening * self._filtered_columns(again, linear)
+        return torch.from_numpy(filtered)
+
+    def _filtered_columns(self, linear: np.ndarray, columns: np.ndarray) -> np.ndarray:
+        """Add the low-pass filter of some columns to the linear one of them."""
+        vectors, root = self.vectors.numpy(), np.sqrt(self.item_weight.numpy())[:, None]
+        low_pass = vectors.T @ (vectors @ (root * columns)) / root
+        return np.asarray(linear + self.config.low_pass_weight * low_pass, dtype=np.float32)
 
     @override
     def state(self) -> dict[str, Tensor]:

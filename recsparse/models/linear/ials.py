@@ -11,13 +11,13 @@ from typing_extensions import override
 
 from recsparse.config.linear_models import IALSConfig
 from recsparse.models.linear.als import als_factors, half_step, with_empty_weight
+from recsparse.models.linear.folded_in import FoldedIn, Folding
 from recsparse.models.protocol.fit_context import PLAIN, FitContext
 from recsparse.models.protocol.recommender import Recommender, check_interactions
-from recsparse.models.protocol.similar_items import HasItemVectors
 from recsparse.models.protocol.stored_arrays import stored_number, stored_tensor
 
 
-class IALS(Recommender, HasItemVectors):
+class IALS(Recommender, FoldedIn):
     """Implicit alternating least squares (Hu, Koren and Volinsky 2008, ICDM).
 
     Minimises `sum over observed (u, i) of w_ui (p_u q_i - 1)^2 + a sum over all (p_u q_i)^2
@@ -60,9 +60,8 @@ class IALS(Recommender, HasItemVectors):
         return users @ self.item_factors.T
 
     @override
-    def vectors_of_items(self) -> Float[Tensor, "m d"]:
-        """The item factors."""
-        return self.item_factors
+    def folding(self) -> Folding:
+        return Folding(self.item_factors, self.solver)
 
     @override
     def state(self) -> dict[str, Tensor]:

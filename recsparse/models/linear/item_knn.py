@@ -5,7 +5,7 @@ from typing import ClassVar
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, diags_array, vstack
 from torch import Tensor
@@ -13,6 +13,7 @@ from typing_extensions import override
 
 from recsparse.config.linear_models import ItemKNNConfig
 from recsparse.models.protocol.fit_context import PLAIN, FitContext
+from recsparse.models.protocol.reasons import Contributions, HasReasons, listed_weights
 from recsparse.models.protocol.recommender import Recommender, check_interactions
 from recsparse.models.protocol.similar_items import HasSimilarItems
 from recsparse.models.protocol.stored_arrays import stored_csr
@@ -21,7 +22,7 @@ from recsparse.models.protocol.stored_arrays import stored_csr
 _ITEMS_AT_ONCE = 1024
 
 
-class ItemKNN(Recommender, HasSimilarItems):
+class ItemKNN(Recommender, HasSimilarItems, HasReasons):
     """Nearest neighbours by a shrunk, asymmetric cosine.
 
     `sim(i, j) = x_i x_j / (|x_i|^2a |x_j|^(2 - 2a) + shrinkage)` over the columns of the
@@ -76,6 +77,14 @@ class ItemKNN(Recommender, HasSimilarItems):
     def similarities(self, items: NDArray[np.int64]) -> Float[Tensor, "n m"]:
         """The shrunk cosines to an item's own neighbours, symmetric where `asymmetry` is 1/2."""
         return torch.from_numpy(self.similarity[:, items].toarray().T.copy())
+
+    @override
+    def contributions(
+        self, history: csr_matrix, times: csr_matrix | None, listed: Int[Tensor, "b k"]
+    ) -> Contributions:
+        """The similarities, times the weights of the cells."""
+        cells = listed_weights(self.similarity, self._checked_history(history), listed)
+        return Contributions.whole(cells, torch.zeros(listed.shape))
 
     @override
     def state(self) -> dict[str, Tensor]:

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 from torch import Tensor
@@ -21,6 +21,7 @@ from recsparse.models.linear.ease import ease_diagonal
 from recsparse.models.protocol.column_sums import column_sums
 from recsparse.models.protocol.fit_context import PLAIN, FitContext
 from recsparse.models.protocol.needs import Needs
+from recsparse.models.protocol.reasons import Contributions, HasReasons, listed_pairs
 from recsparse.models.protocol.recommender import Recommender, check_interactions
 from recsparse.models.protocol.similar_items import HasSimilarItems
 from recsparse.models.protocol.stored_arrays import stored_tensor
@@ -29,7 +30,7 @@ from recsparse.models.protocol.stored_arrays import stored_tensor
 _NEGLIGIBLE = 1e-3
 
 
-class NextItemRidge(Recommender, HasSimilarItems):
+class NextItemRidge(Recommender, HasSimilarItems, HasReasons):
     """A linear model of the next event, in closed form.
 
     At each event, every item has as features what is left of its events until then: an event
@@ -96,6 +97,20 @@ class NextItemRidge(Recommender, HasSimilarItems):
         """The scores of what comes right after an item, which are not symmetric."""
         counts = self.weights[:, torch.from_numpy(items)].sum(dim=0)
         return counts / self.count**self.config.popularity_discount
+
+    @override
+    def contributions(
+        self, history: csr_matrix, times: csr_matrix | None, listed: Int[Tensor, "b k"]
+    ) -> Contributions:
+        """What is left of each event, times the weights from its item."""
+        history = self._checked_history(history)
+        first, second = listed_pairs(history, listed)
+        cells = torch.zeros(first.shape)
+        for decay, weights in zip(self.config.decays, self.weights, strict=True):
+            left = torch.from_numpy(recency_weighted(history, times, decay).data)
+            cells += left.unsqueeze(1) * weights[first, second]
+        cells /= self.count[second] ** self.config.popularity_discount
+        return Contributions.whole(cells, torch.zeros(listed.shape))
 
     @override
     def state(self) -> dict[str, Tensor]:

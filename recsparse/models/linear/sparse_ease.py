@@ -5,7 +5,7 @@ from typing import ClassVar
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 from torch import Tensor
@@ -17,6 +17,7 @@ from recsparse.models.histories.recency_weights import recency_weighted
 from recsparse.models.linear.ease import ease_diagonal
 from recsparse.models.protocol.fit_context import PLAIN, FitContext
 from recsparse.models.protocol.needs import Needs
+from recsparse.models.protocol.reasons import Contributions, HasReasons, listed_weights
 from recsparse.models.protocol.recommender import Recommender, check_interactions
 from recsparse.models.protocol.similar_items import HasSimilarItems
 from recsparse.models.protocol.stored_arrays import stored_csr
@@ -25,7 +26,7 @@ from recsparse.models.protocol.stored_arrays import stored_csr
 _SYSTEM_SIZE = 2**22
 
 
-class SparseEASE(Recommender, HasSimilarItems):
+class SparseEASE(Recommender, HasSimilarItems, HasReasons):
     """The least-squares map from each item's nearest items to it.
 
     EASE (Steck 2019, https://arxiv.org/abs/1905.03375) finds the column `b` that minimises
@@ -85,17 +86,26 @@ class SparseEASE(Recommender, HasSimilarItems):
         self, history: csr_matrix, times: csr_matrix | None = None
     ) -> Float[Tensor, "b m"]:
         """The rows times the item-item weights; times count where `recency_decay` is below 1."""
+        return torch.from_numpy((self._weighted(history, times) @ self.weights).toarray())
+
+    def _weighted(self, history: csr_matrix, times: csr_matrix | None) -> csr_matrix:
         history = self._checked_history(history)
         decay, floor = self.config.recency_decay, self.config.recency_floor
-        if decay < 1:
-            history = recency_weighted(history, times, decay, floor)
-        return torch.from_numpy((history @ self.weights).toarray())
+        return recency_weighted(history, times, decay, floor) if decay < 1 else history
 
     @override
     def similarities(self, items: NDArray[np.int64]) -> Float[Tensor, "n m"]:
         """Means of what each of two items adds to the score of the other, which are symmetric."""
         both = self.weights[items] + self.weights[:, items].T
         return torch.from_numpy(both.toarray() / 2)
+
+    @override
+    def contributions(
+        self, history: csr_matrix, times: csr_matrix | None, listed: Int[Tensor, "b k"]
+    ) -> Contributions:
+        """The item-item weights, times the weights of the cells."""
+        cells = listed_weights(self.weights, self._weighted(history, times), listed)
+        return Contributions.whole(cells, torch.zeros(listed.shape))
 
     @override
     def state(self) -> dict[str, Tensor]:

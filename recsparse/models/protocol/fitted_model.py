@@ -99,20 +99,6 @@ class FittedModel(ABC):
         return digest(self.config.model_dump_json(), *parts)
 
 
-def base_of(model: FittedModel) -> FittedModel:
-    """Return the model that was fitted on rows.
-
-    Args:
-        model: Any fitted model.
-
-    Returns:
-        The attribute `base` of a model that adds to another one, as items without rows; else the
-        model itself.
-    """
-    base = getattr(model, "base", None)
-    return base if isinstance(base, FittedModel) else model
-
-
 def _bytes_of(tensor: Tensor) -> tuple[str, np.ndarray]:
     # NumPy knows no bfloat16.
     values = tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8)

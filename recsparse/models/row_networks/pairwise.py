@@ -15,13 +15,13 @@ from recsparse.config.network_models import PairwiseConfig
 from recsparse.models.content.feature_encoder import FeatureEncoder
 from recsparse.models.content.wanted_features import encoder_of, needs_features
 from recsparse.models.linear.als import empty_weight, half_step
+from recsparse.models.linear.folded_in import FoldedIn, Folding
 from recsparse.models.protocol.fit_context import PLAIN, FitContext
 from recsparse.models.protocol.losses import masked_softmax_loss
 from recsparse.models.protocol.needs import Needs
 from recsparse.models.protocol.objective import Objective, holds_items
 from recsparse.models.protocol.own_loss import own_loss
 from recsparse.models.protocol.recommender import NetworkRecommender, check_interactions
-from recsparse.models.protocol.similar_items import HasItemVectors
 from recsparse.models.protocol.stored_arrays import stored_number, stored_tensor
 from recsparse.sparse.tensor import SparseTensor
 
@@ -81,7 +81,7 @@ class PairwiseNetwork(nn.Module):
         """
 
 
-class PairwiseRecommender(NetworkRecommender, HasItemVectors):
+class PairwiseRecommender(NetworkRecommender, FoldedIn):
     """Vectors of users and items, trained to rank the items of a row before others.
 
     The users' vectors are not kept: each user, seen or not, is folded in by a ridge regression onto
@@ -133,22 +133,21 @@ class PairwiseRecommender(NetworkRecommender, HasItemVectors):
         self, history: csr_matrix, times: csr_matrix | None = None
     ) -> Float[Tensor, "b m"]:
         """Products of user and item vectors, plus the items' biases."""
-        history = self._checked_history(history)
+        items, ridge, _ = self.folding()
+        return half_step(self._checked_history(history), items, ridge) @ items.T + self.bias
+
+    @override
+    def folding(self) -> Folding:
         ridge = IALSConfig(
             unobserved_weight=self.config.fold_in_unobserved_weight or self.empty_weight,
             regularisation=self.config.fold_in_regularisation,
         )
-        return half_step(history, self.items, ridge) @ self.items.T + self.bias
+        return Folding(self.items, ridge, self.bias)
 
     def _take_up_network(self) -> None:
         with torch.no_grad():
             _, items, bias = self.network.tables()
             self.items, self.bias = items.cpu().clone(), bias.cpu().clone()
-
-    @override
-    def vectors_of_items(self) -> Float[Tensor, "m d"]:
-        """The trained item vectors, without the biases."""
-        return self.items
 
     @override
     def state(self) -> dict[str, Tensor]:

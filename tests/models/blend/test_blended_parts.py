@@ -1,10 +1,12 @@
 import numpy as np
 import pytest
+import torch
 
 from recsparse.config.linear_models import EASEConfig, IALSConfig, PopularityConfig
 from recsparse.config.models import BlendConfig
 from recsparse.errors import InputError
-from recsparse.testing import NUM_ITEMS, fitted
+from recsparse.models.protocol.reasons import rows_of_cells
+from recsparse.testing import NUM_ITEMS, NUM_USERS, fitted, log_of
 
 EASE, IALS = EASEConfig(regularisation=5), IALSConfig(factors=4, iterations=3)
 
@@ -31,3 +33,46 @@ def test_parts_that_know_of_no_similarity_are_not_enough():
     model = fitted(BlendConfig(parts=(PopularityConfig(),)))
     with pytest.raises(InputError, match=r"only \['popularity'\]; name such a part in model.parts"):
         model.similarities(np.array([0]))
+
+
+LISTED = torch.from_numpy(np.random.default_rng(2).integers(NUM_ITEMS, size=(NUM_USERS, 3)))
+
+
+def deviation(part):
+    return part.score_batch(log_of()).double().std(dim=1, correction=0, keepdim=True)
+
+
+def test_reasons_are_those_of_the_parts_in_units_of_the_users_deviations():
+    model, log = fitted(BlendConfig(parts=(EASE, IALS), weights=(1.0, 0.4))), log_of()
+    found, row = model.contributions(log, None, LISTED), rows_of_cells(log)
+    expected = sum(
+        weight * part.contributions(log, None, LISTED).cells / deviation(part)[row]
+        for part, weight in zip(model.parts, model.weights, strict=True)
+    )
+    torch.testing.assert_close(found.cells.double(), expected, rtol=1e-4, atol=1e-5)
+    total = found.rest.index_add(0, row, found.cells)
+    wanted = model.score_batch(log).gather(1, LISTED)
+    torch.testing.assert_close(total, wanted, rtol=1e-4, atol=1e-4)
+    known = torch.from_numpy(log.getnnz(axis=1) > 0)
+    assert (found.explained[known] == 1).all()
+
+
+def test_what_parts_without_reasons_add_is_not_explained():
+    model, log = fitted(BlendConfig(parts=(EASE, PopularityConfig()), weights=(1.0, 2.0))), log_of()
+    ease, popular = (
+        weight * (part.score_batch(log) - part.score_batch(log).mean(dim=1, keepdim=True))
+        / deviation(part).float().clamp(min=1e-9)
+        for part, weight in zip(model.parts, model.weights, strict=True)
+    )  # fmt: skip
+    found, row = model.contributions(log, None, LISTED), rows_of_cells(log)
+    sizes = ease.abs().gather(1, LISTED), popular.abs().gather(1, LISTED)
+    torch.testing.assert_close(found.explained, sizes[0] / (sizes[0] + sizes[1]))
+    total = found.rest.index_add(0, row, found.cells)
+    wanted = model.score_batch(log).gather(1, LISTED)
+    torch.testing.assert_close(total, wanted, rtol=1e-4, atol=1e-4)
+
+
+def test_a_blend_of_networks_alone_gives_no_reasons():
+    model = fitted(BlendConfig(parts=(PopularityConfig(),)))
+    with pytest.raises(InputError, match=r"only \['popularity'\]; name such a part in model.parts"):
+        model.contributions(log_of(), None, LISTED)

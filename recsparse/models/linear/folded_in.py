@@ -1,0 +1,86 @@
+"""Models that fold users in by a ridge regression onto the vectors of the items."""
+
+from abc import abstractmethod
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float, Int
+from scipy.sparse import csr_matrix
+from torch import Tensor
+from typing_extensions import override
+
+from recsparse.config.linear_models import IALSConfig
+from recsparse.models.linear.als import row_blocks, row_systems
+from recsparse.models.protocol.reasons import Contributions, HasReasons, listed_products
+from recsparse.models.protocol.similar_items import HasItemVectors
+from recsparse.sparse.gram import segment_gram
+
+
+class Folding(NamedTuple):
+    """What users are folded in by.
+
+    Attributes:
+        vectors: One per item.
+        ridge: Weight of empty cells and regularisation, for `half_step`.
+        bias: One number per item, which is added to the products; None for zeros.
+    """
+
+    vectors: Float[Tensor, "m d"]
+    ridge: IALSConfig
+    bias: Float[Tensor, " m"] | None = None
+
+
+class FoldedIn(HasItemVectors, HasReasons):
+    """A model whose scores are the products of `half_step` with the item vectors, plus a bias."""
+
+    @abstractmethod
+    def folding(self) -> Folding:
+        """Return what users are folded in by.
+
+        Returns:
+            The vectors and the settings.
+        """
+
+    @override
+    def vectors_of_items(self) -> Float[Tensor, "m d"]:
+        """The item vectors, without the biases."""
+        return self.folding().vectors
+
+    @override
+    def contributions(
+        self, history: csr_matrix, times: csr_matrix | None, listed: Int[Tensor, "b k"]
+    ) -> Contributions:
+        """In closed form: cell i adds `w_i q_j A^-1 q_i` to the score of item j.
+
+        A user's vector is `A^-1 sum_i w_i q_i` (Hu et al. 2008,
+        https://doi.org/10.1109/ICDM.2008.22, section 5). The matrix A depends on the cells, too:
+        without one of them, the score would not be less by just that much.
+        """
+        vectors, ridge, bias = self.folding()
+        history = csr_matrix(history, dtype=vectors.numpy().dtype)
+        prior_gram = (ridge.unobserved_weight or 0.0) * (vectors.T @ vectors)
+        cells = [
+            _products(history[some], vectors, ridge, prior_gram, listed[some])
+            for some in row_blocks(history, vectors)
+        ]
+        rest = torch.zeros(listed.shape) if bias is None else bias[listed]
+        none = vectors.new_zeros(0, listed.shape[1])
+        return Contributions.whole(torch.cat([none, *cells]), rest)
+
+
+def _products(
+    rows: csr_matrix,
+    vectors: Float[Tensor, "m d"],
+    ridge: IALSConfig,
+    prior_gram: Float[Tensor, "d d"],
+    listed: Int[Tensor, "b k"],
+) -> Float[Tensor, "n_cells k"]:
+    feats, weights, row_ptr, shrinkage = row_systems(rows, vectors, ridge)
+    left = segment_gram(feats, weights, row_ptr).add_(prior_gram)
+    left.diagonal(dim1=1, dim2=2).add_(shrinkage.unsqueeze(1))
+    right = vectors[listed].transpose(1, 2)
+    solved = torch.cholesky_solve(right, torch.linalg.cholesky(left)).transpose(1, 2)
+    # As if each listed item of each row were one of its own.
+    flat, place = solved.reshape(-1, vectors.shape[1]), torch.arange(listed.numel())
+    products = listed_products(vectors, flat, rows, place.view(listed.shape))
+    return weights.unsqueeze(1) * products
