@@ -92,12 +92,6 @@ class Dataset:
         columns = SideColumns.of_config(self.config, "item")
         return FittedFeatures.of(columns, self.items.ids.type, self.item_side, self.item_reviews)
 
-    @cached_property
-    def fitted_user_features(self) -> FittedFeatures | None:
-        """What it takes to read the features of users that are not in the dataset, likewise."""
-        columns = SideColumns.of_config(self.config, "user")
-        return FittedFeatures.of(columns, self.users.ids.type, self.user_side, self.user_reviews)
-
     def train_matrix(self) -> csr_matrix:
         """Return the training rows as a matrix; rows of the same cell are summed.
 

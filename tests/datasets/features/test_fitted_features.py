@@ -4,7 +4,6 @@ import logging
 import re
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -231,17 +230,8 @@ def test_what_cannot_be_read_is_named(plain, change, error, message):
         plain.fitted_item_features.read(strange)
 
 
-def test_users_have_theirs(tmp_path):
-    users = pd.DataFrame({"user_id": [0, 4, 9], "about": ["a fox", "hens", "a fox"], "age": 3.0})
-    users.to_parquet(tmp_path / "users.parquet")
-    settings = ["split.kind=given", "features.user_numbers=['age']"]
-    data = prepared(tmp_path, ROWS, settings, part=PARTS, users=tmp_path / "users.parquet")
-    assert data.fitted_item_features is None
-    ids, groups = data.fitted_user_features.read(users)
-    index = data.users.index_of(ids[:2])
-    assert [each.name for each in groups] == ["words", "age"]
-    same([each._replace(values=each.values[:2]) for each in groups],
-         [each._replace(values=each.values[index]) for each in data.user_features])  # fmt: skip
+def test_without_a_table_there_are_none(tmp_path):
+    assert prepared(tmp_path, ROWS, ["split.kind=given"], part=PARTS).fitted_item_features is None
 
 
 def test_ids_are_made_those_of_the_log_where_that_is_set(tmp_path):
