@@ -11,7 +11,7 @@ from pydantic_core import CoreSchema
 from recsparse.config import linear_models, network_models  # noqa: F401
 from recsparse.config.feature_section import FeatureSection, UserFeatureSection
 from recsparse.config.model_section import ModelSection, known_sections
-from recsparse.config.units import Number
+from recsparse.config.units import Number, Unit
 
 BLEND = "blend"
 
@@ -52,6 +52,10 @@ class BlendConfig(FeatureSection, UserFeatureSection):
         weights: What each part counts; None for the best on validation.
         new_weights: What each part counts on items without a history, of those that can rank them
             by their features; None for the best on validation.
+        prior_rows: Where features of users are known, a ridge regression from these takes part as
+            the user has few rows: its share for a user of n rows is the square of
+            `prior_rows / (prior_rows + n)`, so all of it without rows. 0 for none; None for the
+            best on validation, as for the weights.
     """
 
     kind: Literal["blend"] = "blend"
@@ -59,6 +63,7 @@ class BlendConfig(FeatureSection, UserFeatureSection):
     parts: Annotated[tuple[PartConfig, ...], Field(min_length=1)] | None = None
     weights: tuple[Annotated[Number, Field(ge=0)], ...] | None = None
     new_weights: tuple[Annotated[Number, Field(ge=0)], ...] | None = None
+    prior_rows: Annotated[float, Unit("rows")] | None = Field(default=None, ge=0)
 
     @model_validator(mode="after")
     def _one_weight_a_part(self) -> "BlendConfig":

@@ -34,7 +34,7 @@ def features_read(
         features = None if features is None else features.chosen(_names(model))
         users = read_of_users(model, users)
     found: FeaturesRead = {}
-    for part in (model,) if parts is None else parts:
+    for part in (model,) if parts is None else (*parts, *_prior(model)):
         own = () if features is None else features.chosen(_names(part)).groups
         read = {group.name: group.known for group in own if group.kind in part.reads}
         of_users = read_of_users(part, users)
@@ -67,6 +67,12 @@ def warn_of_unread(read: FeaturesRead, data: Dataset) -> None:
             'model.kind or model.parts, as user_ridge, or timeline with user_features = "all"',
             ", ".join(unread),
         )
+
+
+def _prior(model: Recommender) -> list[Recommender]:
+    # Of a blend, scores by features of users alone.
+    prior = getattr(model, "prior", None)
+    return [] if prior is None else [prior]
 
 
 def _names(model: Recommender) -> FeatureNames:

@@ -151,3 +151,15 @@ def test_users_without_rows_are_evaluated_by_features_or_by_recent_popularity(
     assert means["knn"] == pytest.approx(expected)
     assert means["ease"] == pytest.approx(expected)
     assert means["ridge"] > means["knn"] + 0.1
+
+
+def test_a_blend_ranks_for_users_without_rows_by_features(jobs, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    parts = "model.parts=[{kind='ease', regularisation=1}, {kind='popularity'}]"
+    result = train(jobs / "dataset", "blend", load_config(None, [parts]))
+    assert set(result.features["user_ridge"]) == {"group of users", "age of users"}
+    trained = load_model("blend")
+    assert set(range(50, 55)) < set(trained.users.ids.to_pylist())
+    lists = trained.recommend(range(50, 55), k=3)
+    assert (lists["item_id"] % 2 == lists["user_id"] % 2).all()
+    pd.testing.assert_frame_equal(lists, result.model.recommend(range(50, 55), k=3))

@@ -124,6 +124,7 @@ class BlendRecommender(Recommender, ColdScorer, BlendedUsers, BlendedParts):
                 for part, weight, new in zip(parts, weights, self.new_weights, strict=True)
             ]
         )
+        self.fit_prior(interactions, context)
         return self
 
     def _leave(self, is_useful: Sequence[bool]) -> None:
@@ -166,7 +167,8 @@ class BlendRecommender(Recommender, ColdScorer, BlendedUsers, BlendedParts):
         """Return the configuration with the weights of the parts, and each part's own choices."""
         parts = tuple(part.settled() for part in self.parts)
         weights = {"weights": tuple(self.weights), "new_weights": tuple(self.new_weights)}
-        return self.config.model_copy(update={"parts": parts, **weights})
+        found = {"parts": parts, **weights, "prior_rows": self.prior_rows}
+        return self.config.model_copy(update=found)
 
     @override
     def score_batch(
@@ -184,7 +186,7 @@ class BlendRecommender(Recommender, ColdScorer, BlendedUsers, BlendedParts):
         for part, weight in zip(self.parts, self.weights, strict=True):
             if weight:
                 total.add_(standardised(scores_of(part, history, times, users)), alpha=weight)
-        return total
+        return self.mixed_with_prior(total, history, times, users)
 
     @override
     def score_cold(
@@ -218,12 +220,12 @@ class BlendRecommender(Recommender, ColdScorer, BlendedUsers, BlendedParts):
                 scores = scores_of(part, history, times, users)
             if weights[0]:
                 known.add_(standardised(scores), alpha=weights[0])
-        return known, new
+        return self.mixed_with_prior(known, history, times, users), new
 
     @override
     def state(self) -> dict[str, Tensor]:
         """Return the parts' states and weights."""
-        state = {"weights": torch.tensor(self.weights, dtype=torch.float64)}
+        state = {"weights": torch.tensor(self.weights, dtype=torch.float64), **self.prior_state()}
         if any(self.new_weights):
             state["new_weights"] = torch.tensor(self.new_weights, dtype=torch.float64)
         for number, part in enumerate(self.parts):
@@ -242,6 +244,7 @@ class BlendRecommender(Recommender, ColdScorer, BlendedUsers, BlendedParts):
                 f"{len(weights)} weights, but got {config.parts}; use the fitted model's own config"
             )
         model.weights = weights.tolist()
+        model.take_prior(state)
         for number, part in enumerate(config.parts):
             prefix = f"parts.{number}."
             own = {

@@ -1,18 +1,24 @@
 """Features of users in a blend, which hands them to the parts that read some."""
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+import numpy as np
+import torch
 from jaxtyping import Float
 from scipy.sparse import csr_matrix
 from torch import Tensor
 from typing_extensions import override
 
+from recsparse.config.linear_models import UserRidgeConfig
 from recsparse.config.models import BlendConfig
+from recsparse.models.blend.user_prior import best_prior_rows, with_prior
+from recsparse.models.content.user_ridge import UserRidge
 from recsparse.models.protocol.features import Features
 from recsparse.models.protocol.fit_context import FitContext
 from recsparse.models.protocol.recommender import Recommender
+from recsparse.models.protocol.stored_arrays import stored_number, with_prefix
 from recsparse.models.protocol.user_reader import UserReader, read_of_users
 
 
@@ -21,6 +27,8 @@ class BlendedUsers(UserReader):
 
     config: BlendConfig
     parts: Sequence[Recommender]
+    prior: UserRidge | None = None
+    prior_rows: float = 0.0
 
     @abstractmethod
     def scores_by_parts(
@@ -48,7 +56,8 @@ class BlendedUsers(UserReader):
     def reads_of_users(self, users: Features) -> Features:
         """Leave those that the parts may read, where any of them does."""
         found = self.users_of_parts(users)
-        is_read = any(read_of_users(part, found) is not None for part in self.parts)
+        readers = self.parts if self.prior is None else (*self.parts, self.prior)
+        is_read = any(read_of_users(part, found) is not None for part in readers)
         return found if is_read and found is not None else Features((), users.num_ids)
 
     def users_of_parts(self, users: Features | None) -> Features | None:
@@ -78,3 +87,64 @@ class BlendedUsers(UserReader):
             validation = replace(validation, users=self.users_of_parts(validation.users))
         users = self.users_of_parts(context.user_features)
         return replace(context, user_features=users, validation=validation)
+
+    def fit_prior(self, interactions: csr_matrix, context: FitContext) -> None:
+        """Fit scores by features alone, and find what they count against a user's rows.
+
+        Args:
+            interactions: Users × items, positive weights.
+            context: What the parts were given.
+        """
+        self.prior, self.prior_rows = None, 0.0
+        rows, validation = self.config.prior_rows, context.validation
+        is_found = rows is None and self.config.weights is None and validation is not None
+        if context.user_features is None or not (is_found or rows):
+            return
+        with context.reporter.task("weighing the features of the users"):
+            prior = UserRidge(UserRidgeConfig()).fit(interactions, context)
+            if rows is None:
+                assert validation is not None, "it is what finds the number"
+                rows = best_prior_rows(self.scores_by_parts, prior.score_users, validation)
+        if rows > 0:
+            self.prior, self.prior_rows = prior, rows
+
+    def mixed_with_prior(
+        self,
+        scores: Float[Tensor, "b m"],
+        history: csr_matrix,
+        times: csr_matrix | None,
+        users: Features | None,
+    ) -> Float[Tensor, "b m"]:
+        """Mix scores by rows with those by features.
+
+        Args:
+            scores: What the parts make of the rows.
+            history: These rows.
+            times: Their times.
+            users: Those features that the parts may read; None leaves the scores as they are.
+
+        Returns:
+            One row per user.
+        """
+        if self.prior is None or users is None:
+            return scores
+        prior = self.prior.score_users(history, times, users)
+        num_rows = torch.from_numpy(np.diff(history.indptr)).float()
+        return with_prior(scores, prior, num_rows, self.prior_rows)
+
+    def prior_state(self) -> dict[str, Tensor]:
+        """Return what was fitted of the prior, as named tensors; none without one."""
+        if self.prior is None:
+            return {}
+        state = {f"prior.{name}": value for name, value in self.prior.state().items()}
+        return {"prior_rows": torch.tensor(self.prior_rows, dtype=torch.float64), **state}
+
+    def take_prior(self, state: Mapping[str, Tensor]) -> None:
+        """Take the prior of a stored model.
+
+        Args:
+            state: Its tensors.
+        """
+        if "prior_rows" in state:
+            self.prior_rows = stored_number(state, "prior_rows")
+            self.prior = UserRidge.from_state(UserRidgeConfig(), with_prefix(state, "prior."))

@@ -89,18 +89,19 @@ def weights_of_scores(
     return [float(weight / largest) for weight in weights]
 
 
-def sampled_users(validation: Validation, seed: int) -> Validation:
+def sampled_users(validation: Validation, seed: int, most_users: int | None = None) -> Validation:
     """Leave as many users as weights are found on.
 
     Args:
         validation: Users to rank for.
         seed: Of the choice.
+        most_users: How many, where their scores are few enough; None for as many as usual.
 
     Returns:
         All of them, or some drawn at random.
     """
     num_users, num_items = validation.history.shape
-    most = max(1, min(_MOST_USERS, _MOST_SCORES // max(num_items, 1)))
+    most = max(1, min(most_users or _MOST_USERS, _MOST_SCORES // max(num_items, 1)))
     if num_users <= most:
         return validation
     rows = np.sort(np.random.default_rng(seed).choice(num_users, most, replace=False))
