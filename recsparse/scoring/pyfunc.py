@@ -72,9 +72,14 @@ class PyFuncModel:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "history.parquet"
             pq.write_table(rows, path)
-            return empty.with_history(
+            known = empty.with_history(
                 read_history(path, trained.data, in_order=trained.times is not None)
             )
+        features = trained.user_features
+        if features is None:
+            return known
+        own = features.rows(trained.users.index_of(known.users.ids))
+        return replace(known, user_features=own)
 
 
 def _rows(history: str) -> pa.Table:

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import mlflow.pyfunc
 import numpy as np
@@ -6,9 +7,12 @@ import pandas as pd
 import pytest
 from mlflow.pyfunc import scoring_server
 
+from recsparse.config.linear_models import UserRidgeConfig
 from recsparse.errors import InputError
 from recsparse.scoring import pyfunc
 from recsparse.scoring.model_folder import load_model
+from tests.item_features import mixed_features
+from tests.scoring.test_model_folder import train
 
 
 @pytest.mark.parametrize("address", ["models:/shelf/1", "folder"])
@@ -108,3 +112,14 @@ def test_a_request_may_send_a_history_to_a_server(served, trained_folder):
     (answer,) = served(content)["predictions"]
     model = load_model(trained_folder / "sparse_grid").with_history(pd.DataFrame(rows))
     assert answer["score"] == pytest.approx(model.score(frame)[0])
+
+
+def test_a_history_joins_the_features_of_its_user():
+    users = mixed_features(9)
+    trained = replace(train(UserRidgeConfig()), user_features=users)
+    model = pyfunc.PyFuncModel(trained)
+    pairs = pd.DataFrame({"user_id": ["user 2", "user 7"], "item_id": [50, 51]})
+    rows = json.dumps([{"user_id": "user 2", "item_id": 51, "timestamp": 5}])
+    found = model.predict(pairs, {"history": rows})["score"]
+    # user_ridge reads nothing but features.
+    assert found.tolist() == trained.score(pairs).tolist()
