@@ -57,15 +57,38 @@ class FoldedIn(HasItemVectors, HasReasons):
         without one of them, the score would not be less by just that much.
         """
         vectors, ridge, bias = self.folding()
-        history = csr_matrix(history, dtype=vectors.numpy().dtype)
-        prior_gram = (ridge.unobserved_weight or 0.0) * (vectors.T @ vectors)
-        cells = [
-            _products(history[some], vectors, ridge, prior_gram, listed[some])
-            for some in row_blocks(history, vectors)
-        ]
+        cells = ridge_contributions(history, vectors, ridge, vectors, listed)
         rest = torch.zeros(listed.shape) if bias is None else bias[listed]
-        none = vectors.new_zeros(0, listed.shape[1])
-        return Contributions.whole(torch.cat([none, *cells]), rest)
+        return Contributions.whole(cells, rest)
+
+
+def ridge_contributions(
+    history: csr_matrix,
+    vectors: Float[Tensor, "m d"],
+    ridge: IALSConfig,
+    wanted: Float[Tensor, "m d"],
+    listed: Int[Tensor, "b k"],
+) -> Float[Tensor, "n_cells k"]:
+    """Say what each cell adds to the products of `half_step` with some vectors.
+
+    Args:
+        history: One row of interactions per user.
+        vectors: Those of the items, onto which the rows are regressed.
+        ridge: Weight of empty cells and regularisation.
+        wanted: The vectors that the rows are multiplied by, one per item.
+        listed: Items of each user.
+
+    Returns:
+        `w_i v_j A^-1 q_i` of each cell i and listed item j.
+    """
+    history = csr_matrix(history, dtype=vectors.numpy().dtype)
+    prior_gram = (ridge.unobserved_weight or 0.0) * (vectors.T @ vectors)
+    cells = [vectors.new_zeros(0, listed.shape[1])]
+    cells += [
+        _products(history[some], vectors, ridge, prior_gram, wanted[listed[some]])
+        for some in row_blocks(history, vectors)
+    ]
+    return torch.cat(cells)
 
 
 def _products(
@@ -73,14 +96,14 @@ def _products(
     vectors: Float[Tensor, "m d"],
     ridge: IALSConfig,
     prior_gram: Float[Tensor, "d d"],
-    listed: Int[Tensor, "b k"],
+    wanted: Float[Tensor, "b k d"],
 ) -> Float[Tensor, "n_cells k"]:
     feats, weights, row_ptr, shrinkage = row_systems(rows, vectors, ridge)
     left = segment_gram(feats, weights, row_ptr).add_(prior_gram)
     left.diagonal(dim1=1, dim2=2).add_(shrinkage.unsqueeze(1))
-    right = vectors[listed].transpose(1, 2)
-    solved = torch.cholesky_solve(right, torch.linalg.cholesky(left)).transpose(1, 2)
+    factor = torch.linalg.cholesky(left)
+    solved = torch.cholesky_solve(wanted.transpose(1, 2), factor).transpose(1, 2)
     # As if each listed item of each row were one of its own.
-    flat, place = solved.reshape(-1, vectors.shape[1]), torch.arange(listed.numel())
-    products = listed_products(vectors, flat, rows, place.view(listed.shape))
-    return weights.unsqueeze(1) * products
+    flat = solved.flatten(0, 1)
+    place = torch.arange(len(flat)).view(wanted.shape[:2])
+    return weights.unsqueeze(1) * listed_products(vectors, flat, rows, place)

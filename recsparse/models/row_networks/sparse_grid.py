@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from scipy.sparse import csr_matrix
 from torch import Tensor
 from typing_extensions import override
@@ -21,11 +21,13 @@ from recsparse.models.linear.ease import EASE
 from recsparse.models.protocol.fit_context import PLAIN, FitContext
 from recsparse.models.protocol.needs import Needs
 from recsparse.models.protocol.objective import HiddenCells
+from recsparse.models.protocol.reasons import Contributions, HasReasons, rows_of_cells
 from recsparse.models.protocol.recommender import NetworkRecommender, check_interactions
 from recsparse.models.protocol.similar_items import HasItemVectors
 from recsparse.models.protocol.stored_arrays import load_network, stored_tensor, with_prefix
 from recsparse.models.protocol.validation import Validation
 from recsparse.models.protocol.warm_start import take_over
+from recsparse.models.row_networks.grid_reasons import pooled_contributions
 from recsparse.models.row_networks.sparse_grid_network import SparseGridNetwork
 from recsparse.sparse.tensor import SparseTensor
 
@@ -37,7 +39,7 @@ SPREAD_ROWS = 1000
 _PER_ITEM = ("output_vectors.weight", "item_bias", "item_log_weight")
 
 
-class SparseGridRecommender(NetworkRecommender, HasItemVectors):
+class SparseGridRecommender(NetworkRecommender, HasItemVectors, HasReasons):
     """A network on the sparse user-item grid plus EASE, weighted on validation.
 
     The network's score and the linear term are learned apart and added: training the network
@@ -129,6 +131,26 @@ class SparseGridRecommender(NetworkRecommender, HasItemVectors):
         every = torch.arange(self.num_items, device=self.network.item_bias.device)
         vectors, _ = self.network.eval().items(every)
         return vectors.detach().cpu()
+
+    @override
+    def contributions(
+        self, history: csr_matrix, times: csr_matrix | None, listed: Int[Tensor, "b k"]
+    ) -> Contributions:
+        """Those to the ridge regression and the linear term; the network's MLP is not explained.
+
+        Explained is what these two are of the score without the bias, in absolute size.
+        """
+        history, row = self._checked_history(history), rows_of_cells(history)
+        cells = pooled_contributions(self.network, history, listed)
+        rest = self._network_scores(history).gather(1, listed)
+        pooled = torch.zeros(listed.shape).index_add(0, row, cells)
+        other = rest - pooled - self.network.item_bias.detach().cpu()[listed]
+        size, whole = pooled.abs(), pooled.abs() + other.abs()
+        if self.linear is not None and self.linear_weight:
+            added = self.linear_weight * self.linear.contributions(history, times, listed).cells
+            linear = torch.zeros(listed.shape).index_add(0, row, added).abs()
+            cells, size, whole = cells + added, size + linear, whole + linear
+        return Contributions(cells, rest - pooled, size / whole.clamp(min=1e-30))
 
     @override
     def state(self) -> dict[str, Tensor]:
