@@ -133,8 +133,9 @@ class PairwiseRecommender(NetworkRecommender, FoldedIn):
         self, history: csr_matrix, times: csr_matrix | None = None
     ) -> Float[Tensor, "b m"]:
         """Products of user and item vectors, plus the items' biases."""
+        history = self._checked_history(history)
         items, ridge, _ = self.folding()
-        return half_step(self._checked_history(history), items, ridge) @ items.T + self.bias
+        return half_step(history, items, ridge) @ items.T + self.bias
 
     @override
     def folding(self) -> Folding:
