@@ -49,11 +49,12 @@ from recsparse.stages.prepare import prepare
 from recsparse.stages.user_features import user_features
 from recsparse.training.fit import fit_model
 
+FEATURES = ["gender", "age", "occupation"]
 SETTINGS = (
     "split.kind=held_out_users",
     "split.test=0.2",
     "split.validation=0.05",
-    "features.user_categories=['gender', 'age', 'occupation']",
+    f"features.user_categories={FEATURES}",
 )
 METRIC = "ndcg@10"
 SHOWN, LEAST, MOST = (0, 1, 3, 10), 15, "four fifths"
@@ -65,7 +66,8 @@ _TIMELINE = {
     "training": {"epochs": 12, "batch_users": 64, "learning_rate": 4e-3, "device": "cpu"},
 }
 _EASE = {"kind": "ease", "regularisation": 400.0}
-_BLEND = {"kind": "blend", "parts": [_EASE]}
+_BLEND = {"kind": "blend", "parts": [_EASE], "user_features": FEATURES}
+_RIDGE = {"kind": "user_ridge", "user_features": FEATURES}
 console = Console()
 
 
@@ -84,14 +86,14 @@ class Variant:
 
 VARIANTS: Mapping[str, Variant] = {
     "popularity": Variant({"kind": "popularity"}),
-    "user_ridge": Variant({"kind": "user_ridge"}),
-    "user_ridge, shuffled": Variant({"kind": "user_ridge"}, shuffles=True),
+    "user_ridge": Variant(_RIDGE),
+    "user_ridge, shuffled": Variant(_RIDGE, shuffles=True),
     "EASE": Variant(_EASE),
     "EASE, features": Variant(_BLEND),
     "EASE, shuffled": Variant(_BLEND, shuffles=True),
     "timeline": Variant(_TIMELINE),
-    "timeline, features": Variant({**_TIMELINE, "user_features": "all"}),
-    "timeline, shuffled": Variant({**_TIMELINE, "user_features": "all"}, shuffles=True),
+    "timeline, features": Variant({**_TIMELINE, "user_features": FEATURES}),
+    "timeline, shuffled": Variant({**_TIMELINE, "user_features": FEATURES}, shuffles=True),
 }
 
 

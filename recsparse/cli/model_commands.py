@@ -187,4 +187,8 @@ def _show_counts(result: "RankingResult") -> None:
 
 
 def _listed(read: dict[str, int]) -> str:
-    return ", ".join(f"{name} ({known:,} items)" for name, known in read.items())
+    of_users = " of users"
+    ids = {name: "users" if name.endswith(of_users) else "items" for name in read}
+    return ", ".join(
+        f"{name.removesuffix(of_users)} ({known:,} {ids[name]})" for name, known in read.items()
+    )

@@ -5,6 +5,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from recsparse.cli import model_commands
 from recsparse.config.toml_reader import load_config
 from recsparse.datasets.building.sources import Sources
 from recsparse.datasets.dataset_folder import load_dataset
@@ -211,3 +212,8 @@ def test_features_of_users_that_are_not_there_are_refused_before_anything_is_fit
     with pytest.raises(InputError, match=message):
         train(featured, "model", load_config(None, [f"model.{each}" for each in settings]))
     assert [*workplace.iterdir()] == before
+
+
+def test_the_command_line_lists_what_is_read_of_items_and_of_users():
+    read = {"genres": 1600, "age of users": 943}
+    assert model_commands._listed(read) == "genres (1,600 items), age (943 users)"
