@@ -29,6 +29,7 @@ from recsparse.models.protocol.fit_context import FitContext
 from recsparse.models.protocol.reasons import HasReasons, rows_of_cells
 from recsparse.models.protocol.recommender import Recommender
 from recsparse.models.protocol.similar_items import HasSimilarItems
+from recsparse.models.protocol.user_reader import UserReader
 from recsparse.models.registry import build_model, model_class
 from recsparse.training.fit import fit_model
 
@@ -136,6 +137,24 @@ class RecommenderConformance:
         model, rows = fitted(self.config), log_of(seed=5)
         one_by_one = torch.cat([score(model, rows[user]) for user in range(NUM_USERS)])
         torch.testing.assert_close(one_by_one, score(model, rows), rtol=1e-4, atol=1e-5)
+
+    def test_users_with_features_are_scored_one_at_a_time_as_in_a_batch(self) -> None:
+        model, rows = fitted(self.config), log_of(seed=5)
+        if not isinstance(model, UserReader):
+            pytest.skip("it reads no features of users")
+        users, times = words_of(NUM_USERS), times_of(rows)
+        scores = model.score_users(rows, times, users)
+        assert scores.shape == (NUM_USERS, NUM_ITEMS)
+        assert scores.dtype == torch.float32
+        assert scores.isfinite().all()
+        one_by_one = [
+            model.score_users(rows[user], times[user], users.rows(np.array([user])))
+            for user in range(NUM_USERS)
+        ]
+        torch.testing.assert_close(torch.cat(one_by_one), scores, rtol=1e-4, atol=1e-5)
+        again = type(model).from_state(model.config, model.state())
+        assert isinstance(again, UserReader)
+        assert torch.equal(again.score_users(rows, times, users), scores)
 
     def test_refitting_equals_fitting_anew(self) -> None:
         model = fit(build_model(self.config), log_of(10, 7, seed=3), seed=8)

@@ -48,6 +48,14 @@ class TestSASRec(RecommenderConformance):
     config = SASREC
 
 
+class TestTimelineThatReadsUsers(RecommenderConformance):
+    config = TIMELINE.model_copy(update={"user_features": "all"})
+
+
+class TestSASRecThatReadsUsers(RecommenderConformance):
+    config = SASREC.model_copy(update={"user_features": "all"})
+
+
 class TestTimelineWithSampledSoftmax(RecommenderConformance):
     config = TIMELINE.model_copy(update={"full_softmax_items": 5, "negatives": 6})
 
