@@ -68,6 +68,17 @@ class BlendedParts(HasSimilarItems, HasReasonsForUsers):
     def users_of_parts(self, users: Features | None) -> Features | None:
         """Leave the features of users that the parts may read."""
 
+    @abstractmethod
+    def reasons_with_prior(
+        self,
+        found: Contributions,
+        scores: Float[Tensor, "b m"],
+        listed: Int[Tensor, "b k"],
+        history: csr_matrix,
+        users: Features | None,
+    ) -> Contributions:
+        """Bring what the parts say to scores in which features of the users count alone, too."""
+
     def contributions_for_users(
         self,
         history: csr_matrix,
@@ -101,13 +112,14 @@ class BlendedParts(HasSimilarItems, HasReasonsForUsers):
                 f"only {[part.kind for part in self.parts]}; name such a part in model.parts, as "
                 "ease"
             )
-        cells = torch.zeros(history.nnz, listed.shape[1])
+        cells, total = torch.zeros(history.nnz, listed.shape[1]), torch.zeros(history.shape)
         rest, explained, size = (torch.zeros(listed.shape) for _ in range(3))
         row, users = rows_of_cells(history), self.users_of_parts(users)
         for part, weight in parts:
             scores = scores_of(part, history, times, users)
             mean, deviation, is_spread = mean_and_deviation(scores)
             slope = torch.where(is_spread, weight / deviation, 0.0)
+            total.add_(slope * (scores - mean))
             added = slope * (scores.gather(1, listed) - mean)
             size += added.abs()
             if isinstance(part, HasReasons):
@@ -117,7 +129,8 @@ class BlendedParts(HasSimilarItems, HasReasonsForUsers):
                 explained += added.abs() * own.explained
             else:
                 rest += added
-        return Contributions(cells, rest, explained / size.clamp(min=1e-30))
+        found = Contributions(cells, rest, explained / size.clamp(min=1e-30))
+        return self.reasons_with_prior(found, total, listed, history, users)
 
 
 def _without_own(

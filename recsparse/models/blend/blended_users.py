@@ -6,17 +6,20 @@ from dataclasses import replace
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from scipy.sparse import csr_matrix
 from torch import Tensor
 from typing_extensions import override
 
 from recsparse.config.linear_models import UserRidgeConfig
 from recsparse.config.models import BlendConfig
-from recsparse.models.blend.user_prior import best_prior_rows, with_prior
+from recsparse.models.blend.user_prior import best_prior_rows, prior_share, with_prior
+from recsparse.models.blend.weights import standardised
 from recsparse.models.content.user_ridge import UserRidge
+from recsparse.models.protocol.cold_scorer import mean_and_deviation
 from recsparse.models.protocol.features import Features
 from recsparse.models.protocol.fit_context import FitContext
+from recsparse.models.protocol.reasons import Contributions, rows_of_cells
 from recsparse.models.protocol.recommender import Recommender
 from recsparse.models.protocol.stored_arrays import stored_number, with_prefix
 from recsparse.models.protocol.user_reader import UserReader, read_of_users
@@ -131,6 +134,41 @@ class BlendedUsers(UserReader):
         prior = self.prior.score_users(history, times, users)
         num_rows = torch.from_numpy(np.diff(history.indptr)).float()
         return with_prior(scores, prior, num_rows, self.prior_rows)
+
+    def reasons_with_prior(
+        self,
+        found: Contributions,
+        scores: Float[Tensor, "b m"],
+        listed: Int[Tensor, "b k"],
+        history: csr_matrix,
+        users: Features | None,
+    ) -> Contributions:
+        """Bring what the parts say to scores that are mixed with those by features.
+
+        Args:
+            found: What is said of the scores of the parts.
+            scores: These scores, of all items.
+            listed: The items that it is said of.
+            history: The rows of the users.
+            users: Those features that the parts may read.
+
+        Returns:
+            The contributions to the mixed scores.
+        """
+        if self.prior is None or users is None:
+            return found
+        mean, deviation, is_spread = mean_and_deviation(scores)
+        prior = standardised(self.prior.score_users(history, None, users)).gather(1, listed)
+        num_rows = np.diff(history.indptr)
+        share = prior_share(torch.from_numpy(num_rows).float(), self.prior_rows)
+        slope = torch.where(is_spread, (1 - share) / deviation, 0.0)
+        by_rows = slope * (scores.gather(1, listed) - mean)
+        size = by_rows.abs() + (share * prior).abs()
+        return Contributions(
+            found.cells * slope[rows_of_cells(history)],
+            slope * (found.rest - mean) + share * prior,
+            found.explained * by_rows.abs() / size.clamp(min=1e-30),
+        )
 
     def prior_state(self) -> dict[str, Tensor]:
         """Return what was fitted of the prior, as named tensors; none without one."""

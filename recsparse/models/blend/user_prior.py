@@ -47,8 +47,21 @@ def with_prior(
     """
     if prior_rows == 0:
         return scores
-    share = (prior_rows / (prior_rows + num_rows)).square()[:, None]
+    share = prior_share(num_rows, prior_rows)
     return standardised(scores) * (1 - share) + standardised(prior) * share
+
+
+def prior_share(num_rows: Float[Tensor, " b"], prior_rows: float) -> Float[Tensor, "b 1"]:
+    """Return the share of the features in the scores of each user.
+
+    Args:
+        num_rows: How many rows each user has.
+        prior_rows: How fast rows take over, above 0.
+
+    Returns:
+        `(prior_rows / (prior_rows + n))²`.
+    """
+    return (prior_rows / (prior_rows + num_rows)).square()[:, None]
 
 
 def best_prior_rows(by_rows: Scorer, by_features: Scorer, validation: Validation) -> float:

@@ -11,6 +11,7 @@ from recsparse.models.blend.user_prior import best_prior_rows, first_rows, with_
 from recsparse.models.content.user_ridge import UserRidge
 from recsparse.models.protocol.features import Features
 from recsparse.models.protocol.fit_context import FitContext
+from recsparse.models.protocol.reasons import contributions_of, rows_of_cells
 from recsparse.models.protocol.user_reader import read_of_users, scores_of
 from recsparse.models.protocol.validation import Validation
 from recsparse.models.registry import build_model
@@ -135,3 +136,17 @@ def test_without_it_users_are_ranked_for_by_rows_alone(config):
     users = features(GROUP)
     assert read_of_users(model, users) is None
     assert torch.equal(scores_of(model, log, None, users), model.score_batch(log))
+
+
+def test_reasons_sum_to_scores_in_which_features_count():
+    model, (log, _) = fitted(), log_of_groups(seed=1)
+    log = csr_matrix(np.vstack([log.toarray()[:20], np.zeros((1, NUM_ITEMS))]), dtype=np.float32)
+    users, listed = features(GROUP[:21]), torch.arange(5).repeat(21, 1)
+    found = contributions_of(model, log, None, listed, users)
+    total = found.rest.clone().index_add_(0, rows_of_cells(log), found.cells)
+    scores = scores_of(model, log, None, users).gather(1, listed)
+    torch.testing.assert_close(total, scores, rtol=1e-3, atol=1e-4)
+    without = contributions_of(model, log, None, listed)
+    assert (found.explained <= without.explained + 1e-6).all()
+    assert (found.explained[:-1] > 0).any()
+    assert not found.explained[-1].any()
