@@ -141,8 +141,8 @@ def measure_in_one_list(seed: int, folder: Path) -> dict[str, RankingResult]:
     found = {}
     for name, targets in parts.items():
         for ending, ranker, items in (("", model.model, model.items), (" without", base, known)):
-            lists = targets.by_catalogue(items)
-            found[name + ending] = evaluate_part(ranker, lists, METRICS, 1024)
+            lists, ranked = targets.by_catalogue(items), np.ones(len(items), dtype=bool)
+            found[name + ending] = evaluate_part(ranker, lists, METRICS, 1024, candidates=ranked)
     return found
 
 
