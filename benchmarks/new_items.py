@@ -56,7 +56,7 @@ def run(
     together: list[dict[str, RankingResult]] = []
     for seed in range(first, first + seeds):
         for (features, settings), model in itertools.product(FEATURES.items(), MODELS):
-            if model == "text_tower" and features != "words":
+            if model == "default" and features != "words":
                 continue
             found = measure_alone(settings, model, seed, out / f"seed-{seed}" / features)
             alone.setdefault((model, features), []).append(found)
@@ -152,14 +152,14 @@ def show_alone(found: Mapping[tuple[str, str], list[RankingResult]]) -> None:
     Args:
         found: Metrics of each model and its features, a split each.
     """
-    words = found["default", "words"]
+    words = found["text_tower", "words"]
     rows = []
     for (model, features), results in found.items():
         row: dict[str, Any] = {"model": model, "features": features}
         for metric in METRICS:
             row[metric] = _spread([result.mean()[metric] for result in results])
         tests = [_p(result, other) for result, other in zip(results, words, strict=True)]
-        row["largest p against default, words"] = "" if results is words else f"{max(tests):.1e}"
+        row["largest p against text_tower, words"] = "" if results is words else f"{max(tests):.1e}"
         rows.append(row)
     show_frame("new items among themselves", pd.DataFrame(rows))
 

@@ -28,7 +28,7 @@ from recsparse.training.fit import fit_model
 # Fewer rows of new items in validation tell too little of their place.
 _FEWEST_TARGETS = 200
 # Scores of items to be ranked that are held, of each reader, to see what known targets lose.
-_MOST_OTHERS = 20_000_000
+_MOST_OTHERS = 30_000_000
 _BATCH_USERS = 256
 
 
@@ -65,23 +65,18 @@ class Evidences:
             The evidence; None where there are too few such rows.
         """
         users, targets = self._users_of_validation(index)
-        wanted = np.unique(targets[:, len(self.data.items) :].indices)
-        if targets[:, len(self.data.items) :].nnz < _FEWEST_TARGETS:
-            return None
-        others = self._sampled(np.setdiff1d(np.arange(len(index)), wanted))
         split = len(self.data.items)
+        wanted = np.unique(targets[:, split:].indices)
+        if targets[:, split:].nnz < _FEWEST_TARGETS:
+            return None
         users = sampled_users(replace(users, targets=targets), self.config.seed)
-        new_targets = users.targets[:, split:][:, wanted]
-        both = features.rows(np.concatenate([wanted, others]))
-        best, scores, z = self._scored(users.history, users.times, self.readers, both)
-        return Evidence(
-            best,
-            scores,
-            users.targets[:, :split],
-            [each[:, : len(wanted)] for each in z],
-            new_targets,
-            [each[:, len(wanted) :] for each in z] if len(others) else None,
+        others = np.setdiff1d(np.arange(len(index)), wanted)
+        items = np.union1d(wanted, self._sampled(others, users.history.shape[0]))
+        best, scores, z = self._scored(
+            users.history, users.times, self.readers, features.rows(items)
         )
+        known, new = users.targets[:, :split], users.targets[:, split:][:, items]
+        return Evidence(best, scores, known, z, new)
 
     def of_held_out(self, features: Features) -> Evidence:
         """Take some known items for new: the readers are fitted once more without their rows.
@@ -99,7 +94,8 @@ class Evidences:
         column = np.full(len(held) + len(kept), -1)
         column[kept] = kept
         known_targets = with_columns(users.targets, column, len(column))
-        others = features.rows(self._sampled(np.arange(features.num_ids)))
+        num_users = users.history.shape[0]
+        others = features.rows(self._sampled(np.arange(features.num_ids), num_users))
         is_held = torch.zeros(len(column), dtype=torch.bool)
         is_held[torch.from_numpy(held)] = True
         best, scores, z = self._scored(
@@ -140,10 +136,9 @@ class Evidences:
         metric = self.config.evaluation.select_by
         return Validation(history, history, times, metric), targets
 
-    def _sampled(self, places: NDArray[np.int64]) -> NDArray[np.int64]:
+    def _sampled(self, places: NDArray[np.int64], num_users: int) -> NDArray[np.int64]:
         """Draw as many items to be ranked as can be held for all users."""
-        users = min(4_000, max(1, self.rows.interactions.shape[0]))
-        most = max(1, _MOST_OTHERS // users)
+        most = max(1, _MOST_OTHERS // max(1, num_users))
         if len(places) <= most:
             return places
         return np.sort(self.rng.choice(places, most, replace=False))
