@@ -38,6 +38,7 @@ COMMANDS = {
         ["--on-unknown", "null"],
     ),
     "recommend": ("made", ["recommend", "model"], ["-k", "3"]),
+    "similar": ("made", ["similar", "network"], ["-k", "3"]),
     "describe": ("made.html", ["describe", "log.parquet"], ["--set", "log.duplicates=sum"]),
 }
 FILES = {"tune", "score to a file", "describe"}
@@ -49,6 +50,7 @@ def inputs(workplace, small_log, small_dataset, trained_folder, monkeypatch):
     shutil.copy(small_log / "log.parquet", "log.parquet")
     Path("dataset").symlink_to(small_dataset)
     shutil.copytree(trained_folder / "popularity", "model")
+    shutil.copytree(trained_folder / "sparse_grid", "network")
     PAIRS.to_parquet("pairs.parquet", index=False)
 
 
@@ -134,7 +136,7 @@ def test_what_is_written_to_an_address_is_what_is_written_to_a_path(recsparse, m
             continue
         names = sorted(path.name for path in here.iterdir())
         assert names == sorted(path.name for path in there.iterdir())
-        if command.startswith(("score", "recommend")):
+        if command.startswith(("score", "recommend", "similar")):
             assert pq.read_table(here).equals(pq.read_table(there))
         elif command == "prepare":
             assert read_manifest(here) == read_manifest(there)
