@@ -135,7 +135,7 @@ class SplitConfig(Section):
     folds: Annotated[int, Unit("folds")] | None = Field(default=None, ge=2)
     fold: WholeNumber = Field(default=0, ge=0)
     fold_in: Share = Field(default=0.8, gt=0, lt=1)
-    known_targets: Share = Field(default=0, ge=0, lt=0.5)
+    known_targets: Share = Field(default=0.1, ge=0, lt=0.5)
     min_rows: Rows = Field(default=3, ge=3)
     own_looks_ahead: bool = False
 
@@ -161,8 +161,6 @@ class SplitConfig(Section):
     def _settings_fit_the_kind(self) -> "SplitConfig":
         if self.folds is not None and self.kind not in _FOLDED:
             raise ValueError(f"folds need kind random or held_out_users, but it is {self.kind}")
-        if self.known_targets and self.kind != "held_out_items":
-            raise ValueError(f"known_targets need kind held_out_items, but it is {self.kind}")
         if self.fold >= (self.folds or 1):
             raise ValueError(f"fold must be below folds = {self.folds}, but is {self.fold}")
         return self

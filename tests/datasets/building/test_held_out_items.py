@@ -12,7 +12,7 @@ from recsparse.stages.rank_part import part_to_rank
 from tests.prepared import prepared, triples
 
 PARTS = ("train", "validation", "test")
-HELD_OUT = ["split.kind=held_out_items"]
+HELD_OUT = ["split.kind=held_out_items", "split.known_targets=0"]
 rows_of_a_log = st.lists(
     st.tuples(st.integers(0, 4), st.integers(0, 14)), min_size=20, max_size=60, unique=True
 )
@@ -101,8 +101,8 @@ def test_training_is_told_to_have_targets_that_it_knows(tmp_path):
     )
     with pytest.raises(InputError, match=message):
         part_to_rank(data, "validation")
-    both = prepared(tmp_path, rows, [*HELD_OUT, "split.known_targets=0.1"])
-    # A tenth of the 16 rows of other items of each of 4 users, to the whole row.
+    both = prepared(tmp_path, rows, HELD_OUT[:1])
+    # By itself a tenth of the 16 rows of other items of each of 4 users, to the whole row.
     assert part_to_rank(both, "validation").targets.nnz == 4 * 2
 
 
@@ -112,9 +112,7 @@ def test_too_few_items_to_hold_out_are_an_error(tmp_path):
         prepared(tmp_path, [(user, item) for user in range(4) for item in range(3)], HELD_OUT)
 
 
-def test_known_targets_and_folds_are_refused_where_they_mean_nothing():
-    with pytest.raises(ConfigError, match="known_targets need kind held_out_items, but it is rand"):
-        load_config(overrides=["split.known_targets=0.1"])
+def test_folds_are_refused_where_they_mean_nothing():
     with pytest.raises(ConfigError, match="folds need kind random or held_out_users, but it is he"):
         load_config(overrides=[*HELD_OUT, "split.folds=5"])
 
