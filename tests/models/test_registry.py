@@ -32,7 +32,7 @@ class Nearest(Popularity):
 
 
 def test_there_is_a_model_for_every_section_of_the_configuration():
-    assert len(SECTIONS) == 21
+    assert len(SECTIONS) == 22
     for kind, section in SECTIONS.items():
         model = model_class(kind)
         assert model.kind == section().kind == kind

@@ -13,7 +13,7 @@ from recsparse.config.models import BlendConfig
 from recsparse.config.toml_reader import load_config
 from recsparse.config.toml_writer import write_toml
 from recsparse.scoring.model_folder import load_model
-from recsparse.stages import train as training
+from recsparse.stages import fitted
 from recsparse.stages import tune as tuning
 from recsparse.tracking.run import Run
 from recsparse.training.fit_progress import Progress
@@ -62,7 +62,7 @@ def run_demo(capfd):
 def fits(monkeypatch):
     """The kind of each model that is fitted by a search or a training."""
     seen = []
-    for module in (training, tuning):
+    for module in (fitted, tuning):
 
         def counting(rows, config, context, fit_on=module.fit_on):
             seen.append(config.model.kind)
