@@ -3,10 +3,13 @@
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from recsparse.config.toml_reader import load_config
 from recsparse.datasets.building.sources import Sources
 from recsparse.errors import ModelFolderError
+from recsparse.models.content.new_items import base_of
+from recsparse.models.protocol.user_reader import scores_of
 from recsparse.scoring.model_folder import load_model
 from recsparse.stages.evaluate import evaluate
 from recsparse.stages.prepare import prepare
@@ -163,3 +166,33 @@ def test_a_blend_ranks_for_users_without_rows_by_features(jobs, tmp_path, monkey
     lists = trained.recommend(range(50, 55), k=3)
     assert (lists["item_id"] % 2 == lists["user_id"] % 2).all()
     pd.testing.assert_frame_equal(lists, result.model.recommend(range(50, 55), k=3))
+
+
+def test_users_without_rows_and_new_items_are_in_one_list(jobs, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    ids = [*range(ITEMS), 90, 91]
+    titles = ["even", "odd"] * (len(ids) // 2)
+    pd.DataFrame({"item_id": ids, "title": titles}).to_parquet("items.parquet", index=False)
+    tables = {"items": "items.parquet", "users": str(jobs / "users.parquet")}
+    sources = Sources(logs=str(jobs / "log.parquet"), **tables)
+    settings = [*SPLIT, *FEATURES, "text.columns=['title']", "text.user_columns=['group']"]
+    prepare(sources, "dataset", config=load_config(None, settings))
+    parts = "model.parts=[{kind='ease', regularisation=1}, {kind='content_knn'}]"
+    train("dataset", "model", load_config(None, [parts, "model.prior_rows=4"]))
+    trained = load_model("model")
+    assert trained.items.ids.to_pylist()[ITEMS:] == [90, 91]
+    index = trained.users.index_of(trained.users.ids)
+    users = trained.user_features.rows(index)
+    scores = scores_of(trained.model, trained.history, trained.times, users)
+    base = base_of(trained.model)
+    known = scores_of(base, trained.history[:, :ITEMS], trained.times[:, :ITEMS], users)
+    torch.testing.assert_close(scores[:, :ITEMS], known)
+    without = np.diff(trained.history.indptr) == 0
+    assert without.sum() > 5
+    # Nothing tells whether a user without rows likes a new item: it stands behind known ones.
+    lowest = known[without].amin(dim=1, keepdim=True)
+    torch.testing.assert_close(scores[without][:, ITEMS:], lowest.expand(-1, 2))
+    with_rows = scores[~without].numpy()
+    own = np.array(trained.users.ids.to_pylist())[~without] % 2
+    row = np.arange(len(own))
+    assert (with_rows[row, ITEMS + own] > with_rows[row, ITEMS + 1 - own]).all()
