@@ -5,12 +5,14 @@ from collections.abc import Iterator
 import numpy as np
 import pyarrow as pa
 import torch
+from jaxtyping import Float
 from numpy.typing import NDArray
+from torch import Tensor
 
 from recsparse.datasets.vocabulary import Vocabulary
 from recsparse.errors import InputError
 from recsparse.metrics.top_k import top_k
-from recsparse.models.content.new_items import base_of
+from recsparse.models.content.new_items import WithNewItems, base_of
 from recsparse.models.protocol.fitted_model import FittedModel
 from recsparse.models.protocol.similar_items import HasSimilarItems
 from recsparse.scoring.list_table import list_table
@@ -28,7 +30,8 @@ def similar_batches(
     Args:
         model: The model.
         catalogue: Ids of its items.
-        ids: Those of the items to find others for; items without training rows get no list.
+        ids: Those of the items to find others for. New items are compared with the known ones by
+            their features.
         k: Length of each list.
 
     Returns:
@@ -42,23 +45,36 @@ def similar_batches(
         raise InputError(f"k must be at least 1, but got {k}")
     index = catalogue.index_of(ids)
     refuse_unknown("item_id", ids, index, "leave these out of --items")
-    known = index[index < base_of(model).num_items]
-    return _tables(_with_similarities(model), catalogue, known, k)
+    _with_similarities(model)
+    return _tables(model, catalogue, index, k)
 
 
 def _tables(
-    model: HasSimilarItems, catalogue: Vocabulary, items: NDArray[np.int64], k: int
+    model: FittedModel, catalogue: Vocabulary, items: NDArray[np.int64], k: int
 ) -> Iterator[pa.Table]:
     at_once = max(1, min(1024, _SIMILARITIES_AT_ONCE // max(len(catalogue), 1)))
     for rows in [*slices(len(items), at_once)] or [slice(0, 0)]:
         some = items[rows]
-        found = model.similarities(some)
+        found = _similarities(model, some)
         # What has nothing in common with an item is no similar item, however short the list.
         found = found.masked_fill(found <= 0, -torch.inf)
-        found[torch.arange(len(some)), torch.from_numpy(some)] = -torch.inf
+        known = np.flatnonzero(some < found.shape[1])
+        found[torch.from_numpy(known), torch.from_numpy(some[known])] = -torch.inf
         best, values = top_k(found, k)
         names = ("item_id", "similar_item_id")
         yield list_table(catalogue.id_of(some), catalogue, best.numpy(), values.numpy(), names)
+
+
+def _similarities(model: FittedModel, items: NDArray[np.int64]) -> Float[Tensor, "n m"]:
+    """Return how alike items are to the known ones: new ones by features, others as they are."""
+    base, num_known = _with_similarities(model), base_of(model).num_items
+    is_new = items >= num_known
+    if not (is_new.any() and isinstance(model, WithNewItems)):
+        return base.similarities(items)
+    found = torch.empty(len(items), num_known)
+    found[torch.from_numpy(~is_new)] = base.similarities(items[~is_new])
+    found[torch.from_numpy(is_new)] = model.similarities_of_new(items[is_new] - num_known)
+    return found
 
 
 def _with_similarities(model: FittedModel) -> HasSimilarItems:

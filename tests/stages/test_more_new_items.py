@@ -208,3 +208,20 @@ def test_a_model_that_ranks_no_new_items_says_so_with_the_cure(folder, later, tm
     train(folder / "data", tmp_path / "known", config)
     with pytest.raises(InputError, match=r"new_items\.rank"):
         with_table_of_items(load_model(tmp_path / "known"), later)
+
+
+def test_a_new_item_is_most_like_the_known_items_of_its_features(folder):
+    trained = load_model(folder / "knn")
+    table = pq.read_table(folder / "items.parquet").slice(3, 2)
+    twins = table.set_column(0, "item_id", pa.array([9001, 9002]))
+    more, _ = with_table_of_items(trained, twins)
+    known = [*map(int, table["item_id"].to_pylist())]
+    lists = more.similar_items([9002, known[0], 9001], k=5)
+    assert lists["item_id"].unique().tolist() == [9002, known[0], 9001]
+    first = lists[lists["rank"] == 1].set_index("item_id")["similar_item_id"]
+    assert first[9001] == known[0]
+    assert first[9002] == known[1]
+    assert not {9001, 9002} & {*lists["similar_item_id"]}
+    before = trained.similar_items([known[0]], k=5)
+    after = lists[lists["item_id"] == known[0]].reset_index(drop=True)
+    assert after.equals(before)

@@ -17,6 +17,7 @@ from recsparse.heap import trim_heap
 from recsparse.models.blend.blended_parts import BlendedParts
 from recsparse.models.blend.blended_users import BlendedUsers
 from recsparse.models.blend.default_parts import default_parts
+from recsparse.models.blend.warm_parts import fitted_parts, start_of_part
 from recsparse.models.blend.weights import best_weights, sampled_users, standardised
 from recsparse.models.content.cosines import COMPARED
 from recsparse.models.linear.sparse_ease import pairs_of_items
@@ -26,7 +27,6 @@ from recsparse.models.protocol.fit_context import PLAIN, FitContext
 from recsparse.models.protocol.recommender import Recommender, check_interactions
 from recsparse.models.protocol.stored_arrays import stored_tensor
 from recsparse.models.protocol.user_reader import scores_of
-from recsparse.models.protocol.warm_start import WarmStart
 from recsparse.models.registry import model_class
 
 logger = logging.getLogger(__name__)
@@ -91,7 +91,7 @@ class BlendRecommender(Recommender, ColdScorer, BlendedUsers, BlendedParts):
                 interactions.nnz / interactions.shape[1],
             )
         parts: list[Recommender] = []
-        fitted = _fitted_parts(context.warm_start)
+        fitted = fitted_parts(context.warm_start)
         for number, config in enumerate(configs):
             own = replace(
                 context,
@@ -99,7 +99,7 @@ class BlendRecommender(Recommender, ColdScorer, BlendedUsers, BlendedParts):
                 seed=context.seed + number,
                 training_seed=context.seed,
                 network=f"{number}_{config.kind}",
-                warm_start=_start_of_part(fitted, config, configs),
+                warm_start=start_of_part(fitted, config, configs),
             )
             with context.reporter.task(f"part {number + 1} of {len(configs)}, {config.kind}"):
                 part = _twin(parts, config) or model_class(config.kind)(config).fit(
@@ -143,6 +143,11 @@ class BlendRecommender(Recommender, ColdScorer, BlendedUsers, BlendedParts):
     @override
     def readers(self) -> list[ColdScorer]:
         return [part for part in self.parts if isinstance(part, ColdScorer)]
+
+    @override
+    def weighted_readers(self) -> list[tuple[ColdScorer, float]]:
+        both = zip(self.parts, self.new_weights, strict=True)
+        return [(part, weight) for part, weight in both if isinstance(part, ColdScorer)]
 
     @override
     def weigh_readers(self, weights: Sequence[float]) -> None:
@@ -277,23 +282,3 @@ def _new_weights(parts: Sequence[Recommender], weights: Sequence[float]) -> list
     readers = [isinstance(part, ColdScorer) for part in parts]
     own = [weight if is_reader else 0.0 for weight, is_reader in zip(weights, readers, strict=True)]
     return own if any(own) else [float(is_reader) for is_reader in readers]
-
-
-def _fitted_parts(warm_start: WarmStart | None) -> list[WarmStart]:
-    if warm_start is None:
-        return []
-    parts: list[Recommender] = warm_start.model.parts  # type: ignore[attr-defined]
-    return [WarmStart(part, warm_start.items) for part in parts]
-
-
-def _start_of_part(
-    fitted: Sequence[WarmStart], config: PartConfig, configs: Sequence[PartConfig]
-) -> WarmStart | None:
-    """Return the part of the same configuration, else a spare one that was trained otherwise."""
-    # The default's training follows from the size of the log, which grows.
-    training = {"training", "dropout"}
-    wanted = config.model_dump(exclude=training)
-    same = [old for old in fitted if old.model.config == config]
-    spare = [old for old in fitted if old.model.config not in configs]
-    alike = [old for old in spare if old.model.config.model_dump(exclude=training) == wanted]
-    return next(iter([*same, *alike]), None)

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import torch
 from jaxtyping import Float
-from scipy.sparse import csr_matrix
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix, identity
 from torch import Tensor
 from typing_extensions import override
 
@@ -100,6 +101,23 @@ class WithNewItems(FittedModel, UserReader):
         when = None if times is None else times[:, :num_known]
         known, z = self.base.score_with_new(history, when, self.new_items, users)
         return torch.cat([known, self.placement.place(known, z)], dim=1)
+
+    def similarities_of_new(self, which: NDArray[np.int64]) -> Float[Tensor, "n m"]:
+        """Say how alike new items are to the known ones, by their features.
+
+        Args:
+            which: Indices among the new items.
+
+        Returns:
+            One row each: what the parts that read features give the item for a history of each
+            known item alone, over the deviation of these scores, with the weights of the parts.
+        """
+        items, alone = self.new_items.rows(which), identity(self.base.num_items, format="csr")
+        total = torch.zeros(self.base.num_items, len(which))
+        for reader, weight in self.base.weighted_readers():
+            scores = reader.score_cold(csr_matrix(alone, dtype=np.float32), None, items)
+            total.add_(scores / scores.std(correction=0).clamp(min=1e-30), alpha=weight)
+        return total.T.contiguous()
 
     @override
     def state(self) -> dict[str, Tensor]:

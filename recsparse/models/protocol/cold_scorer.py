@@ -62,6 +62,10 @@ class ColdScorer(FittedModel):
         """
         return [self]
 
+    def weighted_readers(self) -> "list[tuple[ColdScorer, float]]":
+        """Return the parts that read features of new items, and what each counts on them."""
+        return [(reader, 1.0) for reader in self.readers()]
+
     def weigh_readers(self, weights: Sequence[float]) -> None:
         """Set what each of several readers counts on new items.
 
