@@ -1,6 +1,5 @@
 """How a fitted model scores items that no training row has, for users whose targets are known."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -21,8 +20,10 @@ from recsparse.models.protocol.cold_scorer import ColdScorer
 from recsparse.models.protocol.features import Features
 from recsparse.models.protocol.fit_context import FitContext
 from recsparse.models.protocol.recommender import Recommender
+from recsparse.models.protocol.user_reader import scores_of
 from recsparse.models.protocol.validation import Validation
 from recsparse.models.registry import build_model
+from recsparse.stages.user_features import user_features
 from recsparse.training.fit import fit_model
 
 # Fewer rows of new items in validation tell too little of their place.
@@ -72,9 +73,7 @@ class Evidences:
         users = sampled_users(replace(users, targets=targets), self.config.seed)
         others = np.setdiff1d(np.arange(len(index)), wanted)
         items = np.union1d(wanted, self._sampled(others, users.history.shape[0]))
-        best, scores, z = self._scored(
-            users.history, users.times, self.readers, features.rows(items)
-        )
+        best, scores, z = self._scored(users, features.rows(items))
         known, new = users.targets[:, :split], users.targets[:, split:][:, items]
         return Evidence(best, scores, known, z, new)
 
@@ -98,9 +97,7 @@ class Evidences:
         others = features.rows(self._sampled(np.arange(features.num_ids), num_users))
         is_held = torch.zeros(len(column), dtype=torch.bool)
         is_held[torch.from_numpy(held)] = True
-        best, scores, z = self._scored(
-            users.history, users.times, self.readers, others, without=is_held
-        )
+        best, scores, z = self._scored(users, others, without=is_held)
         history, times = _columns(users.history, kept), _columns(users.times, kept)
         held_features = self.features.rows(held)
         new = [_new_scores(reader, history, times, held_features) for reader in readers]
@@ -134,7 +131,8 @@ class Evidences:
         history = data.history_of(tables, row_of, shape)
         times = times_of(tables, lambda user: row_of[user], shape)
         metric = self.config.evaluation.select_by
-        return Validation(history, history, times, metric), targets
+        of_users = user_features(data, data.user_ids(users))
+        return Validation(history, history, times, metric, users=of_users), targets
 
     def _sampled(self, places: NDArray[np.int64], num_users: int) -> NDArray[np.int64]:
         """Draw as many items to be ranked as can be held for all users."""
@@ -170,27 +168,23 @@ class Evidences:
         return fitted
 
     def _scored(
-        self,
-        history: csr_matrix,
-        times: csr_matrix | None,
-        readers: Sequence[ColdScorer],
-        items: Features,
-        without: Tensor | None = None,
+        self, users: Validation, items: Features, without: Tensor | None = None
     ) -> tuple[Tensor, Tensor, list[Float[Tensor, "b n"]]]:
         """Return the best known items, their scores, and those of new items by each reader."""
-        places, values = [], []
-        z = [torch.empty(history.shape[0], items.num_ids) for _ in readers]
+        places, values, history = [], [], users.history
+        z = [torch.empty(history.shape[0], items.num_ids) for _ in self.readers]
         for start in range(0, history.shape[0], _BATCH_USERS):
             some = slice(start, start + _BATCH_USERS)
-            rows, when = history[some], None if times is None else times[some]
-            known = standardised(self.model.score_batch(rows, when))
+            rows, when = history[some], None if users.times is None else users.times[some]
+            of_users = None if users.users is None else users.users.rows(some)
+            known = standardised(scores_of(self.model, rows, when, of_users))
             if without is not None:
                 known[:, without] = -torch.inf
             best, found = best_known(known, rows, self.config.evaluation.select_by)
             places.append(best)
             values.append(found)
             if items.num_ids:
-                for own, reader in zip(z, readers, strict=True):
+                for own, reader in zip(z, self.readers, strict=True):
                     own[some] = reader.score_with_new(rows, when, items)[1]
         return torch.cat(places), torch.cat(values), z
 
