@@ -26,6 +26,7 @@ from recsparse.cli.terminal import (
     show_pairs,
 )
 from recsparse.reporting.progress import SILENT
+from recsparse.reporting.value_text import value_text
 
 if TYPE_CHECKING:  # which takes a second to import
     from recsparse.evaluation.rank_catalogue import RankingResult
@@ -64,6 +65,9 @@ def train(
             for kind, read in result.features.items()
         },
     }
+    if result.new_items:
+        metric, told = settings.evaluation.select_by, result.new_items
+        shown["new items"] = told if job.as_json else _of_new_items(told, metric)
     show_pairs(f"model {out}", shown, job.as_json)
 
 
@@ -192,3 +196,13 @@ def _listed(read: dict[str, int]) -> str:
     return ", ".join(
         f"{name.removesuffix(of_users)} ({known:,} {ids[name]})" for name, known in read.items()
     )
+
+
+def _of_new_items(told: dict[str, Any], metric: str) -> str:
+    found = told["validation"]
+    lines = [f"{told['items']:,} ranked by {', '.join(told['features'])}"]
+    for targets, name in (("all targets", "all"), ("known items", "known")):
+        figures = [found.get(f"{name}_{ending}") for ending in ("without_new", "with_new")]
+        if None not in figures:
+            lines.append(f"{metric} of {targets} {' → '.join(map(value_text, figures))}")
+    return "\n".join(lines)

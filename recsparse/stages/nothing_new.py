@@ -72,8 +72,8 @@ def trained_before(
         out,
     )
     figures = about["validation"], about["fit_seconds"], about["run_id"]
-    read = about.get("features", {})
-    return TrainResult(load_model(folder), folder, *figures, None, read, is_new=False)
+    read, new_items = about.get("features", {}), about.get("new_items", {})
+    return TrainResult(load_model(folder), folder, *figures, None, read, new_items, is_new=False)
 
 
 def _has_own_code(config: Config) -> bool:

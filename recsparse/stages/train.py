@@ -131,7 +131,7 @@ def train(  # noqa: PLR0913
             _log_outputs(run, fitted, epochs.metrics)
             model_uri = run.log_model(out, _example(fitted.trained), config.tracking.register_as)
     made = fitted.trained, fetched(out), fitted.validation, fitted.seconds, run.run_id
-    return TrainResult(*made, model_uri, fitted.features)
+    return TrainResult(*made, model_uri, fitted.features, _new_items(fitted))
 
 
 def _start(
@@ -225,9 +225,13 @@ def _about(
         "validation": fitted.validation,
         "refit": config.refit,
         "features": fitted.features,
-        **({} if fitted.new_items is None else {"new_items": fitted.new_items.summary()}),
+        **({"new_items": _new_items(fitted)} if fitted.new_items else {}),
         REQUEST: request_of(config, uri),
     }
+
+
+def _new_items(fitted: Fitted) -> dict[str, Any]:
+    return {} if fitted.new_items is None else fitted.new_items.summary()
 
 
 def _save(fitted: Fitted, out: Output, about: dict[str, Any]) -> None:
@@ -247,6 +251,8 @@ def _log_inputs(run: Run, data: Dataset, source: str | Path, config: Config) -> 
 def _log_outputs(run: Run, fitted: Fitted, epochs: Mapping[int, Mapping[str, float]]) -> None:
     run.log_metrics({f"validation_{name}": value for name, value in fitted.validation.items()})
     run.log_metrics({"fit_seconds": fitted.seconds})
+    found = {} if fitted.new_items is None else fitted.new_items.figures
+    run.log_metrics({f"new_items_{name}": value for name, value in found.items()})
     if epochs:
         run.log_figure(plot_learning_curve(epochs), "learning_curve.png")
 

@@ -1,7 +1,8 @@
 """What a training leaves behind."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from recsparse.reporting.value_text import value_text
 from recsparse.scoring.trained import TrainedModel
@@ -23,6 +24,8 @@ class TrainResult:
         features: Features of the items that the model, or each part of a blend, reads, by kind;
             each with the number of items that have it. Those of users are called `… of users`, with
             the number of users.
+        new_items: How many items without a training row are ranked, by what, where they stand, and
+            what validation says of it; empty where the model ranks none.
         is_new: Whether it was trained now; else nothing was new since it was.
     """
 
@@ -33,6 +36,7 @@ class TrainResult:
     run_id: str
     model_uri: str | None
     features: FeaturesRead
+    new_items: dict[str, Any] = field(default_factory=dict)
     is_new: bool = True
 
     def __str__(self) -> str:

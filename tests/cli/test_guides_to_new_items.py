@@ -1,5 +1,6 @@
 """The guides to new items and to embeddings run from top to bottom: commands and Python."""
 
+import json
 import re
 import shlex
 from pathlib import Path
@@ -56,3 +57,16 @@ def test_the_guide_to_embeddings_runs_from_top_to_bottom(place, recsparse):
     names = run_guide("embeddings.md", recsparse)
     assert {9001, 9002} & {*names["lists"]["item_id"]}
     assert pq.read_table("embedded.parquet")["embedding"].null_count == 0
+
+
+def test_train_says_what_new_items_are_ranked_by_and_what_they_gain(place, recsparse):
+    recsparse("prepare", "logs", "--out", "dataset", "--items", "items.parquet")
+    done = recsparse("train", "dataset", "--out", "model", "--set", "model.kind=content_knn")
+    assert re.search(r"\d+ ranked by words", done.out)
+    assert re.search(r"ndcg@10 of known items [\d.]+ → [\d.]+", done.out)
+    again = recsparse("train", "dataset", "--out", "model", "--set", "model.kind=content_knn")
+    assert re.search(r"\d+ ranked by words", again.out)
+    shown = recsparse(
+        "train", "dataset", "--out", "model", "--set", "model.kind=content_knn", "--json"
+    )
+    assert json.loads(shown.out)["new items"]["features"] == ["words"]
