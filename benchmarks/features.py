@@ -4,8 +4,9 @@
 
 Warm items have histories: the timeline of the default blend ranks each user's last item where there
 are times, BPR random rows where there are none. Cold items, a fifth of all, have no training row
-and are ranked among themselves by `text_tower`. The control has the same features, shuffled among
-the items by the seed. Nothing is chosen. The data is read from the folder in `RECSPARSE_DATA`.
+and are ranked among themselves by `text_tower`, and by how many features each has. The control has
+the same features, shuffled among the items by the seed. Nothing is chosen. The data is read from
+the folder in `RECSPARSE_DATA`.
 """
 
 import itertools
@@ -16,9 +17,12 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 import pandas as pd
+import torch
 import typer
 from rich.console import Console
+from scipy.sparse import csr_matrix
 from scipy.stats import ttest_rel
+from torch import Tensor
 
 from benchmarks.measuring.public_data import public_path
 from benchmarks.protocols.cold_items import rank_new
@@ -44,7 +48,7 @@ from recsparse.stages.fit_on_dataset import fit_context, fit_on
 from recsparse.stages.prepare import prepare
 
 METRIC = "ndcg@10"
-NONE, ALL, SHUFFLED = "none", "all", "all, shuffled"
+NONE, HOW_MANY, ALL, SHUFFLED = "none", "how many", "all", "all, shuffled"
 Situation = Literal["warm", "cold"]
 Found = Mapping[Situation, Mapping[str, list[pd.Series]]]
 _COLD = ("split.kind=held_out_items", "split.test=0.2", "split.known_targets=0.05")
@@ -102,12 +106,12 @@ def feature_sets(log: FeaturedLog, situation: Situation) -> Mapping[str, Feature
 
     Args:
         log: Has the features.
-        situation: A model of cold items cannot be without.
+        situation: A model of cold items cannot be without: these are ranked by how many they have.
 
     Returns:
         For `model.features`: none, each alone where there are several, all, all for the control.
     """
-    none: dict[str, FeatureNames] = {NONE: ()} if situation == "warm" else {}
+    none: dict[str, FeatureNames] = {NONE if situation == "warm" else HOW_MANY: ()}
     single = log.groups if len(log.groups) > 1 else {}
     alone: dict[str, FeatureNames] = {shown: (group,) for shown, group in single.items()}
     groups = tuple(log.groups.values())
@@ -142,7 +146,7 @@ def measure(
     """Fit a model that reads some features, and rank the test part once.
 
     Args:
-        names: Of the features that it reads.
+        names: Of the features that it reads; of none, cold items are ranked by how many they have.
         data: The dataset.
         situation: Says which model, and which items are ranked.
         seed: Of all that is random.
@@ -151,6 +155,8 @@ def measure(
     Returns:
         The metric of each user.
     """
+    if situation == "cold" and not names:
+        return pd.Series(rank_new(data, "test", _how_many).per_user[METRIC])
     reader = TextTowerConfig() if situation == "cold" else warm_model(data)
     config = Config(seed=seed, model=reader.model_copy(update={"features": names}))
     items = features_of(data, situation, seed if shuffles else None)
@@ -169,6 +175,11 @@ def measure(
             model.score_batch, test.history, test.targets, [METRIC], times=test.times
         )
     return pd.Series(result.per_user[METRIC])
+
+
+def _how_many(history: csr_matrix, new: Features) -> Tensor:
+    count = new.sparse().getnnz(axis=1).astype(np.float32)
+    return torch.from_numpy(count).repeat(history.shape[0], 1)
 
 
 def warm_model(data: Dataset) -> PartConfig:

@@ -9,11 +9,13 @@ import typer
 from benchmarks import features
 from benchmarks.features import (
     ALL,
+    HOW_MANY,
     NONE,
     SHUFFLED,
     dataset,
     feature_sets,
     features_of,
+    measure,
     situations,
     table,
     warm_model,
@@ -77,6 +79,26 @@ def test_the_control_has_the_same_features_of_other_items(public, name, situatio
     assert pairs[0] == pairs[1]
 
 
+def test_cold_items_with_more_features_are_ranked_first_where_none_is_read(public):
+    items = pd.read_parquet(public / "small/items.parquet")
+    rows = pd.read_parquet(public / "small/interactions.parquet")
+    taken = rows["item_id"].value_counts()
+    # As many words as rows, so that a user's most popular item comes first.
+    items["text"] = [
+        " ".join(f"word{place}" for place in range(taken[item])) for item in items["item_id"]
+    ]
+    items.to_parquet(public / "small/items.parquet")
+    by_count = measure_cold(public)
+    items["text"] = "word"
+    items.to_parquet(public / "small/items.parquet")
+    assert by_count.mean() > measure_cold(public).mean()
+
+
+def measure_cold(public):
+    data = dataset("small", "cold", 0, public / f"dataset-{len([*public.iterdir()])}")
+    return measure((), data, "cold", 0, False)
+
+
 def test_the_order_of_the_control_is_that_of_the_seed(public):
     data = dataset("small", "cold", 0, public / "dataset")
     first, again, other = (rows_of(features_of(data, "cold", seed)) for seed in (0, 0, 1))
@@ -87,7 +109,7 @@ def test_all_sets_are_measured_and_kept(public, monkeypatch, capsys):
     features.run(["small", "reviews"], seeds=1, out=public / "out")
     kept = sorted(file.stem for file in (public / "out/small/warm/seed-0").glob("*.parquet"))
     assert kept == ["all", "all-shuffled", "genres", "none", "text"]
-    assert len([*(public / "out/small/cold/seed-0").glob("*.parquet")]) == 4
+    assert len([*(public / "out/small/cold/seed-0").glob("*.parquet")]) == 5
     assert len([*(public / "out/reviews").glob("*/seed-*/*.parquet")]) == 3
     shown = capsys.readouterr().out
     monkeypatch.setattr(features, "measure", lambda *_: pytest.fail("it was measured before"))
@@ -112,7 +134,7 @@ def test_sets_of_features_end_with_the_control():
         ALL: ("words", "category"),
         SHUFFLED: ("words", "category"),
     }
-    assert [*feature_sets(SMALL, "cold")] == ["text", "genres", ALL, SHUFFLED]
+    assert [*feature_sets(SMALL, "cold")] == [HOW_MANY, "text", "genres", ALL, SHUFFLED]
     assert [*feature_sets(REVIEWS, "warm")] == [NONE, ALL, SHUFFLED]
 
 
