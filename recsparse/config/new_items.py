@@ -19,5 +19,5 @@ class NewItemsConfig(Section):
     """
 
     rank: bool = True
-    most_lost: Share = Field(default=0.009, ge=0, lt=1)
+    most_lost: Share = Field(default=0.01, ge=0, lt=1)
     held_out: Share = Field(default=0.1, gt=0, lt=1)

@@ -16,7 +16,9 @@ from recsparse.models.blend.weights import weights_of_scores
 from recsparse.models.content.new_items import Placement
 from recsparse.models.protocol.validation import Validation
 
-_SLOPES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.25, 1.5, 2.0)
+_SLOPES = (
+    0.1, 0.2, 0.3, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.8, 0.9, 1.0, 1.25, 1.5, 2.0,
+)  # fmt: skip
 _SHIFTS = tuple(np.arange(-3.0, 5.05, 0.1).tolist())
 
 
