@@ -205,4 +205,6 @@ def _of_new_items(told: dict[str, Any], metric: str) -> str:
         figures = [found.get(f"{name}_{ending}") for ending in ("without_new", "with_new")]
         if None not in figures:
             lines.append(f"{metric} of {targets} {' → '.join(map(value_text, figures))}")
+    if "all_with_new" in found and found["all_with_new"] <= found["all_without_new"]:
+        lines.append("behind all known items, since no other place ranks all targets better")
     return "\n".join(lines)

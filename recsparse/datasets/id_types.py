@@ -111,7 +111,7 @@ def rows_that_count(ids: pa.Array, where: str, duplicates: Duplicates) -> NDArra
     if num_extra and duplicates == "error":
         raise InputError(
             f"every id of {where} must occur once, but {_repeats(ids)}; drop the extra rows, or "
-            "set features.duplicates = 'last' to read the last row of each"
+            "set features.duplicates = 'last' in prepare to read the last row of each"
         )
     if num_extra:
         logger.warning(

@@ -66,8 +66,8 @@ def with_table_of_items(
 
     Raises:
         SchemaError: If a column is missing or of a wrong type.
-        InputError: If the model ranks no new items, an id is null or there twice, or no item of the
-            table has a feature that the model reads.
+        InputError: If the model ranks no new items, an id is null or there twice, or the table has
+            rows, but none with a feature that the model reads.
     """
     model = trained.model
     if not isinstance(model, WithNewItems) or trained.item_table is None:
@@ -82,7 +82,7 @@ def with_table_of_items(
     count = NewItemsCount(
         len(wanted), int(is_known.sum()), int((~described & ~is_known).sum()), names
     )
-    if not count.ranked and not count.known:
+    if len(ids) and not count.ranked and not count.known:
         raise InputError(
             f"at least one of the new items must have a feature that the model reads "
             f"({', '.join(names)}), but none of {len(ids)} has; look whether the columns of the "

@@ -19,6 +19,12 @@ logger = logging.getLogger(__name__)
 
 Rows: TypeAlias = pd.DataFrame | pa.Table | pa.RecordBatch | ArrowStream
 
+_CURES = {
+    "user_id": "say what they get by --on-unknown null or popularity, or give the users' rows by "
+    "--history",
+    "item_id": "pass over them by --on-unknown null, or tell their features by --new-items",
+}
+
 
 def id_column(rows: Rows, name: str) -> pa.Array:
     """Return a column of ids.
@@ -142,8 +148,7 @@ def refuse_unknown(
     name: str,
     ids: pa.Array,
     index: NDArray[np.int64],
-    cure: str = "say what they get by --on-unknown null or popularity, or give the users' rows by "
-    "--history",
+    cure: str | None = None,
 ) -> None:
     """Raise an error if any id is unknown.
 
@@ -151,7 +156,7 @@ def refuse_unknown(
         name: What the ids are, `user_id` or `item_id`.
         ids: The ids.
         index: Their indices, -1 for an unknown one.
-        cure: What the caller may do.
+        cure: What the caller may do; None names the options of the jobs that score.
 
     Raises:
         UnknownIdError: If there is an unknown id.
@@ -161,7 +166,8 @@ def refuse_unknown(
         first = unknown[0]
         raise UnknownIdError(
             f"every {name} must be known to the model, but {len(unknown)} of {len(index)} are not; "
-            f"the first is row {first}: {ids[int(first)].as_py()!r}; {cure}"
+            f"the first is row {first}: {ids[int(first)].as_py()!r}; "
+            f"{cure or _CURES[name]}"
         )
 
 

@@ -64,9 +64,21 @@ def test_train_says_what_new_items_are_ranked_by_and_what_they_gain(place, recsp
     done = recsparse("train", "dataset", "--out", "model", "--set", "model.kind=content_knn")
     assert re.search(r"\d+ ranked by words", done.out)
     assert re.search(r"ndcg@10 of known items [\d.]+ → [\d.]+", done.out)
+    assert "behind all known items" not in done.out
     again = recsparse("train", "dataset", "--out", "model", "--set", "model.kind=content_knn")
     assert re.search(r"\d+ ranked by words", again.out)
     shown = recsparse(
         "train", "dataset", "--out", "model", "--set", "model.kind=content_knn", "--json"
     )
     assert json.loads(shown.out)["new items"]["features"] == ["words"]
+
+
+def test_train_says_where_no_place_of_new_items_is_better_than_none(place, recsparse):
+    items = pq.read_table("items.parquet")
+    alike = items.set_column(1, "title", pa.array(["the same"] * len(items)))
+    pq.write_table(alike, "items.parquet")
+    recsparse("prepare", "logs", "--out", "dataset", "--items", "items.parquet")
+    parts = "model.parts=[{kind='content_knn'},{kind='popularity'}]"
+    first = "evaluation.select_by=ndcg@1"
+    done = recsparse("train", "dataset", "--out", "model", "--set", parts, "--set", first)
+    assert "behind all known items" in done.out

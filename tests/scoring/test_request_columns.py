@@ -109,6 +109,16 @@ def test_unknown_ids_are_counted_and_the_first_is_named():
         refuse_unknown("item_id", pa.array(["a", "b", "c"]), np.array([0, -1, -1]))
 
 
+@pytest.mark.parametrize(
+    ("name", "cure", "no_cure"),
+    [("item_id", "--new-items", "--history"), ("user_id", "--history", "--new-items")],
+)
+def test_the_cure_is_that_of_the_kind_of_id(name, cure, no_cure):
+    with pytest.raises(UnknownIdError, match=cure) as raised:
+        refuse_unknown(name, pa.array([7]), np.array([-1]))
+    assert no_cure not in str(raised.value)
+
+
 @given(st.integers(0, 20), st.integers(1, 7))
 def test_slices_cover_a_sequence_in_order(length, size):
     sequence = list(range(length))

@@ -200,6 +200,11 @@ def test_a_table_that_breaks_a_rule_is_refused(folder, later, change, error, mes
         with_table_of_items(load_model(folder / "knn"), change(later))
 
 
+def test_a_day_without_new_items_leaves_the_lists_as_they_are(folder, later):
+    options = RecommendOptions(k=5, new_items=later.slice(0, 0))
+    assert recommend(folder / "knn", options=options).equals(recommend(folder / "knn", k=5))
+
+
 def test_a_model_that_ranks_no_new_items_says_so_with_the_cure(folder, later, tmp_path):
     train(folder / "data", tmp_path / "ease", load_config(None, ["model.kind=ease"]))
     with pytest.raises(InputError, match=r"but the model is ease; prepare .* --items"):
