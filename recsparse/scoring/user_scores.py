@@ -8,6 +8,7 @@ from scipy.sparse import csr_matrix
 from torch import Tensor
 
 from recsparse.config.units import SECONDS_A_DAY
+from recsparse.models.content.new_items import WithNewItems
 from recsparse.models.protocol.column_sums import column_sums
 from recsparse.models.protocol.features import Features
 from recsparse.models.protocol.fitted_model import FittedModel
@@ -57,11 +58,13 @@ def scores_or_popularity(
         users: Features of these users; None where none are known.
 
     Returns:
-        One row per user; the popularity for a user without interactions for whom the model tells
-        no item from another.
+        One row per user; the popularity for a user without interactions, or with those of new items
+        alone, for whom the model tells no item from another.
     """
     scores = scores_of(model, history, times, users)
-    empty = torch.from_numpy(np.flatnonzero(np.diff(history.indptr) == 0))
+    # Models start from rows of known items alone.
+    read = history[:, : model.base.num_items] if isinstance(model, WithNewItems) else history
+    empty = torch.from_numpy(np.flatnonzero(np.diff(read.indptr) == 0))
     if len(empty) and scores.shape[1]:
         own = scores[empty]
         are_equal = own.amax(dim=1) == own.amin(dim=1)

@@ -205,6 +205,18 @@ def test_a_day_without_new_items_leaves_the_lists_as_they_are(folder, later):
     assert recommend(folder / "knn", options=options).equals(recommend(folder / "knn", k=5))
 
 
+def test_who_has_rows_of_new_items_alone_gets_what_is_popular_but_not_these(folder, later):
+    more, _ = with_table_of_items(load_model(folder / "knn"), later)
+    rows = pa.table({"user_id": [777_777], "item_id": [9001], "timestamp": [1]})
+    lists = more.recommend(history=rows, k=len(more.items))
+    known_rows = more.with_history(rows)
+    popularity = dict(zip(more.items.ids.to_pylist(), known_rows.popularity(), strict=True))
+    assert lists["score"].tolist() == [popularity[each] for each in lists["item_id"]]
+    assert lists["score"].is_monotonic_decreasing
+    assert lists["score"].nunique() > 1
+    assert 9001 not in {*lists["item_id"]}
+
+
 def test_a_model_that_ranks_no_new_items_says_so_with_the_cure(folder, later, tmp_path):
     train(folder / "data", tmp_path / "ease", load_config(None, ["model.kind=ease"]))
     with pytest.raises(InputError, match=r"but the model is ease; prepare .* --items"):
