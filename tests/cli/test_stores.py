@@ -8,7 +8,7 @@ from mlflow.tracking import MlflowClient
 from recsparse.errors import StoreError
 from recsparse.scoring.model_folder import load_model
 from recsparse.stages import evaluate as evaluating
-from recsparse.stages import train as training
+from recsparse.stages import fitted
 from recsparse.stages import tune as tuning
 from recsparse.tracking import contact
 from recsparse.tracking.store import local_uri
@@ -25,7 +25,7 @@ def never(*args, **kwargs):
 @pytest.fixture
 def jobs(small_dataset, trained_folder, workplace, monkeypatch):
     """A command line of each command that speaks to a store; none of them may start its work."""
-    monkeypatch.setattr(training, "fit_on", never)
+    monkeypatch.setattr(fitted, "fit_on", never)
     monkeypatch.setattr(tuning, "fit_on", never)
     monkeypatch.setattr(evaluating, "rank_part", never)
     pd.DataFrame({"user_id": [1], "item_id": [5]}).to_parquet("pairs.parquet")
