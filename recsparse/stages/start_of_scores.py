@@ -1,5 +1,6 @@
 """What jobs that score have in common: the model, what it starts from, an output that is free."""
 
+import logging
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,8 @@ from recsparse.scoring.more_new_items import with_table_of_items
 from recsparse.scoring.stamp import ScoresKind
 from recsparse.scoring.trained import TrainedModel
 from recsparse.stages.load import locate
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -152,9 +155,9 @@ def loaded(
     with reporter.task("loading the model"):
         trained = load_model(folder)
     if start.new_items is not None:
-        with reporter.task("taking in new items", 1) as advance:
+        with reporter.task("taking in new items"):
             trained, count = with_table_of_items(trained, start.new_items)
-            advance(1, str(count))
+        logger.warning("new items: %s", count)
     if start.dataset is None and start.history is None:
         return trained, None
     # Imported here, with all that reads logs and datasets: most jobs start from the model alone.
