@@ -104,13 +104,20 @@ def test_a_model_that_knows_nothing_of_items_says_what_to_do():
         popular.similar_items()
 
 
-def test_items_without_training_rows_get_no_lists_and_are_in_none():
+def test_new_items_get_lists_of_known_ones_by_their_features_and_are_in_none():
     known = replace(random_model(NUM_USERS, NUM_ITEMS, seed=0), model=fitted(ContentKNNConfig()))
     items = random_model(1, NUM_ITEMS + 2, seed=0).items
     words = words_of(NUM_ITEMS).rows(np.array([3, 5]))
     model = replace(known, model=WithNewItems(known.model, words, Placement()), items=items)
-    assert rows_of(model.similar_items()) == rows_of(known.similar_items())
-    assert rows_of(model.similar_items([513, 504])) == rows_of(known.similar_items([504]))
+    found, expected = rows_of(model.similar_items()), rows_of(known.similar_items())
+    assert found[: len(expected)] == expected
+    new = items.ids[NUM_ITEMS:].to_pylist()
+    assert {row[0] for row in found[len(expected) :]} <= {*new}
+    assert not {row[1] for row in found} & {*new}
+    both, single = (rows_of(model.similar_items([513, 504])), rows_of(known.similar_items([504])))
+    assert both[-len(single) :] == single
+    # It has the features of the item 505.
+    assert both[0][:3] == (513, 505, 1)
 
 
 @pytest.mark.parametrize("change", ["none", "k", "weights", "items"])
