@@ -13,7 +13,6 @@ from recsparse.datasets.vocabulary import Vocabulary
 from recsparse.errors import InputError
 from recsparse.models.content.new_items import (
     WithNewItems,
-    are_described,
     base_of,
     can_rank_new,
     no_reader,
@@ -76,7 +75,7 @@ def with_table_of_items(
     features = _like(model.new_items, groups, len(ids))
     index = trained.items.index_of(ids)
     is_known = (index >= 0) & (index < base_of(model).num_items)
-    described = are_described(features)
+    described = features.are_known()
     wanted = np.flatnonzero(described & ~is_known)
     names = tuple(group.name for group in features.groups)
     count = NewItemsCount(

@@ -1,6 +1,7 @@
 """Whether a dataset has what a configured model needs, before anything is fitted."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import pyarrow.compute as pc
 
@@ -10,11 +11,24 @@ from recsparse.datasets.dataset import Dataset
 from recsparse.datasets.schema import TIMESTAMP, WEIGHT
 from recsparse.errors import InputError
 from recsparse.models.content.wanted_features import readable
+from recsparse.models.protocol.features import Features
 from recsparse.models.protocol.needs import Need, Needs, checked_needs, unmet
 from recsparse.models.protocol.own_loss import own_loss
 from recsparse.models.registry import build_model
 from recsparse.stages.item_features import item_features
 from recsparse.stages.user_features import user_features
+
+
+class _Setting(NamedTuple):
+    """A setting that names features: of which sections, how it is called, and whose they are."""
+
+    section: type[ModelSection]
+    name: str
+    owners: str
+
+
+_OF_ITEMS = _Setting(FeatureSection, "features", "items")
+_OF_USERS = _Setting(UserFeatureSection, "user_features", "users")
 
 
 def require_needs(model: ModelSection, data: Dataset) -> None:
@@ -38,27 +52,19 @@ def require_needs(model: ModelSection, data: Dataset) -> None:
         loss = getattr(section, "loss", None)
         if isinstance(loss, str):
             own_loss(loss)
-    _require_features(model, parts, data)
+    _require_item_features(model, parts, data)
     _require_user_features(model, parts, data)
 
 
-def _require_features(model: ModelSection, parts: Sequence[ModelSection], data: Dataset) -> None:
+def _require_item_features(
+    model: ModelSection, parts: Sequence[ModelSection], data: Dataset
+) -> None:
     features = item_features(data)
     if features is None:
         return
-    if parts and isinstance(model, FeatureSection):
-        features = features.chosen(model.features)
+    features = _named(model, parts, features, _OF_ITEMS)
     for section in parts or (model,):
-        if not isinstance(section, FeatureSection):
-            continue
-        if parts and section.features and not features.groups:
-            raise InputError(
-                f"model.features must name what the part {section.kind} reads, but is empty; leave "
-                "it out, or leave out that part"
-            )
-        setting = f"features of the part {section.kind}, out of model.features," if parts else None
-        features.chosen(section.features, setting or "model.features")
-        if "item_features" in needs_of(section):
+        if isinstance(section, FeatureSection) and "item_features" in needs_of(section):
             readable(build_model(section), section, features)
 
 
@@ -66,20 +72,29 @@ def _require_user_features(
     model: ModelSection, parts: Sequence[ModelSection], data: Dataset
 ) -> None:
     users = user_features(data, data.users.ids[:0])
-    if users is None:
-        return
-    if parts and isinstance(model, UserFeatureSection):
-        users = users.chosen(model.user_features, "model.user_features", "users")
+    if users is not None:
+        _named(model, parts, users, _OF_USERS)
+
+
+def _named(
+    model: ModelSection, parts: Sequence[ModelSection], features: Features, setting: _Setting
+) -> Features:
+    # Returns the features that the parts may read; an error says which name is none of them.
+    kind, name, owners = setting
+    if parts and isinstance(model, kind):
+        features = features.chosen(getattr(model, name), f"model.{name}", owners)
     for section in parts or (model,):
-        if not isinstance(section, UserFeatureSection):
+        if not isinstance(section, kind):
             continue
-        if parts and section.user_features and not users.groups:
+        wanted = getattr(section, name)
+        if parts and wanted and not features.groups:
             raise InputError(
-                f"model.user_features must name what the part {section.kind} reads, but is empty; "
-                "leave it out, or leave out that part"
+                f"model.{name} must name what the part {section.kind} reads, but is empty; leave "
+                "it out, or leave out that part"
             )
-        part = f"user_features of the part {section.kind}, out of model.user_features,"
-        users.chosen(section.user_features, part if parts else "model.user_features", "users")
+        of_part = f"{name} of the part {section.kind}, out of model.{name},"
+        features.chosen(wanted, of_part if parts else f"model.{name}", owners)
+    return features
 
 
 def needs_of(model: ModelSection) -> Needs:

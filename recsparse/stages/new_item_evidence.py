@@ -15,7 +15,7 @@ from recsparse.datasets.fit_rows import FitRows
 from recsparse.datasets.matrices import item_of, laid_out, times_of, user_of, with_columns
 from recsparse.models.blend.placement_search import Evidence, best_known
 from recsparse.models.blend.weights import sampled_users, standardised
-from recsparse.models.content.new_items import are_described, features_of_readers
+from recsparse.models.content.new_items import features_of_readers
 from recsparse.models.protocol.cold_scorer import ColdScorer
 from recsparse.models.protocol.features import Features
 from recsparse.models.protocol.fit_context import FitContext
@@ -45,9 +45,8 @@ class Evidences:
     """
 
     def __init__(
-        self, data: Dataset, rows: FitRows, model: Recommender, config: Config, context: FitContext
+        self, data: Dataset, rows: FitRows, model: ColdScorer, config: Config, context: FitContext
     ) -> None:
-        assert isinstance(model, ColdScorer)
         assert context.item_features is not None
         self.data, self.rows, self.model = data, rows, model
         self.config, self.context = config, context
@@ -144,7 +143,7 @@ class Evidences:
     def _held_out(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Draw known items that have features, and return these and all others."""
         features = features_of_readers(self.model, self.features)
-        described = np.flatnonzero(are_described(features))
+        described = np.flatnonzero(features.are_known())
         size = max(1, round(self.config.new_items.held_out * len(described)))
         held = np.sort(self.rng.choice(described, min(size, len(described)), replace=False))
         return held, np.setdiff1d(np.arange(features.num_ids), held)

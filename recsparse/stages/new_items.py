@@ -15,10 +15,10 @@ from recsparse.models.blend.placement_search import Found, find_placement
 from recsparse.models.content.new_items import (
     Placement,
     WithNewItems,
-    are_described,
     can_rank_new,
     features_of_readers,
 )
+from recsparse.models.protocol.cold_scorer import ColdScorer
 from recsparse.models.protocol.features import Features
 from recsparse.models.protocol.fit_context import FitContext
 from recsparse.models.protocol.fitted_model import FittedModel
@@ -97,28 +97,26 @@ def new_items_of(
         evidences = Evidences(data, rows, model, config, context)
         evidence = evidences.of_validation(index, features) or evidences.of_held_out(features)
         found = find_placement(evidence, config.evaluation.select_by, config.new_items.most_lost)
-    assert hasattr(model, "weigh_readers")
     model.weigh_readers(found.weights)
     _tell(found, len(index), without)
-    chosen = features.chosen([each.name for each in features_of_readers(model, features).groups])
-    return NewItems(index, chosen, found.placement, without, found.figures)
+    # A part that counts nothing is gone by now, and so is what it alone reads.
+    features = features_of_readers(model, features)
+    return NewItems(index, features, found.placement, without, found.figures)
 
 
-def _described(data: Dataset, model: Recommender) -> tuple[NDArray[np.int64], Features, int]:
+def _described(data: Dataset, model: ColdScorer) -> tuple[NDArray[np.int64], Features, int]:
     """Return the items without a training row that have a feature that the model reads."""
     num_known = len(data.items)
     unseen = np.arange(num_known, num_known + len(data.unseen_items), dtype=np.int64)
     features = Features.of(groups_of(data.item_side, data.item_reviews, unseen))
     features = features_of_readers(model, features)
-    described = are_described(features)
+    described = features.are_known()
     return unseen[described], features.rows(np.flatnonzero(described)), int((~described).sum())
 
 
 def _drop_readers(model: Recommender) -> None:
     # Parts of a blend that count nothing on known items were kept for new ones alone.
     if can_rank_new(model):
-        assert hasattr(model, "weigh_readers")
-        assert hasattr(model, "readers")
         model.weigh_readers([0.0] * len(model.readers()))
 
 

@@ -139,3 +139,17 @@ def test_a_refitted_model_leaves_out_new_items_that_a_user_had_in_validation(
     both = lists.merge(seen, on=["user_id", "item_id"])
     assert {*seen["item_id"][known]} & {*new_ids(tmp_path / "knn")}
     assert len(both) == 0
+
+
+def test_a_number_that_is_missing_describes_no_item(small_log, tmp_path):
+    ids = pq.read_table(small_log / "log.parquet")["item_id"].unique().sort().to_pylist()
+    prices = [None, *np.random.default_rng(0).random(len(ids) - 1).tolist()]
+    table = pa.table({"item_id": [*ids, *NEW], "price": [*prices, 0.7, None]})
+    pq.write_table(table, tmp_path / "items.parquet")
+    sources = Sources(small_log / "log.parquet", items=tmp_path / "items.parquet")
+    prepare(sources, tmp_path / "data", config=load_config(None, ["features.numbers=['price']"]))
+    ridge = load_config(None, ["model.kind=text_ridge", "model.ials.factors=4"])
+    train(tmp_path / "data", tmp_path / "ridge", ridge)
+    ranked = load_model(tmp_path / "ridge").items.ids.to_pylist()
+    assert NEW[0] in ranked
+    assert NEW[1] not in ranked

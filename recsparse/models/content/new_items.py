@@ -1,7 +1,7 @@
 """New items in one list with the known ones: by their features, placed on the known ones' scale."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 import torch
@@ -67,7 +67,6 @@ class WithNewItems(FittedModel, UserReader):
         if not can_rank_new(base):
             raise InputError(no_reader(base))
         super().__init__(base.config)
-        assert isinstance(base, ColdScorer)
         self.base, self.new_items, self.placement = base, items, placement
         self.kind = base.kind  # type: ignore[misc]  # it is of the class elsewhere
         self.num_items = base.num_items + items.num_ids
@@ -143,7 +142,7 @@ def base_of(model: Any) -> Any:
     return model.base if isinstance(model, WithNewItems) else model
 
 
-def can_rank_new(model: FittedModel) -> bool:
+def can_rank_new(model: FittedModel) -> TypeGuard[ColdScorer]:
     """Say whether a model can rank items by features alone.
 
     Args:
@@ -173,7 +172,7 @@ def no_reader(model: FittedModel) -> str:
     )
 
 
-def features_of_readers(model: FittedModel, items: Features) -> Features:
+def features_of_readers(model: ColdScorer, items: Features) -> Features:
     """Return the features by which a model ranks new items.
 
     Args:
@@ -183,7 +182,6 @@ def features_of_readers(model: FittedModel, items: Features) -> Features:
     Returns:
         The groups that a part which ranks new items reads.
     """
-    assert isinstance(model, ColdScorer)
     wanted: set[str] = set()
     own = getattr(model, "parts", None)
     allowed = items if own is None else items.chosen(_names(model))
@@ -192,24 +190,6 @@ def features_of_readers(model: FittedModel, items: Features) -> Features:
         chosen = allowed.chosen(_names(reader)).groups
         wanted |= {group.name for group in chosen if group.kind in reads}
     return items.chosen([group.name for group in items.groups if group.name in wanted])
-
-
-def are_described(items: Features) -> np.ndarray:
-    """Say which items have any feature.
-
-    Args:
-        items: Features.
-
-    Returns:
-        One truth per item.
-    """
-    described = np.zeros(items.num_ids, dtype=bool)
-    for group in items.groups:
-        if isinstance(group.values, csr_matrix):
-            described |= np.diff(group.values.indptr) > 0
-        else:
-            described |= group.values.any(axis=1)
-    return described
 
 
 def _names(model: FittedModel) -> FeatureNames:
