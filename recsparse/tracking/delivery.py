@@ -3,20 +3,15 @@
 import json
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
-from pathlib import Path
 from typing import Any
 
 import mlflow
-import pandas as pd
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
-from mlflow.models import Model, infer_signature
 from mlflow.tracking import MlflowClient
 
-from recsparse.digest import folder_digest
-from recsparse.errors import InputError, MissingFileError, StoreError
-from recsparse.files.addresses import is_address
-from recsparse.files.filesystems import fetched
+from recsparse.errors import InputError
 from recsparse.tracking.contact import one_process, patience
+from recsparse.tracking.model_record import send_model
 from recsparse.tracking.outbox import Kind, Record, Refused
 from recsparse.tracking.store import store_file
 
@@ -87,53 +82,13 @@ def _send_dataset(record: Record) -> None:
 
 
 def _send_file(record: Record) -> None:
-    MlflowClient().log_artifact(record.run_id, str(_file_of(record)))
+    MlflowClient().log_artifact(record.run_id, str(record.file_there()))
 
 
 def _send_table(record: Record) -> None:
-    file = _file_of(record)
+    file = record.file_there()
     columns = json.loads(file.read_text(encoding="utf-8"))
     MlflowClient().log_table(record.run_id, columns, file.name)
-
-
-def _fetched(folder: str) -> Path:
-    if not is_address(folder):
-        return Path(folder)
-    try:
-        return fetched(folder)
-    except MissingFileError as error:
-        raise InputError(str(error)) from error
-    except InputError as error:  # it may be there the next time
-        raise StoreError(str(error)) from error
-
-
-def _send_model(record: Record) -> str:
-    values, frame = record.values, pd.read_parquet(_file_of(record))
-    folder = _fetched(values["folder"])
-    if not folder.is_dir() or folder_digest(folder) != values["digest"]:
-        raise InputError(
-            f"{values['folder']} must hold the model of the run {record.run_id}, but does not"
-        )
-    pairs, scores = frame.drop(columns="score"), frame[["score"]]
-    run = MlflowClient().get_run(record.run_id)
-    # Left to itself, MLflow takes the experiment of the environment.
-    model = MlflowClient().create_logged_model(
-        run.info.experiment_id, "model", record.run_id, params=run.data.params
-    )
-    info = Model.log(
-        artifact_path=None,
-        flavor=mlflow.pyfunc,
-        name="model",
-        run_id=record.run_id,
-        model_id=model.model_id,
-        loader_module="recsparse.scoring.pyfunc",
-        data_path=str(folder),
-        # Of a request; the model itself says what they mean.
-        signature=infer_signature(pairs, scores, params={"history": ""}),
-        input_example=pairs,
-        pip_requirements=["recsparse"],
-    )
-    return str(info.model_uri)
 
 
 def _register_model(record: Record) -> None:
@@ -150,12 +105,6 @@ def _end(record: Record) -> None:
     MlflowClient().set_terminated(record.run_id, values["status"], values["time"])
 
 
-def _file_of(record: Record) -> Path:
-    if record.file is None or not record.file.is_file():
-        raise InputError(f"{record.file} must be there, but is not")
-    return record.file
-
-
 _SENDERS: Mapping[Kind, Callable[[Record], Any]] = {
     "params": _send_params,
     "metrics": _send_metrics,
@@ -163,7 +112,7 @@ _SENDERS: Mapping[Kind, Callable[[Record], Any]] = {
     "dataset": _send_dataset,
     "file": _send_file,
     "table": _send_table,
-    "model": _send_model,
+    "model": send_model,
     "register": _register_model,
     "end": _end,
 }

@@ -41,6 +41,19 @@ class Record:
     values: Mapping[str, Any]
     file: Path | None = None
 
+    def file_there(self) -> Path:
+        """Return the file.
+
+        Returns:
+            Its path.
+
+        Raises:
+            InputError: If there is none.
+        """
+        if self.file is None or not self.file.is_file():
+            raise InputError(f"{self.file} must be there, but is not")
+        return self.file
+
 
 # Sends a record and returns what the store calls it; raises `Refused` where asking again is vain.
 Deliver = Callable[[Record], str | None]
