@@ -27,7 +27,8 @@ from recsparse.cli.terminal import show_frame
 from recsparse.datasets.dataset import Dataset
 from recsparse.datasets.orders.fit_order import Activity, fit_order
 from recsparse.datasets.parts import EvaluationPart
-from recsparse.evaluation.rank_catalogue import RankingResult, evaluate_ranking
+from recsparse.evaluation.rank_catalogue import evaluate_ranking
+from recsparse.evaluation.ranking_result import RankingResult
 from recsparse.files.atomic import atomic_file
 from recsparse.models.protocol.features import Features
 from recsparse.models.protocol.fit_context import FitContext

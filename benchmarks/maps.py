@@ -33,7 +33,8 @@ from recsparse.config.linear_models import IALSConfig
 from recsparse.config.training import TrainingConfig
 from recsparse.datasets.dataset import Dataset
 from recsparse.datasets.parts import EvaluationPart
-from recsparse.evaluation.rank_catalogue import RankingResult, evaluate_ranking
+from recsparse.evaluation.rank_catalogue import evaluate_ranking
+from recsparse.evaluation.ranking_result import RankingResult
 from recsparse.files.atomic import atomic_file
 from recsparse.layers.activation import SparseGELU
 from recsparse.layers.conv import SubmanifoldConv2d

@@ -27,7 +27,7 @@ from recsparse.datasets.building.sources import Sources
 from recsparse.datasets.dataset_folder import load_dataset
 from recsparse.datasets.evaluated.whole_part import whole_part
 from recsparse.datasets.vocabulary import Vocabulary
-from recsparse.evaluation.rank_catalogue import RankingResult
+from recsparse.evaluation.ranking_result import RankingResult
 from recsparse.models.content.new_items import base_of
 from recsparse.scoring.model_folder import load_model
 from recsparse.stages.evaluate import evaluate

@@ -28,7 +28,7 @@ from recsparse.cli.exit import exit_on_error
 from recsparse.cli.terminal import show_frame
 from recsparse.datasets.dataset import Dataset
 from recsparse.datasets.orders.fit_order import Activity, OrderKind, fit_order
-from recsparse.evaluation.rank_catalogue import RankingResult
+from recsparse.evaluation.ranking_result import RankingResult
 from recsparse.grids.bag_tensor import bags_to_tensor, tensor_to_bags
 from recsparse.layers.conv import SubmanifoldConv1d
 from recsparse.layers.strided import SparseConv1d

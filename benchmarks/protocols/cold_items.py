@@ -18,7 +18,8 @@ from recsparse.datasets.dataset import Dataset
 from recsparse.datasets.dataset_folder import load_dataset
 from recsparse.datasets.features.groups import groups_of
 from recsparse.datasets.vocabulary import Vocabulary
-from recsparse.evaluation.rank_catalogue import RankingResult, evaluate_ranking
+from recsparse.evaluation.rank_catalogue import evaluate_ranking
+from recsparse.evaluation.ranking_result import RankingResult
 from recsparse.models.protocol.features import Features
 from recsparse.stages.compared_part import part_to_compare
 from recsparse.stages.prepare import prepare

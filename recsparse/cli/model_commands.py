@@ -29,7 +29,7 @@ from recsparse.reporting.progress import SILENT
 from recsparse.reporting.value_text import value_text
 
 if TYPE_CHECKING:  # which takes a second to import
-    from recsparse.evaluation.rank_catalogue import RankingResult
+    from recsparse.evaluation.ranking_result import RankingResult
 
 
 @app.command()

@@ -12,7 +12,7 @@ from recsparse.config.choices import Catalogue
 from recsparse.config.evaluation import EvaluationConfig
 from recsparse.datasets.evaluated.part_counts import PartCounts
 from recsparse.errors import InputError
-from recsparse.evaluation.rank_catalogue import RankingResult
+from recsparse.evaluation.ranking_result import RankingResult
 from recsparse.evaluation.significance import significance_table
 from recsparse.metrics.rating_metrics import RATING_FORMULAS
 from recsparse.outputs.claim import Output, filled_folder

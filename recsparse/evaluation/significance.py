@@ -7,7 +7,7 @@ import pandas as pd
 from scipy.stats import t as student_t
 
 from recsparse.errors import InputError
-from recsparse.evaluation.rank_catalogue import RankingResult
+from recsparse.evaluation.ranking_result import RankingResult
 from recsparse.metrics.rating_metrics import RATING_FORMULAS
 
 

@@ -11,7 +11,7 @@ from recsparse.datasets.evaluated.part_counts import PartCounts, part_counts
 from recsparse.datasets.evaluated.whole_part import WholePart, whole_part
 from recsparse.datasets.vocabulary import Vocabulary
 from recsparse.errors import InputError
-from recsparse.evaluation.rank_catalogue import RankingResult
+from recsparse.evaluation.ranking_result import RankingResult
 from recsparse.stages.compared_items import ComparedItems
 
 
@@ -37,7 +37,7 @@ class ComparedPart:
             items: What the model can rank.
 
         Returns:
-            The metrics with the catalogue and the counts.
+            The metrics with the catalogue, the counts, and whose they are.
         """
         unknown_items, unknown_rows = self.part.of_items(items.index_of(self.part.items.ids) < 0)
         return replace(
@@ -47,6 +47,10 @@ class ComparedPart:
             part=self.counts,
             unknown_items=unknown_items,
             rows_of_unknown_items=unknown_rows,
+            user_ids=self.part.user_ids,
+            history_lengths=self.part.history_lengths,
+            list_user=self.part.lists.user,
+            item_ids=items.ids,
         )
 
 

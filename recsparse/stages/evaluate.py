@@ -15,7 +15,7 @@ from recsparse.datasets.evaluated.lists import Lists
 from recsparse.datasets.evaluated.part_counts import PartCounts
 from recsparse.datasets.vocabulary import Vocabulary
 from recsparse.errors import InputError
-from recsparse.evaluation.rank_catalogue import RankingResult
+from recsparse.evaluation.ranking_result import RankingResult
 from recsparse.evaluation.report import (
     REPORT,
     catalogue_tag,

@@ -19,7 +19,8 @@ from recsparse.datasets.reading.roles import Roles
 from recsparse.datasets.reading.tables import open_dataset, read_columns, require_columns
 from recsparse.datasets.vocabulary import Vocabulary
 from recsparse.errors import InputError, SchemaError
-from recsparse.evaluation.rank_catalogue import RankingResult, evaluate_ranking
+from recsparse.evaluation.rank_catalogue import evaluate_ranking
+from recsparse.evaluation.ranking_result import RankingResult
 from recsparse.reporting.progress import SILENT, Reporter
 from recsparse.stages.compared_part import part_to_compare
 from recsparse.stages.data import load_data

@@ -10,7 +10,7 @@ from recsparse.datasets.dataset import Dataset
 from recsparse.datasets.evaluated.lists import Lists
 from recsparse.datasets.fit_rows import FitRows
 from recsparse.datasets.parts import EvaluationPart
-from recsparse.evaluation.rank_catalogue import RankingResult
+from recsparse.evaluation.ranking_result import RankingResult
 from recsparse.models.protocol.fit_context import FitContext
 from recsparse.models.protocol.recommender import Recommender
 from recsparse.models.protocol.validation import Validation

@@ -11,7 +11,8 @@ from recsparse.datasets.dataset import Dataset
 from recsparse.datasets.evaluated.lists import Lists
 from recsparse.datasets.parts import EvaluationPart
 from recsparse.errors import InputError
-from recsparse.evaluation.rank_catalogue import RankingResult, evaluate_ranking
+from recsparse.evaluation.rank_catalogue import evaluate_ranking
+from recsparse.evaluation.ranking_result import RankingResult
 from recsparse.evaluation.ratings import evaluate_ratings
 from recsparse.models.protocol.features import Features
 from recsparse.models.protocol.fitted_model import FittedModel

@@ -9,7 +9,7 @@ from scipy.sparse import csr_matrix
 
 from recsparse.datasets.evaluated.lists import SharedCells
 from recsparse.errors import InputError
-from recsparse.evaluation.rank_catalogue import RankingResult, evaluate_ranking
+from recsparse.evaluation.rank_catalogue import evaluate_ranking
 
 
 def random_part(num_users, num_items, seed):
@@ -89,12 +89,6 @@ def test_nobody_gives_undefined_means_of_every_metric():
     assert all(math.isnan(value) for value in result.standard_error().values())
 
 
-def test_one_user_has_a_mean_but_no_standard_error():
-    result = RankingResult({"recall@1": np.array([0.5, np.nan])}, {}, num_users=1)
-    assert result.mean() == {"recall@1": 0.5}
-    assert math.isnan(result.standard_error()["recall@1"])
-
-
 def test_histories_and_targets_of_different_shapes_are_refused():
     with pytest.raises(InputError, match=r"one shape, but got \(1, 2\) and \(2, 2\)"):
         evaluate_ranking(
@@ -128,28 +122,6 @@ def test_targets_and_candidates_that_do_not_fit_are_refused(targets, candidates)
         )  # fmt: skip
 
 
-def test_known_and_new_users_are_told_apart_where_there_are_both():
-    values = {"recall@1": np.array([0.5, 1.0, 0.0])}
-    result = RankingResult(values, {}, 3, is_new=np.array([False, True, True]))
-    groups = result.groups()
-    assert {name: (some.num_users, some.mean()) for name, some in groups.items()} == {
-        "known users": (1, {"recall@1": 0.5}),
-        "new users": (2, {"recall@1": 0.5}),
-    }
-    for alike in (np.ones(3, dtype=bool), np.zeros(3, dtype=bool), None):
-        assert RankingResult(values, {}, 3, is_new=alike).groups() == {}
-
-
-def test_the_figure_of_a_user_is_the_mean_over_the_lists_with_targets():
-    values = {"recall@1": np.array([0.5, 1.0, np.nan, 0.25, np.nan])}
-    lists = RankingResult(values, {"coverage@1": 0.5}, 3)
-    users = lists.by_user(np.array([0, 0, 0, 1, 2]))
-    np.testing.assert_array_equal(users.per_user["recall@1"], [(0.5 + 1.0) / 2, 0.25, np.nan])
-    assert users.num_users == 2
-    assert users.mean() == {"recall@1": ((0.5 + 1.0) / 2 + 0.25) / 2}
-    assert users.coverage == lists.coverage
-
-
 @given(st.integers(0, 7), st.integers(1, 6), st.integers(0, 99), st.integers(1, 4))
 def test_rows_that_are_laid_out_batch_by_batch_give_the_same_as_matrices(
     users, items, seed, batch_users
@@ -175,3 +147,14 @@ def test_scores_of_the_wrong_width_are_refused():
         evaluate_ranking(
             lambda rows: torch.zeros(1, 3), *[csr_matrix((1, 2))] * 2, metrics=["all@1"]
         )
+
+
+def test_the_lists_stay_with_the_result():
+    result = evaluate_ranking(
+        lambda rows: torch.tensor([[9.0, 1.0, 5.0]]).repeat(rows.shape[0], 1),
+        history=csr_matrix([[1.0, 0, 0], [0, 0, 0]]),
+        targets=csr_matrix([[0.0, 1, 0], [1, 0, 0]]),
+        metrics=["recall@1", "recall@3"],
+        batch_users=1,
+    )
+    assert result.recommended.tolist() == [[2, 1, -1], [0, 2, 1]]

@@ -7,7 +7,7 @@ import pytest
 from recsparse.config.evaluation import EvaluationConfig
 from recsparse.datasets.evaluated.part_counts import PartCounts
 from recsparse.errors import InputError, OutputError
-from recsparse.evaluation.rank_catalogue import RankingResult
+from recsparse.evaluation.ranking_result import RankingResult
 from recsparse.evaluation.report import (
     REPORT,
     catalogue_tag,

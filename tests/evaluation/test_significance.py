@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy.stats import ttest_rel
 
 from recsparse.errors import InputError
-from recsparse.evaluation.rank_catalogue import RankingResult
+from recsparse.evaluation.ranking_result import RankingResult
 from recsparse.evaluation.significance import holm, significance_table
 from tests.evaluation.test_report import METRIC, result, three_models
 

@@ -127,6 +127,22 @@ def test_targets_of_both_kinds_are_in_one_list_where_the_catalogue_is_left_open(
     assert alone.rows_of_unknown_items == alone.part.rows_of_unseen_items
 
 
+def test_a_result_says_whose_lists_hold_what(data, model):
+    found = compared(data, model, data.items, "all")
+    rows = data.with_ids(data.split.test).to_pandas().groupby("user_id")["item_id"].agg(set)
+    shares = dict.fromkeys(rows.index, 0.0)
+    for place, items in zip(found.list_user, found.recommended, strict=True):
+        user = found.user_ids[place].as_py()
+        best = found.item_ids.take(pa.array(items[:5])).to_pylist()
+        shares[user] = len(rows[user] & {*best}) / len(rows[user])
+    expected = [shares[user] for user in found.user_ids.to_pylist()]
+    assert found.per_user["recall@5"].tolist() == pytest.approx(expected)
+    assert found.recommended.shape == (NUM_USERS, 20)
+    before = pa.concat_tables([data.split.train, data.split.validation])
+    sizes = data.with_ids(before).to_pandas().groupby("user_id")["item_id"].nunique()
+    assert found.history_lengths.tolist() == sizes[found.user_ids.to_pylist()].tolist()
+
+
 def test_a_model_of_known_items_alone_is_refused_among_new_ones(data, model):
     with pytest.raises(InputError, match=r"none of the 12 items of the test part without training"):
         compared(data, model, data.items, "new")

@@ -8,7 +8,7 @@ from mlflow.tracking import MlflowClient
 from recsparse.config.model_section import known_sections
 from recsparse.config.toml_reader import load_config
 from recsparse.errors import ConfigError, InputError
-from recsparse.evaluation.rank_catalogue import RankingResult
+from recsparse.evaluation.ranking_result import RankingResult
 from recsparse.stages import tune as module
 from recsparse.stages.train import train
 from recsparse.stages.tune import tune

@@ -15,6 +15,8 @@ from recsparse.datasets.evaluated.lists_over_time import lists_over_time
 from recsparse.datasets.matrices import item_of, laid_out, user_of, with_columns
 from recsparse.datasets.vocabulary import Vocabulary
 
+_ROWS_AT_ONCE = 1 << 15
+
 
 @dataclass(frozen=True, eq=False)
 class WholePart:
@@ -41,6 +43,14 @@ class WholePart:
     def num_rows(self) -> int:
         """Rows of the log that are to be predicted."""
         return int(self.target_rows.sum())
+
+    @cached_property
+    def history_lengths(self) -> NDArray[np.int64]:
+        """Items known of each user before the part: distinct ones of the first list's history."""
+        history = self.lists.of_lists(self.lists.are_first()).history
+        starts = range(0, history.shape[0], _ROWS_AT_ONCE)
+        lengths = [np.diff(history[start : start + _ROWS_AT_ONCE].indptr) for start in starts]
+        return np.concatenate([[], *lengths]).astype(np.int64)
 
     def of_users(self, include: IncludeUsers) -> "WholePart":
         """Leave some of the users.

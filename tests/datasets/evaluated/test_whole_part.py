@@ -47,6 +47,8 @@ def test_all_users_and_items_of_a_part_are_there_as_loops_over_rows_find_them(
     assert sorted(users) == sorted({user for user, _, _ in targets})
     assert part.lists.user.tolist() == [*range(len(users))]
     assert cells(part.lists.targets[:], users, items) == summed(targets)
+    known = [len({row[1] for row in history if row[0] == user}) for user in users]
+    assert part.history_lengths.tolist() == known
     rows_of_targets = summed((user, item, 1) for user, item, _ in targets)
     assert cells(part.target_rows, users, items) == rows_of_targets
     assert cells(part.lists.history[:], users, items) == summed(history)
