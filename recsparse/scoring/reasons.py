@@ -13,7 +13,7 @@ from recsparse.errors import InputError
 from recsparse.models.content.new_items import base_of
 from recsparse.models.protocol.features import Features
 from recsparse.models.protocol.fitted_model import FittedModel
-from recsparse.models.protocol.reasons import HasReasons, contributions_of
+from recsparse.models.protocol.reasons import HasReasons, contributions_of, no_reasons
 from recsparse.scoring.request_columns import slices
 
 # How many items of the history are named for each recommended one.
@@ -31,7 +31,7 @@ def with_reasons(
     times: csr_matrix | None,
     users: Features | None = None,
 ) -> pa.Table:
-    """Return lists with the reasons for each item; one without training rows has none.
+    """Return lists with the reasons for each item.
 
     Args:
         lists: What `list_table` made of `best`.
@@ -49,24 +49,14 @@ def with_reasons(
     Raises:
         InputError: If the model's scores are no sums over the history.
     """
-    base = base_of(model)
-    num_items: int = base.num_items
-    if not isinstance(base, HasReasons):
-        raise InputError(
-            f"reasons need a model whose scores are sums over the history, but those of "
-            f"{base.kind} are not; explain a blend that it is part of, train another kind, as ease "
-            "or ials, or let a model of your own implement "
-            "recsparse.models.protocol.reasons.HasReasons"
-        )
+    if not (isinstance(model, HasReasons) and isinstance(base_of(model), HasReasons)):
+        raise InputError(no_reasons(model))
     longest = int(np.diff(history.indptr).max(initial=1))
     at_once = max(1, _PAIRS_AT_ONCE // max(1, longest * best.shape[1]))
-    if history.shape[1] > num_items:
-        history = history[:, :num_items]
-        times = None if times is None else times[:, :num_items]
-    listed = torch.from_numpy(np.where(best < num_items, best, -1))
+    listed = torch.from_numpy(best)
     found = [
         _reasons(
-            base,
+            model,
             history[rows],
             None if times is None else times[rows],
             listed[rows],

@@ -7,11 +7,13 @@ pytest.register_assert_rewrite("recsparse.testing.layers", "recsparse.testing.re
 
 from recsparse.testing.layers import DenseTwinConformance, LayerConformance  # noqa: E402
 from recsparse.testing.recommenders import (  # noqa: E402
+    PersonalConformance,
+    RecommenderConformance,
+)
+from recsparse.testing.small_fits import (  # noqa: E402
     NUM_ITEMS,
     NUM_USERS,
     TRAINING,
-    PersonalConformance,
-    RecommenderConformance,
     checkerboard,
     fit,
     fitted,

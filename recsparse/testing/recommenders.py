@@ -9,97 +9,35 @@ Example:
             config = MineConfig()
 """
 
-import functools
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import pytest
 import safetensors.torch
 import torch
-from numpy.typing import NDArray
-from scipy.sparse import csr_matrix, random_array
-from torch import Tensor
+from scipy.sparse import csr_matrix
 
 from recsparse.config.model_section import ModelSection
 from recsparse.config.toml_reader import parse_config
-from recsparse.config.training import TrainingConfig
 from recsparse.errors import InputError
-from recsparse.models.protocol.features import Features
-from recsparse.models.protocol.fit_context import FitContext
+from recsparse.models.content.new_items import Placement, WithNewItems, can_rank_new
 from recsparse.models.protocol.reasons import HasReasons, rows_of_cells
-from recsparse.models.protocol.recommender import Recommender
+from recsparse.models.protocol.reasons_of_new import HasReasonsForNew
 from recsparse.models.protocol.similar_items import HasSimilarItems
 from recsparse.models.protocol.user_reader import UserReader
 from recsparse.models.registry import build_model, model_class
-from recsparse.training.fit import fit_model
-
-TRAINING = TrainingConfig(epochs=3, batch_users=8, device="cpu")
-NUM_USERS, NUM_ITEMS = 24, 12
-
-
-def log_of(num_users: int = NUM_USERS, num_items: int = NUM_ITEMS, seed: int = 0) -> csr_matrix:
-    """Return random weighted interactions, with an empty row and an empty column."""
-    rng = np.random.default_rng(seed)
-    dense = random_array((num_users, num_items), density=0.4, rng=rng, dtype=np.float32).toarray()
-    dense[num_users // 2] = 0
-    dense[:, num_items // 2] = 0
-    return csr_matrix(dense * 3)
-
-
-def checkerboard() -> tuple[csr_matrix, NDArray[np.bool_], NDArray[np.bool_]]:
-    """Return users of two groups and all items of their group but one, which each row holds out.
-
-    Returns:
-        The log, which cells are of one group, and which of these are held out.
-    """
-    same = np.arange(NUM_USERS)[:, None] % 2 == np.arange(NUM_ITEMS) % 2
-    held_out = np.zeros_like(same)
-    user = np.arange(NUM_USERS)
-    held_out[user, (user // 2) % (NUM_ITEMS // 2) * 2 + user % 2] = True
-    return csr_matrix((same & ~held_out).astype(np.float32)), same, held_out
-
-
-def words_of(num_ids: int) -> Features:
-    """Return two words per item or user: one of its own, one of its group."""
-    words = np.hstack([np.zeros((num_ids, 2)), np.eye(num_ids)])
-    words[np.arange(num_ids), np.arange(num_ids) % 2] = 1
-    return Features.of([("words", "words", csr_matrix(words, dtype=np.float32))])
-
-
-def times_of(log: csr_matrix) -> csr_matrix:
-    """Return the times of a log's cells: each item has the same one in all rows."""
-    cells = csr_matrix(log, copy=True)
-    cells.sum_duplicates()
-    seconds = cells.indices.astype(np.int64) * 7919 % 1009 - 300
-    return csr_matrix((seconds, cells.indices, cells.indptr), shape=cells.shape)
-
-
-def fit(model: Recommender, interactions: csr_matrix, seed: int = 0) -> Recommender:
-    """Fit a model with times, words of items and of users, and with a trainer of three epochs."""
-    context = FitContext(
-        TRAINING,
-        seed,
-        times=times_of(interactions),
-        item_features=words_of(interactions.shape[1]),
-        user_features=words_of(interactions.shape[0]),
-    )
-    return fit_model(model, interactions, context)
-
-
-def score(model: Recommender, history: csr_matrix) -> Tensor:
-    """Score all items for some rows, with their times."""
-    return model.score_batch(history, times_of(history))
-
-
-@functools.cache
-def fitted(config: ModelSection) -> Recommender:
-    """Return a fitted model that tests share; none may change it."""
-    return fit(build_model(config), log_of())
-
-
-def raw_parts(matrix: csr_matrix) -> list[list[Any]]:
-    """Return the arrays of a matrix as they lie in memory."""
-    return [part.tolist() for part in (matrix.data, matrix.indices, matrix.indptr)]
+from recsparse.testing.small_fits import (
+    NUM_ITEMS,
+    NUM_USERS,
+    checkerboard,
+    fit,
+    fitted,
+    log_of,
+    raw_parts,
+    score,
+    times_of,
+    words_of,
+)
 
 
 class RecommenderConformance:
@@ -195,6 +133,26 @@ class RecommenderConformance:
         torch.testing.assert_close(total, wanted, rtol=1e-4, atol=1e-4)
         nobody = csr_matrix((0, NUM_ITEMS), dtype=np.float32)
         assert model.contributions(nobody, times_of(nobody), listed[:0]).cells.shape == (0, 3)
+
+    def test_what_events_add_to_new_items_and_the_rest_sum_to_their_scores(self) -> None:
+        model, rows = fitted(self.config), log_of(seed=5)
+        if not (isinstance(model, HasReasonsForNew) and can_rank_new(model)):
+            pytest.skip("it scores no new items, or not by sums over the history")
+        new, times = words_of(NUM_ITEMS).rows(np.array([3, 5, 3, 0])), times_of(rows)
+        listed = torch.from_numpy(np.random.default_rng(1).integers(4, size=(NUM_USERS, 3)))
+        found = model.contributions_to_new(rows, times, listed, new)
+        assert found.cells.shape == (rows.nnz, 3)
+        wanted = model.score_cold(rows, times, new).gather(1, listed)
+        torch.testing.assert_close(found.totals(rows), wanted, rtol=1e-4, atol=1e-4)
+        assert ((found.explained >= 0) & (found.explained <= 1)).all()
+        in_one_list = WithNewItems(model, new, Placement(shift=0.3, slope=0.7))
+        wider, columns = csr_matrix(rows), NUM_ITEMS + new.num_ids
+        wider.resize(NUM_USERS, columns)
+        listed = torch.from_numpy(np.random.default_rng(2).integers(columns, size=(NUM_USERS, 5)))
+        found = in_one_list.contributions(wider, times_of(wider), listed)
+        wanted = in_one_list.score_batch(wider, times_of(wider)).gather(1, listed)
+        total = found.rest.index_add(0, rows_of_cells(wider), found.cells)
+        torch.testing.assert_close(total, wanted, rtol=1e-4, atol=1e-4)
 
     def test_nobody_gets_no_scores(self) -> None:
         assert score(fitted(self.config), csr_matrix((0, NUM_ITEMS))).shape == (0, NUM_ITEMS)

@@ -146,7 +146,8 @@ def test_a_model_whose_scores_are_no_sums_says_what_to_do():
         popular.recommend(explain=True)
 
 
-def test_items_without_training_rows_have_no_reasons_and_are_none():
+def test_items_without_training_rows_have_reasons_by_their_features_and_are_none():
+    """The cosine of two items is that of their words: one of its own, one of its group."""
     items = random_model(1, NUM_ITEMS + 2, seed=0).items
     known = replace(random_model(NUM_USERS, NUM_ITEMS, seed=0), model=fitted(ContentKNNConfig()))
     seen = csr_matrix(np.ones((NUM_USERS, 1), np.float32))
@@ -159,8 +160,21 @@ def test_items_without_training_rows_have_no_reasons_and_are_none():
     found = model.recommend(users, k=4, explain=True)
     new = found["item_id"] >= 500 + NUM_ITEMS
     assert found[new]["item_id"].unique().tolist() == [500 + NUM_ITEMS + 1]
-    assert found[new][[*BECAUSE, *SHARES]].isna().all(axis=None)
-    assert found[new]["explained"].eq(0).all()
+    histories = as_dicts(known)
+    for user, *row in found[new][["user_id", *BECAUSE, *SHARES]].itertuples(index=False):
+        # Item 5 has the words of item 5 itself, and shares one of two with those of its group.
+        added = {
+            seen: weight * (1 if seen == 505 else 1 / 2)
+            for seen, weight in histories[user].items()
+            if seen % 2 == 505 % 2
+        }
+        best = sorted(added, key=lambda seen: (-added[seen], seen))[:3]
+        assert [each for each in row[:3] if each == each] == best
+        expected = [added[each] / sum(added.values()) for each in best]
+        assert [each for each in row[3:] if each == each] == pytest.approx(expected)
+    has_any = found["because_1"].notna()
+    assert has_any[new].mean() > 0.9
+    assert found["explained"].tolist() == has_any.astype(float).tolist()
     expected = known.recommend(users, k=4, explain=True)
     both = found[~new].merge(expected, on=["user_id", "item_id"], suffixes=("", "_known"))
     assert len(both) == len(found[~new]) > 0

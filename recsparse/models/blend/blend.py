@@ -32,7 +32,7 @@ from recsparse.models.registry import model_class
 logger = logging.getLogger(__name__)
 
 
-class BlendRecommender(Recommender, ColdScorer, BlendedUsers, BlendedParts):
+class BlendRecommender(Recommender, BlendedUsers, BlendedParts):
     """The weighted sum of the scores of several models, its parts.
 
     Each part is fitted alone. A part's scores of a user are brought to mean 0 and standard

@@ -11,21 +11,23 @@ from torch import Tensor
 
 from recsparse.errors import InputError
 from recsparse.models.blend.weights import standardised
+from recsparse.models.content.new_items import no_reader
 from recsparse.models.protocol.cold_scorer import mean_and_deviation
 from recsparse.models.protocol.features import Features
 from recsparse.models.protocol.reasons import (
     Contributions,
     HasReasons,
     HasReasonsForUsers,
+    blended,
     contributions_of,
-    rows_of_cells,
 )
+from recsparse.models.protocol.reasons_of_new import HasReasonsForNew
 from recsparse.models.protocol.recommender import Recommender
 from recsparse.models.protocol.similar_items import HasSimilarItems
 from recsparse.models.protocol.user_reader import scores_of
 
 
-class BlendedParts(HasSimilarItems, HasReasonsForUsers):
+class BlendedParts(HasSimilarItems, HasReasonsForUsers, HasReasonsForNew):
     """A blend, in what it says of items and reasons.
 
     Attributes:
@@ -112,25 +114,66 @@ class BlendedParts(HasSimilarItems, HasReasonsForUsers):
                 f"only {[part.kind for part in self.parts]}; name such a part in model.parts, as "
                 "ease"
             )
-        cells, total = torch.zeros(history.nnz, listed.shape[1]), torch.zeros(history.shape)
-        rest, explained, size = (torch.zeros(listed.shape) for _ in range(3))
-        row, users = rows_of_cells(history), self.users_of_parts(users)
+        total, said = torch.zeros(history.shape), []
+        users = self.users_of_parts(users)
         for part, weight in parts:
             scores = scores_of(part, history, times, users)
             mean, deviation, is_spread = mean_and_deviation(scores)
-            slope = torch.where(is_spread, weight / deviation, 0.0)
-            total.add_(slope * (scores - mean))
-            added = slope * (scores.gather(1, listed) - mean)
-            size += added.abs()
+            slope = torch.where(is_spread, 1 / deviation, 0.0)
+            total.add_(slope * (scores - mean), alpha=weight)
             if isinstance(part, HasReasons):
                 own = contributions_of(part, history, times, listed, users)
-                cells += slope[row] * own.cells
-                rest += slope * (own.rest - mean)
-                explained += added.abs() * own.explained
             else:
-                rest += added
-        found = Contributions(cells, rest, explained / size.clamp(min=1e-30))
-        return self.reasons_with_prior(found, total, listed, history, users)
+                own = Contributions.unexplained(scores.gather(1, listed), history.nnz)
+            said.append((own.on_line(history, -slope * mean, slope), weight))
+        return self.reasons_with_prior(blended(said, history), total, listed, history, users)
+
+    def contributions_to_new(
+        self,
+        history: csr_matrix,
+        times: csr_matrix | None,
+        listed: Int[Tensor, "b k"],
+        items: Features,
+    ) -> Contributions:
+        """The weighted sums of what the parts that read features say, in deviations of each."""
+        return self.contributions_with_new(history, times, listed, items)
+
+    def contributions_with_new(
+        self,
+        history: csr_matrix,
+        times: csr_matrix | None,
+        listed: Int[Tensor, "b k"],
+        items: Features,
+        users: Features | None = None,
+    ) -> Contributions:
+        """Return the weighted sums of what the parts that read features say of new items.
+
+        Args:
+            history: One row of interactions per user.
+            times: The time of each interaction.
+            listed: The items to explain, places among the new ones.
+            items: Features of the new items.
+            users: Features of the users.
+
+        Returns:
+            What the scores of new items are the sum of. Explained is the fraction of parts that are
+            such sums, in absolute size.
+
+        Raises:
+            InputError: If no part that counts on new items reads features of items.
+        """
+        said, users = [], self.users_of_parts(users)
+        for part, weight in self.weighted_readers():
+            if weight and isinstance(part, HasReasonsForNew):
+                own = part.contributions_with_new(history, times, listed, items, users)
+                said.append((own, weight))
+            elif weight:
+                _, scores = part.score_with_new(history, times, items, users)
+                own = Contributions.unexplained(scores.gather(1, listed), history.nnz)
+                said.append((own, weight))
+        if not said:
+            raise InputError(no_reader(self))
+        return blended(said, history)
 
 
 def _without_own(

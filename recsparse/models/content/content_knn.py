@@ -14,17 +14,17 @@ from typing_extensions import override
 from recsparse.config.linear_models import ContentKNNConfig
 from recsparse.models.content.cosines import COMPARED, Cosines
 from recsparse.models.content.wanted_features import wanted_features
-from recsparse.models.protocol.cold_scorer import ColdScorer
 from recsparse.models.protocol.features import FeatureKind, Features
 from recsparse.models.protocol.fit_context import PLAIN, FitContext
 from recsparse.models.protocol.needs import Needs
 from recsparse.models.protocol.reasons import Contributions, HasReasons
+from recsparse.models.protocol.reasons_of_new import HasReasonsForNew
 from recsparse.models.protocol.recommender import Recommender, check_interactions
 from recsparse.models.protocol.similar_items import HasSimilarItems
 from recsparse.models.protocol.stored_arrays import stored_tensor
 
 
-class ContentKNN(Recommender, ColdScorer, HasSimilarItems, HasReasons):
+class ContentKNN(Recommender, HasSimilarItems, HasReasons, HasReasonsForNew):
     """The cosine between the features of an item and of a user's history.
 
     A user's profile is the weighted sum of the features of the history's items, so that an item's
@@ -75,8 +75,7 @@ class ContentKNN(Recommender, ColdScorer, HasSimilarItems, HasReasons):
         self, history: csr_matrix, times: csr_matrix | None, items: Features
     ) -> Float[Tensor, "b cold"]:
         history = self._checked_history(history)
-        new = Cosines.of(items.chosen(self.config.features), self.config.word_exponent)
-        return self.items.to_history(history, new)
+        return self.items.to_history(history, self._cosines_of(items))
 
     @override
     def similarities(self, items: NDArray[np.int64]) -> Float[Tensor, "n m"]:
@@ -92,10 +91,28 @@ class ContentKNN(Recommender, ColdScorer, HasSimilarItems, HasReasons):
         self, history: csr_matrix, times: csr_matrix | None, listed: Int[Tensor, "b k"]
     ) -> Contributions:
         """The cosine to each item of the history, times its weight."""
+        return self._contributions(history, listed, self.items)
+
+    @override
+    def contributions_to_new(
+        self,
+        history: csr_matrix,
+        times: csr_matrix | None,
+        listed: Int[Tensor, "b k"],
+        items: Features,
+    ) -> Contributions:
+        return self._contributions(history, listed, self._cosines_of(items))
+
+    def _contributions(
+        self, history: csr_matrix, listed: Int[Tensor, "b k"], others: Cosines
+    ) -> Contributions:
         history = self._checked_history(history)
-        cosines = self.items.of_listed(history, listed)
+        cosines = self.items.of_listed(history, listed, others)
         cells = torch.from_numpy(history.data).unsqueeze(1) * cosines
         return Contributions.whole(cells, torch.zeros(listed.shape))
+
+    def _cosines_of(self, items: Features) -> Cosines:
+        return Cosines.of(items.chosen(self.config.features), self.config.word_exponent)
 
     @override
     def state(self) -> dict[str, Tensor]:

@@ -78,12 +78,15 @@ class Cosines:
             found = found + (history @ self.vectors) @ others.vectors.T
         return torch.from_numpy(np.asarray(found, dtype=np.float32))
 
-    def of_listed(self, history: csr_matrix, listed: Int[Tensor, "b k"]) -> Float[Tensor, "n k"]:
+    def of_listed(
+        self, history: csr_matrix, listed: Int[Tensor, "b k"], others: "Cosines"
+    ) -> Float[Tensor, "n k"]:
         """Return the cosines of the items of histories to those that are listed for each.
 
         Args:
             history: Rows × these items; weights do not count.
-            listed: Items of each row.
+            listed: Places among the others, of each row.
+            others: Features of items that may be listed, of the same columns.
 
         Returns:
             One row per stored cell.
@@ -91,8 +94,8 @@ class Cosines:
         found = np.zeros((history.nnz, listed.shape[1]), dtype=np.float32)
         for row, items in enumerate(listed.numpy()):
             cells = slice(history.indptr[row], history.indptr[row + 1])
-            found[cells] = (self.sparse[history.indices[cells]] @ self.sparse[items].T).toarray()
+            found[cells] = (self.sparse[history.indices[cells]] @ others.sparse[items].T).toarray()
         if not self.vectors.shape[1]:
             return torch.from_numpy(found)
-        vectors = torch.from_numpy(self.vectors)
-        return torch.from_numpy(found) + listed_products(vectors, vectors, history, listed)
+        vectors = torch.from_numpy(self.vectors), torch.from_numpy(others.vectors)
+        return torch.from_numpy(found) + listed_products(*vectors, history, listed)

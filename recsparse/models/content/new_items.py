@@ -1,11 +1,11 @@
 """New items in one list with the known ones: by their features, placed on the known ones' scale."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeGuard
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, identity
 from torch import Tensor
@@ -16,6 +16,15 @@ from recsparse.errors import InputError
 from recsparse.models.protocol.cold_scorer import ColdScorer, mean_and_deviation
 from recsparse.models.protocol.features import FeatureKind, FeatureNames, Features
 from recsparse.models.protocol.fitted_model import FittedModel
+from recsparse.models.protocol.reasons import (
+    Contributions,
+    HasReasons,
+    HasReasonsForUsers,
+    contributions_of,
+    no_reasons,
+    rows_of_cells,
+)
+from recsparse.models.protocol.reasons_of_new import HasReasonsForNew
 from recsparse.models.protocol.user_reader import UserReader, read_of_users
 
 
@@ -45,13 +54,31 @@ class Placement:
             Scores. Where features say nothing of a user, so that all z are 0, no new item stands
             before a known one.
         """
+        start, slope = self.line(known, z)
+        return start + slope * z
+
+    def line(
+        self, known: Float[Tensor, "b m"], z: Float[Tensor, "b n"]
+    ) -> tuple[Float[Tensor, "b 1"], Float[Tensor, "b 1"]]:
+        """Return where each user's line from z to scores starts, and its slope.
+
+        Args:
+            known: Scores of the known items.
+            z: Scores of the new ones, in deviations.
+
+        Returns:
+            The score at z = 0, and what z is multiplied by.
+        """
         centre, spread, is_spread = mean_and_deviation(known)
-        placed = centre + torch.where(is_spread, spread, 0.0) * (self.shift + self.slope * z)
-        lowest = known.amin(dim=1, keepdim=True)
-        return torch.where((z == 0).all(dim=1, keepdim=True), lowest, placed)
+        spread = torch.where(is_spread, spread, 0.0)
+        is_silent = (z == 0).all(dim=1, keepdim=True)
+        start = torch.where(
+            is_silent, known.amin(dim=1, keepdim=True), centre + spread * self.shift
+        )
+        return start, torch.where(is_silent, 0.0, spread * self.slope)
 
 
-class WithNewItems(FittedModel, UserReader):
+class WithNewItems(FittedModel, UserReader, HasReasonsForUsers):
     """A fitted model with new items behind those of its fit.
 
     Args:
@@ -95,11 +122,72 @@ class WithNewItems(FittedModel, UserReader):
     def _scores(
         self, history: csr_matrix, times: csr_matrix | None, users: Features | None
     ) -> Float[Tensor, "b m"]:
-        num_known = self.base.num_items
-        history = history[:, :num_known]
-        when = None if times is None else times[:, :num_known]
-        known, z = self.base.score_with_new(history, when, self.new_items, users)
+        history, times = self._of_known(history, times)
+        known, z = self.base.score_with_new(history, times, self.new_items, users)
         return torch.cat([known, self.placement.place(known, z)], dim=1)
+
+    def _of_known(
+        self, history: csr_matrix, times: csr_matrix | None
+    ) -> tuple[csr_matrix, csr_matrix | None]:
+        known = slice(self.base.num_items)
+        return history[:, known], None if times is None else times[:, known]
+
+    @override
+    def contributions_for_users(
+        self,
+        history: csr_matrix,
+        times: csr_matrix | None,
+        listed: Int[Tensor, "b k"],
+        users: Features | None,
+    ) -> Contributions:
+        """Those of the model itself for known items; new ones have theirs on the user's line.
+
+        Args:
+            history: One row of interactions per user, with those of new items, which add nothing.
+            times: The time of each interaction.
+            listed: The items to explain.
+            users: Features of the users.
+
+        Returns:
+            What the scores are the sum of. Nothing is explained of new items which are ranked by a
+            model that does not implement `HasReasonsForNew`.
+
+        Raises:
+            InputError: If scores of known items are no sums over the history.
+        """
+        if not isinstance(self.base, HasReasons):
+            raise InputError(no_reasons(self.base))
+        is_known = torch.from_numpy(history.indices < self.base.num_items)
+        of_known = self._of_known(history, times)
+        place = listed - self.base.num_items
+        is_new = place >= 0
+        found = contributions_of(self.base, *of_known, listed.where(~is_new, 0), users)
+        if is_new.any():
+            row = rows_of_cells(of_known[0])
+            new = self._contributions_to_new(*of_known, place.clamp(min=0), users)
+            found = Contributions(
+                torch.where(is_new[row], new.cells, found.cells),
+                torch.where(is_new, new.rest, found.rest),
+                torch.where(is_new, new.explained, found.explained),
+            )
+        cells = torch.zeros(history.nnz, listed.shape[1])
+        cells[is_known] = found.cells
+        return replace(found, cells=cells)
+
+    def _contributions_to_new(
+        self,
+        history: csr_matrix,
+        times: csr_matrix | None,
+        place: Int[Tensor, "b k"],
+        users: Features | None,
+    ) -> Contributions:
+        known, z = self.base.score_with_new(history, times, self.new_items, users)
+        if isinstance(self.base, HasReasonsForNew):
+            given = history, times, place, self.new_items, users
+            found = self.base.contributions_with_new(*given)
+        else:
+            found = Contributions.unexplained(z.gather(1, place), history.nnz)
+        return found.on_line(history, *self.placement.line(known, z))
 
     def similarities_of_new(self, which: NDArray[np.int64]) -> Float[Tensor, "n m"]:
         """Say how alike new items are to the known ones, by their features.

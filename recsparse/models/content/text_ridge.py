@@ -5,7 +5,7 @@ from typing import ClassVar
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from scipy.sparse import csr_matrix
 from torch import Tensor
 from typing_extensions import override
@@ -13,11 +13,12 @@ from typing_extensions import override
 from recsparse.config.linear_models import TextRidgeConfig
 from recsparse.models.content.wanted_features import wanted_features
 from recsparse.models.linear.als import als_factors, half_step, with_empty_weight
-from recsparse.models.linear.folded_in import FoldedIn, Folding
-from recsparse.models.protocol.cold_scorer import ColdScorer
+from recsparse.models.linear.folded_in import FoldedIn, Folding, ridge_contributions
 from recsparse.models.protocol.features import Features
 from recsparse.models.protocol.fit_context import PLAIN, FitContext
 from recsparse.models.protocol.needs import Needs
+from recsparse.models.protocol.reasons import Contributions
+from recsparse.models.protocol.reasons_of_new import HasReasonsForNew
 from recsparse.models.protocol.recommender import Recommender, check_interactions
 from recsparse.models.protocol.stored_arrays import stored_number, stored_tensor
 
@@ -25,7 +26,7 @@ _ITERATIONS = 100
 _TOLERANCE = 1e-4
 
 
-class TextRidge(Recommender, ColdScorer, FoldedIn):
+class TextRidge(Recommender, FoldedIn, HasReasonsForNew):
     """iALS whose factors a linear map of the features stands in for where an item has no history.
 
     The content-to-factor mapping of Gantner et al. 2010 (https://doi.org/10.1109/ICDM.2010.129),
@@ -79,9 +80,25 @@ class TextRidge(Recommender, ColdScorer, FoldedIn):
     ) -> Float[Tensor, "b cold"]:
         """Products of user factors and the factors that follow from the features."""
         users = half_step(self._checked_history(history), self.item_factors, self.solver)
+        return users @ self._factors_of(items).T
+
+    @override
+    def contributions_to_new(
+        self,
+        history: csr_matrix,
+        times: csr_matrix | None,
+        listed: Int[Tensor, "b k"],
+        items: Features,
+    ) -> Contributions:
+        """In closed form, as those to known items, with the factors that follow from features."""
+        history, factors = self._checked_history(history), self._factors_of(items)
+        cells = ridge_contributions(history, self.item_factors, self.solver, factors, listed)
+        return Contributions.whole(cells, torch.zeros(listed.shape))
+
+    def _factors_of(self, items: Features) -> Float[Tensor, "n d"]:
         chosen = items.chosen(self.config.features)
-        factors = times_columns(chosen.sparse(1.0), chosen.dense(), self.word_factors.numpy())
-        return users @ torch.from_numpy(factors).T
+        columns = chosen.sparse(1.0), chosen.dense()
+        return torch.from_numpy(times_columns(*columns, self.word_factors.numpy()))
 
     @override
     def folding(self) -> Folding:

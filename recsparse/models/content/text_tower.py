@@ -14,7 +14,6 @@ from recsparse.config.network_models import TextTowerConfig
 from recsparse.layers.dropout import Dropout
 from recsparse.models.content.cosines import COMPARED, Cosines
 from recsparse.models.content.wanted_features import wanted_features
-from recsparse.models.protocol.cold_scorer import ColdScorer
 from recsparse.models.protocol.features import FeatureKind, Features
 from recsparse.models.protocol.fit_context import PLAIN, FitContext
 from recsparse.models.protocol.needs import Needs
@@ -25,6 +24,7 @@ from recsparse.models.protocol.reasons import (
     listed_products,
     rows_of_cells,
 )
+from recsparse.models.protocol.reasons_of_new import HasReasonsForNew
 from recsparse.models.protocol.recommender import NetworkRecommender, check_interactions
 from recsparse.models.protocol.similar_items import HasItemVectors
 from recsparse.models.protocol.stored_arrays import load_network, stored_tensor
@@ -32,7 +32,7 @@ from recsparse.sparse.scatter import scatter_sum
 from recsparse.sparse.tensor import SparseTensor
 
 
-class TextTower(NetworkRecommender, ColdScorer, HasItemVectors, HasReasons):
+class TextTower(NetworkRecommender, HasItemVectors, HasReasons, HasReasonsForNew):
     """Learns word vectors from who took which items, and adds the cosine of the words themselves.
 
     An item is the sum of the vectors of its words, weighted by its bag of norm 1; a user is the sum
@@ -88,8 +88,10 @@ class TextTower(NetworkRecommender, ColdScorer, HasItemVectors, HasReasons):
         self, history: csr_matrix, times: csr_matrix | None, items: Features
     ) -> Float[Tensor, "b cold"]:
         history = self._checked_history(history)
-        new = Cosines.of(items.chosen(self.config.features), self.config.word_exponent)
-        return self._scores(history, new)
+        return self._scores(history, self._cosines_of(items))
+
+    def _cosines_of(self, items: Features) -> Cosines:
+        return Cosines.of(items.chosen(self.config.features), self.config.word_exponent)
 
     def _scores(self, history: csr_matrix, others: Cosines) -> Float[Tensor, "b n"]:
         # It stays where it is trained: an epoch is judged before the next one.
@@ -112,14 +114,33 @@ class TextTower(NetworkRecommender, ColdScorer, HasItemVectors, HasReasons):
         self, history: csr_matrix, times: csr_matrix | None, listed: Int[Tensor, "b k"]
     ) -> Contributions:
         """The products with the vectors of each item of the history, and the weighted cosines."""
-        history, network = self._checked_history(history), self.network
-        vectors, scale = self.vectors_of_items(), network.scale.exp().item()
-        products = scale * listed_products(vectors, vectors, history, listed)
-        products += self.config.cosine_weight * network.known().of_listed(history, listed)
+        cells = self._added(history, listed, self.network.known())
+        return Contributions.whole(cells, self.network.item_bias.detach().cpu()[listed])
+
+    @override
+    def contributions_to_new(
+        self,
+        history: csr_matrix,
+        times: csr_matrix | None,
+        listed: Int[Tensor, "b k"],
+        items: Features,
+    ) -> Contributions:
+        """As those to known items, which have a bias besides."""
+        cells = self._added(history, listed, self._cosines_of(items))
+        return Contributions.whole(cells, torch.zeros(listed.shape))
+
+    def _added(
+        self, history: csr_matrix, listed: Int[Tensor, "b k"], others: Cosines
+    ) -> Float[Tensor, "n_cells k"]:
+        history, network = self._checked_history(history), self.network.eval()
+        vectors, scale = network.encode(others).detach().cpu(), network.scale.exp().item()
+        products = scale * listed_products(self.vectors_of_items(), vectors, history, listed)
+        cosines = network.known().of_listed(history, listed, others)
+        products += self.config.cosine_weight * cosines
         length = np.sqrt(np.maximum(np.asarray(history.sum(axis=1)), 1e-12))
         weights = torch.from_numpy(history.data).unsqueeze(1)
         cells = weights * products / torch.from_numpy(length)[rows_of_cells(history)]
-        return Contributions.whole(cells.float(), network.item_bias.detach().cpu()[listed])
+        return cells.float()
 
     @override
     def state(self) -> dict[str, Tensor]:

@@ -66,7 +66,7 @@ def ridge_contributions(
     history: csr_matrix,
     vectors: Float[Tensor, "m d"],
     ridge: IALSConfig,
-    wanted: Float[Tensor, "m d"],
+    wanted: Float[Tensor, "n d"],
     listed: Int[Tensor, "b k"],
 ) -> Float[Tensor, "n_cells k"]:
     """Say what each cell adds to the products of `half_step` with some vectors.
@@ -75,7 +75,7 @@ def ridge_contributions(
         history: One row of interactions per user.
         vectors: Those of the items, onto which the rows are regressed.
         ridge: Weight of empty cells and regularisation.
-        wanted: The vectors that the rows are multiplied by, one per item.
+        wanted: The vectors that the rows are multiplied by, of items that may be listed.
         listed: Items of each user.
 
     Returns:

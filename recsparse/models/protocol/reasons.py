@@ -1,6 +1,7 @@
 """Reasons: fitted models whose scores are sums over the history, and what each event adds."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +11,7 @@ from scipy.sparse import csr_matrix
 from torch import Tensor
 
 from recsparse.models.protocol.features import Features
+from recsparse.models.protocol.fitted_model import FittedModel
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +44,71 @@ class Contributions:
             The contributions, of which all is explained.
         """
         return cls(cells, rest, torch.ones_like(rest))
+
+    @classmethod
+    def unexplained(cls, scores: Float[Tensor, "b k"], num_cells: int) -> "Contributions":
+        """Return those of scores that are no sums over the cells.
+
+        Args:
+            scores: Of the listed items.
+            num_cells: Of the histories.
+
+        Returns:
+            The contributions: nothing of a cell, all in the rest.
+        """
+        cells = scores.new_zeros(num_cells, scores.shape[1])
+        return cls(cells, scores, torch.zeros_like(scores))
+
+    def totals(self, history: csr_matrix) -> Float[Tensor, "b k"]:
+        """Add all up.
+
+        Args:
+            history: The histories with the cells.
+
+        Returns:
+            The scores.
+        """
+        return self.rest.index_add(0, rows_of_cells(history), self.cells)
+
+    def on_line(
+        self, history: csr_matrix, start: Float[Tensor, "b 1"], slope: Float[Tensor, "b 1"]
+    ) -> "Contributions":
+        """Return what `start + slope · score` is the sum of.
+
+        Args:
+            history: The histories with the cells.
+            start: One number per user.
+            slope: One number per user.
+
+        Returns:
+            The contributions, of which as much is explained.
+        """
+        cells = slope[rows_of_cells(history)] * self.cells
+        return Contributions(cells, start + slope * self.rest, self.explained)
+
+
+def blended(parts: Sequence[tuple[Contributions, float]], history: csr_matrix) -> Contributions:
+    """Add up what several models say, each with its weight.
+
+    Args:
+        parts: Contributions to the scores of each model, in one unit, and what these count; at
+            least one.
+        history: The histories with the cells.
+
+    Returns:
+        What the weighted sum of the scores is the sum of. Explained is the fraction that is
+        explained in what the models add, in absolute size.
+    """
+    cells, rest, explained, size = (
+        torch.zeros_like(each) for each in (parts[0][0].cells, *[parts[0][0].rest] * 3)
+    )
+    for own, weight in parts:
+        cells.add_(own.cells, alpha=weight)
+        rest.add_(own.rest, alpha=weight)
+        added = weight * own.totals(history).abs()
+        explained += added * own.explained
+        size += added
+    return Contributions(cells, rest, explained / size.clamp(min=1e-30))
 
 
 class HasReasons(ABC):
@@ -124,6 +191,22 @@ def contributions_of(
     if isinstance(model, HasReasonsForUsers):
         return model.contributions_for_users(history, times, listed, users)
     return model.contributions(history, times, listed)
+
+
+def no_reasons(model: FittedModel) -> str:
+    """Return the error of a model whose scores are no sums.
+
+    Args:
+        model: A fitted model.
+
+    Returns:
+        What must hold, what was found and the cure.
+    """
+    return (
+        f"reasons need a model whose scores are sums over the history, but those of {model.kind} "
+        "are not; explain a blend that it is part of, train another kind, as ease or ials, or let "
+        "a model of your own implement recsparse.models.protocol.reasons.HasReasons"
+    )
 
 
 def rows_of_cells(history: csr_matrix) -> Int[Tensor, " n_cells"]:

@@ -2,11 +2,17 @@ import numpy as np
 import pytest
 import torch
 
-from recsparse.config.linear_models import EASEConfig, IALSConfig, PopularityConfig
+from recsparse.config.linear_models import (
+    ContentKNNConfig,
+    EASEConfig,
+    IALSConfig,
+    PopularityConfig,
+    TextRidgeConfig,
+)
 from recsparse.config.models import BlendConfig
 from recsparse.errors import InputError
 from recsparse.models.protocol.reasons import rows_of_cells
-from recsparse.testing import NUM_ITEMS, NUM_USERS, fitted, log_of
+from recsparse.testing import NUM_ITEMS, NUM_USERS, fitted, log_of, words_of
 
 EASE, IALS = EASEConfig(regularisation=5), IALSConfig(factors=4, iterations=3)
 
@@ -76,3 +82,30 @@ def test_a_blend_of_networks_alone_gives_no_reasons():
     model = fitted(BlendConfig(parts=(PopularityConfig(),)))
     with pytest.raises(InputError, match=r"only \['popularity'\]; name such a part in model.parts"):
         model.contributions(log_of(), None, LISTED)
+
+
+KNN, RIDGE = ContentKNNConfig(), TextRidgeConfig(ials=IALS)
+
+
+def test_reasons_of_new_items_are_those_of_the_readers_in_units_of_the_users_deviations():
+    """A part that reads no features counts nothing on new items, whatever its weight."""
+    config = BlendConfig(
+        parts=(EASE, KNN, RIDGE), weights=(1.0, 0.4, 0.0), new_weights=(0.0, 0.3, 1.0)
+    )
+    model, log, new = fitted(config), log_of(), words_of(NUM_ITEMS).rows(np.array([3, 5, 0]))
+    listed = LISTED % 3
+    found, row = model.contributions_to_new(log, None, listed, new), rows_of_cells(log)
+    expected = sum(
+        weight * part.contributions_to_new(log, None, listed, new).cells / deviation(part)[row]
+        for part, weight in zip(model.parts, (0.0, 0.3, 1.0), strict=True)
+        if weight
+    )
+    torch.testing.assert_close(found.cells.double(), expected, rtol=1e-3, atol=1e-5)
+    wanted = model.score_cold(log, None, new).gather(1, listed)
+    torch.testing.assert_close(found.totals(log), wanted, rtol=1e-4, atol=1e-4)
+
+
+def test_a_blend_without_a_reader_gives_no_reasons_of_new_items():
+    model, new = fitted(BlendConfig(parts=(EASE,))), words_of(NUM_ITEMS)
+    with pytest.raises(InputError, match="the model is blend of ease"):
+        model.contributions_to_new(log_of(), None, LISTED, new)

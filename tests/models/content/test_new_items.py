@@ -4,13 +4,25 @@ import numpy as np
 import pytest
 import torch
 
-from recsparse.config.linear_models import ContentKNNConfig, PopularityConfig
+from recsparse.config.linear_models import ContentKNNConfig, EASEConfig, PopularityConfig
 from recsparse.config.models import BlendConfig
 from recsparse.errors import InputError
 from recsparse.models.content.new_items import Placement, WithNewItems, base_of
+from recsparse.models.linear.ease import EASE
 from recsparse.models.linear.popularity import Popularity
+from recsparse.models.protocol.cold_scorer import ColdScorer
 from recsparse.models.protocol.features import Features
-from recsparse.testing import fitted, log_of, words_of
+from recsparse.testing import fit, fitted, log_of, words_of
+
+
+class Quiet(EASE, ColdScorer):
+    """Scores new items by how many words they share with the history, and gives no reasons."""
+
+    def score_cold(self, history, times, items):
+        return torch.from_numpy(
+            np.asarray((history @ words_of(12).sparse()) @ items.sparse().T.toarray())
+        )
+
 
 BLEND = BlendConfig(parts=(ContentKNNConfig(), PopularityConfig()), weights=(1.0, 0.5))
 HIGH = Placement(shift=0.5, slope=2.0)
@@ -109,3 +121,18 @@ def test_features_of_no_item_rank_none():
     base, log = fitted(ContentKNNConfig()), log_of()
     model = WithNewItems(base, Features(words_of(12).groups, 12).rows(np.arange(0)), HIGH)
     torch.testing.assert_close(model.score_batch(log), base.score_batch(log), rtol=0, atol=0)
+
+
+def test_of_new_items_without_reasons_nothing_is_explained_and_sums_are_the_scores():
+    log = log_of()
+    base = fit(Quiet(EASEConfig(regularisation=5)), log)
+    model, rows = WithNewItems(base, words_of(12), HIGH), wider(log, 12)
+    listed = torch.tensor([[0, 15, 3]]).repeat(log.shape[0], 1)
+    found = model.contributions(rows, None, listed)
+    torch.testing.assert_close(
+        found.totals(rows), model.score_batch(rows).gather(1, listed), rtol=1e-4, atol=1e-4
+    )
+    of_known = base.contributions(log, None, listed[:, [0, 2]])
+    assert torch.equal(found.cells[:, [0, 2]], of_known.cells)
+    assert not found.cells[:, 1].any()
+    assert found.explained[0].tolist() == [1, 0, 1]
