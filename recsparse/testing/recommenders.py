@@ -136,7 +136,7 @@ class RecommenderConformance:
 
     def test_what_events_add_to_new_items_and_the_rest_sum_to_their_scores(self) -> None:
         model, rows = fitted(self.config), log_of(seed=5)
-        if not (isinstance(model, HasReasonsForNew) and can_rank_new(model)):
+        if not (can_rank_new(model) and isinstance(model, HasReasonsForNew)):
             pytest.skip("it scores no new items, or not by sums over the history")
         new, times = words_of(NUM_ITEMS).rows(np.array([3, 5, 3, 0])), times_of(rows)
         listed = torch.from_numpy(np.random.default_rng(1).integers(4, size=(NUM_USERS, 3)))
