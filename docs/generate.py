@@ -9,6 +9,7 @@ from typing import Any
 import typer
 
 from recsparse.cli.main import app
+from recsparse.cli.settings_read import READ_BY
 from recsparse.config.config import Config
 from recsparse.config.key_table import settings
 from recsparse.config.meanings import summary_of
@@ -70,6 +71,9 @@ def _lines(command: Any) -> Iterator[str]:
     context = typer.Context(command)
     words = " ".join(command.collect_usage_pieces(context)).replace("{", "").replace("}", "")
     yield f"```\nrecsparse {command.name} {words}\n```\n"
+    if command.name in READ_BY:
+        read = ", ".join(f"`{name}`" for name in READ_BY[command.name])
+        yield f"`--set` takes settings of these: {read}.\n"
     yield "| option | default | meaning |\n| --- | --- | --- |"
     for option in command.params:
         names = ", ".join(f"`{name}`" for name in [*option.opts, *option.secondary_opts])

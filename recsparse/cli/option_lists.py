@@ -22,9 +22,12 @@ from recsparse.cli.options import (
     Threads,
     UnknownIds,
 )
+from recsparse.cli.settings_read import refuse_unread
+from recsparse.errors import ConfigError
 
 if TYPE_CHECKING:  # which takes a tenth of a second to import
     from recsparse.config.config import Config
+    from recsparse.config.data import LogConfig
 
 
 @dataclass(frozen=True)
@@ -90,6 +93,25 @@ class StartOptions:
     on_unknown: UnknownIds = "error"
     new_items: NewItemsTable = None
 
+    def log(self, job: JobOptions) -> "LogConfig":
+        """Return how the history is read.
+
+        Args:
+            job: Has the settings.
+
+        Returns:
+            The settings of a log.
+
+        Raises:
+            ConfigError: If single settings are given, but no history that they are of.
+        """
+        if self.history is None and job.overrides:
+            raise ConfigError(
+                "--set must name settings by which --history is read, but there is no --history "
+                f"that reads {job.overrides[0]!r}; name one, or leave the setting out"
+            )
+        return job.settings().log
+
 
 @dataclass(frozen=True)
 class RankedOptions:
@@ -132,6 +154,9 @@ def takes_lists(command: Callable[..., None]) -> Callable[..., None]:
     def taking_all(**given: Any) -> None:
         for name, kind in lists.items():
             given[name] = kind(**{field.name: given.pop(field.name) for field in fields(kind)})
+            if isinstance(given[name], JobOptions):
+                name_typed = command.__name__.replace("_", "-")
+                refuse_unread(name_typed, given[name].overrides or ())
         command(**given)
 
     taking_all.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]

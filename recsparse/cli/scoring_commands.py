@@ -40,7 +40,7 @@ def score(
         from recsparse.stages.start_of_scores import HistoryOptions, parts_named
 
     when_interrupted(lambda: parts_kept(place_of_work(out)))
-    log = job.settings().log
+    log = start.log(job)
     parts = parts_named(start.history_parts)
     histories = HistoryOptions(start.dataset, parts, start.history, log, start.new_items)
     rows = stage(model, candidates, out, None, start.on_unknown, reporter, histories, overwrite)
@@ -71,7 +71,7 @@ def recommend(
         from recsparse.stages.start_of_scores import parts_named
 
     when_interrupted(lambda: parts_kept(place_of_work(out)))
-    log = job.settings().log
+    log = start.log(job)
     parts = parts_named(start.history_parts)
     options = RecommendOptions(
         k,
