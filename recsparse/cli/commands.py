@@ -9,6 +9,7 @@ from recsparse.cli import (
     data_commands,
     machine_commands,
     model_commands,
+    promotion_commands,
     scoring_commands,
 )
 from recsparse.cli.app import app
@@ -19,5 +20,6 @@ __all__ = [
     "data_commands",
     "machine_commands",
     "model_commands",
+    "promotion_commands",
     "scoring_commands",
 ]

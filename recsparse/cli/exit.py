@@ -10,6 +10,8 @@ from recsparse.environment import is_on
 from recsparse.errors import RecsparseError
 
 FAILED, BAD_INPUT = 1, 2
+# A candidate that is not better ends a job well, and yet a job after it must not go on.
+NOT_PROMOTED = 3
 
 
 def exit_on_error(command: Callable[[], object]) -> None:

@@ -10,6 +10,7 @@ from recsparse.config.data import FeaturesConfig, LogConfig, OrderConfig, SplitC
 from recsparse.config.evaluation import EvaluationConfig
 from recsparse.config.models import BlendConfig, ModelConfig
 from recsparse.config.new_items import NewItemsConfig
+from recsparse.config.promotion import PromotionConfig
 from recsparse.config.section import Section
 from recsparse.config.training import TrainingConfig
 from recsparse.config.units import WholeNumber
@@ -70,6 +71,7 @@ class Config(Section):
     training: TrainingConfig = TrainingConfig()
     new_items: NewItemsConfig = NewItemsConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
+    promotion: PromotionConfig = PromotionConfig()
     tracking: TrackingConfig = TrackingConfig()
 
     @model_validator(mode="before")

@@ -121,7 +121,10 @@ def evaluate(
     store_folder = folder_of(dataset if out is None else out)
     given = dict(zip(_names(models), models, strict=True))
     with reporter.task("checking the models"):
-        folders = {name: locate(model, store_folder, reporter) for name, model in given.items()}
+        folders = {
+            name: locate(model, store_folder, reporter, config.tracking)
+            for name, model in given.items()
+        }
         items = {name: load_items(folder) for name, folder in folders.items()}
         for name in items:
             _check_items(items[name], data, name)

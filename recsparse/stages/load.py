@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from recsparse.config.config import TrackingConfig
 from recsparse.reporting.progress import SILENT, Reporter
 from recsparse.scoring.model_folder import load_model
 from recsparse.scoring.trained import TrainedModel
@@ -31,13 +32,19 @@ def load(
         return load_model(locate(model, store_folder, reporter))
 
 
-def locate(model: str | Path, store_folder: str | Path = ".", reporter: Reporter = SILENT) -> Path:
+def locate(
+    model: str | Path,
+    store_folder: str | Path = ".",
+    reporter: Reporter = SILENT,
+    tracking: TrackingConfig | None = None,
+) -> Path:
     """Return the folder of a model, fetched from where it lies.
 
     Args:
         model: A model folder, its address on another filesystem, or an MLflow address.
         store_folder: Folder of the `mlflow.db` to ask.
         reporter: Shows the progress.
+        tracking: Which store to ask in its place.
 
     Returns:
         A local folder.
@@ -47,5 +54,5 @@ def locate(model: str | Path, store_folder: str | Path = ".", reporter: Reporter
     """
     if is_model_uri(str(model)):
         with reporter.task("fetching the model from MLflow"):
-            return fetched_model(str(model), store_folder)
+            return fetched_model(str(model), store_folder, tracking)
     return at_hand(model, reporter)

@@ -98,7 +98,9 @@ def train(  # noqa: PLR0913
     config, store_folder = config or Config(), folder_of(out)
     data = load_data(dataset, reporter)
     known, config = _start(continue_from, config, store_folder, reporter)
-    job = Job.of("train", [dataset, continue_from], config.model_dump(exclude={"tracking"}))
+    job = Job.of(
+        "train", [dataset, continue_from], config.model_dump(exclude={"tracking", "promotion"})
+    )
     uri = tracking_uri(config.tracking, store_folder)
     if not again and (before := trained_before(out, CHECKPOINTS, job, config, uri)) is not None:
         return before

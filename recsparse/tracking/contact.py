@@ -30,6 +30,7 @@ CONTACT_SECONDS = 8.0
 FILE_SECONDS = 120.0
 RETRIES, TIMEOUT = "MLFLOW_HTTP_REQUEST_MAX_RETRIES", "MLFLOW_HTTP_REQUEST_TIMEOUT"
 _NO_LINKS_VARIABLE = "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"
+_BARS_VARIABLE = "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"
 # What MLflow warns of in each run, though nothing is wrong.
 _HINTS = (
     "Hint: Inferred schema contains integer column",
@@ -62,11 +63,12 @@ def store_in_use(uri: str) -> Iterator[None]:
         warnings.catch_warnings(),
         only_warnings("mlflow", "alembic"),
         nothing_said(*_TELLTALES),
-        kept_environment(URI_VARIABLE, _NO_LINKS_VARIABLE),
+        kept_environment(URI_VARIABLE, _NO_LINKS_VARIABLE, _BARS_VARIABLE),
     ):
         for hint in _HINTS:
             warnings.filterwarnings("ignore", hint)
         os.environ[_NO_LINKS_VARIABLE] = "true"
+        os.environ[_BARS_VARIABLE] = "false"
         _in_use.append(uri)
         mlflow.set_tracking_uri(uri)
         try:

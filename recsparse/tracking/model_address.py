@@ -23,12 +23,15 @@ def is_model_uri(address: str) -> bool:
     return address.startswith(_SCHEMES)
 
 
-def fetched_model(address: str, store_folder: str | Path) -> Path:
+def fetched_model(
+    address: str, store_folder: str | Path, tracking: TrackingConfig | None = None
+) -> Path:
     """Fetch a logged or registered model and return its model folder.
 
     Args:
         address: `runs:/<run>/model`, `models:/<name>@<alias>` and the like.
         store_folder: Folder of the `mlflow.db` to ask, where `MLFLOW_TRACKING_URI` is not set.
+        tracking: Which store to ask in its place.
 
     Returns:
         The folder as it was logged.
@@ -41,4 +44,4 @@ def fetched_model(address: str, store_folder: str | Path) -> Path:
     from recsparse.tracking.store import tracking_uri
     from recsparse.tracking.tracked import download_model
 
-    return download_model(address, tracking_uri(TrackingConfig(), store_folder))
+    return download_model(address, tracking_uri(tracking or TrackingConfig(), store_folder))

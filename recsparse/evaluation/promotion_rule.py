@@ -1,0 +1,165 @@
+"""The rule by which a model takes the place of the champion, on figures of the same users."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import t as student_t
+
+from recsparse.config.promotion import PromotionConfig
+from recsparse.errors import InputError, nearest
+from recsparse.evaluation.rank_catalogue import RankingResult
+from recsparse.evaluation.report import run_figures
+from recsparse.reporting.value_text import value_text
+
+
+@dataclass(frozen=True)
+class Check:
+    """One condition of a promotion.
+
+    Attributes:
+        kind: What it is about.
+        metric: The figure that is compared.
+        candidate: The figure of the candidate.
+        champion: That of the champion.
+        p: Of a test; None where none is made.
+        passed: Whether the condition holds.
+        reason: The same as a clause.
+    """
+
+    kind: Literal["users", "rule", "guard"]
+    metric: str
+    candidate: float
+    champion: float
+    p: float | None
+    passed: bool
+    reason: str
+
+
+def promotion_checks(
+    candidate: RankingResult, champion: RankingResult, rule: PromotionConfig
+) -> list[Check]:
+    """Compare two models by a rule; the candidate is promoted where all checks have passed.
+
+    The rule: a one-sided paired t-test over users of the differences
+    ``candidate − (1 + margin) · champion`` for `better`, ``candidate − (1 − margin) · champion``
+    for `not_worse`, whose mean must be shown to be above 0. Both factors leave the means of the
+    users as they are, so that the margin is a share of the champion's mean, whose own uncertainty
+    is in the test (Fieller 1954, J. R. Stat. Soc. B 16).
+
+    A guard compares the figures as they were measured.
+
+    Args:
+        candidate: Figures of the new model.
+        champion: Figures of the model whose place it would take.
+        rule: The rule.
+
+    Returns:
+        The checks; only that of the number of users where there are too few.
+
+    Raises:
+        InputError: If the two were not measured on the same users, or one lacks a figure.
+    """
+    ours, theirs = _of_same_users(candidate, champion, rule.metric)
+    if len(ours) < rule.min_users:
+        return [_too_few(ours, theirs, rule)]
+    figures = _figures(candidate), _figures(champion)
+    guards = [_guard(*figures, name, fall) for name, fall in rule.guards.items()]
+    return [_by_rule(ours, theirs, rule), *guards]
+
+
+def one_sided_p(difference: NDArray[np.float64]) -> float:
+    """Return the p-value of a t-test of a mean that may be above 0.
+
+    Args:
+        difference: One value a user, at least two.
+
+    Returns:
+        The chance of such a mean or a greater one, were the true one 0; 1 where all are 0.
+
+    Example:
+        >>> one_sided_p(np.array([1.0, -1.0]))
+        0.5
+    """
+    mean = difference.mean()
+    error = difference.std(ddof=1) / np.sqrt(len(difference))
+    if error == 0:
+        return 0.0 if mean > 0 else 1.0
+    return float(student_t.sf(mean / error, df=len(difference) - 1))
+
+
+def _by_rule(
+    ours: NDArray[np.float64], theirs: NDArray[np.float64], rule: PromotionConfig
+) -> Check:
+    sign = 1 if rule.rule == "better" else -1
+    p = one_sided_p(ours - (1 + sign * rule.margin) * theirs)
+    mean, reference = float(ours.mean()), float(theirs.mean())
+    shown = "" if p < rule.p else "not shown to be "
+    if rule.rule == "better":
+        wanted = "better" if rule.margin == 0 else f"better by more than {rule.margin:.2%}"
+    else:
+        wanted = f"worse by less than {rule.margin:.2%}"
+    change = f"{mean / reference - 1:+.2%}, " if reference else ""
+    reason = (
+        f"{rule.metric} {value_text(mean)} is {shown}{wanted} than {value_text(reference)} "
+        f"({change}p {p:.2g} {'<' if p < rule.p else '≥'} {rule.p:g}, {len(ours):,} users)"
+    )
+    return Check("rule", rule.metric, mean, reference, p, p < rule.p, reason)
+
+
+def _too_few(
+    ours: NDArray[np.float64], theirs: NDArray[np.float64], rule: PromotionConfig
+) -> Check:
+    reason = (
+        f"{len(ours)} users with test rows are too few to tell, at least {rule.min_users} are "
+        "needed (promotion.min_users)"
+    )
+    own, other = (float(each.mean()) if len(each) else float("nan") for each in (ours, theirs))
+    return Check("users", rule.metric, own, other, None, False, reason)
+
+
+def _guard(
+    ours: Mapping[str, float], theirs: Mapping[str, float], name: str, may_fall: float
+) -> Check:
+    if name not in ours or name not in theirs:
+        raise InputError(
+            f"promotion.guards must name figures of both models, but {name!r} is none; "
+            f"{nearest(name, sorted(ours.keys() & theirs.keys()))}"
+        )
+    own, other = ours[name], theirs[name]
+    least = (1 - may_fall) * other
+    # What neither has, such as recall of new users where there are none, has not fallen.
+    passed = bool(own >= least) or bool(np.isnan(own) and np.isnan(other))
+    reason = (
+        f"{name} {value_text(own)} is {'no more' if passed else 'more'} than {may_fall:.2%} below "
+        f"{value_text(other)}"
+    )
+    return Check("guard", name, own, other, None, passed, reason)
+
+
+def _of_same_users(
+    candidate: RankingResult, champion: RankingResult, metric: str
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    both = []
+    for result in (candidate, champion):
+        if metric not in result.per_user:
+            raise InputError(
+                f"promotion.metric must be measured of each user, but {metric!r} is not; "
+                f"{nearest(metric, result.per_user)}"
+            )
+        both.append(result.per_user[metric])
+    ours, theirs = both
+    if len(ours) != len(theirs) or not np.array_equal(np.isnan(ours), np.isnan(theirs)):
+        raise InputError(
+            "candidate and champion must be measured on the same users, but are on "
+            f"{candidate.num_users} and {champion.num_users} of {len(ours)} and {len(theirs)}; "
+            "rank both on one test part"
+        )
+    known = ~np.isnan(ours)
+    return ours[known], theirs[known]
+
+
+def _figures(result: RankingResult) -> dict[str, float]:
+    return {name.removeprefix("test_"): value for name, value in run_figures(result).items()}
