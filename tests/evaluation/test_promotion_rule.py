@@ -7,7 +7,7 @@ from scipy.stats import ttest_1samp, ttest_rel
 from recsparse.config.promotion import PromotionConfig
 from recsparse.errors import InputError
 from recsparse.evaluation.promotion_rule import one_sided_p, promotion_checks
-from recsparse.evaluation.rank_catalogue import RankingResult
+from recsparse.evaluation.ranking_result import RankingResult
 
 METRIC = "ndcg@10"
 
