@@ -102,7 +102,9 @@ def _spill_folder(parent: Path, target: Path) -> Path:
 
 def _configure(database: duckdb.DuckDBPyConnection, resources: Resources, folder: Path) -> None:
     database.execute("SET temp_directory = ?", [str(folder)])
-    database.execute("SET enable_progress_bar = false")
+    # In a notebook without ipywidgets DuckDB refuses to turn off even a bar that is off.
+    if database.execute("SELECT current_setting('enable_progress_bar')").fetchall()[0][0]:
+        database.execute("SET enable_progress_bar = false")
     memory = _half_of_the_memory(database) if resources.memory is None else resources.memory
     try:
         database.execute("SET memory_limit = ?", [memory])
