@@ -25,9 +25,17 @@ class Plain:
 
 def plain_prepare(frame, config, keep=((), ())):
     """Return the dataset of a frame with the columns of `ORDER` (and `part`), None if too short."""
+    is_window = config.split.kind == "time_window"
+    if is_window:
+        frame = in_window(frame, config.split)
     frame = frame.sort_values(ORDER, na_position="first", kind="stable", ignore_index=True)
     single = without_duplicates(frame, config.log.duplicates, config.log.half_life_days)
-    core = core_of(single, config.log.min_user_rows, config.log.min_item_rows)
+    repeated = len(frame) - len(frame.drop_duplicates(pair_of(frame)))
+    if is_window:
+        repeated += len(single) - len(single := of_first_part(single))
+    tested = single[single["part"] == "test"] if is_window else single[:0]
+    core = core_of(single.drop(tested.index), config.log.min_user_rows, config.log.min_item_rows)
+    core = pd.concat([core, tested]).sort_index()
     if core["user"].nunique() < 2 or core["item"].nunique() < 2:
         return None
     assigned = SPLITS[config.split.kind](core, config.split, config.seed)
@@ -41,7 +49,6 @@ def plain_prepare(frame, config, keep=((), ())):
         trained = set(parts["train"][column]) - set(kept)
         known += [*kept, *sorted(trained)]
         unseen += sorted(set(core[column]) - set(known))
-    repeated = len(frame) - len(frame.drop_duplicates(pair_of(frame)))
     rows = {name: [*part[ORDER_OF_COLUMNS].itertuples(index=False)] for name, part in parts.items()}
     lists = {name: [tuple(map(plain, row)) for row in some] for name, some in rows.items()}
     outside = len(single) - len(core)
@@ -151,6 +158,25 @@ def by_time(frame, config, _):
     return assigned
 
 
+def in_window(frame, config):
+    """Say the part of each row by its time, and leave out those outside."""
+
+    def between(start, end):
+        start, end = (pd.Timestamp(at, tz="UTC").timestamp() for at in (start, end))
+        return (frame["time"] >= start) & (frame["time"] < end)
+
+    frame = frame.assign(part="outside")
+    frame.loc[between(config.train_from, config.validation_from), "part"] = "train"
+    frame.loc[between(config.validation_from, config.known_until), "part"] = "validation"
+    frame.loc[between(config.test_from, config.test_until), "part"] = "test"
+    return frame[frame["part"] != "outside"]
+
+
+def of_first_part(frame):
+    number = frame["part"].map({"train": 0, "validation": 1, "test": 2})
+    return frame[number == number.groupby([frame["user"], frame["item"]]).transform("min")]
+
+
 def by_user(frame, config, seed):
     assigned = pd.Series("train", frame.index)
     sizes = frame.groupby("user").size()
@@ -198,5 +224,6 @@ def as_given(frame, config, seed):
 
 SPLITS = {
     "random": by_random, "leave_last_out": by_last, "global_time": by_time,
+    "time_window": lambda frame, *_: frame["part"],
     "held_out_users": by_user, "held_out_items": by_item, "given": as_given,
 }  # fmt: skip

@@ -1,6 +1,7 @@
 """The configuration of data: logs, splits, text, features and orders, with their defaults."""
 
 from datetime import datetime
+from itertools import pairwise
 from typing import Annotated, Literal
 
 from pydantic import (
@@ -29,7 +30,13 @@ from recsparse.errors import nearest
 _FOLDED = ("random", "held_out_users")
 # They draw at random: rows of a part may be earlier than what is known of a user.
 _DRAWN = (*_FOLDED, "held_out_items")
-SPLIT_KINDS = (*_DRAWN, "leave_last_out", "global_time", "given")
+# In their order.
+_TIMES = ("train_from", "validation_from", "known_until", "test_from", "test_until")
+_NEEDED = {
+    "global_time": ("validation_from", "test_from"),
+    "time_window": ("validation_from", "test_from", "test_until"),
+}
+SPLIT_KINDS = (*_DRAWN, "leave_last_out", *_NEEDED, "given")
 
 
 class LogConfig(Section):
@@ -102,15 +109,21 @@ class SplitConfig(Section):
     """How rows are parted into training, validation and test.
 
     Attributes:
-        kind: `random` rows of each user, `leave_last_out` by time, `global_time`,
+        kind: `random` rows of each user, `leave_last_out` by time, `global_time`, a `time_window`,
             `held_out_users` (Liang et al. 2018), `held_out_items`, which have no training row, or
             `given` by a column or by files; or `module:Class`, a class of your own.
         validation: Share of rows for validation; of users or items, where these are held out.
         test: Share of rows for the test; of users or items, where these are held out.
         last: For `leave_last_out`: how many last rows of each user are for the test; as many
             before them for validation.
-        validation_from: For `global_time`: validation starts at this time (UTC), not at a share.
-        test_from: For `global_time`: the test starts at this time (UTC), not at a share.
+        validation_from: For `global_time` and `time_window`: validation starts at this time (UTC);
+            the former without it takes a share.
+        test_from: For both: the test starts at this time (UTC).
+        test_until: For `time_window`: rows from this time on are left out.
+        known_until: For `time_window`: rows from this time until `test_from` are left out, as if
+            they were not known yet; without it there is no such gap.
+        train_from: For `time_window`: rows before this time are left out; without it there are none
+            of these.
         column: For `given`: the column that says `train`, `validation` or `test`; where no row is
             for validation, its share is drawn at random from each user's training rows.
         folds: For `random` and `held_out_users`: the number of folds of a cross-validation, whose
@@ -131,6 +144,9 @@ class SplitConfig(Section):
     last: Rows = Field(default=1, ge=1)
     validation_from: datetime | None = None
     test_from: datetime | None = None
+    test_until: datetime | None = None
+    known_until: datetime | None = None
+    train_from: datetime | None = None
     column: str = "part"
     folds: Annotated[int, Unit("folds")] | None = Field(default=None, ge=2)
     fold: WholeNumber = Field(default=0, ge=0)
@@ -167,18 +183,23 @@ class SplitConfig(Section):
 
     @model_validator(mode="after")
     def _times_go_together(self) -> "SplitConfig":
-        first, second = self.validation_from, self.test_from
-        if first is None and second is None:
-            return self
-        if first is None or second is None or self.kind != "global_time":
+        times = {name: getattr(self, name) for name in _TIMES}
+        given = {name: in_utc(time) for name, time in times.items() if time is not None}
+        needed, is_window = {*_NEEDED.get(self.kind, ())}, self.kind == "time_window"
+        are_allowed = given.keys() <= ({*_TIMES} if is_window else needed)
+        are_all = given.keys() >= needed or not (given or is_window)
+        if not (are_allowed and are_all):
             raise ValueError(
-                "validation_from and test_from go together and need kind global_time, but got "
-                f"{first} and {second} with {self.kind}"
+                "validation_from and test_from go together and need kind global_time, or "
+                "time_window, which needs test_until and may have train_from and known_until, too; "
+                f"but got {', '.join(given) or 'none'} with {self.kind}"
             )
-        if in_utc(first) >= in_utc(second):
-            raise ValueError(
-                f"validation_from must be before test_from, but got {first} and {second}"
-            )
+        # The end of what is known may be the start of the test.
+        for (first, start), (second, end) in pairwise(given.items()):
+            if start > end or (start == end and first != "known_until"):
+                raise ValueError(
+                    f"{first} must be before {second}, but got {times[first]} and {times[second]}"
+                )
         return self
 
 

@@ -84,6 +84,21 @@ def without_duplicates(
     return rows.take(~repeated), count
 
 
+def without_later_parts(rows: Rows) -> tuple[Rows, int]:
+    """Leave of each user and item the rows of the first part that has any.
+
+    Args:
+        rows: Whole users, with the parts that the log gives.
+
+    Returns:
+        The rows left, in their order, and the number of the others.
+    """
+    pair = pd.Series(rows.user.astype(np.int64) << 32 | rows.item)
+    part = pd.Series(np.asarray(rows.part))
+    is_first = (part == part.groupby(pair, sort=False).transform("min")).to_numpy()
+    return rows.take(is_first), int((~is_first).sum())
+
+
 def _checked_sums(weights: np.ndarray) -> np.ndarray:
     most = float(np.finfo(np.float32).max)
     if (weights > most).any():

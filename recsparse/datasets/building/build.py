@@ -7,6 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from recsparse.config.config import Config
+from recsparse.config.data import SplitConfig
 from recsparse.datasets.building.bucket_sort import sorted_rows
 from recsparse.datasets.building.clean import CleanRows, clean_rows
 from recsparse.datasets.building.fitting import (
@@ -158,6 +159,7 @@ class _Build:
             keep=log.duplicates,
             half_life_days=log.half_life_days,
             least=(log.min_user_rows, log.min_item_rows),
+            is_blind_to_test=split_of(self.config.split).is_blind_to_test,
         )
         for counts, name in ((rows.rows_of_user, "users"), (rows.rows_of_item, "items")):
             found = int((counts > 0).sum())
@@ -184,12 +186,9 @@ class _Build:
         parted = part_rows(rows, assign, path, (users.vocabulary, items.vocabulary), num_kept)
         empty = [name for name in PART_NAMES[: TEST + 1] if parted.counts[f"{name}_rows"] == 0]
         if empty:
-            short = _users_with_too_few_rows(rows, split_of(config))
             raise InputError(
                 f"the split {config.kind!r} must leave rows in every part, but "
-                f"{' and '.join(empty)} got none of {rows.num_rows}; {short} users have fewer than "
-                f"split.min_rows = {config.min_rows} rows; give more rows, or other shares than "
-                f"split.test = {config.test} and split.validation = {config.validation}"
+                f"{' and '.join(empty)} got none of {rows.num_rows}; {_cure(rows, config)}"
             )
         return parted
 
@@ -222,6 +221,17 @@ class _Build:
         if split.spares_short_users:
             counts["users_with_too_few_rows"] = _users_with_too_few_rows(rows, split)
         return counts
+
+
+def _cure(rows: CleanRows, config: SplitConfig) -> str:
+    if config.kind == "time_window":
+        return "give more rows, or other times by split.test_from and those next to it"
+    short = _users_with_too_few_rows(rows, split_of(config))
+    return (
+        f"{short} users have fewer than split.min_rows = {config.min_rows} rows; give more rows, "
+        f"or other shares than split.test = {config.test} and split.validation = "
+        f"{config.validation}"
+    )
 
 
 def _users_with_too_few_rows(rows: CleanRows, split: Split) -> int:

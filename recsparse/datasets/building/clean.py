@@ -8,8 +8,9 @@ from typing import Literal
 
 import numpy as np
 
-from recsparse.datasets.duplicates import without_duplicates
+from recsparse.datasets.duplicates import without_duplicates, without_later_parts
 from recsparse.datasets.indexed_rows import NO_TIME, Rows, RowsWriter, read_blocks
+from recsparse.datasets.parts import TEST
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,9 +21,10 @@ class CleanRows:
         path: The file of all rows without duplicates, whole users in each block.
         duplicates: Rows that repeat a user and item.
         outside_core: Rows of users or items with too few rows.
-        rows_of_user: Rows of each user within the core.
-        rows_of_item: Rows of each item within the core.
+        rows_of_user: Rows of each user within the core, and in a test outside of it.
+        rows_of_item: Rows of each item, likewise.
         without_time: Rows of the core without a time.
+        core: Which users and items are in the core; None where a test is not outside of it.
     """
 
     path: Path
@@ -31,10 +33,11 @@ class CleanRows:
     rows_of_user: np.ndarray
     rows_of_item: np.ndarray
     without_time: int
+    core: tuple[np.ndarray, np.ndarray] | None = None
 
     @property
     def num_rows(self) -> int:
-        """Rows of the core."""
+        """Rows of the core, and of a test outside of it."""
         return int(self.rows_of_user.sum())
 
     def blocks(self) -> Iterator[Rows]:
@@ -44,13 +47,21 @@ class CleanRows:
             Blocks, none of them empty.
         """
         for rows in read_blocks(self.path):
-            inside = (self.rows_of_user[rows.user] > 0) & (self.rows_of_item[rows.item] > 0)
+            inside = self._inside(rows)
             kept = rows if inside.all() else rows.take(inside)
             if len(kept):
                 yield kept
 
+    def _inside(self, rows: Rows) -> np.ndarray:
+        if self.core is None:
+            return (self.rows_of_user[rows.user] > 0) & (self.rows_of_item[rows.item] > 0)
+        users, items = self.core
+        return (users[rows.user] & items[rows.item]) | (rows.part == TEST)
 
-def k_core(path: Path, sizes: tuple[int, int], least: tuple[int, int]) -> tuple[np.ndarray, ...]:
+
+def k_core(
+    path: Path, sizes: tuple[int, int], least: tuple[int, int], with_test: bool = True
+) -> tuple[np.ndarray, np.ndarray]:
     """Count the rows of each user and item after leaving out those with too few, repeatedly.
 
     A user who falls short takes its rows from items, which may fall short then, and so on until
@@ -60,6 +71,7 @@ def k_core(path: Path, sizes: tuple[int, int], least: tuple[int, int]) -> tuple[
         path: A file of rows.
         sizes: Number of users and of items.
         least: Rows that a user and an item must have.
+        with_test: Whether rows that the log gives for the test count.
 
     Returns:
         Rows of each user and of each item, 0 for those left out.
@@ -69,6 +81,8 @@ def k_core(path: Path, sizes: tuple[int, int], least: tuple[int, int]) -> tuple[
         counts = [np.zeros(size, dtype=np.int64) for size in sizes]
         for rows in read_blocks(path):
             inside = alive[0][rows.user] & alive[1][rows.item]
+            if not with_test:
+                inside &= rows.part != TEST
             if not inside.any():
                 continue
             for total, ids in zip(counts, (rows.user[inside], rows.item[inside]), strict=True):
@@ -81,7 +95,7 @@ def k_core(path: Path, sizes: tuple[int, int], least: tuple[int, int]) -> tuple[
         alive = [each & ~few for each, few in zip(alive, short, strict=True)]
         # Ids without a row are short as well, and change nothing.
         if not any((count[few] > 0).any() for count, few in zip(counts, short, strict=True)):
-            return tuple(counts)
+            return counts[0], counts[1]
 
 
 def clean_rows(
@@ -91,6 +105,7 @@ def clean_rows(
     keep: Literal["last", "sum", "keep"],
     half_life_days: float | None,
     least: tuple[int, int],
+    is_blind_to_test: bool = False,
 ) -> CleanRows:
     """Write sorted rows without duplicates and find their k-core.
 
@@ -101,6 +116,9 @@ def clean_rows(
         keep: What to do with duplicates.
         half_life_days: Of weights, where duplicates are summed.
         least: Rows that a user and an item must have.
+        is_blind_to_test: Whether test rows, which the log gives, change nothing of the others: they
+            count for no core and stay outside of it. Of rows of a user and item in several parts,
+            those of the first part stay.
 
     Returns:
         The rows.
@@ -111,12 +129,18 @@ def clean_rows(
     with RowsWriter(path, first.to_batch().schema) as writer:
         for block in chain([first], blocks):
             rows, repeated = without_duplicates(block, keep, half_life_days)
+            if is_blind_to_test:
+                rows, known = without_later_parts(rows)
+                repeated += known
             duplicates, total = duplicates + repeated, total + len(rows)
             without_time += _without_time(rows)
             writer.write(rows.to_batch())
-    users, items = k_core(path, sizes, least)
-    outside = total - int(users.sum())
-    found = CleanRows(path, duplicates, outside, users, items, without_time)
+    counts = k_core(path, sizes, least, with_test=not is_blind_to_test)
+    core = None
+    if is_blind_to_test:
+        core, counts = (counts[0] > 0, counts[1] > 0), _with_test(path, counts)
+    outside = total - int(counts[0].sum())
+    found = CleanRows(path, duplicates, outside, *counts, without_time, core)
     if outside and without_time:
         return replace(found, without_time=sum(map(_without_time, found.blocks())))
     return found
@@ -124,3 +148,12 @@ def clean_rows(
 
 def _without_time(rows: Rows) -> int:
     return int((rows.timestamp == NO_TIME).sum())
+
+
+def _with_test(path: Path, counts: tuple[np.ndarray, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    users, items = (each.copy() for each in counts)
+    for rows in read_blocks(path):
+        test = rows.part == TEST
+        users += np.bincount(rows.user[test], minlength=len(users))
+        items += np.bincount(rows.item[test], minlength=len(items))
+    return users, items

@@ -17,12 +17,15 @@ from recsparse.datasets.building.prefetch import prefetched
 from recsparse.datasets.building.rejected import RejectedRows
 from recsparse.datasets.building.reviews import Reviews
 from recsparse.datasets.building.split import split_of
+from recsparse.datasets.building.splits.time_window import OUTSIDE
 from recsparse.datasets.building.taken import Repeats, TakenFiles
+from recsparse.datasets.indexed_rows import NO_TIME
 from recsparse.datasets.parts import PART_NAMES, TEST
 from recsparse.datasets.reading.find_files import Paths
 from recsparse.datasets.reading.log_files import OtherIds
 from recsparse.datasets.reading.log_source import LogSource, listed
 from recsparse.datasets.reading.row_checks import CheckedBatch
+from recsparse.datasets.schema import TIMESTAMP
 from recsparse.datasets.workspace import Workspace
 from recsparse.errors import InputError, SchemaError
 
@@ -38,6 +41,7 @@ _NAMES = {
     "rows_below_min_rating": "below_min_rating",
     "rows_of_other_events": "other_events",
 }
+_OUTSIDE = "rows_outside_window"
 
 
 @dataclass
@@ -49,6 +53,7 @@ class IntakeCounts:
         rejected_rows: Rows set aside.
         below_min_rating: Rows left out for their rating.
         other_events: Rows left out for their type of event.
+        outside_window: Rows left out for their time.
         kept: Rows taken.
         reasons: Rows set aside, by reason.
     """
@@ -57,6 +62,7 @@ class IntakeCounts:
     rejected_rows: int = 0
     below_min_rating: int = 0
     other_events: int = 0
+    outside_window: int = 0
     kept: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
 
@@ -71,7 +77,7 @@ class IntakeCounts:
             The counts, but for the reasons.
         """
         rows_read, rejected, below, other = (counts[name] for name in _NAMES)
-        return cls(rows_read, rejected, below, other)
+        return cls(rows_read, rejected, below, other, counts.get(_OUTSIDE, 0))
 
     def add(self, batch: CheckedBatch) -> None:
         """Count a batch.
@@ -84,7 +90,6 @@ class IntakeCounts:
         self.reasons.update(batch.reasons)
         self.below_min_rating += batch.below_min_rating
         self.other_events += batch.other_events
-        self.kept += batch.good.num_rows
 
     def to_dict(self) -> dict[str, int]:
         """Return the counts by the names that `dataset.toml` has.
@@ -92,7 +97,8 @@ class IntakeCounts:
         Returns:
             Names and numbers of rows.
         """
-        return {name: getattr(self, field) for name, field in _NAMES.items()}
+        outside = {_OUTSIDE: self.outside_window} if self.outside_window else {}
+        return {name: getattr(self, field) for name, field in _NAMES.items()} | outside
 
 
 def _opened(
@@ -136,7 +142,8 @@ class Intake:
         repeats: Repeats = "refuse",
     ) -> None:
         self._config, self._work, self._store = config, work, store
-        by_column = split_of(config.split).parts_in_log and set(logs) <= {None}
+        self._split = split_of(config.split)
+        by_column = self._split.parts_in_log and set(logs) <= {None}
         self._part_column = config.split.column if by_column else None
         extra = [*config.text.log_columns, *([self._part_column] if self._part_column else [])]
         opened = _opened(logs.values(), config.log, extra, kept)
@@ -199,15 +206,22 @@ class Intake:
             for batch in prefetched(source.batches()):
                 self.counts.add(batch)
                 self.rejected.add(batch.rejected, number)
-                if batch.good.num_rows:
-                    self._add(encoder, batch.good, part)
+                self._add(encoder, batch.good, part)
                 advance(self.counts.rows_read)
 
     def _add(self, encoder: LogEncoder, good: pa.Table, part: int | None) -> None:
+        parts = self._part(good, part)
+        if parts is not None and (parts == OUTSIDE).any():
+            inside = parts != OUTSIDE
+            good, parts = good.filter(pa.array(inside)), parts[inside]
+            self.counts.outside_window += int((~inside).sum())
+        self.counts.kept += good.num_rows
+        if good.num_rows == 0:
+            return
         text = None
         if self.reviews is not None:
             text = self.reviews.keep(good, self._config.text.log_columns)
-        encoder.add(good, self._part(good, part), text)
+        encoder.add(good, parts, text)
 
     def _nothing_left(self) -> InputError:
         counts = self.counts
@@ -220,6 +234,7 @@ class Intake:
             **counts.reasons,
             "rating too low": counts.below_min_rating,
             "event without a weight": counts.other_events,
+            "time outside of the window": counts.outside_window,
         }
         return InputError(
             f"{where} must have good rows, but of {counts.rows_read} none is left: "
@@ -230,7 +245,8 @@ class Intake:
         if part is not None:
             return np.full(good.num_rows, part, dtype=np.uint8)
         if self._part_column is None:
-            return None
+            seconds = good[TIMESTAMP].fill_null(NO_TIME).to_numpy()
+            return self._split.part_of_times(seconds)
         names = good[self._part_column]
         found = pc.index_in(names, value_set=pa.array(_EVALUATED))
         if found.null_count:

@@ -15,6 +15,7 @@ from recsparse.datasets.building.splits.held_out_users import HeldOutUsers
 from recsparse.datasets.building.splits.leave_last_out import LeaveLastOut
 from recsparse.datasets.building.splits.random_rows import RandomRows
 from recsparse.datasets.building.splits.split import Assign, Split
+from recsparse.datasets.building.splits.time_window import TimeWindow
 from recsparse.datasets.building.splits.user_places import rows_of_user
 from recsparse.datasets.indexed_rows import Rows
 from recsparse.datasets.parts import PART_NAMES, TRAIN
@@ -25,6 +26,7 @@ SPLITS: Mapping[str, type[Split]] = {
     "random": RandomRows,
     "leave_last_out": LeaveLastOut,
     "global_time": GlobalTime,
+    "time_window": TimeWindow,
     "held_out_users": HeldOutUsers,
     "held_out_items": HeldOutItems,
     "given": Given,

@@ -11,7 +11,9 @@ from tests.logs import DUPLICATES, SPLIT_SETTINGS, log_of, logs
 from tests.plain_prepare import PARTS, plain_prepare
 from tests.prepared import contents, prepared, prepared_files, triples
 
-TOO_SHORT = "must have at least 2|must leave rows in every part|must have rows"
+TOO_SHORT = (
+    "must have at least 2|must leave rows in every part|must have rows|time outside of the window"
+)
 
 
 def rows_of(data, name):

@@ -29,11 +29,15 @@ class Split(ABC):
         parts_in_log: Whether the log says the part of each row, in the column `split.column` or by
             the file that it is in; blocks have it as `part`, one of the numbers of
             `recsparse.datasets.parts`.
+        is_blind_to_test: Whether no test row may change which rows are for training and validation,
+            be it as their duplicate or as a row that counts for the k-core. Rows of a user and item
+            count in the first part that has any.
     """
 
     needs_times: ClassVar[bool] = False
     spares_short_users: ClassVar[bool] = True
     parts_in_log: ClassVar[bool] = False
+    is_blind_to_test: ClassVar[bool] = False
 
     def __init__(self, config: SplitConfig) -> None:
         self.config = config
@@ -51,6 +55,18 @@ class Split(ABC):
             A function of a block of whole users, whose rows are in the order of time: it returns
             one of the numbers of `recsparse.datasets.parts` per row.
         """
+
+    def part_of_times(self, seconds: np.ndarray) -> np.ndarray | None:
+        """Say the parts of rows as they are read, where their times alone tell.
+
+        Args:
+            seconds: int64, since 1970, UTC; `NO_TIME` where unknown.
+
+        Returns:
+            uint8, the part of each row, 255 for one that is left out; None where it takes more than
+            times, as `assign` has.
+        """
+        return None
 
     @property
     def least_rows(self) -> int:
