@@ -114,7 +114,7 @@ def test_a_pair_counts_in_the_first_part_that_has_it_and_test_rows_for_no_core(t
     assert data.counts["duplicate_rows"] == 2
     # The item 3 has one row before the test, and two with it.
     with pytest.raises(
-        InputError, match="validation got none of 6.*give more rows, or other times"
+        InputError, match=r"validation got none of 6.*give more rows, or other times"
     ):
         prepared(tmp_path, rows, [*WINDOW, "log.min_item_rows=2"], times)
 
