@@ -2,21 +2,16 @@
 
 import logging
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from recsparse.config.config import Config
 from recsparse.config.models import BlendConfig
-from recsparse.datasets.data_settings import DataSettings
 from recsparse.datasets.dataset import Dataset
 from recsparse.datasets.fit_rows import rows_to_fit
 from recsparse.datasets.parts import EvaluationPart
-from recsparse.digest import digest
 from recsparse.errors import InputError
 from recsparse.files.addresses import absolute, folder_of
 from recsparse.files.atomic import remove_or_warn
@@ -36,12 +31,17 @@ from recsparse.stages.needs import require_needs
 from recsparse.stages.nothing_new import REQUEST, request_of, trained_before
 from recsparse.stages.rank_part import part_to_rank
 from recsparse.stages.train_result import TrainResult
+from recsparse.stages.training_run import (
+    Epochs,
+    TrainingSource,
+    example_of,
+    log_fitted,
+    training_run,
+)
 from recsparse.stages.trial_fit import try_own_models
-from recsparse.tracking.open_run import start_run
-from recsparse.tracking.run import SCHEMA_ROWS, Run
+from recsparse.tracking.run import Run
 from recsparse.tracking.store import tracking_uri
-from recsparse.training.learning_curve import plot_learning_curve
-from recsparse.training.resumption import keep_run, kept_run, start_checkpoints
+from recsparse.training.resumption import start_checkpoints
 
 logger = logging.getLogger(__name__)
 
@@ -112,8 +112,11 @@ def train(  # noqa: PLR0913
         checkpoints = output.working_folder(CHECKPOINTS)
         require_own_files(checkpoints, _CHECKPOINT.fullmatch)
         start_checkpoints(checkpoints, resume, fresh)
-        run = opened.enter_context(_run(checkpoints, data, dataset, config, store_folder, reporter))
-        epochs = _Epochs(run)
+        source = TrainingSource(data, dataset, continue_from)
+        run = opened.enter_context(
+            training_run(source, checkpoints, config, store_folder, reporter)
+        )
+        epochs = Epochs(run)
         with reporter.task("laying out the rows"):
             rows = rows_to_fit(data)
             context = replace(
@@ -130,8 +133,8 @@ def train(  # noqa: PLR0913
             _save(fitted, output, _about(run, fitted, dataset, config, uri))
         remove_or_warn(checkpoints)
         with reporter.task("recording the model"):
-            _log_outputs(run, fitted, epochs.metrics)
-            model_uri = run.log_model(out, _example(fitted.trained), config.tracking.register_as)
+            log_fitted(run, fitted, epochs.metrics)
+            model_uri = run.log_model(out, example_of(fitted.trained), config.tracking.register_as)
     made = fitted.trained, fetched(out), fitted.validation, fitted.seconds, run.run_id
     return TrainResult(*made, model_uri, fitted.features, _new_items(fitted))
 
@@ -160,28 +163,6 @@ def _start(
     return known, config
 
 
-@contextmanager
-def _run(
-    checkpoints: Path,
-    data: Dataset,
-    dataset: str | Path,
-    config: Config,
-    store_folder: Path,
-    reporter: Reporter,
-) -> Iterator[Run]:
-    # That of an interrupted training, where there is one.
-    uri, settings = tracking_uri(config.tracking, store_folder), digest(config.model_dump_json())
-    kept = kept_run(checkpoints, uri, settings)
-    with start_run(
-        config.tracking, store_folder, config.model.kind, resume_run=kept, reporter=reporter
-    ) as run:
-        if run.run_id != kept:
-            with reporter.task("recording the dataset"):
-                _log_inputs(run, data, fetched(dataset), config)
-            keep_run(checkpoints, run.run_id, run.uri, settings)
-        yield run
-
-
 def _validation_part(data: Dataset, config: Config, reporter: Reporter) -> EvaluationPart:
     # What could not be fitted, or not be loaded again, is refused before anything is recorded.
     require_needs(config.model, data)
@@ -189,18 +170,6 @@ def _validation_part(data: Dataset, config: Config, reporter: Reporter) -> Evalu
         part = part_to_rank(data, "validation")
     try_own_models(config.model, data, part, config.seed)
     return part
-
-
-class _Epochs:
-    """The metrics of each epoch, recorded as they come."""
-
-    def __init__(self, run: Run) -> None:
-        self.run = run
-        self.metrics: dict[int, dict[str, float]] = {}
-
-    def add(self, epoch: int, metrics: Mapping[str, float]) -> None:
-        self.metrics.setdefault(epoch, {}).update(metrics)
-        self.run.log_metrics(metrics, step=epoch)
 
 
 def _with_model_of(known: TrainedModel, config: Config) -> Config:
@@ -239,32 +208,3 @@ def _new_items(fitted: Fitted) -> dict[str, Any]:
 def _save(fitted: Fitted, out: Output, about: dict[str, Any]) -> None:
     settled = fitted.trained.data.laid_over(fitted.settled).model_dump(mode="json")
     save_model(fitted.trained, out, about, settled)
-
-
-def _log_inputs(run: Run, data: Dataset, source: str | Path, config: Config) -> None:
-    settings = DataSettings.of(data.config, data.counts).laid_over(config).model_dump(mode="json")
-    run.log_params(
-        {"seed": config.seed, "model": settings["model"], "training": settings["training"]}
-    )
-    run.log_config(settings)
-    run.log_dataset(source, data.train_frame(SCHEMA_ROWS), data.split.train.num_rows, "training")
-
-
-def _log_outputs(run: Run, fitted: Fitted, epochs: Mapping[int, Mapping[str, float]]) -> None:
-    run.log_metrics({f"validation_{name}": value for name, value in fitted.validation.items()})
-    run.log_metrics({"fit_seconds": fitted.seconds})
-    found = {} if fitted.new_items is None else fitted.new_items.figures
-    run.log_metrics({f"new_items_{name}": value for name, value in found.items()})
-    if epochs:
-        run.log_figure(plot_learning_curve(epochs), "learning_curve.png")
-
-
-def _example(trained: TrainedModel) -> tuple[pd.DataFrame, pd.DataFrame]:
-    rows = min(SCHEMA_ROWS, len(trained.users), len(trained.items))
-    pairs = pd.DataFrame(
-        {
-            "user_id": trained.users.ids[:rows].to_pylist(),
-            "item_id": trained.items.ids[:rows].to_pylist(),
-        }
-    )
-    return pairs, pd.DataFrame({"score": trained.score(pairs)})

@@ -1,18 +1,29 @@
 """How each kind of record gets into an MLflow store."""
 
 import json
+import math
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from typing import Any
 
 import mlflow
-from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
+from mlflow.entities import (
+    Dataset,
+    DatasetInput,
+    InputTag,
+    LoggedModelInput,
+    LoggedModelStatus,
+    Metric,
+    Param,
+    RunTag,
+)
 from mlflow.tracking import MlflowClient
 
 from recsparse.errors import InputError
 from recsparse.tracking.contact import one_process, patience
+from recsparse.tracking.data_input import part_of_metric
 from recsparse.tracking.model_record import send_model
-from recsparse.tracking.outbox import Kind, Record, Refused
+from recsparse.tracking.outbox import ITS_MODEL, Kind, Record, Refused
 from recsparse.tracking.store import store_file
 
 # A busy server answers within seconds; one that is gone must not hold up a job for long.
@@ -21,6 +32,8 @@ ANSWER_SECONDS, ANSWER_RETRIES = 20.0, 2
 LAST_WORD_SECONDS = 2.0
 # MLflow takes this many at a time.
 _MOST_PARAMS, _MOST_METRICS = 100, 1000
+# MLflow cuts the parameters of runs to this length, and refuses longer ones of models.
+_LONGEST_PARAM = 6000
 _CLIENT_ERRORS, _ASK_AGAIN = range(400, 500), (408, 429)
 
 
@@ -67,18 +80,86 @@ def _send_tags(record: Record) -> None:
 
 def _send_metrics(record: Record) -> None:
     values = record.values
+    model_id = _model_id(record)
     metrics = [
-        Metric(name, value, values["time"], values["step"])
+        Metric(
+            name,
+            value,
+            values["time"],
+            values["step"],
+            # Of a model, MLflow keeps NaN as 0.
+            None if math.isnan(value) else model_id,
+            *values.get("data", {}).get(part_of_metric(name), (None, None)),
+        )
         for name, value in values["metrics"].items()
     ]
     for start in range(0, len(metrics), _MOST_METRICS):
         MlflowClient().log_batch(record.run_id, metrics[start : start + _MOST_METRICS])
 
 
+def _send_model_params(record: Record) -> None:
+    client, model_id = MlflowClient(), _model_id(record)
+    if model_id is not None:
+        # MLflow takes each of them once.
+        known = client.get_logged_model(model_id).params
+        params = {
+            name: value[:_LONGEST_PARAM]
+            for name, value in record.values["params"].items()
+            if name not in known
+        }
+        client.log_model_params(model_id, params)
+
+
+def _send_model_tags(record: Record) -> None:
+    model_id = _model_id(record)
+    if model_id is not None:
+        MlflowClient().set_logged_model_tags(model_id, record.values["tags"])
+
+
+def _send_inputs(record: Record) -> None:
+    values = record.values
+    datasets = [_dataset_input(each) for each in values["datasets"]]
+    found = [model_of_run(run_id) for run_id in values["model_runs"]]
+    models = [LoggedModelInput(model_id) for model_id in found if model_id is not None]
+    MlflowClient().log_inputs(record.run_id, datasets, models)
+
+
 def _send_dataset(record: Record) -> None:
-    values = dict(record.values)
-    tags = [InputTag("mlflow.data.context", values.pop("context"))]
-    MlflowClient().log_inputs(record.run_id, [DatasetInput(Dataset(**values), tags)])
+    """Send what older builds have kept."""
+    MlflowClient().log_inputs(record.run_id, [_dataset_input(record.values)])
+
+
+def _dataset_input(values: Mapping[str, Any]) -> DatasetInput:
+    told = dict(values)
+    tags = [InputTag("mlflow.data.context", told.pop("context"))]
+    return DatasetInput(Dataset(**told), tags)
+
+
+def _model_id(record: Record) -> str | None:
+    model_id: str | None = record.values.get("model_id")
+    return model_of_run(record.run_id) if model_id == ITS_MODEL else model_id
+
+
+def model_of_run(run_id: str) -> str | None:
+    """Return the logged model that a run has made.
+
+    Args:
+        run_id: A run of the store in use.
+
+    Returns:
+        Its id, that of the last one; None where the run made none, or there is no such run.
+
+    Raises:
+        MlflowException: If the store cannot be reached.
+    """
+    try:
+        outputs = MlflowClient().get_run(run_id).outputs
+    except mlflow.MlflowException as error:
+        if error.get_http_status_code() in (400, 404):
+            return None
+        raise
+    models = [] if outputs is None else outputs.model_outputs
+    return str(models[-1].model_id) if models else None
 
 
 def _send_file(record: Record) -> None:
@@ -102,7 +183,10 @@ def _register_model(record: Record) -> None:
 
 def _end(record: Record) -> None:
     values = record.values
-    MlflowClient().set_terminated(record.run_id, values["status"], values["time"])
+    client, model_id = MlflowClient(), values.get("model_id")
+    if model_id is not None and values["status"] != "FINISHED":
+        client.finalize_logged_model(model_id, LoggedModelStatus.FAILED)
+    client.set_terminated(record.run_id, values["status"], values["time"])
 
 
 _SENDERS: Mapping[Kind, Callable[[Record], Any]] = {
@@ -110,6 +194,9 @@ _SENDERS: Mapping[Kind, Callable[[Record], Any]] = {
     "metrics": _send_metrics,
     "tags": _send_tags,
     "dataset": _send_dataset,
+    "inputs": _send_inputs,
+    "model_params": _send_model_params,
+    "model_tags": _send_model_tags,
     "file": _send_file,
     "table": _send_table,
     "model": send_model,

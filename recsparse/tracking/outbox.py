@@ -19,8 +19,13 @@ from recsparse.tracking.store import without_password
 logger = logging.getLogger(__name__)
 
 RECORDS = "records.jsonl"
+# In the place of a model's id: that of the model that the run has logged, whichever it is.
+ITS_MODEL = "of the run"
 
-Kind = Literal["params", "metrics", "tags", "dataset", "file", "table", "model", "register", "end"]
+Kind = Literal[
+    "params", "metrics", "tags", "dataset", "inputs", "model_params", "model_tags", "file", "table",
+    "model", "register", "end",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -118,7 +123,7 @@ class Outbox:
             uri = read_records(self.folder)[0].uri
             logger.warning(
                 "%d records of this run could not be sent to %s (%s); they are kept in %s; send "
-                "them with: recsparse runs %s --send",
+                "them with: recsparse runs %s --sync",
                 left, without_password(uri), self._error, self.folder,
                 quote(str(self.folder.parent.parent)),
             )  # fmt: skip

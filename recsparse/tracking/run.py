@@ -3,7 +3,7 @@
 import json
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,17 +11,21 @@ from typing import Any
 
 import pandas as pd
 from matplotlib.figure import Figure
-from mlflow.data.pandas_dataset import from_pandas
 
 from recsparse.digest import folder_digest
 from recsparse.files.addresses import absolute
 from recsparse.files.filesystems import fetched
+from recsparse.tracking.data_input import (
+    CONTEXTS,
+    DataInput,
+    data_digest,
+    data_input,
+    part_of_metric,
+)
 from recsparse.tracking.outbox import Kind, Outbox, Record
 
 # Rows that show a schema.
 SCHEMA_ROWS = 5
-# The longest digest that MLflow takes.
-_DIGEST_LENGTH = 36
 
 
 @dataclass(frozen=True)
@@ -34,12 +38,17 @@ class Run:
         outbox: Sends what is recorded.
         recorded: Epochs whose figures the run has from before, by the figure's name in MLflow;
             these are not recorded again.
+        model_id: The logged model that the run makes, which gets its parameters, tags and figures
+            as well; None where it makes none.
+        data: Name and digest of the data that the figures of a part are of; `log_inputs` fills it.
     """
 
     run_id: str
     uri: str
     outbox: Outbox
     recorded: Mapping[str, Set[int]] = field(default_factory=dict)
+    model_id: str | None = None
+    data: dict[str, tuple[str, str]] = field(default_factory=dict)
 
     def log_params(self, params: Mapping[str, Any]) -> None:
         """Record settings, nested ones under dotted names.
@@ -49,9 +58,14 @@ class Run:
         """
         values = {name: str(value) for name, value in _flat(params).items()}
         self._post("params", values)
+        if self.model_id is not None:
+            self._post("model_params", {"model_id": self.model_id, "params": values})
 
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         """Record figures; `@` becomes `_at_`, since MLflow refuses it in a name.
+
+        Those whose name starts with a part of the data, as in `test_ndcg@10`, are of the data that
+        `log_inputs` has recorded for it.
 
         Args:
             metrics: Names and values.
@@ -65,7 +79,10 @@ class Run:
                 if step not in self.recorded.get(name, ())
             }
         if values:
-            self._post("metrics", {"metrics": values, "step": step or 0, "time": _now()})
+            told = {"metrics": values, "step": step or 0, "time": _now()}
+            parts = {part_of_metric(name) for name in values}
+            data = {part: named for part, named in self.data.items() if part in parts}
+            self._post("metrics", {**told, "model_id": self.model_id, "data": data})
 
     def set_tags(self, tags: Mapping[str, str]) -> None:
         """Set tags in the place of those of the same names.
@@ -73,8 +90,23 @@ class Run:
         Args:
             tags: Names and values; none are no record.
         """
-        if tags:
-            self._post("tags", tags)
+        if not tags:
+            return
+        self._post("tags", tags)
+        if self.model_id is not None:
+            self._post("model_tags", {"model_id": self.model_id, "tags": dict(tags)})
+
+    def log_inputs(self, data: Sequence[DataInput], model_runs: Sequence[str] = ()) -> None:
+        """Record what the run reads; the figures that follow are of these data.
+
+        Args:
+            data: Parts of datasets.
+            model_runs: Runs of the same store whose models are read.
+        """
+        self.data.update({each.part: (each.name, each.digest) for each in data})
+        told = {"datasets": [each.record() for each in data], "model_runs": [*model_runs]}
+        if data or model_runs:
+            self._post("inputs", told)
 
     def log_dataset(self, folder: str | Path, first: pd.DataFrame, rows: int, context: str) -> None:
         """Record which data the run saw: the schema, the size, and a digest of all its bytes.
@@ -85,10 +117,9 @@ class Run:
             rows: How many there are of what it served for.
             context: What it served for, such as "training".
         """
-        digest = folder_digest(folder)[:_DIGEST_LENGTH]
-        given = from_pandas(first, source=str(folder), name=Path(folder).name, digest=digest)
-        profile = json.dumps({"num_rows": rows})
-        self._post("dataset", {**given.to_dict(), "profile": profile, "context": context})
+        part = next((part for part, each in CONTEXTS.items() if each == context), context)
+        sizes = {"num_rows": rows}
+        self.log_inputs([data_input(folder, part, data_digest(folder), first, sizes)])
 
     def log_config(self, config: Mapping[str, Any], name: str = "config.json") -> None:
         """Record the whole configuration as an artifact of that name."""
@@ -129,7 +160,8 @@ class Run:
             The model's address, good for `recsparse.load` and `mlflow.pyfunc.load_model`; None
             where it could not be sent.
         """
-        values = {"folder": absolute(folder), "digest": folder_digest(fetched(folder))}
+        digest = folder_digest(fetched(folder))
+        values = {"folder": absolute(folder), "digest": digest, "model_id": self.model_id}
         with _file_named("example.parquet") as path:
             pd.concat(example, axis="columns").to_parquet(path)
             address = self._post("model", values, path)
@@ -139,7 +171,7 @@ class Run:
 
     def end(self, status: str) -> None:
         """Record how the run ended: `FINISHED`, `FAILED` or `KILLED`."""
-        self._post("end", {"status": status, "time": _now()})
+        self._post("end", {"status": status, "time": _now(), "model_id": self.model_id})
 
     def _post(self, kind: Kind, values: Mapping[str, Any], file: Path | None = None) -> str | None:
         return self.outbox.post(Record(kind, self.uri, self.run_id, values, file))
