@@ -18,12 +18,9 @@ from recsparse.errors import InputError
 from recsparse.evaluation.ranking_result import RankingResult
 from recsparse.evaluation.report import (
     REPORT,
-    catalogue_tag,
     compared_on,
     comparison_table,
     group_tables,
-    part_figures,
-    run_figures,
     write_report,
 )
 from recsparse.files.addresses import folder_of, is_address, last_name
@@ -37,12 +34,14 @@ from recsparse.reporting.value_text import value_text
 from recsparse.scoring.model_folder import load_items, load_model, read_model_description
 from recsparse.stages.compared_part import part_to_compare
 from recsparse.stages.data import load_data
+from recsparse.stages.data_inputs import data_inputs
 from recsparse.stages.load import locate
 from recsparse.stages.rank_part import evaluate_part
+from recsparse.stages.tracked_comparison import TrackedComparison
 from recsparse.stages.user_features import features_in
 from recsparse.tracking.model_address import is_model_uri
-from recsparse.tracking.open_run import check_store, log_to_run, start_run
-from recsparse.tracking.run import SCHEMA_ROWS
+from recsparse.tracking.open_run import check_store, start_run
+from recsparse.tracking.run_name import run_name
 
 
 @dataclass(frozen=True)
@@ -132,6 +131,8 @@ def evaluate(
     with reporter.task("looking for MLflow"):
         for home in set(homes.values()):
             check_store(config.tracking, home)
+    (tested,) = data_inputs(data, dataset, ["test"])
+    tracked = TrackedComparison(config.tracking, folders, homes, tested)
     if out is None:
         compared = _compare(folders, items, data, config, reporter)
     else:
@@ -139,24 +140,23 @@ def evaluate(
         job = Job.of("evaluate", [*folders.values(), dataset], config.evaluation.model_dump())
         with (
             claim(out, REPORT, job, overwrite, reporter=reporter) as output,
-            start_run(config.tracking, store_folder, "evaluate", tags, reporter=reporter) as run,
+            start_run(
+                config.tracking, store_folder, run_name("evaluate"), tags, reporter=reporter
+            ) as run,
         ):
-            rows = data.split.test.num_rows
             with reporter.task("recording the dataset"):
-                run.log_dataset(fetched(dataset), data.train_frame(SCHEMA_ROWS), rows, "testing")
+                tracked.log_inputs(run)
             compared = _compare(folders, items, data, config, reporter)
             with reporter.task("writing the report"):
                 write_report(
                     output, compared.results, compared.table, next(iter(folders)), config.evaluation
                 )
             with reporter.task("recording the report"):
-                run.log_metrics(part_figures(compared.part))
-                run.set_tags(catalogue_tag(next(iter(compared.results.values()))))
+                tracked.log_results(run, compared.results)
                 for file in sorted(fetched(out).iterdir()):
                     run.log_file(file)
     with reporter.task("recording the figures of the models"):
-        for name, result in compared.results.items():
-            _track_model(result, folders[name], config, homes[name])
+        tracked.log_to_models(compared.results)
     return compared
 
 
@@ -243,10 +243,3 @@ def _check_items(items: Vocabulary, data: Dataset, name: str) -> None:
             f"{name} must know items of the dataset, but of its {len(items)} items none is among "
             f"the {len(data.items)} of the training part; evaluate it on a dataset of its own items"
         )
-
-
-def _track_model(result: RankingResult, folder: Path, config: Config, home: Path) -> None:
-    """Put the test metrics into the run that trained the model."""
-    metrics = run_figures(result)
-    run_id = str(read_model_description(folder)["training"].get("run_id"))
-    log_to_run(config.tracking, home, run_id, metrics, catalogue_tag(result))
