@@ -35,7 +35,9 @@ def doctor(as_json: AsJson = False) -> None:
 @takes_lists
 def runs(
     folder: Annotated[str, typer.Argument(help="Folder that holds mlflow.db.")] = ".",
-    send: Annotated[bool, typer.Option(help="First send what jobs could not.")] = False,
+    sync: Annotated[
+        bool, typer.Option("--sync", "--send", help="First send what jobs could not.")
+    ] = False,
     *,
     job: JobOptions,
 ) -> None:
@@ -45,7 +47,7 @@ def runs(
         from recsparse.stages.runs import runs as stage
 
     tracking = job.settings().tracking
-    frame = stage(folder, tracking, send, reporter)
+    frame = stage(folder, tracking, sync, reporter)
     if job.as_json:
         show_json(frame.to_dict("records"))
     else:

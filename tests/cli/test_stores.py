@@ -125,7 +125,7 @@ def test_a_store_that_goes_away_costs_no_model_and_its_records_can_be_sent_later
     deliver, down = tracking.deliver, [True]
 
     def gone_after_the_start(record):
-        if down[0] and record.kind not in ("params", "dataset"):
+        if down[0] and record.kind not in ("params", "inputs"):
             raise ConnectionError("the server is gone")
         return deliver(record)
 
@@ -135,7 +135,7 @@ def test_a_store_that_goes_away_costs_no_model_and_its_records_can_be_sent_later
     assert trained.status == 0
     assert "not sent" in trained.out
     assert "could not be sent" in caplog.text
-    assert f"recsparse runs {workplace} --send" in caplog.text
+    assert f"recsparse runs {workplace} --sync" in caplog.text
     load_model("model")
     assert "RUNNING" in recsparse("runs", ".").out
     down[0] = False

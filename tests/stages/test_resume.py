@@ -11,6 +11,7 @@ from recsparse.errors import CheckpointError
 from recsparse.scoring.model_folder import load_model
 from recsparse.stages import fitted
 from recsparse.stages import train as module
+from recsparse.stages import training_run as recorded
 from recsparse.stages.train import train
 from tests.conftest import SMALL_NETWORK
 
@@ -56,9 +57,9 @@ def test_an_epoch_that_was_saved_and_not_recorded_is_recorded_when_the_training_
         patch.setattr(module.Run, "log_metrics", log_metrics)
         with pytest.raises(PowerCutError):
             train(small_dataset, "model", config_of())
-    curve = module.plot_learning_curve
+    curve = recorded.plot_learning_curve
     monkeypatch.setattr(
-        module, "plot_learning_curve", lambda each: drawn.append(each) or curve(each)
+        recorded, "plot_learning_curve", lambda each: drawn.append(each) or curve(each)
     )
     result = train(small_dataset, "model", config_of(), resume=True)
     client = MlflowClient(f"sqlite:///{workplace}/mlflow.db")
@@ -96,7 +97,7 @@ def test_a_resumed_training_goes_on_in_its_run_and_ends_as_an_uninterrupted_one(
     client = MlflowClient(f"sqlite:///{killed}/mlflow.db")
     steps = [each.step for each in client.get_metric_history(result.run_id, "train_loss")]
     assert steps == [0, 1, 2, 3]
-    assert len(run.inputs.dataset_inputs) == 1
+    assert len(run.inputs.dataset_inputs) == 3
     whole = train(small_dataset, "whole", config_of())
     for name, value in load_model(killed / "whole").model.state().items():
         assert value.equal(result.model.model.state()[name]), name

@@ -1,4 +1,5 @@
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -28,7 +29,7 @@ def client(folder):
 
 def run_of(folder, kind):
     (experiment,) = client(folder).search_experiments(filter_string="name = 'recsparse'")
-    query = f"tags.mlflow.runName = '{kind}'"
+    query = f"tags.kind = '{kind}'"
     (run,) = client(folder).search_runs([experiment.experiment_id], query)
     return run
 
@@ -40,10 +41,20 @@ def test_a_training_is_recorded_with_all_that_it_was_given(trained_folder, small
         "0", "sparse_grid", "4",
     )  # fmt: skip
     assert (params["training.epochs"], params["model.linear.kind"]) == ("2", "ease")
-    (given,) = run.inputs.dataset_inputs
-    assert json.loads(given.dataset.source) == {"uri": str(small_dataset)}
-    rows = load_dataset(small_dataset).split.train.num_rows
-    assert json.loads(given.dataset.profile)["num_rows"] == rows
+    assert re.fullmatch(r"sparse_grid-20\d{6}-\d{6}", run.info.run_name)
+    given = {each.tags[0].value: each.dataset for each in run.inputs.dataset_inputs}
+    parts = {"training": "train", "validation": "validation", "testing": "test"}
+    assert {name: each.name for name, each in given.items()} == {
+        name: f"dataset/{part}" for name, part in parts.items()
+    }
+    for name, part in parts.items():
+        assert json.loads(given[name].source) == {"uri": str(small_dataset)}
+        rows = pa.ipc.open_file(small_dataset / f"{part}.arrow").read_all().to_pandas()
+        assert json.loads(given[name].profile) == {
+            "num_rows": len(rows),
+            "num_users": rows["user_index"].nunique(),
+            "num_items": rows["item_index"].nunique(),
+        }
 
 
 def test_a_training_is_recorded_with_all_that_came_out(trained_folder):

@@ -96,7 +96,7 @@ def test_everything_that_a_run_records_can_be_read_back(workplace):
     history = MlflowClient(store(workplace)).get_metric_history(run.run_id, "train_loss")
     assert [(each.step, each.value) for each in history] == [(0, 2.0), (1, 1.0)]
     (given,) = seen.inputs.dataset_inputs
-    assert (given.dataset.name, given.dataset.source_type) == ("pairs", "local")
+    assert (given.dataset.name, given.dataset.source_type) == ("pairs/train", "local")
     assert json.loads(given.dataset.source) == {"uri": str(workplace / "pairs")}
     assert given.dataset.digest == folder_digest(workplace / "pairs")[:36]
     assert json.loads(given.dataset.profile)["num_rows"] == 7

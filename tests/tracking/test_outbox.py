@@ -54,7 +54,7 @@ def test_what_a_store_that_is_gone_does_not_take_is_kept_without_asking_again(tm
     assert store.asked == 3
     (warned,) = caplog.records
     assert "3 records of this run could not be sent to http://***@store (gone)" in warned.message
-    assert f"recsparse runs '{tmp_path / 'a folder'}' --send" in warned.message
+    assert f"recsparse runs '{tmp_path / 'a folder'}' --sync" in warned.message
 
 
 def test_a_store_that_comes_back_gets_all_at_the_end(tmp_path, caplog):
