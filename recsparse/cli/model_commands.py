@@ -111,7 +111,7 @@ def evaluate(
     """Rank the test part with one or several models, side by side."""
     reporter = progress(job.quiet)
     with loading_libraries(reporter):
-        from recsparse.evaluation.report import compared_on
+        from recsparse.evaluation.comparison_tables import compared_on
         from recsparse.stages.evaluate import evaluate as stage
 
     if len(models) < 2:
@@ -181,7 +181,7 @@ def _unknown(result: "RankingResult") -> dict[str, int]:
 
 
 def _show_counts(result: "RankingResult") -> None:
-    from recsparse.evaluation.report import compared_on, counts_table
+    from recsparse.evaluation.comparison_tables import compared_on, counts_table
 
     if result.part is not None:
         counts = counts_table(result.part).reset_index()

@@ -15,6 +15,7 @@ from recsparse.config.metric_names import (
     own_name,
 )
 from recsparse.config.section import Section
+from recsparse.config.slice_names import NAMES, SliceName
 from recsparse.config.units import Users
 
 logger = logging.getLogger(__name__)
@@ -41,6 +42,10 @@ class EvaluationConfig(Section):
             else `all`.
         include_users: Users of the test: those with training rows (`known`), those without, who
             are folded in by what they did before their test rows (`new`), or `all`.
+        slices: What figures are also shown apart by: `history` (items known of a user), `users`
+            and `items` (with training rows and without), `popularity` (of the target items),
+            `time` (days since training, in splits by time), `columns` of the tables of users and
+            items, or some of these, as in `users.gender` and `items.genre`.
     """
 
     metrics: tuple[ReportedMetric, ...] = Field(default=("all@10", "all@20"), min_length=1)
@@ -48,6 +53,7 @@ class EvaluationConfig(Section):
     batch_users: Users = Field(default=1024, ge=1)
     catalogue: Catalogue | None = None
     include_users: IncludeUsers = "all"
+    slices: tuple[SliceName, ...] = NAMES
 
     @model_validator(mode="before")
     @classmethod

@@ -1,28 +1,21 @@
 """The third stage: models are ranked against the same test part, with significance."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
-from recsparse.config.choices import Catalogue
 from recsparse.config.config import Config
 from recsparse.datasets.dataset import Dataset
 from recsparse.datasets.evaluated.lists import Lists
-from recsparse.datasets.evaluated.part_counts import PartCounts
 from recsparse.datasets.vocabulary import Vocabulary
 from recsparse.errors import InputError
+from recsparse.evaluation.comparison import Comparison, compare
+from recsparse.evaluation.comparison_tables import compared_on
 from recsparse.evaluation.ranking_result import RankingResult
-from recsparse.evaluation.report import (
-    REPORT,
-    compared_on,
-    comparison_table,
-    group_tables,
-    write_report,
-)
+from recsparse.evaluation.report import REPORT, write_report
+from recsparse.evaluation.slices_of_part import SlicedPart
 from recsparse.files.addresses import folder_of, is_address, last_name
 from recsparse.files.filesystems import fetched
 from recsparse.models.protocol.features import Features
@@ -30,7 +23,6 @@ from recsparse.models.protocol.fitted_model import FittedModel
 from recsparse.outputs.claim import claim
 from recsparse.outputs.job import Job
 from recsparse.reporting.progress import SILENT, Advance, Reporter
-from recsparse.reporting.value_text import value_text
 from recsparse.scoring.model_folder import load_items, load_model, read_model_description
 from recsparse.stages.compared_part import part_to_compare
 from recsparse.stages.data import load_data
@@ -42,39 +34,6 @@ from recsparse.stages.user_features import features_in
 from recsparse.tracking.model_address import is_model_uri
 from recsparse.tracking.open_run import check_store, start_run
 from recsparse.tracking.run_name import run_name
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """Models side by side on one test part.
-
-    Attributes:
-        results: Metrics of each model, a user at a time, and how much of the test part they are of.
-        table: One row per model: users with test rows, mean and standard error of each metric,
-            coverage, the test items that the model does not know and their rows, and `fit seconds`,
-            NaN where they were not recorded.
-        groups: Such a table of the users with training rows, `known users`, and of those without,
-            `new users`; empty where all are of one group.
-    """
-
-    results: dict[str, RankingResult]
-    table: pd.DataFrame
-    groups: dict[str, pd.DataFrame]
-
-    def __str__(self) -> str:
-        """Return the table of the models, one column each, and above it which items are ranked."""
-        caption = compared_on(next(iter(self.results.values())))
-        return f"{caption}\n{self.table.T.to_string(float_format=value_text)}"
-
-    @property
-    def catalogue(self) -> Catalogue | None:
-        """Which items are ranked, `known` or `all` where `evaluation.catalogue` is not set."""
-        return next(iter(self.results.values())).catalogue
-
-    @property
-    def part(self) -> PartCounts | None:
-        """How many users and rows of the test part training knows, and how many are evaluated."""
-        return next(iter(self.results.values())).part
 
 
 def evaluate(
@@ -148,9 +107,8 @@ def evaluate(
                 tracked.log_inputs(run)
             compared = _compare(folders, items, data, config, reporter)
             with reporter.task("writing the report"):
-                write_report(
-                    output, compared.results, compared.table, next(iter(folders)), config.evaluation
-                )
+                title = f"{compared_on(compared.results[compared.reference])} of {dataset}"
+                write_report(output, compared, config.evaluation, title)
             with reporter.task("recording the report"):
                 tracked.log_results(run, compared.results)
                 for file in sorted(fetched(out).iterdir()):
@@ -167,9 +125,10 @@ def _compare(
     config: Config,
     reporter: Reporter,
 ) -> Comparison:
-    results, seconds = {}, []
+    results, seconds = {}, {}
     with reporter.task("reading the test part"):
         compared = part_to_compare(data, "test", config.evaluation, [*items.values()])
+        sliced = SlicedPart.of(data, "test", compared.part, config.evaluation)
     part = compared.part
     for name, folder in folders.items():
         with reporter.task(f"loading {name}"):
@@ -180,10 +139,10 @@ def _compare(
                 trained.model, lists, config, advance, candidates, users, trained.popularity()
             )
         results[name] = compared.result(ranked, items[name])
-        seconds.append(float(read_model_description(folder)["training"].get("fit_seconds", np.nan)))
-    table = comparison_table(results)
-    table["fit seconds"] = seconds
-    return Comparison(results, table, group_tables(results))
+        training = read_model_description(folder)["training"]
+        seconds[name] = float(training.get("fit_seconds", np.nan))
+    with reporter.task("comparing"):
+        return compare(results, seconds, sliced, config.seed)
 
 
 def rank_part(

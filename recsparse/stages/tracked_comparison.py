@@ -7,7 +7,7 @@ from pathlib import Path
 
 from recsparse.config.config import TrackingConfig
 from recsparse.evaluation.ranking_result import RankingResult
-from recsparse.evaluation.report import catalogue_tag, part_figures, run_figures
+from recsparse.evaluation.run_figures import catalogue_tag, part_figures, run_figures
 from recsparse.scoring.model_folder import read_model_description
 from recsparse.tracking.data_input import DataInput
 from recsparse.tracking.open_run import log_to_run

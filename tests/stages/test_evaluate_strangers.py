@@ -1,5 +1,6 @@
 """Evaluation of users and items that training, or one of the models, does not know."""
 
+import json
 import math
 
 import numpy as np
@@ -83,12 +84,15 @@ def test_known_and_new_users_have_figures_of_their_own(jobs, tmp_path):
         assert found.table.loc[name, "users"] == sum(sizes)
     apart = pd.read_parquet(tmp_path / "report" / "groups.parquet")
     assert apart["group"].tolist() == ["known users"] * 2 + ["new users"] * 2
-    text = (tmp_path / "report" / "report.md").read_text()
-    assert "## known users" in text
-    assert "## new users" in text
-    assert f"| users without training rows | {found.part.unseen_users} |" in text
+    told = json.loads((tmp_path / "report" / "report.json").read_text(encoding="utf-8"))
+    assert [*told["groups"]] == ["known users", "new users"]
+    assert told["part"]["unseen_users"] == found.part.unseen_users
+    assert told["part"]["evaluated_lists"] == found.part.evaluated_lists
     assert found.part.evaluated_lists > found.part.evaluated_users
-    assert f"| evaluated by {found.part.evaluated_lists} lists |" in text
+    of_users = pd.read_parquet(tmp_path / "report" / "slices.parquet")
+    new = of_users[(of_users["slice"] == "new users") & (of_users["metric"] == "ndcg@5")]
+    expected = found.groups["new users"]["ndcg@5"]
+    assert new.set_index("model")["mean"].to_dict() == pytest.approx(expected.to_dict())
 
 
 def test_a_run_has_the_counts_and_the_figures_of_each_group(jobs):

@@ -1,5 +1,7 @@
 """From a log of ratings to predicted ratings, through every stage."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
@@ -78,7 +80,8 @@ def test_ratings_are_predicted_from_the_log_to_the_scores(rated, rated_log, work
         client = MlflowClient(f"sqlite:///{workplace / 'mlflow.db'}")
         metrics = client.get_run(about["run_id"]).data.metrics
         assert metrics["test_rmse"] == pytest.approx(row["rmse"])
-    assert "## user_rmse: bias against each" in (workplace / "report" / "report.md").read_text()
+    told = json.loads((workplace / "report" / "report.json").read_text(encoding="utf-8"))
+    assert (told["reference"], told["metric"]) == ("bias", "user_rmse")
     pairs = pd.read_parquet(rated_log)[["user_id", "item_id"]]
     pairs.to_parquet("pairs.parquet", index=False)
     score("grid", "pairs.parquet", "scores.parquet", rated)
@@ -102,7 +105,7 @@ def test_of_a_model_that_ranks_and_one_of_ratings_the_lists_are_compared(rated, 
     train(rated, "bias", load_config(None, list(BIAS)))
     compared = evaluate(["bias", "popularity"], rated, "report")
     assert np.isnan(compared.table.loc["popularity", "rmse"])
-    assert "## ndcg@10: bias against each" in (workplace / "report" / "report.md").read_text()
+    assert (compared.reference, compared.metric) == ("bias", "ndcg@10")
 
 
 def test_the_search_takes_the_settings_of_the_least_error(rated):

@@ -76,11 +76,11 @@ class SharedCells:
         before = np.concatenate([[0], np.cumsum(self.column >= 0)])
         return before[self.last] - before[self.first]
 
-    def of_rows(self, chosen: NDArray[np.bool_]) -> "SharedCells":
+    def of_rows(self, chosen: NDArray[np.bool_] | NDArray[np.int64]) -> "SharedCells":
         """Leave some of the rows.
 
         Args:
-            chosen: One truth per row.
+            chosen: One truth per row, or the places of rows.
 
         Returns:
             These rows.

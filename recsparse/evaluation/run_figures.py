@@ -1,0 +1,52 @@
+"""What an evaluation records in runs: figures and tags, under one name each."""
+
+from dataclasses import asdict
+
+from recsparse.datasets.evaluated.part_counts import PartCounts
+from recsparse.evaluation.ranking_result import RankingResult
+
+
+def catalogue_tag(result: RankingResult) -> dict[str, str]:
+    """Return which items were ranked for a run.
+
+    Args:
+        result: Of one model.
+
+    Returns:
+        The tag `test_catalogue`; nothing where it was not chosen.
+    """
+    return {} if result.catalogue is None else {"test_catalogue": result.catalogue}
+
+
+def run_figures(result: RankingResult) -> dict[str, float]:
+    """Return the figures of one model on the test part for its run, all under one name each.
+
+    Args:
+        result: Of the model.
+
+    Returns:
+        Means, coverage and counts, as in `test_ndcg@10`; means of a group of users as in
+        `test_new_users_ndcg@10`.
+    """
+    figures = {**result.mean(), **result.coverage}
+    for group, some in result.groups().items():
+        prefix = group.replace(" ", "_")
+        figures |= {f"{prefix}_{name}": value for name, value in some.mean().items()}
+    if result.part is not None:
+        figures["unknown_items"] = result.unknown_items
+        figures["rows_of_unknown_items"] = result.rows_of_unknown_items
+    figures = {f"test_{name}": value for name, value in figures.items()}
+    return figures | part_figures(result.part)
+
+
+def part_figures(part: PartCounts | None) -> dict[str, float]:
+    """Return what was counted of the test part for a run.
+
+    Args:
+        part: The counts; None where it was not counted.
+
+    Returns:
+        Counts by name, as in `test_unseen_users`.
+    """
+    counts = {} if part is None else asdict(part)
+    return {f"test_{name}": float(count) for name, count in counts.items()}

@@ -1,0 +1,74 @@
+"""The verdict on models in sentences: which the reference beats, and what could not be shown."""
+
+import pandas as pd
+
+from recsparse.evaluation.significance import ALPHA
+from recsparse.metrics.rating_metrics import RATING_FORMULAS
+
+_FEW = 30
+
+
+def verdict(reference: str, metric: str, tested: pd.DataFrame) -> list[str]:
+    """Say how a model does against others.
+
+    Args:
+        reference: The model.
+        metric: That it is compared in.
+        tested: What `significance_table` made of it.
+
+    Returns:
+        One sentence for each other model, in their order: better or worse where the t-test and the
+        randomisation agree that there is a difference (Holm-adjusted p below .05), and else that
+        none could be shown.
+
+    Example:
+        >>> columns = ["difference", "low", "high", "ratio", "ratio low", "ratio high", "p",
+        ...     "p randomisation", "users", "users needed"]
+        >>> row = [0.02, 0.015, 0.025, 1.044, 1.033, 1.055, 0.0001, 0.0002, 900, 200]
+        >>> verdict("blend", "ndcg@10", pd.DataFrame([row], ["ease"], columns))
+        ['blend is better than ease by 4.4 % ± 1.1 in ndcg@10, p = 0.0002.']
+    """
+    return [_sentence(reference, metric, str(model), row) for model, row in tested.iterrows()]
+
+
+def _sentence(reference: str, metric: str, model: str, row: pd.Series) -> str:
+    size = _size(row)
+    p_value = max(row["p"], row["p randomisation"])
+    if row["users"] < 2:
+        return f"{reference} and {model} have too few users in common to be compared in {metric}."
+    if p_value < ALPHA:
+        is_better = (row["difference"] > 0) != (metric in RATING_FORMULAS)
+        kind = "better" if is_better else "worse"
+        return f"{reference} is {kind} than {model} by {size} in {metric}, {_p_text(p_value)}."
+    sentence = f"No difference of {reference} to {model} could be shown in {metric}"
+    sentence += f" ({_signed(row)}, {_p_text(p_value)})"
+    if row["users"] < _FEW:
+        return f"{sentence}; {row['users']:.0f} users are too few to tell."
+    if row["users needed"] > row["users"]:
+        needed = _rounded(row["users needed"])
+        return f"{sentence}; to see one of this size takes about {needed} users."
+    return f"{sentence}."
+
+
+def _size(row: pd.Series) -> str:
+    if pd.isna(row["ratio low"]):
+        half = (row["high"] - row["low"]) / 2
+        return f"{abs(row['difference']):.3g} ± {half:.2g}"
+    half = (row["ratio high"] - row["ratio low"]) / 2
+    return f"{100 * abs(row['ratio'] - 1):.1f} % ± {100 * half:.1f}"
+
+
+def _signed(row: pd.Series) -> str:
+    if pd.isna(row["ratio low"]):
+        return f"{row['difference']:+.3g} ± {(row['high'] - row['low']) / 2:.2g}"
+    half = (row["ratio high"] - row["ratio low"]) / 2
+    return f"{100 * (row['ratio'] - 1):+.1f} % ± {100 * half:.1f}"
+
+
+def _p_text(p_value: float) -> str:
+    return "p < 0.0001" if p_value < 1e-4 else f"p = {p_value:.2g}"
+
+
+def _rounded(users: float) -> str:
+    digits = max(len(str(int(users))) - 2, 0)
+    return f"{round(users / 10**digits) * 10**digits:,.0f}"
