@@ -11,7 +11,7 @@ from scipy.stats import t as student_t
 from recsparse.config.promotion import PromotionConfig
 from recsparse.errors import InputError, nearest
 from recsparse.evaluation.ranking_result import RankingResult
-from recsparse.evaluation.report import run_figures
+from recsparse.evaluation.run_figures import run_figures
 from recsparse.reporting.value_text import value_text
 
 

@@ -8,12 +8,13 @@ import pandas as pd
 
 from recsparse.config.config import Config, TrackingConfig
 from recsparse.errors import InputError
+from recsparse.evaluation.comparison import Comparison
 from recsparse.evaluation.promotion_rule import Check, promotion_checks
 from recsparse.files.addresses import folder_of, is_address
 from recsparse.reporting.progress import SILENT, Reporter
 from recsparse.scoring.model_content import WEIGHTS
 from recsparse.scoring.model_folder import read_model_description
-from recsparse.stages.evaluate import Comparison, evaluate
+from recsparse.stages.evaluate import evaluate
 from recsparse.stages.load import locate
 from recsparse.tracking.model_address import is_model_uri
 from recsparse.tracking.open_run import log_to_run
