@@ -136,11 +136,7 @@ def _interval(values: NDArray[np.float64]) -> tuple[float, float, float]:
 def _of_items(
     result: RankingResult, slices: Sequence[Slice], part: WholePart | None
 ) -> dict[str, dict[str, NDArray[np.float64]]]:
-    """Return one value per user for each metric of each slice of items.
-
-    Raises:
-        InputError: If there is one, and no part.
-    """
+    # One value per user, for each slice of items and each metric.
     masks = {some.name: some.items for some in slices if some.items is not None}
     if not masks:
         return {}
