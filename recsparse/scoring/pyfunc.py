@@ -1,21 +1,16 @@
 """What MLflow calls to load and use a logged model; it needs no pickle and no import of mlflow."""
 
-import json
-import tempfile
-from dataclasses import replace
+import sys
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
-from scipy.sparse import csr_matrix
 
-from recsparse.datasets.history_log import read_history
-from recsparse.datasets.vocabulary import Vocabulary
-from recsparse.errors import InputError
+from recsparse.errors import RecsparseError
 from recsparse.scoring.model_folder import load_model
+from recsparse.scoring.narrowed import narrowed
+from recsparse.scoring.pyfunc_request import Asked
 from recsparse.scoring.request_columns import id_column
 from recsparse.scoring.trained import TrainedModel
 
@@ -33,64 +28,64 @@ class PyFuncModel:
     def predict(
         self, model_input: pd.DataFrame, params: dict[str, Any] | None = None
     ) -> pd.DataFrame:
-        """Score pairs.
+        """Score pairs, or recommend items to users.
 
         Args:
-            model_input: Columns `user_id` and `item_id`.
-            params: `history`: rows of a log as a JSON list of objects, whose users may be new; they
-                replace what is known of these users, and are read by the settings of the model's
-                dataset.
+            model_input: Columns `user_id` and `item_id`; without the latter, the users get lists.
+            params: Those of `recsparse.scoring.pyfunc_request.Asked`. The rows of a history replace
+                what is known of their users, who may be new, and are read by the settings of the
+                model's dataset.
 
         Returns:
-            One column, `score`, in the order of the rows; None where an id is unknown.
+            Of pairs one column, `score`, in the order of the rows; of users those of
+            `TrainedModel.recommend`, in the order of the users. What is missing is None, which
+            JSON has a word for.
 
         Raises:
-            InputError: If the history is no such list, or breaks a rule of logs.
+            RecsparseError: If a column is missing, a parameter is wrong, an id is unknown and that
+                is to be refused, or the history breaks a rule of logs.
+            RequestError: The same within MLflow, whose server answers it as the client's mistake.
         """
-        values = self.trained.score(model_input, on_unknown="null")
-        if history := (params or {}).get("history"):
-            known = self._knowing(_rows(history))
-            is_there = known.users.index_of(id_column(model_input, "user_id")) >= 0
-            values = np.where(is_there, known.score(model_input, on_unknown="null"), values)
-        scores = pd.Series(values)
-        # A server of MLflow writes NaN as it is, which no reader of JSON takes.
-        if scores.isna().any():
-            scores = scores.astype(object).where(scores.notna(), None)
-        return pd.DataFrame({"score": scores})
+        try:
+            return self._answer(model_input, Asked.of(params))
+        except RecsparseError as error:
+            if "mlflow" not in sys.modules:
+                raise
+            from recsparse.tracking.request_error import RequestError
 
-    def _knowing(self, rows: pa.Table) -> TrainedModel:
-        """Return a model that knows the users of a history alone, which takes no time."""
-        trained = self.trained
-        no_users = csr_matrix((0, len(trained.items)), dtype=np.float32)
-        empty = replace(
-            trained,
-            users=Vocabulary(trained.users.ids[:0]),
-            history=no_users,
-            times=None if trained.times is None else no_users.astype(np.int64),
-            user_features=None,
+            raise RequestError(str(error)) from error
+
+    def _answer(self, rows: pd.DataFrame, asked: Asked) -> pd.DataFrame:
+        users, model = id_column(rows, "user_id"), self.trained
+        history = asked.rows(users, model.data, model.times is not None)
+        if history is not None:
+            model = narrowed(model, users).with_history(history)
+        if "item_id" in rows:
+            asked.require_pairs()
+            scores = model.score(rows, asked.on_unknown)
+            return _with_none(pa.table({"score": pa.array(scores, from_pandas=True)}))
+        lists = model.recommend_batches(
+            users,
+            asked.k,
+            filter_seen=asked.filter_seen,
+            items=asked.items or None,
+            on_unknown=asked.on_unknown,
+            explain=asked.explain,
         )
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "history.parquet"
-            pq.write_table(rows, path)
-            known = empty.with_history(
-                read_history(path, trained.data, in_order=trained.times is not None)
-            )
-        features = trained.user_features
-        if features is None:
-            return known
-        own = features.rows(trained.users.index_of(known.users.ids))
-        return replace(known, user_features=own)
+        return _with_none(pa.concat_tables(lists))
 
 
-def _rows(history: str) -> pa.Table:
-    try:
-        rows = [dict(row.items()) for row in json.loads(history)]
-        names = dict.fromkeys(name for row in rows for name in row)
-        return pa.table({name: [row.get(name) for row in rows] for name in names})
-    except (ValueError, TypeError, AttributeError, pa.ArrowException) as error:
-        raise InputError(
-            f"the history must be a JSON list of objects, one per row of the log, but {error}"
-        ) from error
+def _with_none(table: pa.Table) -> pd.DataFrame:
+    # A server of MLflow writes NaN as it is, which no reader of JSON takes; and ids of a column
+    # with a missing one would become floating.
+    return pd.DataFrame(
+        {
+            name: pd.Series(column.to_pylist(), dtype=object)
+            if column.null_count
+            else column.to_pandas()
+            for name, column in zip(table.column_names, table.columns, strict=True)
+        }
+    )
 
 
 def _load_pyfunc(data_path: str) -> PyFuncModel:

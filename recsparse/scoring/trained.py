@@ -54,6 +54,7 @@ class TrainedModel:
         user_features: What the model reads of these users besides their rows; None where it reads
             nothing else. A user without rows may be known by them.
         item_table: How a table of new items is read; None where the dataset had no table of items.
+        all_popularity: What `popularity` returns; None where the histories at hand are all.
     """
 
     model: FittedModel
@@ -64,6 +65,7 @@ class TrainedModel:
     data: DataSettings = field(default_factory=DataSettings)
     user_features: Features | None = None
     item_table: ItemTable | None = None
+    all_popularity: NDArray[np.float32] | None = None
 
     def __repr__(self) -> str:
         """Return the model, and of how many users and items."""
@@ -247,6 +249,8 @@ class TrainedModel:
 
     @cached_property
     def _popularity(self) -> NDArray[np.float32]:
+        if self.all_popularity is not None:
+            return self.all_popularity
         return recent_popularity(self.history, self.times)
 
     def _known_of(

@@ -1,27 +1,38 @@
-"""How a model folder becomes a logged model of MLflow."""
+"""How a model folder becomes a logged model of MLflow, which restores wherever it is fetched to."""
 
+import json
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import mlflow
 import pandas as pd
-from mlflow.entities import LoggedModelOutput, LoggedModelStatus
-from mlflow.models import Model, infer_signature
+from mlflow.entities import LoggedModel, LoggedModelOutput, LoggedModelStatus, Run
+from mlflow.models import Model
 from mlflow.tracking import MlflowClient
 
 from recsparse.digest import folder_digest
 from recsparse.errors import InputError, MissingFileError, StoreError
 from recsparse.files.addresses import is_address
 from recsparse.files.filesystems import fetched
+from recsparse.quiet import kept_environment
+from recsparse.tracking import recsparse_model
+from recsparse.tracking.code_wheel import code_wheel
+from recsparse.tracking.model_signature import example_requests, signature_of
 from recsparse.tracking.outbox import Record
+from recsparse.tracking.pinned_requirements import pinned_requirements
+
+REQUESTS = "requests.json"
+_UV_VARIABLE = "MLFLOW_UV_AUTO_DETECT"
 
 
 def send_model(record: Record) -> str:
-    """Log the model of a run.
+    """Log the model of a run, with the code that it was made by and the versions it needs.
 
     Args:
-        record: Its folder, with the digest of what the folder must hold; the file holds rows to
-            score and their scores.
+        record: Its folder, with the digest of what the folder must hold, and the id of the logged
+            model where the run has one already; the file holds rows to score and their scores.
 
     Returns:
         The model's address.
@@ -37,46 +48,64 @@ def send_model(record: Record) -> str:
         raise InputError(
             f"{values['folder']} must hold the model of the run {record.run_id}, but does not"
         )
-    pairs, scores = frame.drop(columns="score"), frame[["score"]]
     client = MlflowClient()
-    model_id = str(values.get("model_id") or _created(record.run_id))
-    logged = client.get_logged_model(model_id)
-    about = Model(
-        run_id=record.run_id,
-        model_id=model_id,
-        model_uuid=model_id,
-        artifact_path=logged.artifact_location,
-    )
-    # `Model.log` would copy the run's figures to the model, which has them, and fail at that.
+    run = client.get_run(record.run_id)
+    logged = _logged_model(client, run, values.get("model_id"))
     with tempfile.TemporaryDirectory() as aside:
         saved = Path(aside) / "model"
-        mlflow.pyfunc.save_model(
-            saved,
-            mlflow_model=about,
-            loader_module="recsparse.scoring.pyfunc",
-            data_path=str(folder),
-            # Of a request; the model itself says what they mean.
-            signature=infer_signature(pairs, scores, params={"history": ""}),
-            input_example=pairs,
-            pip_requirements=["recsparse"],
-        )
-        client.log_model_artifacts(model_id, str(saved))
-    outputs = client.get_run(record.run_id).outputs
-    # A record may be sent a second time.
-    if outputs is None or model_id not in {each.model_id for each in outputs.model_outputs}:
-        client.log_outputs(record.run_id, [LoggedModelOutput(model_id, step=0)])
-    client.finalize_logged_model(model_id, LoggedModelStatus.READY)
-    return f"models:/{model_id}"
+        _save(saved, folder, logged, frame.drop(columns="score"))
+        client.log_model_artifacts(logged.model_id, str(saved))
+    outputs = run.outputs.model_outputs if run.outputs else []
+    # A second one is an error; the record may have been sent before.
+    if logged.model_id not in {output.model_id for output in outputs}:
+        client.log_outputs(record.run_id, [LoggedModelOutput(logged.model_id, step=0)])
+    client.finalize_logged_model(logged.model_id, LoggedModelStatus.READY)
+    return f"models:/{logged.model_id}"
 
 
-def _created(run_id: str) -> str:
-    """Create the model of a run that older builds have kept."""
-    client = MlflowClient()
-    run = client.get_run(run_id)
-    made = client.create_logged_model(
-        run.info.experiment_id, "model", run_id, params=run.data.params
+def _logged_model(client: MlflowClient, run: Run, model_id: str | None) -> LoggedModel:
+    if model_id is not None:
+        return client.get_logged_model(model_id)
+    # Left to itself, MLflow takes the experiment of the environment.
+    return client.create_logged_model(
+        run.info.experiment_id, "model", run.info.run_id, params=run.data.params
     )
-    return str(made.model_id)
+
+
+def _save(saved: Path, folder: Path, logged: LoggedModel, pairs: pd.DataFrame) -> None:
+    direct, constraints = pinned_requirements()
+    described = Model(
+        run_id=logged.source_run_id,
+        artifact_path=logged.artifact_location,
+        model_uuid=logged.model_id,
+        model_id=logged.model_id,
+    )
+    with _code() as code, kept_environment(_UV_VARIABLE), tempfile.TemporaryDirectory() as aside:
+        # Else MLflow takes the lock file of whatever project the job was started in.
+        mlflow.environment_variables.MLFLOW_UV_AUTO_DETECT.set(False)
+        pinned = Path(aside) / "constraints.txt"
+        pinned.write_text("\n".join(constraints), encoding="utf-8")
+        mlflow.pyfunc.save_model(
+            path=saved,
+            mlflow_model=described,
+            loader_module=Path(recsparse_model.__file__).stem,
+            data_path=str(folder),
+            code_paths=code,
+            signature=signature_of(pairs),
+            input_example=pairs,
+            pip_requirements=[*direct, f"-c {pinned}"],
+        )
+    requests = json.dumps(example_requests(pairs), indent=2)
+    (saved / REQUESTS).write_text(requests, encoding="utf-8")
+
+
+@contextmanager
+def _code() -> Iterator[list[str]]:
+    name, content = code_wheel()
+    with tempfile.TemporaryDirectory() as folder:
+        wheel = Path(folder) / name
+        wheel.write_bytes(content)
+        yield [str(wheel), recsparse_model.__file__]
 
 
 def _fetched(folder: str) -> Path:

@@ -1,17 +1,18 @@
 import json
 from dataclasses import replace
+from functools import partial
 
 import mlflow.pyfunc
 import numpy as np
 import pandas as pd
 import pytest
-from mlflow.pyfunc import scoring_server
 
 from recsparse.config.linear_models import UserRidgeConfig
 from recsparse.errors import InputError
 from recsparse.scoring import pyfunc
 from recsparse.scoring.model_folder import load_model
 from tests.item_features import mixed_features
+from tests.scoring.served import answered
 from tests.scoring.test_model_folder import train
 
 
@@ -37,27 +38,14 @@ def test_unknown_ids_have_no_score(trained_folder):
     assert scores.tolist() == [None, None]
 
 
-def parsed_strictly(text):
-    def refuse(constant):
-        raise AssertionError(f"{constant} is no JSON")
-
-    return json.loads(text, parse_constant=refuse)
-
-
 @pytest.fixture
 def served(trained_folder):
     """What `mlflow models serve` does with a request."""
     mlflow.set_tracking_uri(f"sqlite:///{trained_folder / 'mlflow.db'}")
     model = mlflow.pyfunc.load_model("models:/shelf/1")
 
-    def answer(content):
-        schema = model.metadata.get_input_schema()
-        found = scoring_server.invocations(json.dumps(content), "application/json", model, schema)
-        assert (found.status, found.mimetype) == (200, "application/json")
-        return parsed_strictly(found.response)
-
     try:
-        yield answer
+        yield partial(answered, model)
     finally:
         mlflow.set_tracking_uri(None)
 
@@ -71,7 +59,7 @@ def test_a_served_model_answers_null_for_what_it_does_not_know(served, trained_f
         "dataframe_records": frame.to_dict("records"),
         "inputs": frame.to_dict("list"),
     }[form]
-    scores = [row["score"] for row in served({form: content})["predictions"]]
+    scores = [row["score"] for row in served({form: content})]
     expected = load_model(trained_folder / "sparse_grid").score(frame, on_unknown="null")
     assert scores == [None if np.isnan(score) else pytest.approx(score) for score in expected]
 
@@ -84,7 +72,7 @@ def test_scores_of_known_ids_stay_numbers(trained_folder):
 
 
 @pytest.mark.parametrize(
-    "history", ["no JSON", "3", "[3]", '{"user_id": 3}', '[{"user_id": 3}, 4]']
+    "history", ["no JSON", "3", "[[3], 4]", '{"user_id": 3}', '[{"user_id": 3}, 4]']
 )
 def test_a_history_that_is_no_list_of_rows_is_refused(trained_folder, history):
     model = pyfunc._load_pyfunc(str(trained_folder / "popularity"))
@@ -109,7 +97,7 @@ def test_a_request_may_send_a_history_to_a_server(served, trained_folder):
     rows = [{"user_id": 901, "item_id": 4}]
     frame = pd.DataFrame({"user_id": [901], "item_id": [1]})
     content = {"dataframe_split": frame.to_dict("split"), "params": {"history": json.dumps(rows)}}
-    (answer,) = served(content)["predictions"]
+    (answer,) = served(content)
     model = load_model(trained_folder / "sparse_grid").with_history(pd.DataFrame(rows))
     assert answer["score"] == pytest.approx(model.score(frame)[0])
 

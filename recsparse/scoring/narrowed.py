@@ -1,0 +1,32 @@
+"""A trained model that knows some of its users alone, so that little is moved for a request."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from recsparse.datasets.id_types import Ids
+from recsparse.datasets.vocabulary import Vocabulary
+from recsparse.scoring.trained import TrainedModel
+
+
+def narrowed(trained: TrainedModel, users: Ids) -> TrainedModel:
+    """Return a model that scores as before for some users and knows no others.
+
+    Args:
+        trained: The model.
+        users: Ids; those that it does not know are passed over.
+
+    Returns:
+        A new model with their rows, and with the popularity of items among all users.
+    """
+    index = np.unique(trained.users.index_of(users))
+    index = index[index >= 0]
+    features = trained.user_features
+    return replace(
+        trained,
+        users=Vocabulary(trained.users.ids.take(index)),
+        history=trained.history[index],
+        times=None if trained.times is None else trained.times[index],
+        user_features=None if features is None else features.rows(index),
+        all_popularity=trained.popularity(),
+    )
