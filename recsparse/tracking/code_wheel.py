@@ -11,10 +11,8 @@ import sysconfig
 import zipfile
 from collections.abc import Iterator
 from functools import cache
-from importlib.metadata import PackageNotFoundError, distribution
+from importlib.metadata import distribution
 from pathlib import Path
-
-import recsparse
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the first second that a ZIP file knows
 _UNPACKED = {"__pycache__"}
@@ -28,12 +26,12 @@ def code_wheel() -> tuple[str, bytes]:
     Returns:
         Its file name, and its content.
     """
-    files = dict(_package_files(Path(recsparse.__file__).parent))
+    files = dict(_package_files(Path(__file__).parents[1]))
     is_compiled = any(Path(name).suffix in _LIBRARIES for name in files)
     platform = sysconfig.get_platform().replace("-", "_").replace(".", "_")
     tag = f"py3-none-{platform if is_compiled else 'any'}"
-    version = recsparse.__version__
-    files |= _described(f"recsparse-{version}.dist-info", version, tag, is_compiled, files)
+    version = distribution("recsparse").version
+    files |= _described(f"recsparse-{version}.dist-info", tag, is_compiled, files)
     return f"recsparse-{version}-{tag}.whl", _packed(files)
 
 
@@ -45,25 +43,20 @@ def _package_files(package: Path) -> Iterator[tuple[str, bytes]]:
 
 
 def _described(
-    folder: str, version: str, tag: str, is_compiled: bool, files: dict[str, bytes]
+    folder: str, tag: str, is_compiled: bool, files: dict[str, bytes]
 ) -> dict[str, bytes]:
     """Return the files by which installers and `importlib.metadata` know a package."""
     purelib = str(not is_compiled).lower()
     wheel = f"Wheel-Version: 1.0\nGenerator: recsparse\nRoot-Is-Purelib: {purelib}\nTag: {tag}\n"
-    told = {f"{folder}/{name}": data for name, data in _told(version).items()}
+    told = {f"{folder}/{name}": data for name, data in _told().items()}
     found = {**told, f"{folder}/WHEEL": wheel.encode()}
     lines = [f"{name},{_sha256(data)},{len(data)}" for name, data in (files | found).items()]
     record = f"{folder}/RECORD"
     return found | {record: "\n".join([*lines, f"{record},,", ""]).encode()}
 
 
-def _told(version: str) -> dict[str, bytes]:
-    try:
-        read = distribution("recsparse").read_text
-    except PackageNotFoundError:
-        return {
-            "METADATA": f"Metadata-Version: 2.1\nName: recsparse\nVersion: {version}\n".encode()
-        }
+def _told() -> dict[str, bytes]:
+    read = distribution("recsparse").read_text
     texts = {name: read(name) for name in ("METADATA", "entry_points.txt", "licenses/LICENSE")}
     return {name: text.encode() for name, text in texts.items() if text is not None}
 
