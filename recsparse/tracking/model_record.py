@@ -51,6 +51,7 @@ def send_model(record: Record) -> str:
     client = MlflowClient()
     run = client.get_run(record.run_id)
     logged = _logged_model(client, run, values.get("model_id"))
+    # `Model.log` would copy the run's figures to the model, which has them, and fail at that.
     with tempfile.TemporaryDirectory() as aside:
         saved = Path(aside) / "model"
         _save(saved, folder, logged, frame.drop(columns="score"))
