@@ -11,6 +11,7 @@ from recsparse.cli.option_lists import JobOptions, StartOptions, takes_lists
 from recsparse.cli.options import (
     AsJson,
     ModelAddress,
+    NewItemsTable,
     OutPath,
     Overwrite,
     Quiet,
@@ -96,6 +97,7 @@ def similar(
     items: Annotated[
         str | None, typer.Option(help="Table with item_id; all items without it.")
     ] = None,
+    new_items: NewItemsTable = None,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
     as_json: AsJson = False,
@@ -107,5 +109,5 @@ def similar(
         from recsparse.stages.similar import similar as stage
 
     when_interrupted(lambda: parts_kept(place_of_work(out)))
-    count = stage(model, out, items, k, reporter, overwrite)
+    count = stage(model, out, items, k, reporter, overwrite, new_items)
     show_pairs("found", {"similar items": str(out), "items": count}, as_json)

@@ -32,20 +32,22 @@ class NewItemsCount:
     Attributes:
         ranked: How many are ranked by their features.
         known: How many were left out because the model knows them by rows of the log.
-        without: How many were left out because they have no feature that the model reads.
+        last: How many are ranked last because they have no feature that the model reads.
         features: What they are ranked by.
     """
 
     ranked: int
     known: int
-    without: int
+    last: int
     features: tuple[str, ...]
 
     def __str__(self) -> str:
         """Say what became of them."""
         told = [f"{self.ranked:,} ranked by their {', '.join(self.features)}"]
         told += [f"{self.known:,} left out, known by rows of the log"] if self.known else []
-        told += [f"{self.without:,} left out, without such features"] if self.without else []
+        told += [f"{self.last:,} ranked last, without such features"] if self.last else []
+        if self.last and not self.ranked:
+            told.append("are the columns of the table those that the dataset was prepared with?")
         return "; ".join(told)
 
 
@@ -65,8 +67,7 @@ def with_table_of_items(
 
     Raises:
         SchemaError: If a column is missing or of a wrong type.
-        InputError: If the model ranks no new items, an id is null or there twice, or the table has
-            rows, but none with a feature that the model reads.
+        InputError: If the model ranks no new items, or an id is null or there twice.
     """
     model = trained.model
     if not isinstance(model, WithNewItems) or trained.item_table is None:
@@ -75,18 +76,10 @@ def with_table_of_items(
     features = _like(model.new_items, groups, len(ids))
     index = trained.items.index_of(ids)
     is_known = (index >= 0) & (index < base_of(model).num_items)
-    described = features.are_known()
-    wanted = np.flatnonzero(described & ~is_known)
+    wanted = np.flatnonzero(~is_known)
+    ranked = int(features.are_known()[wanted].sum())
     names = tuple(group.name for group in features.groups)
-    count = NewItemsCount(
-        len(wanted), int(is_known.sum()), int((~described & ~is_known).sum()), names
-    )
-    if len(ids) and not count.ranked and not count.known:
-        raise InputError(
-            f"at least one of the new items must have a feature that the model reads "
-            f"({', '.join(names)}), but none of {len(ids)} has; look whether the columns of the "
-            "table are those that the dataset was prepared with"
-        )
+    count = NewItemsCount(ranked, int(is_known.sum()), len(wanted) - ranked, names)
     return _with(trained, model, ids.take(pa.array(wanted)), features.rows(wanted)), count
 
 

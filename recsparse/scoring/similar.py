@@ -31,7 +31,7 @@ def similar_batches(
         model: The model.
         catalogue: Ids of its items.
         ids: Those of the items to find others for. New items are compared with the known ones by
-            their features.
+            their features, and known ones with them.
         k: Length of each list.
 
     Returns:
@@ -58,22 +58,24 @@ def _tables(
         found = _similarities(model, some)
         # What has nothing in common with an item is no similar item, however short the list.
         found = found.masked_fill(found <= 0, -torch.inf)
-        known = np.flatnonzero(some < found.shape[1])
-        found[torch.from_numpy(known), torch.from_numpy(some[known])] = -torch.inf
+        found[torch.arange(len(some)), torch.from_numpy(some)] = -torch.inf
         best, values = top_k(found, k)
         names = ("item_id", "similar_item_id")
         yield list_table(catalogue.id_of(some), catalogue, best.numpy(), values.numpy(), names)
 
 
-def _similarities(model: FittedModel, items: NDArray[np.int64]) -> Float[Tensor, "n m"]:
-    """Return how alike items are to the known ones: new ones by features, others as they are."""
+def _similarities(model: FittedModel, items: NDArray[np.int64]) -> Float[Tensor, "n all"]:
+    """Return how alike items are to all others; new ones to the known ones alone, by features."""
     base, num_known = _with_similarities(model), base_of(model).num_items
-    is_new = items >= num_known
-    if not (is_new.any() and isinstance(model, WithNewItems)):
+    if not isinstance(model, WithNewItems):
         return base.similarities(items)
-    found = torch.empty(len(items), num_known)
-    found[torch.from_numpy(~is_new)] = base.similarities(items[~is_new])
-    found[torch.from_numpy(is_new)] = model.similarities_of_new(items[is_new] - num_known)
+    is_new = items >= num_known
+    found = torch.full((len(items), model.num_items), -torch.inf)
+    known = base.similarities(items[~is_new])
+    to_new = model.similar_new(known, items[~is_new])
+    found[torch.from_numpy(~is_new)] = torch.cat([known, to_new], dim=1)
+    of_new = model.similarities_of_new(items[is_new] - num_known)
+    found[torch.from_numpy(is_new), :num_known] = of_new
     return found
 
 

@@ -5,15 +5,14 @@ from typing import Any
 
 import pyarrow as pa
 
-from recsparse.datasets.frames import Table, like
+from recsparse.datasets.frames import Table, Tables, like
 from recsparse.datasets.id_types import Ids
 from recsparse.reporting.progress import SILENT, Reporter
 from recsparse.scoring.batch import similar_to_items
 from recsparse.scoring.batch_job import BatchOptions
-from recsparse.scoring.model_folder import load_model
 from recsparse.scoring.trained import TrainedModel
-from recsparse.stages.load import load
-from recsparse.stages.start_of_scores import HistoryOptions, early_checked, named_ids
+from recsparse.stages.load import locate
+from recsparse.stages.start_of_scores import HistoryOptions, early_checked, loaded, named_ids
 
 
 def similar(
@@ -23,6 +22,7 @@ def similar(
     k: int = 10,
     reporter: Reporter = SILENT,
     overwrite: bool = True,
+    new_items: Tables | None = None,
 ) -> Any:
     """Write the k items that are most like each item; a killed job resumes where it stopped.
 
@@ -34,6 +34,8 @@ def similar(
         k: Length of each list.
         reporter: Shows the progress.
         overwrite: Replace lists of other items, another model or another length.
+        new_items: A table of items that came after the training, as `prepare` takes it: they get
+            lists, and are in those of known items, by their features.
 
     Returns:
         The number of items; without `out`, a frame with the columns of
@@ -44,14 +46,14 @@ def similar(
         UnknownIdError: If an item is unknown.
         OutputError: If the output is an input, or not ours to replace; nothing is touched then.
     """
+    start = HistoryOptions(new_items=new_items)
     if out is None:
-        trained = load(model, reporter=reporter)
+        trained, _ = loaded(locate(model, reporter=reporter), start, reporter)
         found = trained.similar_items(_ids(items, trained, reporter), k)
         return like(pa.Table.from_pandas(found, preserve_index=False), items)
     file = items if isinstance(items, (str, Path)) else None
-    folder, inputs = early_checked(out, model, HistoryOptions(), file, reporter)
-    with reporter.task("loading the model"):
-        trained = load_model(folder)
+    folder, inputs = early_checked(out, model, start, file, reporter)
+    trained, _ = loaded(folder, start, reporter)
     batch = BatchOptions(reporter=reporter, overwrite=overwrite, inputs=inputs)
     return similar_to_items(trained, out, k, _ids(items, trained, reporter), batch)
 

@@ -8,7 +8,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recsparse.config.linear_models import ContentKNNConfig, PopularityConfig
+from recsparse.config.linear_models import ContentKNNConfig, EASEConfig, PopularityConfig
+from recsparse.config.models import BlendConfig
 from recsparse.errors import InputError, UnknownIdError
 from recsparse.models.content.new_items import Placement, WithNewItems
 from recsparse.models.linear.popularity import Popularity
@@ -104,20 +105,46 @@ def test_a_model_that_knows_nothing_of_items_says_what_to_do():
         popular.similar_items()
 
 
-def test_new_items_get_lists_of_known_ones_by_their_features_and_are_in_none():
+def test_lists_hold_new_items_by_their_cosine_and_those_of_new_items_hold_known_ones():
+    """Items 512 and 513 have the words of 503 and 505, item 514 none: it is in no list."""
     known = replace(random_model(NUM_USERS, NUM_ITEMS, seed=0), model=fitted(ContentKNNConfig()))
-    items = random_model(1, NUM_ITEMS + 2, seed=0).items
-    words = words_of(NUM_ITEMS).rows(np.array([3, 5]))
+    items = random_model(1, NUM_ITEMS + 3, seed=0).items
+    words = words_of(NUM_ITEMS).rows(np.array([3, 5, -1]))
     model = replace(known, model=WithNewItems(known.model, words, Placement()), items=items)
-    found, expected = rows_of(model.similar_items()), rows_of(known.similar_items())
-    assert found[: len(expected)] == expected
-    new = items.ids[NUM_ITEMS:].to_pylist()
-    assert {row[0] for row in found[len(expected) :]} <= {*new}
-    assert not {row[1] for row in found} & {*new}
-    both, single = (rows_of(model.similar_items([513, 504])), rows_of(known.similar_items([504])))
-    assert both[-len(single) :] == single
-    # It has the features of the item 505.
-    assert both[0][:3] == (513, 505, 1)
+    twin = {500 + place: place for place in range(NUM_ITEMS)} | {512: 3, 513: 5}
+    found = rows_of(model.similar_items(k=20))
+    for item in items.ids.to_pylist()[:-1]:
+        others = twin if item < 512 else range(500, 512)
+        # Each word is one of the item's own, or one of its group.
+        cosine = {
+            other: 1.0 if twin[other] == twin[item] else 0.5
+            for other in others
+            if other != item and twin[other] % 2 == twin[item] % 2
+        }
+        expected = sorted(cosine, key=lambda other: (-cosine[other], other))
+        own = [row for row in found if row[0] == item]
+        assert [row[1] for row in own] == expected
+        if item < 512:
+            assert [row[3] for row in own] == pytest.approx([cosine[each] for each in expected])
+    assert 514 not in {row[0] for row in found} | {row[1] for row in found}
+
+
+def test_in_the_lists_of_a_blend_new_items_stand_by_deviations_from_the_mean():
+    config = BlendConfig(
+        parts=(EASEConfig(regularisation=5), ContentKNNConfig()), weights=(1.0, 0.5)
+    )
+    base, items = fitted(config), random_model(1, NUM_ITEMS + 1, seed=0).items
+    words = words_of(NUM_ITEMS).rows(np.array([5]))
+    model = replace(
+        random_model(NUM_USERS, NUM_ITEMS, seed=0),
+        model=WithNewItems(base, words, Placement(shift=-9.0)),
+        items=items,
+    )
+    lists = model.similar_items([503], k=20).set_index("similar_item_id")["score"]
+    cosines = np.array([1.0 if item == 3 else 0.5 * (item % 2) for item in range(NUM_ITEMS)])
+    z = base.new_weights[1] * (0.5 - cosines.mean()) / cosines.std()
+    known = base.similarities(np.array([3])).numpy()[0]
+    assert lists[512] == pytest.approx(known.mean() + known.std() * z, rel=1e-4)
 
 
 @pytest.mark.parametrize("change", ["none", "k", "weights", "items"])

@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import torch
 
 from recsparse.config.toml_reader import load_config
 from recsparse.datasets.building.sources import Sources
@@ -18,6 +19,7 @@ from recsparse.scoring.model_folder import load_model, save_model
 from recsparse.scoring.more_new_items import with_table_of_items
 from recsparse.stages.prepare import prepare
 from recsparse.stages.score import RecommendOptions, recommend, score
+from recsparse.stages.similar import similar
 from recsparse.stages.start_of_scores import HistoryOptions
 from recsparse.stages.train import train
 
@@ -70,7 +72,7 @@ def test_new_items_have_the_features_that_the_table_of_the_dataset_gives_them(
     train(tmp_path / "data", tmp_path / "knn", load_config(None, ["model.kind=content_knn"]))
     expected = load_model(tmp_path / "knn")
     found, count = with_table_of_items(load_model(folder / "knn"), later)
-    assert (count.ranked, count.known, count.without) == (2, 0, 0)
+    assert (count.ranked, count.known, count.last) == (2, 0, 0)
     for ours, theirs in zip(
         found.model.new_items.groups, expected.model.new_items.groups, strict=True
     ):
@@ -180,24 +182,78 @@ def test_the_command_says_how_many_are_ranked_by_what(folder, later, tmp_path):
             InputError,
             "4",
         ),
-        (
-            lambda table: pa.table(
-                {
-                    "item_id": [9001],
-                    "title": ["unheard"],
-                    "genre": ["nothing"],
-                    "price": [1.0],
-                    "embedding": pa.array([None], pa.list_(pa.float32())),
-                }
-            ),
-            InputError,
-            "at least one of the new items must have a feature that the model reads",
-        ),
     ],
 )
 def test_a_table_that_breaks_a_rule_is_refused(folder, later, change, error, message):
     with pytest.raises(error, match=message):
         with_table_of_items(load_model(folder / "knn"), change(later))
+
+
+def without_features(ids):
+    nothing = pa.array([None] * len(ids), pa.list_(pa.float32()))
+    return pa.table(
+        {
+            "item_id": ids,
+            "title": ["unheard"] * len(ids),
+            "genre": ["nothing"] * len(ids),
+            "price": [1.0] * len(ids),
+            "embedding": nothing,
+        }
+    )
+
+
+def test_items_without_a_feature_that_the_model_reads_are_last_and_counted(folder, later):
+    """They stand with the user's last known item, behind it."""
+    trained = load_model(folder / "knn")
+    more, count = with_table_of_items(trained, without_features([9003, 9004]))
+    assert (count.ranked, count.known, count.last) == (0, 0, 2)
+    assert "0 ranked by their words, genre, embedding; 2 ranked last, without such" in str(count)
+    assert "are the columns of the table those" in str(count)
+    scores = more.model.score_batch(more.history, more.times)
+    known = scores[:, : base_of(more.model).num_items]
+    assert (scores[:, -2:] == known.amin(dim=1, keepdim=True)).all()
+    listed = torch.full((scores.shape[0], 1), scores.shape[1] - 1)
+    reasons = more.model.contributions(more.history, more.times, listed)
+    assert not reasons.cells.any()
+    assert torch.equal(reasons.rest, scores[:, -1:])
+    both = pa.concat_tables(
+        [later.drop_columns("price"), without_features([9003]).drop_columns("price")]
+    )
+    both = both.append_column("price", pa.array([1.0] * 3))
+    among, count = with_table_of_items(trained, both)
+    assert (count.ranked, count.last) == (2, 1)
+    assert "are the columns" not in str(count)
+    alone, _ = with_table_of_items(trained, later)
+    found, expected = (each.model.score_batch(each.history) for each in (among, alone))
+    assert torch.equal(found[:, -3:-1], expected[:, -2:])
+    with_scores = score(
+        folder / "knn",
+        pa.table({"user_id": more.users.ids[:1], "item_id": [9003]}),
+        start=HistoryOptions(new_items=both),
+    )
+    assert with_scores["score"].to_pylist() == [
+        pytest.approx(found[0, : known.shape[1]].min().item())
+    ]
+
+
+def test_similar_takes_a_table_of_new_items(folder, tmp_path):
+    table = pq.read_table(folder / "items.parquet").slice(3, 2)
+    twins = table.set_column(0, "item_id", pa.array([9001, 9002]))
+    known = [*map(int, table["item_id"].to_pylist())]
+    lists = similar(folder / "knn", items=[9002, known[0]], k=500, new_items=twins)
+    by_item = lists.groupby("item_id")["similar_item_id"].agg(list)
+    assert by_item[9002][0] == known[1]
+    assert by_item[known[0]][0] == 9001
+    pq.write_table(twins, tmp_path / "twins.parquet")
+    command = [
+        sys.executable, "-m", "recsparse", "similar", folder / "knn", "-k", "500",
+        "--out", tmp_path / "lists.parquet", "--new-items", tmp_path / "twins.parquet",
+    ]  # fmt: skip
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "2 ranked by their words, genre, embedding" in done.stderr
+    written = pq.read_table(tmp_path / "lists.parquet").to_pandas()
+    assert {9001, 9002} <= {*written["item_id"]} & {*written["similar_item_id"]}
 
 
 def test_a_day_without_new_items_leaves_the_lists_as_they_are(folder, later):
@@ -238,7 +294,9 @@ def test_a_new_item_is_most_like_the_known_items_of_its_features(folder):
     first = lists[lists["rank"] == 1].set_index("item_id")["similar_item_id"]
     assert first[9001] == known[0]
     assert first[9002] == known[1]
-    assert not {9001, 9002} & {*lists["similar_item_id"]}
+    assert first[known[0]] == 9001
+    of_new = lists[lists["item_id"] > 9000]
+    assert not {9001, 9002} & {*of_new["similar_item_id"]}
     before = trained.similar_items([known[0]], k=5)
     after = lists[lists["item_id"] == known[0]].reset_index(drop=True)
     assert after.equals(before)

@@ -97,6 +97,7 @@ class WithNewItems(FittedModel, UserReader, HasReasonsForUsers):
         self.base, self.new_items, self.placement = base, items, placement
         self.kind = base.kind  # type: ignore[misc]  # it is of the class elsewhere
         self.num_items = base.num_items + items.num_ids
+        self._is_described = torch.from_numpy(items.are_known())
 
     @override
     def continues(self) -> bool:
@@ -106,7 +107,10 @@ class WithNewItems(FittedModel, UserReader, HasReasonsForUsers):
     def score_batch(
         self, history: csr_matrix, times: csr_matrix | None = None
     ) -> Float[Tensor, "b m"]:
-        """Scores of the known items as they were, then those of the new ones."""
+        """Scores of the known items as they were, then those of the new ones.
+
+        A new item without features gets the lowest score of a known one.
+        """
         return self._scores(history, times, None)
 
     @override
@@ -124,7 +128,9 @@ class WithNewItems(FittedModel, UserReader, HasReasonsForUsers):
     ) -> Float[Tensor, "b m"]:
         history, times = self._of_known(history, times)
         known, z = self.base.score_with_new(history, times, self.new_items, users)
-        return torch.cat([known, self.placement.place(known, z)], dim=1)
+        placed = self.placement.place(known, z)
+        placed = placed.where(self._is_described, known.amin(dim=1, keepdim=True))
+        return torch.cat([known, placed], dim=1)
 
     def _of_known(
         self, history: csr_matrix, times: csr_matrix | None
@@ -187,7 +193,10 @@ class WithNewItems(FittedModel, UserReader, HasReasonsForUsers):
             found = self.base.contributions_with_new(*given)
         else:
             found = Contributions.unexplained(z.gather(1, place), history.nnz)
-        return found.on_line(history, *self.placement.line(known, z))
+        start, slope = self.placement.line(known, z)
+        is_described = self._is_described[place]
+        start = start.where(is_described, known.amin(dim=1, keepdim=True))
+        return found.on_line(history, start, slope.where(is_described, 0.0))
 
     def similarities_of_new(self, which: NDArray[np.int64]) -> Float[Tensor, "n m"]:
         """Say how alike new items are to the known ones, by their features.
@@ -199,12 +208,33 @@ class WithNewItems(FittedModel, UserReader, HasReasonsForUsers):
             One row each: what the parts that read features give the item for a history of each
             known item alone, over the deviation of these scores, with the weights of the parts.
         """
-        items, alone = self.new_items.rows(which), identity(self.base.num_items, format="csr")
-        total = torch.zeros(self.base.num_items, len(which))
+        items, total = self.new_items.rows(which), torch.zeros(len(which), self.base.num_items)
         for reader, weight in self.base.weighted_readers():
-            scores = reader.score_cold(csr_matrix(alone, dtype=np.float32), None, items)
-            total.add_(scores / scores.std(correction=0).clamp(min=1e-30), alpha=weight)
-        return total.T.contiguous()
+            scores = reader.score_cold(self._one_item_each(), None, items).T
+            _, deviation, _ = mean_and_deviation(scores)
+            total.add_(scores / deviation, alpha=weight)
+        return total
+
+    def _one_item_each(self) -> csr_matrix:
+        return csr_matrix(identity(self.base.num_items, dtype=np.float32, format="csr"))
+
+    def similar_new(
+        self, known: Float[Tensor, "n m"], items: NDArray[np.int64]
+    ) -> Float[Tensor, "n new"]:
+        """Say how alike the new items are to known ones, on the scale of how alike known ones are.
+
+        Args:
+            known: Similarities of the items to all known ones.
+            items: Indices of known items.
+
+        Returns:
+            One row per item: mean + deviation · z of its similarities to the known ones, where z is
+            how many deviations above the mean of these a new item stands by its features for a
+            history of this item alone; −∞ where it stands no higher than the mean.
+        """
+        _, z = self.base.score_with_new(self._one_item_each()[items], None, self.new_items)
+        placed = Placement().place(known, z)
+        return placed.where((z > 0) & self._is_described, -torch.inf)
 
     @override
     def state(self) -> dict[str, Tensor]:
