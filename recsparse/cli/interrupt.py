@@ -80,6 +80,21 @@ def training_kept(out: Path) -> str:
     return f"{folder} keeps all complete epochs; resume with `{again}`"
 
 
+def trials_kept(out: Path) -> str:
+    """Say what is kept of an interrupted search.
+
+    Args:
+        out: The configuration that it writes.
+
+    Returns:
+        A clause with the command that resumes.
+    """
+    folder, again = out.with_name(out.name + ".search"), command(without="--fresh")
+    if not (folder / "trials.journal").is_file():
+        return f"nothing new is kept; start again with `{again}`"
+    return f"{folder} keeps the trials that ended; resume with `{again}`"
+
+
 def parts_kept(out: Path) -> str:
     """Say what is kept of an interrupted batch job.
 

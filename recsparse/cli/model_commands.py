@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from recsparse.cli.app import app
-from recsparse.cli.interrupt import training_kept, when_interrupted
+from recsparse.cli.interrupt import training_kept, trials_kept, when_interrupted
 from recsparse.cli.loading import loading_libraries
-from recsparse.cli.option_lists import JobOptions, RankedOptions, takes_lists
+from recsparse.cli.option_lists import JobOptions, RankedOptions, TuneOptions, takes_lists
 from recsparse.cli.options import (
     AsJson,
     ContinueFrom,
@@ -30,6 +30,7 @@ from recsparse.reporting.value_text import value_text
 
 if TYPE_CHECKING:  # which takes a second to import
     from recsparse.evaluation.ranking_result import RankingResult
+    from recsparse.stages.tune_search import TuneResult
 
 
 @app.command()
@@ -78,7 +79,9 @@ def tune(
     out: OutPath,
     tries: Tries = None,
     overwrite: Overwrite = False,
+    fresh: Annotated[bool, typer.Option(help="Remove earlier trials and start anew.")] = False,
     *,
+    budget: TuneOptions,
     job: JobOptions,
 ) -> None:
     """Search a model's settings on the validation part; --out is the TOML of the best."""
@@ -86,16 +89,18 @@ def tune(
     with loading_libraries(reporter):
         from recsparse.config.toml_reader import parse_space
         from recsparse.outputs.claim import require_apart
+        from recsparse.outputs.places import place_of_work
         from recsparse.stages.tune import tune as stage
 
-    settings = job.settings()
+    settings = job.settings(*budget.settings())
     space = parse_space(tries) if tries else None
     require_apart(out, [job.config])
-    result = stage(dataset, settings, out, space, reporter, overwrite)
+    when_interrupted(lambda: trials_kept(place_of_work(out)))
+    result = stage(dataset, settings, out, space, reporter, overwrite, fresh)
     if job.as_json:
         show_json(result.trials.to_dict("records"))
     else:
-        show_frame(f"trials of {settings.model.kind}, best first", result.trials.head(10))
+        _show_trials(settings.model.kind, result)
 
 
 @app.command()
@@ -161,6 +166,16 @@ def metrics(as_json: AsJson = False) -> None:
         from recsparse.metrics.rating_metrics import RATING_FORMULAS
 
     show_pairs("metrics", {**FORMULAS, **RATING_FORMULAS}, as_json)
+
+
+def _show_trials(kind: str, result: "TuneResult") -> None:
+    trials, states = result.trials, result.trials["state"].value_counts()
+    shown = trials.head(10) if trials["reason"].head(10).any() else trials.drop(columns="reason")
+    counted = ", ".join(f"{number} {state}" for state, number in states.items())
+    show_frame(f"trials of {kind}, best first: {counted}", shown.head(10))
+    if result.importances:
+        shares = {name: f"{share:.0%}" for name, share in result.importances.items()}
+        show_pairs("what makes trials differ", shares)
 
 
 def _figures(result: "RankingResult") -> dict[str, Any]:

@@ -12,10 +12,14 @@ from recsparse.cli.options import (
     HistoryLog,
     HistoryOf,
     HistoryParts,
+    Jobs,
     Memory,
+    MostSeconds,
+    MostTrials,
     NewItemsTable,
     Overrides,
     Quiet,
+    SamplerName,
     SpillFolder,
     TestItems,
     TestUsers,
@@ -129,6 +133,28 @@ class RankedOptions:
         """Return the settings that they stand for, none for those that are not given."""
         given = ((field.name, getattr(self, field.name)) for field in fields(self))
         return [f"evaluation.{name}={value}" for name, value in given if value is not None]
+
+
+@dataclass(frozen=True)
+class TuneOptions:
+    """What a search for settings takes: how it draws, and when it ends.
+
+    Attributes:
+        sampler: How.
+        trials: Most trials.
+        seconds: Most seconds.
+        jobs: Processes.
+    """
+
+    sampler: SamplerName = None
+    trials: MostTrials = None
+    seconds: MostSeconds = None
+    jobs: Jobs = None
+
+    def settings(self) -> list[str]:
+        """Return the settings that they stand for, none for those that are not given."""
+        given = ((field.name, getattr(self, field.name)) for field in fields(self))
+        return [f"tuning.{name}={value}" for name, value in given if value is not None]
 
 
 def takes_lists(command: Callable[..., None]) -> Callable[..., None]:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from recsparse.config.choices import Catalogue, IncludeUsers, OnUnknown
+from recsparse.config.choices import Catalogue, IncludeUsers, OnUnknown, Sampler
 
 ConfigPath = Annotated[str | None, typer.Option("--config", help="TOML configuration.")]
 Overrides = Annotated[
@@ -69,8 +69,18 @@ ContinueFrom = Annotated[
 ]
 Tries = Annotated[
     list[str] | None,
-    typer.Option("--try", help="Values of one setting of the model, as in factors=[32, 64]."),
+    typer.Option(
+        "--try",
+        help="Values of one setting of the model, as in factors=[32, 64], or their range, as in "
+        "regularisation=1..1000 log.",
+    ),
 ]
+SamplerName = Annotated[
+    Sampler | None, typer.Option("--sampler", help="How trials are drawn.", show_default=False)
+]
+MostTrials = Annotated[int | None, typer.Option("--trials", min=1, help="Most trials.")]
+MostSeconds = Annotated[float | None, typer.Option("--seconds", help="Most seconds of trials.")]
+Jobs = Annotated[int | None, typer.Option("--jobs", min=1, help="Processes that share the trials.")]
 TestItems = Annotated[
     Catalogue | None,
     typer.Option(

@@ -12,3 +12,4 @@ Catalogue = Literal["known", "all", "common", "new"]
 
 # Which users of the test are ranked for: those with training rows, those without, or both.
 IncludeUsers = Literal["known", "new", "all"]
+Sampler = Literal["auto", "grid", "random", "tpe"]

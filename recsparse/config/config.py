@@ -13,6 +13,7 @@ from recsparse.config.new_items import NewItemsConfig
 from recsparse.config.promotion import PromotionConfig
 from recsparse.config.section import Section
 from recsparse.config.training import TrainingConfig
+from recsparse.config.tuning import TuningConfig
 from recsparse.config.units import WholeNumber
 
 logger = logging.getLogger(__name__)
@@ -69,6 +70,7 @@ class Config(Section):
     order: OrderConfig = OrderConfig()
     model: ModelConfig = BlendConfig()
     training: TrainingConfig = TrainingConfig()
+    tuning: TuningConfig = TuningConfig()
     new_items: NewItemsConfig = NewItemsConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
     promotion: PromotionConfig = PromotionConfig()

@@ -5,7 +5,8 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, field_validator
 
 from recsparse.config.feature_section import FeatureSection, UserFeatureSection
-from recsparse.config.model_section import ModelSection, SearchSpace
+from recsparse.config.model_section import ModelSection
+from recsparse.config.search_space import Range, SearchSpace
 from recsparse.config.units import Days, Dimensions, Events, Items, Number, Share, Sweeps, Unit
 
 
@@ -18,6 +19,7 @@ class PopularityConfig(ModelSection):
 
     kind: Literal["popularity"] = "popularity"
     implementation: ClassVar[str] = "recsparse.models.linear.popularity:Popularity"
+    search_ranges: ClassVar[SearchSpace] = {"recent_days": ("none", 30.0, 90.0, 365.0)}
     recent_days: Days | None = Field(default=None, gt=0)
 
 
@@ -40,6 +42,12 @@ class ItemKNNConfig(ModelSection):
         "asymmetry": (0.1, 0.2, 0.3, 0.5),
         "user_exponent": (0.0, 0.25),
     }
+    search_ranges: ClassVar[SearchSpace] = {
+        "neighbours": Range(10, 500, log=True),
+        "shrinkage": Range(0.0, 50.0),
+        "asymmetry": Range(0.0, 0.6),
+        "user_exponent": Range(0.0, 0.75),
+    }
     neighbours: Items = Field(default=100, ge=1)
     shrinkage: Number = Field(default=1.0, ge=0)
     asymmetry: Number = Field(default=0.3, ge=0, le=1)
@@ -56,6 +64,7 @@ class ContentKNNConfig(FeatureSection):
     kind: Literal["content_knn"] = "content_knn"
     implementation: ClassVar[str] = "recsparse.models.content.content_knn:ContentKNN"
     search_space: ClassVar[SearchSpace] = {"word_exponent": (0.5, 1.0)}
+    search_ranges: ClassVar[SearchSpace] = {"word_exponent": Range(0.1, 1.5)}
     word_exponent: Number = Field(default=1.0, gt=0, le=2)
 
 
@@ -78,6 +87,10 @@ class EASEConfig(ModelSection):
     search_space: ClassVar[SearchSpace] = {
         "regularisation": (50.0, 100.0, 200.0, 300.0, 500.0, 1000.0),
         "popularity_exponent": (0.0, 0.5, 1.0),
+    }
+    search_ranges: ClassVar[SearchSpace] = {
+        "regularisation": Range(10.0, 3000.0, log=True),
+        "popularity_exponent": Range(0.0, 1.0),
     }
     regularisation: Number = Field(default=200.0, gt=0)
     popularity_exponent: Number = Field(default=0.5, ge=0, le=1)
@@ -107,6 +120,11 @@ class SparseEASEConfig(ModelSection):
         "neighbours": (50, 200),
         "regularisation": (30.0, 100.0, 300.0),
     }
+    search_ranges: ClassVar[SearchSpace] = {
+        "neighbours": Range(20, 400, log=True),
+        "regularisation": Range(5.0, 1000.0, log=True),
+        "popularity_exponent": Range(0.0, 1.0),
+    }
     neighbours: Items = Field(default=100, ge=1)
     regularisation: Number = Field(default=100.0, gt=0)
     popularity_exponent: Number = Field(default=0.5, ge=0, le=1)
@@ -132,6 +150,11 @@ class NextItemRidgeConfig(ModelSection):
     search_space: ClassVar[SearchSpace] = {
         "regularisation": (100.0, 300.0, 1000.0),
         "popularity_discount": (0.0, 0.2, 0.4),
+    }
+    search_ranges: ClassVar[SearchSpace] = {
+        "regularisation": Range(30.0, 5000.0, log=True),
+        "popularity_exponent": Range(0.0, 1.0),
+        "popularity_discount": Range(0.0, 0.6),
     }
     decays: tuple[Share, ...] = (0.5, 0.9)
     regularisation: Number = Field(default=750.0, gt=0)
@@ -166,6 +189,12 @@ class IALSConfig(ModelSection):
         "unobserved_weight": (0.1, 0.3, 1.0),
         "regularisation": (0.003, 0.01, 0.03),
     }
+    search_ranges: ClassVar[SearchSpace] = {
+        "factors": Range(8, 256, log=True),
+        "unobserved_weight": Range(0.01, 3.0, log=True),
+        "regularisation": Range(5e-4, 0.1, log=True),
+        "frequency_exponent": Range(0.0, 1.0),
+    }
     factors: Dimensions = Field(default=64, ge=1)
     unobserved_weight: Number | None = Field(default=None, gt=0)
     regularisation: Number = Field(default=0.005, gt=0)
@@ -184,6 +213,7 @@ class TextRidgeConfig(FeatureSection):
     kind: Literal["text_ridge"] = "text_ridge"
     implementation: ClassVar[str] = "recsparse.models.content.text_ridge:TextRidge"
     search_space: ClassVar[SearchSpace] = {"ridge": (0.3, 1.0, 3.0, 10.0)}
+    search_ranges: ClassVar[SearchSpace] = {"ridge": Range(0.1, 100.0, log=True)}
     ridge: Number = Field(default=1.0, gt=0)
     ials: IALSConfig = IALSConfig()
 
@@ -203,6 +233,12 @@ class GFCFConfig(ModelSection):
     kind: Literal["gf_cf"] = "gf_cf"
     implementation: ClassVar[str] = "recsparse.models.linear.gf_cf:GFCF"
     search_space: ClassVar[SearchSpace] = {"rank": (64, 256), "low_pass_weight": (0.1, 0.3, 0.6)}
+    search_ranges: ClassVar[SearchSpace] = {
+        "rank": Range(16, 512, log=True),
+        "low_pass_weight": Range(0.0, 2.0),
+        "item_exponent": Range(0.0, 1.0),
+        "sharpening": Range(0.0, 1.0),
+    }
     rank: Dimensions = Field(default=256, ge=1)
     low_pass_weight: Number = Field(default=0.3, ge=0)
     item_exponent: Number = Field(default=0.5, ge=0, le=1)
@@ -220,6 +256,7 @@ class UserRidgeConfig(UserFeatureSection):
     kind: Literal["user_ridge"] = "user_ridge"
     implementation: ClassVar[str] = "recsparse.models.content.user_ridge:UserRidge"
     search_space: ClassVar[SearchSpace] = {"ridge": (10.0, 30.0, 100.0, 300.0)}
+    search_ranges: ClassVar[SearchSpace] = {"ridge": Range(1.0, 1000.0, log=True)}
     ridge: Annotated[float, Unit("users")] = Field(default=30.0, gt=0)
     rank: Dimensions = Field(default=256, ge=1)
 
@@ -237,6 +274,10 @@ class RatingBiasConfig(ModelSection):
     search_space: ClassVar[SearchSpace] = {
         "user_shrinkage": (3.0, 5.0, 10.0),
         "item_shrinkage": (3.0, 5.0, 10.0),
+    }
+    search_ranges: ClassVar[SearchSpace] = {
+        "user_shrinkage": Range(0.5, 50.0, log=True),
+        "item_shrinkage": Range(0.5, 50.0, log=True),
     }
     user_shrinkage: Annotated[float, Unit("ratings")] = Field(default=5.0, ge=0)
     item_shrinkage: Annotated[float, Unit("ratings")] = Field(default=5.0, ge=0)
@@ -257,6 +298,10 @@ class RatingFactorsConfig(ModelSection):
     search_space: ClassVar[SearchSpace] = {
         "factors": (8, 16, 32),
         "regularisation": (5.0, 10.0, 15.0, 20.0),
+    }
+    search_ranges: ClassVar[SearchSpace] = {
+        "factors": Range(4, 64, log=True),
+        "regularisation": Range(1.0, 50.0, log=True),
     }
     factors: Dimensions = Field(default=16, ge=1)
     regularisation: Number = Field(default=15.0, gt=0)
@@ -283,6 +328,11 @@ class RatingBayesConfig(ModelSection):
     search_space: ClassVar[SearchSpace] = {
         "noise": (0.4, 0.525, 0.65),
         "spectral_features": (15, 30, 60),
+    }
+    search_ranges: ClassVar[SearchSpace] = {
+        "factors": Range(8, 64, log=True),
+        "noise": Range(0.2, 1.0),
+        "spectral_features": Range(5, 100, log=True),
     }
     factors: Dimensions = Field(default=32, ge=1)
     noise: Number = Field(default=0.525, gt=0)

@@ -1,12 +1,11 @@
 """ModelSection: the settings of one kind of model, and the table of all kinds."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from recsparse.config.search_space import SearchSpace
 from recsparse.config.section import Section
 from recsparse.errors import InputError
-
-SearchSpace = Mapping[str, Sequence[Any]]
 
 _SECTIONS: dict[str, "type[ModelSection]"] = {}
 
@@ -20,12 +19,15 @@ class ModelSection(Section):
     Attributes:
         kind: What the configuration calls the model; each section narrows it to one word.
         implementation: The class of the model, as `module:Class`; imported where it is used.
-        search_space: Values that a search tries for some of the settings where the caller names
-            none. Ours suit logs of some 100,000 rows.
+        search_space: Values of which a search tries every combination where the caller names none.
+            Ours suit logs of some 100,000 rows.
+        search_ranges: Ranges and values from which a search draws where the caller names none; the
+            values of `search_space` where it is empty.
     """
 
     implementation: ClassVar[str] = ""
     search_space: ClassVar[SearchSpace] = {}
+    search_ranges: ClassVar[SearchSpace] = {}
 
     if TYPE_CHECKING:
         # Each section declares it, in its place among the keys of files.

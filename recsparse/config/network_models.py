@@ -12,7 +12,8 @@ from recsparse.config.feature_section import (
 )
 from recsparse.config.linear_models import EASEConfig, RatingBayesConfig, RatingBiasConfig
 from recsparse.config.loss_names import PairwiseLoss, SoftmaxLoss
-from recsparse.config.model_section import ModelSection, SearchSpace
+from recsparse.config.model_section import ModelSection
+from recsparse.config.search_space import Range, SearchSpace
 from recsparse.config.training import TrainingConfig
 from recsparse.config.units import (
     Blocks,
@@ -58,6 +59,12 @@ class MultVAEConfig(ModelSection):
     kind: Literal["mult_vae"] = "mult_vae"
     implementation: ClassVar[str] = "recsparse.models.row_networks.mult_vae:MultVAE"
     search_space: ClassVar[SearchSpace] = {"kl_weight": (0.0, 0.1, 0.2), "dropout": (0.5, 0.7)}
+    search_ranges: ClassVar[SearchSpace] = {
+        "training.learning_rate": Range(2e-4, 1e-2, log=True),
+        "kl_weight": Range(0.0, 0.5),
+        "dropout": Range(0.2, 0.8),
+        "hidden": (300, 600, 1_000),
+    }
     hidden: Dimensions = Field(default=600, ge=1)
     latent: Dimensions = Field(default=200, ge=1)
     dropout: Share = Field(default=0.5, ge=0, lt=1)
@@ -99,6 +106,12 @@ class BPRConfig(PairwiseConfig):
         "regularisation": (1e-3, 3e-3, 1e-2),
         "fold_in_regularisation": (0.01, 0.03),
     }
+    search_ranges: ClassVar[SearchSpace] = {
+        "channels": (32, 64, 128),
+        "training.learning_rate": Range(1e-3, 5e-2, log=True),
+        "regularisation": Range(1e-4, 0.1, log=True),
+        "fold_in_regularisation": Range(1e-3, 1.0, log=True),
+    }
     regularisation: Number = Field(default=1e-2, ge=0)
 
 
@@ -117,6 +130,12 @@ class LightGCNConfig(PairwiseConfig):
     search_space: ClassVar[SearchSpace] = {
         "layers": (2, 3),
         "fold_in_regularisation": (0.1, 0.3, 1.0),
+    }
+    search_ranges: ClassVar[SearchSpace] = {
+        "layers": Range(1, 4),
+        "training.learning_rate": Range(1e-3, 5e-2, log=True),
+        "regularisation": Range(1e-5, 1e-2, log=True),
+        "fold_in_regularisation": Range(0.01, 3.0, log=True),
     }
     loss: PairwiseLoss = "softmax"
     fold_in_regularisation: Number = Field(default=0.3, gt=0)
@@ -154,6 +173,13 @@ class SparseGridConfig(SoftmaxConfig, OnceOfText):
         "factors": (16, 32, 64),
         "regularisation": (0.005, 0.01, 0.02, 0.04),
     }
+    search_ranges: ClassVar[SearchSpace] = {
+        "factors": (16, 32, 64, 128),
+        "training.learning_rate": Range(2e-4, 1e-2, log=True),
+        "regularisation": Range(1e-3, 0.1, log=True),
+        "cell_dropout": Range(0.2, 0.8),
+        "dropout": Range(0.0, 0.6),
+    }
     factors: Dimensions = Field(default=64, ge=1)
     hidden: Dimensions = Field(default=512, ge=1)
     unobserved_weight: Number | None = Field(default=None, gt=0)
@@ -190,6 +216,12 @@ class RatingGridConfig(ModelSection):
     kind: Literal["rating_grid"] = "rating_grid"
     implementation: ClassVar[str] = "recsparse.models.ratings.rating_grid:RatingGrid"
     search_space: ClassVar[SearchSpace] = {"blocks": (0, 1, 2), "cell_dropout": (0.1, 0.2, 0.4)}
+    search_ranges: ClassVar[SearchSpace] = {
+        "blocks": Range(0, 2),
+        "training.learning_rate": Range(5e-4, 1e-2, log=True),
+        "cell_dropout": Range(0.05, 0.5),
+        "dropout": Range(0.0, 0.5),
+    }
     channels: Dimensions = Field(default=64, ge=1)
     blocks: Blocks = Field(default=1, ge=0)
     hidden: Dimensions = Field(default=128, ge=1)
@@ -222,6 +254,13 @@ class TextTowerConfig(SoftmaxConfig, FeatureSection):
     search_space: ClassVar[SearchSpace] = {
         "cosine_weight": (0.0, 5.0, 10.0, 20.0),
         "dropout": (0.3, 0.5),
+    }
+    search_ranges: ClassVar[SearchSpace] = {
+        "channels": (128, 256, 512),
+        "training.learning_rate": Range(1e-3, 5e-2, log=True),
+        "cosine_weight": Range(0.0, 30.0),
+        "dropout": Range(0.1, 0.7),
+        "cell_dropout": Range(0.2, 0.8),
     }
     channels: Dimensions = Field(default=256, ge=1)
     word_exponent: Number = Field(default=0.5, gt=0, le=2)
@@ -266,6 +305,12 @@ class TimelineConfig(EventConfig):
     kind: Literal["timeline"] = "timeline"
     implementation: ClassVar[str] = "recsparse.models.event_networks.timeline:TimelineRecommender"
     search_space: ClassVar[SearchSpace] = {"dropout": (0.2, 0.4), "channels": (64, 128)}
+    search_ranges: ClassVar[SearchSpace] = {
+        "channels": (32, 64, 128),
+        "blocks": Range(2, 6),
+        "training.learning_rate": Range(5e-4, 1e-2, log=True),
+        "dropout": Range(0.0, 0.6),
+    }
     blocks: Blocks = Field(default=4, ge=1)
     kernel_size: Events = Field(default=3, ge=1)
     dilation_base: WholeNumber = Field(default=2, ge=1)
@@ -282,6 +327,12 @@ class SASRecConfig(EventConfig):
     kind: Literal["sasrec"] = "sasrec"
     implementation: ClassVar[str] = "recsparse.models.event_networks.sasrec:SASRec"
     search_space: ClassVar[SearchSpace] = {"dropout": (0.2, 0.4), "channels": (64, 128)}
+    search_ranges: ClassVar[SearchSpace] = {
+        "channels": (32, 64, 128),
+        "blocks": Range(1, 3),
+        "training.learning_rate": Range(5e-4, 1e-2, log=True),
+        "dropout": Range(0.0, 0.6),
+    }
     blocks: Blocks = Field(default=2, ge=1)
     heads: Annotated[int, Unit("heads")] = Field(default=2, ge=1)
 

@@ -12,6 +12,7 @@ from recsparse.config.key_errors import explained
 from recsparse.config.model_kinds import with_known_kinds
 from recsparse.config.models import BlendConfig
 from recsparse.config.plugins import OWN_NAME, import_named
+from recsparse.config.search_space import SearchSpace, is_range, parse_range
 from recsparse.errors import ConfigError, MissingFileError
 from recsparse.files.filesystems import fetched
 
@@ -46,31 +47,37 @@ def load_config(path: str | Path | None = None, overrides: Sequence[str] = ()) -
     return _checked(values, source, overridden if path is not None else ())
 
 
-def parse_space(tries: Sequence[str]) -> dict[str, list[Any]]:
-    """Read the values that a search tries.
+def parse_space(tries: Sequence[str]) -> SearchSpace:
+    """Read what a search tries.
 
     Args:
-        tries: Assignments of lists, in TOML's value syntax.
+        tries: Assignments of lists, in TOML's value syntax, and of ranges.
 
     Returns:
-        The values of each key.
+        The values of each key, or their range.
 
     Raises:
-        ConfigError: If an assignment is none, or assigns something else than a list, or a loss of
-            the caller's own cannot be imported.
+        ConfigError: If an assignment is none, or assigns something else, or a loss of the caller's
+            own cannot be imported.
 
     Example:
-        >>> parse_space(["factors=[32, 64]"])
-        {'factors': [32, 64]}
+        >>> space = parse_space(["factors=[32, 64]", "regularisation=1..1000 log"])
+        >>> space["factors"], str(space["regularisation"])
+        ([32, 64], '1..1000 log')
     """
-    space: dict[str, list[Any]] = {}
+    space: dict[str, Any] = {}
     for text in tries:
         key, _, value = text.partition("=")
         values = _toml_value(value.strip())
-        if not _parts(key) or not isinstance(values, list):
-            raise ConfigError(f"--try must look like factors=[32, 64], but got {text!r}")
-        space[key.strip()] = values
-    for name in space.get("loss", ()):
+        if not _parts(key) or not (isinstance(values, list) or is_range(values)):
+            raise ConfigError(
+                "--try must look like factors=[32, 64], or regularisation=1..1000 log, but got "
+                f"{text!r}"
+            )
+        name = key.strip()
+        space[name] = parse_range(values, name) if isinstance(values, str) else values
+    losses = space.get("loss", ())
+    for name in losses if isinstance(losses, list) else ():
         _import_named(name, "model.loss")
     return space
 

@@ -99,7 +99,9 @@ def train(  # noqa: PLR0913
     data = load_data(dataset, reporter)
     known, config = _start(continue_from, config, store_folder, reporter)
     job = Job.of(
-        "train", [dataset, continue_from], config.model_dump(exclude={"tracking", "promotion"})
+        "train",
+        [dataset, continue_from],
+        config.model_dump(exclude={"tracking", "promotion", "tuning"}),
     )
     uri = tracking_uri(config.tracking, store_folder)
     if not again and (before := trained_before(out, CHECKPOINTS, job, config, uri)) is not None:

@@ -1,38 +1,51 @@
 """Search for a model's settings on the validation part; the test part is never read."""
 
-import itertools
 import tomllib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from recsparse.config.config import Config
-from recsparse.config.metric_names import figure_name
+from recsparse.config.search_space import Range, SearchSpace
 from recsparse.config.toml_reader import parse_config
 from recsparse.config.toml_writer import to_toml
+from recsparse.config.trial_settings import checked_space, with_settings
 from recsparse.datasets.data_settings import DataSettings
 from recsparse.datasets.dataset import Dataset
-from recsparse.datasets.fit_rows import rows_to_fit
 from recsparse.datasets.parts import EvaluationPart
-from recsparse.errors import InputError
+from recsparse.digest import digest
+from recsparse.errors import InputError, OutputError
 from recsparse.files.addresses import folder_of
+from recsparse.files.atomic import make_folder, remove
 from recsparse.files.filesystems import fetched
-from recsparse.models.protocol.recommender import Recommender
-from recsparse.models.registry import model_class
-from recsparse.outputs.claim import Output, claim
+from recsparse.outputs.claim import Output, claim, require_own_files
 from recsparse.outputs.job import Job
 from recsparse.outputs.kinds import TextKind
 from recsparse.reporting.progress import SILENT, Reporter
 from recsparse.stages.data import load_data
-from recsparse.stages.fit_on_dataset import fit_context, fit_on, validate
 from recsparse.stages.needs import require_needs
 from recsparse.stages.rank_part import part_to_rank
 from recsparse.stages.trial_fit import try_own_models
+from recsparse.stages.tune_fit import Figure, TrialFits
+from recsparse.stages.tune_runs import TrialRuns
+from recsparse.stages.tune_search import (
+    OnEnd,
+    Shown,
+    TuneResult,
+    result_of,
+    search,
+    seconds_left,
+    total_of,
+)
+from recsparse.stages.tune_study import OWN_FILES, StoredTrials, has_optuna, require_optuna
+from recsparse.stages.tune_trials import ListedTrials, Plan, Trials
 from recsparse.tracking.open_run import start_run
 from recsparse.tracking.run import SCHEMA_ROWS, Run
+
+# Ending of the folder of the trials, next to the output.
+SEARCH = ".search"
 
 
 def _is_of_older_build(text: str) -> bool:
@@ -49,121 +62,182 @@ CONFIGURATION = TextKind("configuration", "a configuration", ("# ", ""), _is_of_
 
 
 @dataclass(frozen=True)
-class TuneResult:
-    """The outcome of a search.
+class _Search:
+    """All that the trials of a search depend on."""
 
-    Attributes:
-        config: The configuration with the best settings.
-        trials: One row per trial: its settings and its validation metric, the best first, equal
-            ones in the order of the search, NaN last.
-        metric: Name of the metric.
-    """
-
+    dataset: str | Path
+    data: Dataset
+    part: EvaluationPart
     config: Config
-    trials: pd.DataFrame
-    metric: str
+    plan: Plan
+    reporter: Reporter
+
+    def job(self) -> Job:
+        # A budget may be raised, and the search goes on.
+        config = self.config.model_dump(exclude={"tracking": True, "tuning": True})
+        settings = config, self.plan.space, self.plan.drawing, self.plan.prune_after
+        return Job.of("tune", [self.dataset], settings)
 
 
 def tune(
     dataset: str | Path,
     config: Config | None = None,
     out: str | Path | None = None,
-    space: Mapping[str, Sequence[Any]] | None = None,
+    space: Mapping[str, Any] | None = None,
     reporter: Reporter = SILENT,
     overwrite: bool = True,
+    fresh: bool = False,
 ) -> TuneResult:
-    """Try every combination of some settings of the configured model.
+    """Try settings of the configured model, and choose by the validation part.
+
+    A search with an output keeps its trials in a folder next to it, where Optuna is installed: one
+    that was interrupted resumes, and one that came to its end goes on with a larger budget.
 
     Args:
         dataset: A dataset folder.
-        config: The configuration to start from; `model.kind` says which model.
+        config: The configuration to start from; `model.kind` says which model, and the section
+            `tuning` how to draw and for how long.
         out: TOML file for the best configuration; None writes none and tracks nothing.
-        space: Values to try for each key of the model section; None means the model's own.
+        space: Values to try for each key of the model section, or their range, as such or as
+            text; None means the model's own.
         reporter: Shows the progress.
-        overwrite: Replace a configuration that another search found, or that was edited since.
+        overwrite: Replace what another search found or tried, or a configuration that was edited
+            since.
+        fresh: Begin anew, without the trials of an earlier start.
 
     Returns:
         The best configuration and all trials.
 
     Raises:
-        InputError: If the space names a key without values, the dataset lacks what a trial
-            needs, or a model of the caller's own could not be loaded again.
-        OutputError: If the output is an input, or not ours to replace; nothing is touched then.
+        InputError: If the space names a key without values, the dataset lacks what every trial
+            needs, no trial comes to its end, or a model of the caller's own could not be loaded
+            again.
+        ConfigError: If a key of the space is unknown, or a value or a range is wrong.
+        MissingPackageError: If Optuna is needed and not installed.
+        OutputError: If the output is an input, or not ours to replace, or there are trials of
+            another search; nothing is touched then.
         StoreError: If the MLflow store cannot be reached or written; nothing is fitted then.
     """
-    config, data = config or Config(), load_data(dataset, reporter)
-    space = config.model.search_space if space is None else space
-    for settings in _combinations(space):
-        require_needs(_with_settings(config, settings).model, data)
+    config = config or Config()
+    plan = Plan.of(config, checked_space(config, space_of(config) if space is None else space))
+    if plan.drawing != "grid":
+        require_optuna(f"the sampler {plan.drawing}")
+    data = load_data(dataset, reporter)
+    _require_needs(config, plan, data)
     with reporter.task("reading the validation part"):
         part = part_to_rank(data, "validation")
     try_own_models(config.model, data, part, config.seed)
+    job = _Search(dataset, data, part, config, plan, reporter)
     if out is None:
-        return _search(data, part, config, space, reporter)
-    job = Job.of("tune", [dataset], (config.model_dump(exclude={"tracking"}), space))
-    with (
-        claim(out, CONFIGURATION, job, overwrite, reporter=reporter) as output,
-        start_run(
-            config.tracking, folder_of(out), f"tune {config.model.kind}", reporter=reporter
-        ) as run,
-    ):
-        rows = data.split.validation.num_rows
-        with reporter.task("recording the dataset"):
-            run.log_dataset(fetched(dataset), data.train_frame(SCHEMA_ROWS), rows, "validation")
-        result = _search(data, part, config, space, reporter)
-        _write(DataSettings.of(data.config, data.counts).laid_over(result.config), output)
-        with reporter.task("recording the trials"):
-            _record(run, result, fetched(out))
+        trials = StoredTrials(plan, None, "") if has_optuna() else ListedTrials(plan)
+        return _searched(job, trials, lambda: None)
+    return _tracked(job, out, overwrite, fresh)
+
+
+def space_of(config: Config) -> SearchSpace:
+    """Return what a search tries of a model where the caller names nothing.
+
+    Args:
+        config: Its model, and how the search draws.
+
+    Returns:
+        The lists of its kind for a grid, else the ranges, where it has some.
+    """
+    options, model = config.tuning, config.model
+    is_open = options.trials is None and options.seconds is None
+    if options.sampler == "grid" or (options.sampler == "auto" and is_open):
+        return model.search_space
+    return model.search_ranges or model.search_space
+
+
+def _tracked(job: _Search, out: str | Path, overwrite: bool, fresh: bool) -> TuneResult:
+    config, reporter, work = job.config, job.reporter, job.job()
+    with claim(out, CONFIGURATION, work, overwrite, (SEARCH,), reporter) as output:
+        trials = _kept_trials(output, job.plan, overwrite, fresh)
+        before = trials.search_run if isinstance(trials, StoredTrials) else None
+        with start_run(
+            config.tracking,
+            folder_of(out),
+            f"tune {config.model.kind}",
+            resume_run=before,
+            reporter=reporter,
+        ) as run:
+            if run.run_id != before:
+                _log_dataset(run, job)
+            if isinstance(trials, StoredTrials):
+                trials.set_search_run(run.run_id)
+            runs = TrialRuns(run, trials, config, Figure.of(config))
+            try:
+                result = _searched(job, trials, runs.record)
+            finally:
+                runs.record(last=True)
+            _write(
+                DataSettings.of(job.data.config, job.data.counts).laid_over(result.config), output
+            )
+            with reporter.task("recording the trials"):
+                _record(run, result, fetched(out))
+        if isinstance(trials, StoredTrials):
+            trials.set_search_run(None)
     return result
 
 
-def _search(
-    data: Dataset,
-    part: EvaluationPart,
-    config: Config,
-    space: Mapping[str, Sequence[Any]],
-    reporter: Reporter,
-) -> TuneResult:
-    trials = _combinations(space)
-    with reporter.task("laying out the rows"):
-        rows = rows_to_fit(data)
-        context = replace(fit_context(data, rows, part, config), reporter=reporter)
-    is_rating = model_class(config.model.kind).predicts_ratings
-    metric = "rmse" if is_rating else figure_name(config.evaluation.select_by)
-    tried_rows: list[dict[str, Any]] = []
-    model: Recommender | None = None
-    with reporter.task(f"tuning {config.model.kind}", len(trials)) as advance:
-        for number, settings in enumerate(trials):
-            tried = _with_settings(config, settings)
-            trial = f"trial {number + 1} of {len(trials)}, {_listed(settings)}"
-            advance(number, trial)
-            same_fit = model and model.with_settings(tried.model)
-            model = same_fit or fit_on(rows, tried, context)
-            figures = validate(model, data, part, tried).mean()
-            tried_rows.append({**settings, metric: figures[metric]})
-            advance(number + 1, f"{trial}: {metric} {tried_rows[-1][metric]:.4f}")
-    table = pd.DataFrame(tried_rows).sort_values(metric, ascending=is_rating, kind="stable")
-    best = _with_settings(config, trials[int(table.index[0])])
-    return TuneResult(best, table.reset_index(drop=True), metric)
+def _kept_trials(output: Output, plan: Plan, overwrite: bool, fresh: bool) -> Trials:
+    folder = output.working_folder(SEARCH)
+    require_own_files(folder, OWN_FILES.__contains__)
+    if fresh:
+        remove(folder)
+    if not has_optuna():
+        return ListedTrials(plan)
+    make_folder(folder)
+    # Another version may come to other figures.
+    key = digest(output.job.digest, version("recsparse"))
+    try:
+        trials = StoredTrials(plan, folder, key)
+    except OutputError:
+        if not overwrite:
+            raise
+        remove(folder)
+        make_folder(folder)
+        trials = StoredTrials(plan, folder, key)
+    trials.resume()
+    return trials
 
 
-def _combinations(space: Mapping[str, Sequence[Any]]) -> list[dict[str, Any]]:
-    empty = [key for key, values in space.items() if not values]
-    if empty:
-        raise InputError(
-            f"every key of the search space must have values, but {empty[0]!r} has none"
-        )
-    return [dict(zip(space, values, strict=True)) for values in itertools.product(*space.values())]
+def _searched(job: _Search, trials: Trials, on_end: OnEnd) -> TuneResult:
+    config, done = job.config, len(trials.records())
+    fits = TrialFits(job.data, job.part, config, job.reporter)
+    total = total_of(job.plan)
+    with job.reporter.task(f"tuning {config.model.kind}", total) as advance:
+        shown = Shown(advance, fits.figure, total, done)
+        search(trials, fits, seconds_left(config.tuning, trials), shown, on_end)
+    return result_of(trials, config, fits.figure)
 
 
-def _listed(settings: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name} {value}" for name, value in settings.items()) or "as configured"
+def _require_needs(config: Config, plan: Plan, data: Dataset) -> None:
+    # Where every trial would fail for want of the same, nothing is begun.
+    errors = []
+    for settings in _ends(plan):
+        try:
+            require_needs(with_settings(config, settings).model, data)
+        except InputError as error:
+            errors.append(error)
+        else:
+            return
+    raise errors[0]
 
 
-def _with_settings(config: Config, settings: Mapping[str, Any]) -> Config:
-    values = config.model_dump(mode="json")
-    values["model"].update(settings)
-    return parse_config(values, source="the search space")
+def _ends(plan: Plan) -> Iterator[dict[str, Any]]:
+    # Trials that stand for all: none of the needs depends on where in a range a number is.
+    ranges = {key: each for key, each in plan.space.items() if isinstance(each, Range)}
+    lists = {key: each for key, each in plan.space.items() if key not in ranges}
+    ends = {key: [each.low, each.high] for key, each in ranges.items()}
+    yield from Plan({**lists, **ends}, "grid").combinations()
+
+
+def _log_dataset(run: Run, job: _Search) -> None:
+    rows, data = job.data.split.validation.num_rows, job.data
+    with job.reporter.task("recording the dataset"):
+        run.log_dataset(fetched(job.dataset), data.train_frame(SCHEMA_ROWS), rows, "validation")
 
 
 def _write(config: Config, output: Output) -> None:

@@ -169,9 +169,15 @@ class Run:
             self._post("register", {"name": register_as, "address": address})
         return address
 
-    def end(self, status: str) -> None:
-        """Record how the run ended: `FINISHED`, `FAILED` or `KILLED`."""
-        self._post("end", {"status": status, "time": _now(), "model_id": self.model_id})
+    def end(self, status: str, time: int | None = None) -> None:
+        """Record how the run ended.
+
+        Args:
+            status: `FINISHED`, `FAILED` or `KILLED`.
+            time: When, in milliseconds since 1970, UTC; None for now.
+        """
+        ended = _now() if time is None else time
+        self._post("end", {"status": status, "time": ended, "model_id": self.model_id})
 
     def _post(self, kind: Kind, values: Mapping[str, Any], file: Path | None = None) -> str | None:
         return self.outbox.post(Record(kind, self.uri, self.run_id, values, file))

@@ -69,11 +69,20 @@ def test_what_a_model_needs_is_asked_for_by_train_and_tune(bare, workplace, sett
     assert [*workplace.iterdir()] == before
 
 
-def test_the_needs_of_every_trial_are_asked_for_before_the_first_one(bare, workplace):
+def test_what_every_trial_lacks_is_told_before_the_first_one(bare, workplace):
     config, before = load_config(None, ["model.kind=ease"]), [*workplace.iterdir()]
     with pytest.raises(InputError, match=TIMES):
-        tune(bare, config, "best.toml", space={"recency_decay": [1.0, 0.5]})
+        tune(bare, config, "best.toml", space={"recency_decay": [0.9, 0.5]})
     assert [*workplace.iterdir()] == before
+
+
+def test_a_trial_that_lacks_something_is_recorded_and_does_not_end_the_search(bare, workplace):
+    config = load_config(None, ["model.kind=ease"])
+    trials = tune(bare, config, "best.toml", space={"recency_decay": [0.5, 1.0]}).trials
+    assert trials["recency_decay"].tolist() == [1.0, 0.5]
+    assert trials["state"].tolist() == ["complete", "failed"]
+    assert re.search(TIMES, trials["reason"][1])
+    assert load_config("best.toml").model.recency_decay == 1.0
 
 
 @pytest.mark.parametrize("kind", known_sections())

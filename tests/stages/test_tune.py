@@ -5,11 +5,13 @@ import numpy as np
 import pytest
 from mlflow.tracking import MlflowClient
 
+from recsparse.config.config import Config
 from recsparse.config.model_section import known_sections
 from recsparse.config.toml_reader import load_config
+from recsparse.config.trial_settings import checked_space
 from recsparse.errors import ConfigError, InputError
 from recsparse.evaluation.ranking_result import RankingResult
-from recsparse.stages import tune as module
+from recsparse.stages import tune_fit as module
 from recsparse.stages.train import train
 from recsparse.stages.tune import tune
 
@@ -62,13 +64,22 @@ def test_the_best_configuration_is_written_and_recorded(small_dataset, workplace
     assert load_config("best.toml").evaluation.select_by == "ndcg@5"
     store = MlflowClient(f"sqlite:///{workplace}/mlflow.db")
     experiment = store.get_experiment_by_name("recsparse").experiment_id
-    (run,) = store.search_runs([experiment])
-    assert run.info.run_name == "tune item_knn"
+    child, run = store.search_runs([experiment])
+    if run.info.run_name != "tune item_knn":
+        child, run = run, child
     assert run.data.params["model.neighbours"] == "3"
     assert "validation_ndcg_at_5" in run.data.metrics
     trials = json.loads(Path(store.download_artifacts(run.info.run_id, "trials.json")).read_text())
-    assert trials["columns"] == ["neighbours", "ndcg@5"]
+    assert trials["columns"] == ["trial", "neighbours", "ndcg@5", "state", "seconds", "reason"]
     assert len(trials["data"]) == 1
+    assert child.info.run_name == "trial 1"
+    assert child.data.tags["mlflow.parentRunId"] == run.info.run_id
+    assert child.data.tags["state"] == "complete"
+    assert child.data.params == {"model.kind": "item_knn", "model.neighbours": "3"}
+    figure = run.data.metrics["validation_ndcg_at_5"]
+    assert child.data.metrics["validation_ndcg_at_5"] == figure
+    assert child.data.metrics["seconds"] > 0
+    assert (child.info.status, child.info.start_time <= child.info.end_time) == ("FINISHED", True)
 
 
 @pytest.mark.parametrize(
@@ -91,13 +102,17 @@ def test_every_search_space_is_of_settings_that_its_kind_of_model_knows():
     for section in known_sections().values():
         for name, values in section.search_space.items():
             assert [getattr(section(**{name: value}), name) for value in values] == [*values]
+        config = Config(model=section())
+        assert checked_space(config, section.search_ranges).keys() == section.search_ranges.keys()
+        assert section.search_ranges or section.__name__ == "BlendConfig"
 
 
 @pytest.mark.parametrize(
-    ("error", "status"), [(RuntimeError("half-way"), "FAILED"), (KeyboardInterrupt(), "KILLED")]
+    ("error", "raised", "status"),
+    [(RuntimeError("half-way"), InputError, "FAILED"), (KeyboardInterrupt(), None, "KILLED")],
 )
 def test_a_search_is_seen_while_it_runs_and_how_it_died(
-    small_dataset, workplace, monkeypatch, error, status
+    small_dataset, workplace, monkeypatch, error, raised, status
 ):
     store, seen = MlflowClient(f"sqlite:///{workplace}/mlflow.db"), []
 
@@ -107,10 +122,11 @@ def test_a_search_is_seen_while_it_runs_and_how_it_died(
         raise error
 
     monkeypatch.setattr(module, "validate", dying)
-    with pytest.raises(type(error)):
+    with pytest.raises(raised or type(error), match="half-way" if raised else None):
         tune(small_dataset, KNN, "best.toml", {"neighbours": [3]})
     experiment = store.get_experiment_by_name("recsparse").experiment_id
-    (run,) = store.search_runs([experiment])
+    runs = store.search_runs([experiment])
+    (run,) = [each for each in runs if each.info.run_name == "tune item_knn"]
     assert (seen, run.info.status) == (["RUNNING"], status)
     assert run.info.end_time >= run.info.start_time
     assert run.inputs.dataset_inputs[0].tags[0].value == "validation"
