@@ -1,5 +1,6 @@
 """Search for a model's settings on the validation part; the test part is never read."""
 
+import os
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -153,7 +154,9 @@ def space_of(config: Config) -> SearchSpace:
 def _tracked(job: _Search, out: str | Path, overwrite: bool, fresh: bool) -> TuneResult:
     config, reporter, work = job.config, job.reporter, job.job()
     with claim(out, CONFIGURATION, work, overwrite, (SEARCH,), reporter) as output:
-        trials = _kept_trials(output, job.plan, overwrite, fresh)
+        # A folder is made when the store has answered.
+        there = os.path.lexists(output.working_folder(SEARCH))
+        trials = _kept_trials(output, job.plan, overwrite, fresh) if there else None
         before = trials.search_run if isinstance(trials, StoredTrials) else None
         with start_run(
             config.tracking,
@@ -162,6 +165,7 @@ def _tracked(job: _Search, out: str | Path, overwrite: bool, fresh: bool) -> Tun
             resume_run=before,
             reporter=reporter,
         ) as run:
+            trials = trials or _kept_trials(output, job.plan, overwrite, fresh)
             if run.run_id != before:
                 _log_dataset(run, job)
             if isinstance(trials, StoredTrials):

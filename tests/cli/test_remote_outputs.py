@@ -96,8 +96,9 @@ def test_an_output_at_an_address_is_made_once_and_replaced_as_a_local_one(
     replaced = recsparse(*words, *other, "--overwrite")
     assert replaced.status == 0, replaced.err
     assert not Path("memory:").exists()
-    left = [path for path in local_place(out).parent.glob("*") if "copy-" not in path.name]
-    assert left == []
+    left = {path.name for path in local_place(out).parent.glob("*") if "copy-" not in path.name}
+    # A search keeps its trials, to go on with a larger budget.
+    assert left == ({f"{local_place(out).name}.search"} if name == "tune" else set())
 
 
 @pytest.mark.parametrize("command", COMMANDS)
