@@ -98,7 +98,7 @@ def test_an_output_at_an_address_is_made_once_and_replaced_as_a_local_one(
     assert not Path("memory:").exists()
     left = {path.name for path in local_place(out).parent.glob("*") if "copy-" not in path.name}
     # A search keeps its trials, to go on with a larger budget.
-    assert left == ({f"{local_place(out).name}.search"} if name == "tune" else set())
+    assert left == ({f"{local_place(out).name}.search"} if command == "tune" else set())
 
 
 @pytest.mark.parametrize("command", COMMANDS)
