@@ -75,7 +75,7 @@ class _Search:
 
     def job(self) -> Job:
         # A budget may be raised, and the search goes on.
-        config = self.config.model_dump(exclude={"tracking": True, "tuning": True})
+        config = self.config.model_dump(include={"seed", "model", "training", "evaluation"})
         settings = config, self.plan.space, self.plan.drawing, self.plan.prune_after
         return Job.of("tune", [self.dataset], settings)
 
