@@ -160,12 +160,15 @@ def evaluate_file(
 
 @app.command()
 def metrics(as_json: AsJson = False) -> None:
-    """Show the formula of every metric."""
+    """Show the formula of every metric, and where it is from."""
     with loading_libraries(SILENT):
-        from recsparse.metrics.ranking_metrics import FORMULAS
-        from recsparse.metrics.rating_metrics import RATING_FORMULAS
+        from recsparse.metrics.definitions import DEFINITIONS
 
-    show_pairs("metrics", {**FORMULAS, **RATING_FORMULAS}, as_json)
+    described = {name: asdict(each) for name, each in DEFINITIONS.items()}
+    if as_json:
+        show_json(described)
+    else:
+        show_groups("metrics", described)
 
 
 def _show_trials(kind: str, result: "TuneResult") -> None:

@@ -7,10 +7,10 @@ from pydantic import Field, model_validator
 
 from recsparse.config.choices import Catalogue, IncludeUsers
 from recsparse.config.metric_names import (
-    COVERAGE,
     ReportedMetric,
     SelectingMetric,
     figure_name,
+    is_of_all_lists,
     length_of,
     own_name,
 )
@@ -27,10 +27,12 @@ class EvaluationConfig(Section):
     """What evaluation reports, and what validation chooses by.
 
     Attributes:
-        metrics: What is reported, in this order: `ndcg`, `recall`, `precision`, `map`, `mrr`,
-            `hit_rate` and `coverage` at a list length, as in `ndcg@10`, or `all` of them, as in
-            `all@20`; and functions of your own, as in `module:function@10`, which without a length
-            judge the longest lists. The first metric is that of the picture and of significance.
+        metrics: What is reported, in this order: metrics at a list length, as in `ndcg@10`, all
+            of which `recsparse metrics` shows; `all@20` for `ndcg`, `recall`, `precision`, `map`,
+            `mrr`, `hit_rate` and `coverage`; `beyond@20` for those of diversity, novelty,
+            popularity and calibration that the dataset knows enough for; `auc`; and functions of
+            your own, as in `module:function@10`, which without a length judge the longest lists.
+            The first metric is that of the picture and of significance.
         select_by: The metric on the validation part by which a training stops, a search chooses
             and a blend is weighed, as in `recall@20`, or one of your own, the larger the better;
             models of ratings go by their RMSE.
@@ -46,6 +48,9 @@ class EvaluationConfig(Section):
             and `items` (with training rows and without), `popularity` (of the target items),
             `time` (days since training, in splits by time), `columns` of the tables of users and
             items, or some of these, as in `users.gender` and `items.genre`.
+        sampled_negatives: Rank each user's targets among so many random items instead of the whole
+            catalogue. Such figures are higher than those of the catalogue, depend on the number,
+            and may order models otherwise: compare them with figures that were sampled alike alone.
     """
 
     metrics: tuple[ReportedMetric, ...] = Field(default=("all@10", "all@20"), min_length=1)
@@ -54,6 +59,7 @@ class EvaluationConfig(Section):
     catalogue: Catalogue | None = None
     include_users: IncludeUsers = "all"
     slices: tuple[SliceName, ...] = NAMES
+    sampled_negatives: int | None = Field(default=None, ge=1)
 
     @model_validator(mode="before")
     @classmethod
@@ -86,13 +92,15 @@ class EvaluationConfig(Section):
     def _can_be_measured(self) -> "EvaluationConfig":
         lengths = [length_of(name) for name in self.metrics]
         if not any(lengths):
+            example = next(filter(own_name, self.metrics), "recall")
             raise ValueError(
                 "metrics must say how long the lists are: name one at a length, as in ndcg@10 or "
-                f"{self.metrics[0]}@10"
+                f"{example}@10"
             )
-        if all(name.startswith(f"{COVERAGE}@") for name in self.metrics):
+        if all(is_of_all_lists(name) for name in self.metrics):
             raise ValueError(
-                "metrics must have one of each user, such as ndcg@10, but has coverage alone"
+                "metrics must have one of each user, such as ndcg@10, but has "
+                f"{' and '.join(self.metrics)} alone"
             )
         own = {name for name in (*self.metrics, self.select_by) if own_name(name)}
         if len({figure_name(name) for name in own}) < len(own):

@@ -7,6 +7,7 @@ import pandas as pd
 from recsparse.config.choices import Catalogue
 from recsparse.datasets.evaluated.part_counts import PartCounts
 from recsparse.evaluation.ranking_result import RankingResult
+from recsparse.metrics.sampled_negatives import BIAS
 
 _RANKED: Mapping[Catalogue | None, str] = {
     "known": "known items",
@@ -24,9 +25,12 @@ def compared_on(result: RankingResult) -> str:
         result: Of one of them.
 
     Returns:
-        The part and the items that were ranked, as in `test part, known items`.
+        The part and the items that were ranked, as in `test part, known items`, and the bias of
+        sampled ones.
     """
-    return f"test part, {_RANKED[result.catalogue]}"
+    sampled = result.sampled_negatives
+    bias = "" if sampled is None else f"; {BIAS.format(number=sampled)}"
+    return f"test part, {_RANKED[result.catalogue]}{bias}"
 
 
 def comparison_table(results: Mapping[str, RankingResult]) -> pd.DataFrame:

@@ -16,7 +16,7 @@ class RankingResult:
 
     Attributes:
         per_user: One value per user for each metric; NaN for users without targets.
-        coverage: Share of the catalogue in anyone's list, for each list length.
+        coverage: Figures of all lists together, such as `coverage@10` and `gini@10`.
         num_users: Users with targets.
         overall: Figures of all targets together, such as the RMSE of a model of ratings.
         catalogue: Which items were ranked and wanted; None where that was not chosen.
@@ -30,6 +30,8 @@ class RankingResult:
             first; -1 for no item.
         list_user: The user of each list, from 0 on.
         item_ids: Ids of the model's catalogue, by the indices of `recommended`.
+        sampled_negatives: Random items that each user's targets were ranked among; None where it
+            was the whole catalogue.
     """
 
     per_user: dict[str, NDArray[np.float64]]
@@ -46,6 +48,7 @@ class RankingResult:
     recommended: NDArray[np.int64] | None = None
     list_user: NDArray[np.int64] | None = None
     item_ids: pa.Array | None = None
+    sampled_negatives: int | None = None
 
     def mean(self) -> dict[str, float]:
         """Return the figures of all targets together, and the mean of each metric over the users.
@@ -94,15 +97,15 @@ class RankingResult:
 
 
 def num_known(per_user: dict[str, NDArray[np.float64]]) -> int:
-    """Count the users with targets, of whom all metrics are known.
+    """Count the users with targets, of whom any metric is known.
 
     Args:
         per_user: One value per user for each metric; NaN for users without targets.
 
     Returns:
-        Those of whom the first metric is known.
+        Those of whom any metric is known.
     """
-    return int((~np.isnan(next(iter(per_user.values())))).sum())
+    return int(np.logical_or.reduce([~np.isnan(values) for values in per_user.values()]).sum())
 
 
 def _means(values: NDArray[np.float64], user: NDArray[np.int64]) -> NDArray[np.float64]:

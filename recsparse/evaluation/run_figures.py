@@ -13,9 +13,12 @@ def catalogue_tag(result: RankingResult) -> dict[str, str]:
         result: Of one model.
 
     Returns:
-        The tag `test_catalogue`; nothing where it was not chosen.
+        The tags `test_catalogue`, where it was chosen, and `test_sampled_negatives`, where targets
+        were ranked among random items.
     """
-    return {} if result.catalogue is None else {"test_catalogue": result.catalogue}
+    chosen = {} if result.catalogue is None else {"test_catalogue": str(result.catalogue)}
+    sampled = result.sampled_negatives
+    return chosen | ({} if sampled is None else {"test_sampled_negatives": str(sampled)})
 
 
 def run_figures(result: RankingResult) -> dict[str, float]:

@@ -1,7 +1,6 @@
-"""Ranking metrics, a user at a time; pure functions of recommended lists and target items."""
+"""Metrics of lists against targets, a user at a time; pure functions of lists and targets."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from jaxtyping import Int
@@ -9,37 +8,37 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 from torch import Tensor
 
+from recsparse.config.metric_names import PER_USER
 from recsparse.errors import InputError
+from recsparse.metrics.judged_lists import JudgedLists, require_lists
 
-FORMULAS: Mapping[str, str] = {
-    "ndcg@k": "sum over hits of 1 / log2(rank + 1), divided by that of an ideal list: "
-    "min(k, targets) hits at the top",
-    "recall@k": "hits in the first k, divided by targets",
-    "precision@k": "hits in the first k, divided by k",
-    "map@k": "sum over hits of the precision at their rank, divided by targets",
-    "mrr@k": "1 / rank of the first hit, 0 without a hit",
-    "hit_rate@k": "1 if there is a hit in the first k, else 0",
-    "coverage@k": "items in anyone's first k, divided by all items",
-}
+Metric = Callable[[JudgedLists, int], NDArray[np.float64]]
+# The largest weight for which 2^weight is still told from its neighbours in sums.
+_LARGEST_EXPONENT = 100.0
 
 
 def ranking_metrics(
-    recommended: Int[Tensor, "b k_max"], targets: csr_matrix, ks: Sequence[int]
+    recommended: Int[Tensor, "b k_max"],
+    targets: csr_matrix,
+    ks: Sequence[int],
+    names: Sequence[str] = PER_USER,
 ) -> dict[str, NDArray[np.float64]]:
-    """Return each user's metrics at each list length, as `FORMULAS` defines them.
-
-    Relevance is binary: an item of a user's target row is relevant, whatever its weight.
+    """Return each user's metrics at each list length, as `recsparse metrics` defines them.
 
     Args:
-        recommended: Item indices, the best first; -1 stands for no item. No item twice in a row.
-        targets: One row per user.
-        ks: List lengths.
+        recommended: Item indices, the best first; -1 stands for no item.
+        targets: One row per user; its weights count in graded metrics alone.
+        ks: List lengths. A list shorter than that has empty places, which are no hits.
+        names: Which metrics: `ndcg`, `recall`, `precision`, `map`, `mrr`, `hit_rate`,
+            `ndcg_linear`, `ndcg_exp`, `capped_recall`.
 
     Returns:
-        One value per user for names such as `ndcg@10`; NaN for a user without targets.
+        One value per user for names such as `ndcg@10`, from 0 to 1; NaN for a user without targets,
+        and of graded metrics for one whose targets weigh nothing.
 
     Raises:
-        InputError: If a list length is below 1 or above the lists, or the users differ.
+        InputError: If a list length is below 1 or above the lists, the users differ, an item is in
+            a list twice, or weights are too large for `ndcg_exp`.
 
     Example:
         >>> import torch
@@ -51,72 +50,103 @@ def ranking_metrics(
         raise InputError(
             f"list lengths must be from 1 to {recommended.shape[1]}, but got {list(ks)}"
         )
-    if len(recommended) != targets.shape[0]:
-        raise InputError(
-            f"there must be one list per user, but got {len(recommended)} for {targets.shape[0]}"
-        )
-    wanted = _distinct_cells(targets)
-    hits = _hits(recommended.numpy(), wanted, targets.shape[1])
-    row = wanted // max(targets.shape[1], 1)
-    num_targets = np.bincount(row, minlength=targets.shape[0]).astype(np.float64)
-    metrics: dict[str, NDArray[np.float64]] = {}
-    for k in ks:
-        for name, values in _at(k, hits[:, :k], num_targets).items():
-            metrics[f"{name}@{k}"] = np.where(num_targets > 0, values, np.nan)
-    return metrics
+    require_lists(recommended.numpy(), targets)
+    lists = JudgedLists(recommended.numpy(), targets)
+    return {f"{name}@{k}": accuracy(lists, name, k) for k in ks for name in names}
 
 
-def coverage(recommended: Int[Tensor, "b k_max"], num_items: int, k: int) -> float:
-    """Return the share of the catalogue that is in any user's first k.
+def accuracy(lists: JudgedLists, name: str, k: int) -> NDArray[np.float64]:
+    """Return one metric of each list.
 
     Args:
-        recommended: Item indices, -1 for no item.
-        num_items: Size of the catalogue.
-        k: List length.
+        lists: At least k long.
+        name: Without its length.
+        k: Length of the lists.
 
     Returns:
-        From 0 to 1; NaN for an empty catalogue.
+        From 0 to 1; NaN for a list without targets.
+
+    Raises:
+        InputError: If weights are too large for `ndcg_exp`.
     """
-    if num_items == 0:
-        return float("nan")
-    shown = recommended[:, :k].unique()
-    return int((shown >= 0).sum()) / num_items
+    return np.where(lists.has_targets, BY_TARGETS[name](lists, k), np.nan)
 
 
-def _distinct_cells(targets: csr_matrix) -> NDArray[np.int64]:
-    """Return row × width + column of each cell, rising, a cell that is stored twice once."""
-    coo = targets.tocoo()
-    cells = coo.row.astype(np.int64) * targets.shape[1] + coo.col
-    return cells if (np.diff(cells) > 0).all() else np.unique(cells)
+def _ndcg(lists: JudgedLists, k: int) -> NDArray[np.float64]:
+    ideal = np.concatenate([[0.0], lists.discounts.cumsum()])
+    best = ideal[np.minimum(lists.num_targets, k).astype(int)]
+    return lists.dcg[:, k - 1] / np.where(best > 0, best, 1.0)
 
 
-def _hits(
-    recommended: NDArray[np.int64], wanted: NDArray[np.int64], num_items: int
-) -> NDArray[np.float64]:
-    """Return 1 where a recommended item is one of the rising cells `wanted`, else 0."""
-    if not len(wanted):
-        return np.zeros(recommended.shape)
-    offered = np.arange(len(recommended))[:, None] * num_items + recommended
-    place = np.searchsorted(wanted, offered).clip(max=len(wanted) - 1)
-    return ((wanted[place] == offered) & (recommended >= 0)).astype(np.float64)
+def _recall(lists: JudgedLists, k: int) -> NDArray[np.float64]:
+    return lists.found[:, k - 1] / np.maximum(lists.num_targets, 1)
 
 
-def _at(
-    k: int, hits: NDArray[np.float64], num_targets: NDArray[np.float64]
-) -> dict[str, NDArray[Any]]:
-    """Return all metrics of lists of length k; users without targets get some finite value."""
-    rank = np.arange(1, k + 1)
-    discount = 1 / np.log2(rank + 1)
-    ideal = np.concatenate([[0.0], discount.cumsum()])[np.minimum(num_targets, k).astype(int)]
-    total = hits.sum(axis=1)
-    precision_at_hits = (hits * hits.cumsum(axis=1) / rank).sum(axis=1)
-    some_targets = np.maximum(num_targets, 1)
-    return {
-        # A product of matrices would round a row by what else is in its batch.
-        "ndcg": (hits * discount).sum(axis=1) / np.maximum(ideal, 1e-12),
-        "recall": total / some_targets,
-        "precision": total / k,
-        "map": precision_at_hits / some_targets,
-        "mrr": (hits / rank).max(axis=1, initial=0.0),
-        "hit_rate": (total > 0).astype(np.float64),
-    }
+def _capped_recall(lists: JudgedLists, k: int) -> NDArray[np.float64]:
+    return lists.found[:, k - 1] / np.clip(lists.num_targets, 1, k)
+
+
+def _precision(lists: JudgedLists, k: int) -> NDArray[np.float64]:
+    return lists.found[:, k - 1] / k
+
+
+def _map(lists: JudgedLists, k: int) -> NDArray[np.float64]:
+    return lists.precision_at_hits[:, k - 1] / np.maximum(lists.num_targets, 1)
+
+
+def _mrr(lists: JudgedLists, k: int) -> NDArray[np.float64]:
+    first = lists.hits[:, :k].argmax(axis=1)
+    return np.where(lists.found[:, k - 1] > 0, 1 / (first + 1), 0.0)
+
+
+def _hit_rate(lists: JudgedLists, k: int) -> NDArray[np.float64]:
+    return (lists.found[:, k - 1] > 0).astype(np.float64)
+
+
+def _ndcg_linear(lists: JudgedLists, k: int) -> NDArray[np.float64]:
+    return _graded(lists, k, _weights(lists))
+
+
+def _ndcg_exp(lists: JudgedLists, k: int) -> NDArray[np.float64]:
+    weights = _weights(lists)
+    if weights.max(initial=0.0) > _LARGEST_EXPONENT:
+        raise InputError(
+            f"ndcg_exp takes 2 to the power of a target's weight, which must be at most "
+            f"{_LARGEST_EXPONENT:g}, but one is {weights.max():g}; use ndcg_linear, or prepare the "
+            "log with ratings or smaller weights"
+        )
+    return _graded(lists, k, np.exp2(weights) - 1)
+
+
+def _weights(lists: JudgedLists) -> NDArray[np.float64]:
+    return np.maximum(lists.wanted.data.astype(np.float64), 0.0)
+
+
+def _graded(lists: JudgedLists, k: int, gains: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the nDCG of targets with gains, in the order of their cells."""
+    place = lists.cell[:, :k]
+    gained = np.where(place >= 0, np.append(gains, 0.0)[place], 0.0)
+    # The k heaviest targets of each list at the places of an ideal one.
+    row = np.repeat(np.arange(len(place)), np.diff(lists.wanted.indptr))
+    order = np.lexsort((-gains, row))
+    rank = np.arange(len(gains)) - lists.wanted.indptr[row]
+    top = rank < k
+    ideal = np.zeros((len(place), k))
+    ideal[row[top], rank[top]] = gains[order][top]
+    best = (ideal * lists.discounts[:k]).cumsum(axis=1)[:, -1]
+    reached = (gained * lists.discounts[:k]).cumsum(axis=1)[:, -1]
+    # Rounding may not lift a sum in another order above that of the ideal one.
+    return np.divide(reached, best, out=np.full(len(place), np.nan), where=best > 0).clip(max=1.0)
+
+
+BY_TARGETS: Mapping[str, Metric] = {
+    "ndcg": _ndcg,
+    "ndcg_linear": _ndcg_linear,
+    "ndcg_exp": _ndcg_exp,
+    "recall": _recall,
+    "capped_recall": _capped_recall,
+    "precision": _precision,
+    "map": _map,
+    "mrr": _mrr,
+    "hit_rate": _hit_rate,
+}

@@ -1,14 +1,16 @@
 """From scores to lists: seen items masked, the k best taken, ties in a stated order."""
 
+import numpy as np
 import torch
 from jaxtyping import Float, Int
+from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 from torch import Tensor
 
 from recsparse.errors import InputError
+from recsparse.metrics.best_of_rows import RowsToRank
 
-# Scores of rows with ties that are looked through at a time, which takes several copies of them.
-_TIED_AT_ONCE = 1_000_000
+_NO_ITEMS = np.zeros(0, dtype=np.int64)
 
 
 def mask_seen(scores: Float[Tensor, "b m"], history: csr_matrix) -> Float[Tensor, "b m"]:
@@ -24,11 +26,7 @@ def mask_seen(scores: Float[Tensor, "b m"], history: csr_matrix) -> Float[Tensor
     Raises:
         InputError: If the shapes differ.
     """
-    if tuple(scores.shape) != history.shape:
-        raise InputError(
-            f"scores and history must have one shape, but got {tuple(scores.shape)} and "
-            f"{history.shape}"
-        )
+    _require_shape(scores, history)
     if not history.nnz:
         return scores
     coo = history.tocoo()
@@ -53,46 +51,78 @@ def top_k(scores: Float[Tensor, "b m"], k: int) -> tuple[Int[Tensor, "b k"], Flo
         >>> top_k(torch.tensor([[1.0, 3.0, 3.0]]), 2)[0].tolist()
         [[1, 2]]
     """
+    index = _best(scores, None, k, _NO_ITEMS)
+    if not scores.shape[1]:
+        return index, scores.new_full(index.shape, -torch.inf)
+    value = scores.gather(1, index.clamp(min=0))
+    return index, value.masked_fill(index < 0, -torch.inf)
+
+
+def top_k_unseen(
+    scores: Float[Tensor, "b m"],
+    history: csr_matrix,
+    k: int,
+    candidates: NDArray[np.bool_] | None = None,
+) -> Int[Tensor, "b k"]:
+    """Return the k best items of each row that are not in its history, as `top_k` would.
+
+    Args:
+        scores: One row per user; they stay as they are, and are never copied as a whole.
+        history: One row per user.
+        k: Length of the lists.
+        candidates: Which items may be taken; None for all.
+
+    Returns:
+        Item indices, -1 where fewer than k items are left.
+
+    Raises:
+        InputError: If k is below 1, or the shapes differ.
+
+    Example:
+        >>> top_k_unseen(torch.tensor([[1.0, 3.0, 2.0]]), csr_matrix([[0, 1, 0]]), 2).tolist()
+        [[2, 0]]
+    """
+    _require_shape(scores, history)
+    excluded = _NO_ITEMS if candidates is None else np.flatnonzero(~candidates)
+    return _best(scores, history, k, excluded)
+
+
+def usable_scores(scores: Float[Tensor, "b m"]) -> NDArray[np.floating]:
+    """Return scores as an array, −inf for NaN.
+
+    Args:
+        scores: One row per user.
+
+    Returns:
+        float64 as it is, all else as float32, which holds the shorter types.
+    """
+    values = _array(scores)
+    return np.where(np.isnan(values), -np.inf, values) if np.isnan(values).any() else values
+
+
+def _best(
+    scores: Float[Tensor, "b m"],
+    seen: csr_matrix | None,
+    k: int,
+    excluded: NDArray[np.int64],
+) -> Int[Tensor, "b k"]:
     if k < 1:
         raise InputError(f"k must be at least 1, but got {k}")
-    num_rows, num_items = scores.shape
-    taken = min(k, num_items)
-    index = scores.new_full((num_rows, k), -1, dtype=torch.int64)
-    value = scores.new_full((num_rows, k), -torch.inf)
-    if taken and num_rows:
-        value[:, :taken], index[:, :taken] = _sorted_best(scores, taken)
-    return index.masked_fill(value == -torch.inf, -1), value
+    found = RowsToRank(_array(scores), seen, excluded, k).best(torch.get_num_threads())
+    return torch.from_numpy(found).to(scores.device)
 
 
-def _sorted_best(scores: Float[Tensor, "b m"], k: int) -> tuple[Tensor, Tensor]:
-    """Return values and indices of the k best, ties by index; `torch.topk` alone leaves ties open.
-
-    One place more than asked for tells where equal scores would be cut apart; `torch.topk` takes
-    NaN for the largest number, so that the first place tells of them. Such rows are few.
-    """
-    value, index = scores.topk(min(k + 1, scores.shape[1]), dim=1)
-    unclear = value[:, 0].isnan()
-    if value.shape[1] > k:
-        last, after = value[:, k - 1], value[:, k]
-        unclear |= (last == after) & (last > -torch.inf)
-    value, index = value[:, :k], index[:, :k]
-    for some in unclear.nonzero()[:, 0].split(max(1, _TIED_AT_ONCE // scores.shape[1])):
-        value[some], index[some] = _best_of_tied(scores[some], k)
-    index, order = index.sort(dim=1)
-    value, order = value.gather(1, order).sort(dim=1, descending=True, stable=True)
-    return value, index.gather(1, order)
+def _array(scores: Float[Tensor, "b m"]) -> NDArray[np.floating]:
+    scores = scores.detach().cpu()
+    values: NDArray[np.floating] = scores.to(
+        scores.dtype if scores.dtype == torch.float64 else torch.float32
+    ).numpy()
+    return values
 
 
-def _best_of_tied(scores: Float[Tensor, "b m"], k: int) -> tuple[Tensor, Tensor]:
-    """Return the k best of rows with NaN, or with equal scores at the end of the list.
-
-    Everything above the k-th value is in the list; of the items equal to it, the first few are.
-    """
-    usable = torch.where(scores.isnan(), -torch.inf, scores)
-    threshold = usable.topk(k, dim=1).values[:, -1:]
-    above = usable > threshold
-    at_threshold = usable == threshold
-    places = k - above.sum(dim=1, keepdim=True)
-    chosen = above | (at_threshold & (at_threshold.cumsum(dim=1) <= places))
-    index = chosen.nonzero()[:, 1].view(len(scores), k)
-    return usable.gather(1, index), index
+def _require_shape(scores: Float[Tensor, "b m"], history: csr_matrix) -> None:
+    if tuple(scores.shape) != history.shape:
+        raise InputError(
+            f"scores and history must have one shape, but got {tuple(scores.shape)} and "
+            f"{history.shape}"
+        )

@@ -18,6 +18,7 @@ from recsparse.evaluation.report import REPORT, write_report
 from recsparse.evaluation.slices_of_part import SlicedPart
 from recsparse.files.addresses import folder_of, is_address, last_name
 from recsparse.files.filesystems import fetched
+from recsparse.metrics.list_context import ListContext
 from recsparse.models.protocol.features import Features
 from recsparse.models.protocol.fitted_model import FittedModel
 from recsparse.outputs.claim import claim
@@ -27,6 +28,7 @@ from recsparse.scoring.model_folder import load_items, load_model, read_model_de
 from recsparse.stages.compared_part import part_to_compare
 from recsparse.stages.data import load_data
 from recsparse.stages.data_inputs import data_inputs
+from recsparse.stages.list_context import list_context, require_context, sampled_negatives
 from recsparse.stages.load import locate
 from recsparse.stages.rank_part import evaluate_part
 from recsparse.stages.tracked_comparison import TrackedComparison
@@ -84,8 +86,7 @@ def evaluate(
             for name, model in given.items()
         }
         items = {name: load_items(folder) for name, folder in folders.items()}
-        for name in items:
-            _check_items(items[name], data, name)
+        _check(items, data, config)
     homes = {name: _home(model, store_folder) for name, model in given.items()}
     with reporter.task("looking for MLflow"):
         for home in set(homes.values()):
@@ -135,9 +136,11 @@ def _compare(
             trained, candidates = load_model(folder), compared.items.chosen(items[name])
         with reporter.task(f"evaluating {name}", len(part.lists)) as advance:
             lists, users = part.by_catalogue(items[name]), features_in(trained, part.user_ids)
+            context = list_context(data, items[name], config.evaluation.metrics)
             ranked = rank_part(
-                trained.model, lists, config, advance, candidates, users, trained.popularity()
-            )
+                trained.model, lists, config, advance, candidates, users, trained.popularity(),
+                context,
+            )  # fmt: skip
         results[name] = compared.result(ranked, items[name])
         training = read_model_description(folder)["training"]
         seconds[name] = float(training.get("fit_seconds", np.nan))
@@ -145,7 +148,7 @@ def _compare(
         return compare(results, seconds, sliced, config.seed)
 
 
-def rank_part(
+def rank_part(  # noqa: PLR0913 (one parameter per option)
     model: FittedModel,
     part: Lists,
     config: Config,
@@ -153,6 +156,7 @@ def rank_part(
     candidates: NDArray[np.bool_] | None = None,
     users: Features | None = None,
     popularity: NDArray[np.float32] | None = None,
+    context: ListContext | None = None,
 ) -> RankingResult:
     """Rank the full catalogue for the users of one part; a model of ratings predicts theirs, too.
 
@@ -164,13 +168,15 @@ def rank_part(
         candidates: Which items of the model may be in the lists; None for all that it knows.
         users: Features of the users of the part; None where the model reads none.
         popularity: The share of each item, for users of whom the model knows nothing.
+        context: What is known of the items, for metrics that need it.
 
     Returns:
         Metrics a user.
     """
     options = config.evaluation
     return evaluate_part(
-        model, part, options.metrics, options.batch_users, advance, candidates, users, popularity
+        model, part, options.metrics, options.batch_users, advance, candidates, users, popularity,
+        context, sampled_negatives(config),
     )  # fmt: skip
 
 
@@ -191,14 +197,17 @@ def _home(model: str | Path, store_folder: Path) -> Path:
     return store_folder if is_model_uri(str(model)) or is_address(model) else folder_of(model)
 
 
-def _check_items(items: Vocabulary, data: Dataset, name: str) -> None:
-    if items.ids.type != data.items.ids.type:
-        raise InputError(
-            f"{name} must know items by ids of the dataset's type, {data.items.ids.type}, but "
-            f"knows them by {items.ids.type}; evaluate it on a dataset with such ids"
-        )
-    if not (items.index_of(data.items.ids) >= 0).any():
-        raise InputError(
-            f"{name} must know items of the dataset, but of its {len(items)} items none is among "
-            f"the {len(data.items)} of the training part; evaluate it on a dataset of its own items"
-        )
+def _check(items: Mapping[str, Vocabulary], data: Dataset, config: Config) -> None:
+    require_context(data, config.evaluation.metrics)
+    for name, own in items.items():
+        if own.ids.type != data.items.ids.type:
+            raise InputError(
+                f"{name} must know items by ids of the dataset's type, {data.items.ids.type}, but "
+                f"knows them by {own.ids.type}; evaluate it on a dataset with such ids"
+            )
+        if not (own.index_of(data.items.ids) >= 0).any():
+            raise InputError(
+                f"{name} must know items of the dataset, but of its {len(own)} items none is among "
+                f"the {len(data.items)} of the training part; evaluate it on a dataset of its own "
+                "items"
+            )

@@ -24,6 +24,7 @@ from recsparse.evaluation.ranking_result import RankingResult
 from recsparse.reporting.progress import SILENT, Reporter
 from recsparse.stages.compared_part import part_to_compare
 from recsparse.stages.data import load_data
+from recsparse.stages.list_context import list_context, require_context, sampled_negatives
 
 COLUMNS = ("user_id", "item_id", "score")
 
@@ -66,6 +67,7 @@ def evaluate_file(
     """
     config, data = config or Config(), load_data(dataset, reporter)
     options = config.evaluation
+    require_context(data, options.metrics)
     with reporter.task("reading the scores"), as_files(scored=scored) as (paths,):
         file = _File.read(paths, data)
     with reporter.task("reading the test part"):
@@ -89,6 +91,8 @@ def evaluate_file(
             options.batch_users,
             advance,
             candidates=compared.items.chosen(items),
+            context=list_context(data, items, options.metrics),
+            sampled=sampled_negatives(config),
         )
     return compared.result(ranked, file.items)
 

@@ -16,6 +16,7 @@ from recsparse.models.protocol.recommender import Recommender
 from recsparse.models.protocol.validation import Validation
 from recsparse.models.registry import build_model
 from recsparse.stages.item_features import item_features
+from recsparse.stages.list_context import list_context, sampled_negatives
 from recsparse.stages.rank_part import evaluate_part
 from recsparse.stages.user_features import user_features
 from recsparse.training.fit import fit_model
@@ -122,4 +123,7 @@ def validate(
     options = config.evaluation
     metrics = [*options.metrics, options.select_by]
     lists, users = Lists.of_part(part), user_features(data, part.user_ids)
-    return evaluate_part(model, lists, metrics, options.batch_users, on_batch, users=users)
+    return evaluate_part(
+        model, lists, metrics, options.batch_users, on_batch, users=users,
+        context=list_context(data, data.items, metrics), sampled=sampled_negatives(config),
+    )  # fmt: skip

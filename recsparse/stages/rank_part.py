@@ -14,6 +14,8 @@ from recsparse.errors import InputError
 from recsparse.evaluation.rank_catalogue import evaluate_ranking
 from recsparse.evaluation.ranking_result import RankingResult
 from recsparse.evaluation.ratings import evaluate_ratings
+from recsparse.metrics.list_context import ListContext
+from recsparse.metrics.sampled_negatives import SampledNegatives
 from recsparse.models.protocol.features import Features
 from recsparse.models.protocol.fitted_model import FittedModel
 from recsparse.models.protocol.user_reader import scores_of
@@ -55,6 +57,8 @@ def evaluate_part(  # noqa: PLR0913 (one parameter per option)
     candidates: NDArray[np.bool_] | None = None,
     users: Features | None = None,
     popularity: NDArray[np.float32] | None = None,
+    context: ListContext | None = None,
+    sampled: SampledNegatives | None = None,
 ) -> RankingResult:
     """Rank the full catalogue for the users of a part and, with a model of ratings, predict theirs.
 
@@ -69,6 +73,8 @@ def evaluate_part(  # noqa: PLR0913 (one parameter per option)
         users: Features of the users of the part, one row for each; None where none are known.
         popularity: The share of each item, by which users without a history are ranked for of whom
             the model knows nothing; None leaves them to the model.
+        context: What is known of the items, for metrics that need it.
+        sampled: Ranks targets among some random items; None ranks the whole catalogue.
 
     Returns:
         Metrics per user, the mean over the lists of each; those of ratings, where there are any,
@@ -80,6 +86,7 @@ def evaluate_part(  # noqa: PLR0913 (one parameter per option)
     ranked = evaluate_ranking(
         score, part.history, part.targets, metrics, batch_users, on_batch,
         part.times, candidates=candidates, users=None if users is None else users.rows(part.user),
+        context=context, sampled=sampled,
     )  # fmt: skip
     ranked = ranked.by_user(part.user)
     if not model.predicts_ratings:

@@ -26,6 +26,7 @@ from recsparse.scoring.trained import TrainedModel
 from recsparse.stages.data import load_data
 from recsparse.stages.fit_on_dataset import fit_context
 from recsparse.stages.fitted import Fitted, fitted_on
+from recsparse.stages.list_context import require_context
 from recsparse.stages.load import load
 from recsparse.stages.needs import require_needs
 from recsparse.stages.nothing_new import REQUEST, request_of, trained_before
@@ -168,6 +169,7 @@ def _start(
 def _validation_part(data: Dataset, config: Config, reporter: Reporter) -> EvaluationPart:
     # What could not be fitted, or not be loaded again, is refused before anything is recorded.
     require_needs(config.model, data)
+    require_context(data, config.evaluation.metrics)
     with reporter.task("reading the validation part"):
         part = part_to_rank(data, "validation")
     try_own_models(config.model, data, part, config.seed)

@@ -26,6 +26,7 @@ from recsparse.outputs.job import Job
 from recsparse.outputs.kinds import TextKind
 from recsparse.reporting.progress import SILENT, Reporter
 from recsparse.stages.data import load_data
+from recsparse.stages.list_context import require_context
 from recsparse.stages.needs import require_needs
 from recsparse.stages.rank_part import part_to_rank
 from recsparse.stages.trial_fit import try_own_models
@@ -218,6 +219,7 @@ def _searched(job: _Search, trials: Trials, on_end: OnEnd) -> TuneResult:
 
 
 def _require_needs(config: Config, plan: Plan, data: Dataset) -> None:
+    require_context(data, config.evaluation.metrics)
     # Where every trial would fail for want of the same, nothing is begun.
     errors = []
     for settings in _ends(plan):

@@ -18,11 +18,11 @@ class Watch:
         enabled[name] = gc.isenabled()
 
 sys.meta_path.insert(0, Watch)
-sys.argv = ["recsparse", "metrics", "--json"]
+sys.argv = ["recsparse", "doctor", "--json"]
 try:
     run()
 finally:
-    names = ("recsparse.cli.commands", "recsparse.metrics.ranking_metrics")
+    names = ("recsparse.cli.commands", "recsparse.stages.doctor")
     print([enabled[name] for name in names], gc.isenabled(), gc.get_freeze_count() > 100_000)
 """
 

@@ -1,6 +1,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import asdict
 from importlib.metadata import entry_points
 
 import pandas as pd
@@ -10,8 +11,7 @@ import typer
 from recsparse.cli.exit import exit_on_error
 from recsparse.cli.main import app, run
 from recsparse.errors import InputError
-from recsparse.metrics.ranking_metrics import FORMULAS
-from recsparse.metrics.rating_metrics import RATING_FORMULAS
+from recsparse.metrics.definitions import DEFINITIONS
 from recsparse.scoring.model_folder import load_model
 from recsparse.stages.describe import describe
 from tests.cli.conftest import sets
@@ -167,8 +167,12 @@ def test_the_installation_is_described(recsparse, workplace):
     assert found["MLflow store"] == f"sqlite:///{workplace}/mlflow.db"
 
 
-def test_every_formula_is_shown(recsparse):
-    assert as_json(recsparse("metrics", "--json")) == {**FORMULAS, **RATING_FORMULAS}
+def test_every_formula_is_shown_with_its_source(recsparse):
+    shown = {name: asdict(definition) for name, definition in DEFINITIONS.items()}
+    assert as_json(recsparse("metrics", "--json")) == shown
+    table = recsparse("metrics").stdout
+    assert all(name in table for name in DEFINITIONS)
+    assert "Steck 2018" in table
 
 
 def test_a_public_set_that_is_there_is_not_fetched_again(recsparse, monkeypatch, workplace):
@@ -277,7 +281,7 @@ def test_the_command_and_the_module_are_the_same():
     assert (command.value, run.__name__) == ("recsparse.cli.main:run", "run")
     words = [sys.executable, "-m", "recsparse", "metrics", "--json"]
     done = subprocess.run(words, capture_output=True, text=True, check=True)
-    assert json.loads(done.stdout) == {**FORMULAS, **RATING_FORMULAS}
+    assert json.loads(done.stdout).keys() == DEFINITIONS.keys()
     assert done.stderr == ""
 
 

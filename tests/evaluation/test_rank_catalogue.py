@@ -1,4 +1,6 @@
 import math
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ from scipy.sparse import csr_matrix
 from recsparse.datasets.evaluated.lists import SharedCells
 from recsparse.errors import InputError
 from recsparse.evaluation.rank_catalogue import evaluate_ranking
+from recsparse.metrics.list_context import ListContext
 
 
 def random_part(num_users, num_items, seed):
@@ -158,3 +161,43 @@ def test_the_lists_stay_with_the_result():
         batch_users=1,
     )
     assert result.recommended.tolist() == [[2, 1, -1], [0, 2, 1]]
+
+
+def test_the_lists_and_every_kind_of_metric_come_out_of_one_pass():
+    context = ListContext(np.array([4.0, 3, 0, 1]), csr_matrix(np.eye(4)), csr_matrix(np.eye(4)))
+    result = evaluate_ranking(
+        lambda rows: torch.tensor([[9.0, 1, 5, 3]]).repeat(rows.shape[0], 1),
+        history=csr_matrix([[1.0, 0, 0, 0], [0, 0, 1, 0]]),
+        targets=csr_matrix([[0.0, 2, 1, 0, 0], [0, 1, 0, 0, 1]]),
+        metrics=["auc", "ndcg_linear@2", "beyond@2"],
+        candidates=np.array([True, True, True, False]),
+        context=context,
+    )
+    # User 0 has seen item 0, user 1 item 2; item 3 may not be ranked, item 4 is not known.
+    assert result.recommended.tolist() == [[2, 1], [0, 1]]
+    # User 0 has no other item to lose to; user 1's target 1 loses to 0, target 4 to all.
+    np.testing.assert_array_equal(result.per_user["auc"], [np.nan, 0.0])
+    first = (1 / math.log2(2) + 2 / math.log2(3)) / (2 / math.log2(2) + 1 / math.log2(3))
+    assert result.per_user["ndcg_linear@2"][0] == pytest.approx(first)
+    assert result.per_user["arp@2"].tolist() == [(0 + 3) / 2, (4 + 3) / 2]
+    assert result.coverage["coverage@2"] == 3 / 3
+    assert result.num_users == 2
+
+
+def test_scores_stay_as_they_are():
+    scores = torch.tensor([[1.0, 2.0, 3.0]])
+    before = scores.clone()
+    evaluate_ranking(
+        lambda rows: scores, csr_matrix([[0.0, 0, 1]]), csr_matrix([[1.0, 0, 0]]), ["ndcg@2", "auc"]
+    )
+    assert torch.equal(scores, before)
+
+
+def test_evaluation_is_there_without_mlflow():
+    code = (
+        "import pkgutil, sys, recsparse.evaluation as room\n"
+        "for each in pkgutil.iter_modules(room.__path__, 'recsparse.evaluation.'):\n"
+        "    __import__(each.name)\n"
+        "sys.exit('mlflow' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

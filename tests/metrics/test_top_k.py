@@ -43,14 +43,6 @@ def test_long_rows_of_tied_scores_are_sorted_too(users, items, seed, k):
         assert found == expected + [-1] * (k - len(expected))
 
 
-@pytest.mark.parametrize("at_once", [1, 8, 10_000])
-def test_rows_with_ties_are_looked_through_some_at_a_time(at_once, monkeypatch):
-    monkeypatch.setattr("recsparse.metrics.top_k._TIED_AT_ONCE", at_once)
-    scores = torch.randint(3, (9, 4), generator=torch.Generator().manual_seed(0)).float()
-    found, _ = top_k(scores, 2)
-    assert found.tolist() == scores.sort(dim=1, descending=True, stable=True)[1][:, :2].tolist()
-
-
 def test_of_equal_scores_the_lower_index_ranks_first():
     index, value = top_k(torch.tensor([[1.0, 2.0, 2.0, 1.0, 2.0]]), 4)
     assert index.tolist() == [[1, 2, 4, 0]]
