@@ -298,5 +298,6 @@ def test_a_new_item_is_most_like_the_known_items_of_its_features(folder):
     of_new = lists[lists["item_id"] > 9000]
     assert not {9001, 9002} & {*of_new["similar_item_id"]}
     before = trained.similar_items([known[0]], k=5)
-    after = lists[lists["item_id"] == known[0]].reset_index(drop=True)
-    assert after.equals(before)
+    after = lists[(lists["item_id"] == known[0]) & (lists["similar_item_id"] < 9000)]
+    scores = after.set_index("similar_item_id")["score"]
+    assert before.set_index("similar_item_id")["score"][: len(after)].equals(scores)
