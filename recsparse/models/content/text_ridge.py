@@ -30,7 +30,8 @@ class TextRidge(Recommender, FoldedIn, HasReasonsForNew):
     """iALS whose factors a linear map of the features stands in for where an item has no history.
 
     The content-to-factor mapping of Gantner et al. 2010 (https://doi.org/10.1109/ICDM.2010.129),
-    fitted by ridge regression. Items of the catalogue keep their own factors.
+    fitted by ridge regression. Items of the catalogue keep their own factors. A number of a new
+    item counts as the nearest one of the catalogue where it is beyond these.
     """
 
     kind: ClassVar[str] = "text_ridge"
@@ -62,7 +63,7 @@ class TextRidge(Recommender, FoldedIn, HasReasonsForNew):
         )
         columns = features.sparse(1.0), features.dense()
         weights = ridge_map(*columns, self.item_factors.numpy(), self.config.ridge)
-        self.word_factors = torch.from_numpy(weights)
+        self.word_factors, self.range = torch.from_numpy(weights), _range_of(features)
         self.num_items = interactions.shape[1]
         return self
 
@@ -97,7 +98,8 @@ class TextRidge(Recommender, FoldedIn, HasReasonsForNew):
 
     def _factors_of(self, items: Features) -> Float[Tensor, "n d"]:
         chosen = items.chosen(self.config.features)
-        columns = chosen.sparse(1.0), chosen.dense()
+        # A line says nothing of numbers beyond those that it was fitted on.
+        columns = chosen.sparse(1.0), np.clip(chosen.dense(), *self.range.numpy())
         return torch.from_numpy(times_columns(*columns, self.word_factors.numpy()))
 
     @override
@@ -110,6 +112,7 @@ class TextRidge(Recommender, FoldedIn, HasReasonsForNew):
         return {
             "item_factors": self.item_factors,
             "word_factors": self.word_factors,
+            "range": self.range,
             "unobserved_weight": torch.tensor(self.solver.unobserved_weight, dtype=torch.float64),
         }
 
@@ -119,10 +122,25 @@ class TextRidge(Recommender, FoldedIn, HasReasonsForNew):
         model = cls(config)
         model.item_factors = stored_tensor(state, "item_factors", None, config.ials.factors)
         model.word_factors = stored_tensor(state, "word_factors", None, config.ials.factors)
+        model.range = torch.tensor([[-torch.inf], [torch.inf]])
+        if "range" in state:  # not in older builds
+            model.range = stored_tensor(state, "range", 2, None)
         weight = stored_number(state, "unobserved_weight")
         model.solver = config.ials.model_copy(update={"unobserved_weight": weight})
         model.num_items = len(model.item_factors)
         return model
+
+
+def _range_of(features: Features) -> Float[Tensor, "2 columns"]:
+    """Return the least and the largest value of each number, and no bounds for vectors."""
+    bounds = [np.empty((2, 0), dtype=np.float32)]
+    for group in features.groups:
+        if group.kind == "numbers":
+            values = np.asarray(group.values)
+            bounds.append(np.stack([values.min(axis=0), values.max(axis=0)]))
+        elif group.kind == "vectors":
+            bounds.append(np.repeat([[-np.inf], [np.inf]], group.values.shape[1], axis=1))
+    return torch.from_numpy(np.hstack(bounds).astype(np.float32))
 
 
 def times_columns(sparse: csr_matrix, dense: np.ndarray, weights: np.ndarray) -> np.ndarray:

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.sparse import csr_matrix
@@ -10,6 +11,7 @@ from recsparse.errors import InputError
 from recsparse.models.content.text_ridge import TextRidge, ridge_map
 from recsparse.models.linear.als import half_step
 from recsparse.models.linear.ials import IALS
+from recsparse.models.protocol.features import Features
 from recsparse.models.protocol.fit_context import FitContext
 from recsparse.testing import PersonalConformance, fitted, log_of, words_of
 from tests.item_features import mixed_features
@@ -67,3 +69,30 @@ def test_factors_of_new_items_follow_from_all_features():
     users = half_step(log, model.item_factors, model.solver).numpy()
     cold = model.score_cold(log, None, features)
     np.testing.assert_allclose(cold, users @ (columns @ expected).T, rtol=1e-3, atol=1e-4)
+
+
+def test_a_number_of_a_new_item_beyond_those_of_the_fit_counts_as_the_nearest_of_these():
+    """A year of ten times the length, and a vector that is read as it is."""
+    features, log = mixed_features(12), log_of()
+    model = TextRidge(SMALL).fit(log, FitContext(item_features=features))
+    values = {group.name: group.values for group in features.groups}
+    kinds = {group.name: group.kind for group in features.groups}
+    number = next(name for name, kind in kinds.items() if kind == "numbers")
+    vector = next(name for name, kind in kinds.items() if kind == "vectors")
+
+    def scores(**other):
+        groups = [(name, kinds[name], {**values, **other}[name]) for name in values]
+        return model.score_cold(log, None, Features.of(groups))
+
+    far, farthest = np.abs(values[number]) * 1e6 + 1, values[number].max(axis=0)
+    nearest = np.broadcast_to(farthest, values[number].shape).astype(np.float32)
+    found = scores(**{number: far.astype(np.float32)})
+    torch.testing.assert_close(found, scores(**{number: nearest}), rtol=0, atol=0)
+    assert not torch.equal(found, scores())
+    long = scores(**{vector: values[vector] * 10})
+    assert not torch.allclose(long, scores())
+    again = TextRidge.from_state(model.config, model.state())
+    assert torch.equal(again.score_cold(log, None, features), scores())
+    older = {name: value for name, value in model.state().items() if name != "range"}
+    unbounded = TextRidge.from_state(model.config, older)
+    assert torch.equal(unbounded.score_cold(log, None, features), scores())
