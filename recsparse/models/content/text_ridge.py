@@ -24,6 +24,7 @@ from recsparse.models.protocol.stored_arrays import stored_number, stored_tensor
 
 _ITERATIONS = 100
 _TOLERANCE = 1e-4
+_LARGEST = float(np.finfo(np.float32).max)
 
 
 class TextRidge(Recommender, FoldedIn, HasReasonsForNew):
@@ -122,7 +123,7 @@ class TextRidge(Recommender, FoldedIn, HasReasonsForNew):
         model = cls(config)
         model.item_factors = stored_tensor(state, "item_factors", None, config.ials.factors)
         model.word_factors = stored_tensor(state, "word_factors", None, config.ials.factors)
-        model.range = torch.tensor([[-torch.inf], [torch.inf]])
+        model.range = torch.tensor([[-_LARGEST], [_LARGEST]])
         if "range" in state:  # not in older builds
             model.range = stored_tensor(state, "range", 2, None)
         weight = stored_number(state, "unobserved_weight")
@@ -139,7 +140,7 @@ def _range_of(features: Features) -> Float[Tensor, "2 columns"]:
             values = np.asarray(group.values)
             bounds.append(np.stack([values.min(axis=0), values.max(axis=0)]))
         elif group.kind == "vectors":
-            bounds.append(np.repeat([[-np.inf], [np.inf]], group.values.shape[1], axis=1))
+            bounds.append(np.repeat([[-_LARGEST], [_LARGEST]], group.values.shape[1], axis=1))
     return torch.from_numpy(np.hstack(bounds).astype(np.float32))
 
 

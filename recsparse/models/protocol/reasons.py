@@ -71,14 +71,14 @@ class Contributions:
         return self.rest.index_add(0, rows_of_cells(history), self.cells)
 
     def on_line(
-        self, history: csr_matrix, start: Float[Tensor, "b 1"], slope: Float[Tensor, "b 1"]
+        self, history: csr_matrix, start: Float[Tensor, "b #k"], slope: Float[Tensor, "b #k"]
     ) -> "Contributions":
         """Return what `start + slope · score` is the sum of.
 
         Args:
             history: The histories with the cells.
-            start: One number per user.
-            slope: One number per user.
+            start: One number per user, or per listed item.
+            slope: Likewise.
 
         Returns:
             The contributions, of which as much is explained.

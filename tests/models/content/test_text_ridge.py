@@ -72,7 +72,7 @@ def test_factors_of_new_items_follow_from_all_features():
 
 
 def test_a_number_of_a_new_item_beyond_those_of_the_fit_counts_as_the_nearest_of_these():
-    """A year of ten times the length, and a vector that is read as it is."""
+    """A number of a million, and a vector that is read as it is."""
     features, log = mixed_features(12), log_of()
     model = TextRidge(SMALL).fit(log, FitContext(item_features=features))
     values = {group.name: group.values for group in features.groups}
@@ -84,7 +84,7 @@ def test_a_number_of_a_new_item_beyond_those_of_the_fit_counts_as_the_nearest_of
         groups = [(name, kinds[name], {**values, **other}[name]) for name in values]
         return model.score_cold(log, None, Features.of(groups))
 
-    far, farthest = np.abs(values[number]) * 1e6 + 1, values[number].max(axis=0)
+    far, farthest = np.full(values[number].shape, 1e6), values[number].max(axis=0)
     nearest = np.broadcast_to(farthest, values[number].shape).astype(np.float32)
     found = scores(**{number: far.astype(np.float32)})
     torch.testing.assert_close(found, scores(**{number: nearest}), rtol=0, atol=0)
