@@ -12,11 +12,15 @@ from recsparse.cli.options import (
 )
 from recsparse.cli.reporters import progress
 from recsparse.cli.terminal import (
+    show_frame,
     show_json,
     show_pairs,
     show_runs,
 )
 from recsparse.reporting.progress import SILENT
+
+# Of the best runs; --json has all.
+_MOST_SHOWN = 10
 
 
 @app.command()
@@ -38,17 +42,52 @@ def runs(
     sync: Annotated[
         bool, typer.Option("--sync", "--send", help="First send what jobs could not.")
     ] = False,
+    query: Annotated[
+        str | None,
+        typer.Option("--filter", help="MLflow's filter, as in metrics.test_ndcg_at_10 > .3"),
+    ] = None,
+    compare: Annotated[
+        tuple[str, str] | None,
+        typer.Option(metavar="A B", help="Figures of two runs, by id, name or beginning of one."),
+    ] = None,
+    diff: Annotated[
+        tuple[str, str] | None,
+        typer.Option(metavar="A B", help="What two runs differ in: settings, data, figures, code."),
+    ] = None,
+    best: Annotated[
+        str | None, typer.Option(metavar="METRIC", help="Runs by a figure, the best first.")
+    ] = None,
     *,
     job: JobOptions,
 ) -> None:
     """List the MLflow runs there, the newest first; --json has all their figures."""
     reporter = progress(job.quiet)
+    if sum(each is not None for each in (query, compare, diff, best)) > 1:
+        raise typer.BadParameter("give one of --filter, --compare, --diff and --best")
     with loading_libraries(reporter):
+        from recsparse.stages.run_comparison import best_runs, compare_runs, diff_runs
         from recsparse.stages.runs import runs as stage
+        from recsparse.stages.runs import sync_runs
 
     tracking = job.settings().tracking
-    frame = stage(folder, tracking, sync, reporter)
+    if sync:
+        sync_runs(folder, tracking, reporter)
+    if compare is not None:
+        title, frame = "figures", compare_runs(folder, *compare, tracking, reporter)
+    elif diff is not None:
+        title, frame = "differences", diff_runs(folder, *diff, tracking, reporter)
+    elif best is not None:
+        title, frame = f"best by {best}", best_runs(folder, best, tracking, reporter)
+    else:
+        title = "runs"
+        frame = stage(folder, tracking, reporter=reporter, query=query or "")
     if job.as_json:
         show_json(frame.to_dict("records"))
+    elif title == "runs":
+        show_runs(title, frame)
+    elif best is not None:
+        ids = frame["run_id"].str[:8]
+        brief = frame[["experiment", "name", frame.columns[-1]]].assign(run=ids)
+        show_frame(title, brief.head(_MOST_SHOWN))
     else:
-        show_runs("runs", frame)
+        show_frame(title, frame.where(frame.notna(), "–"))

@@ -1,5 +1,6 @@
 """The runs of a store, with the figures that one compares."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -24,6 +25,7 @@ def runs(
     config: TrackingConfig | None = None,
     send: bool = False,
     reporter: Reporter = SILENT,
+    query: str = "",
 ) -> pd.DataFrame:
     """Return the runs, the newest first, with their validation and test metrics.
 
@@ -33,24 +35,60 @@ def runs(
             returned, else those of all.
         send: First send what jobs of this folder could not send to their stores.
         reporter: Shows the progress.
+        query: MLflow's own filter, such as `metrics.test_ndcg_at_10 > 0.3 and tags.kind = 'ease'`.
 
     Returns:
         One row per run: `run_id`, experiment, name, status, start, and one column per metric.
 
     Raises:
         MissingFileError: If the store or the experiment is not there.
+        InputError: If MLflow does not understand the filter.
         StoreError: If the store cannot be reached.
     """
     config, folder = config or TrackingConfig(), plain(folder)
     if send:
-        with reporter.task("sending what was kept"):
-            send_unsent(folder, config)
+        sync_runs(folder, config, reporter)
     experiment = config.experiment if "experiment" in config.model_fields_set else None
     with reporter.task("reading the runs"):
-        found = list_runs(tracking_uri(config, folder), experiment)
+        found = list_runs(tracking_uri(config, folder), experiment, query)
     figures = sorted(
         name for name in map(str, found) if name.startswith(("metrics.val", "metrics.test"))
     )
+    return brief_of(found, figures)
+
+
+def sync_runs(
+    folder: str | Path, config: TrackingConfig | None = None, reporter: Reporter = SILENT
+) -> int:
+    """Send what jobs of a folder could not send to their stores.
+
+    Args:
+        folder: Folder of the jobs' outputs.
+        config: The tracking section; its address, where there is one, takes the place of those
+            that the jobs had.
+        reporter: Shows the progress.
+
+    Returns:
+        How many records are left.
+
+    Raises:
+        StoreError: If a store cannot be reached.
+    """
+    with reporter.task("sending what was kept"):
+        return send_unsent(plain(folder), config)
+
+
+def brief_of(found: pd.DataFrame, figures: Sequence[str]) -> pd.DataFrame:
+    """Return of runs what one lists of them.
+
+    Args:
+        found: Runs with MLflow's columns.
+        figures: Which of its figures, as in `metrics.test_ndcg_at_10`.
+
+    Returns:
+        Columns `run_id`, `experiment`, `name`, `status`, `started`, and the figures by their own
+        names.
+    """
     # A column that no run has, such as the names of no runs at all, comes out empty.
     chosen = found.reindex(columns=["run_id", *_COLUMNS, *figures]).rename(columns=_COLUMNS)
     return chosen.rename(columns=lambda name: name.removeprefix("metrics."))

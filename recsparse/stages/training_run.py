@@ -1,10 +1,8 @@
 """What a training records in MLflow: what it is made of before the fit, and what came out."""
 
-import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +18,7 @@ from recsparse.reporting.progress import Reporter
 from recsparse.scoring.trained import TrainedModel
 from recsparse.stages.data_inputs import data_inputs
 from recsparse.stages.fitted import Fitted
-from recsparse.tracking.code_state import code_state
+from recsparse.stages.job_tags import job_tags
 from recsparse.tracking.model_address import is_model_uri
 from recsparse.tracking.open_run import start_run
 from recsparse.tracking.run import SCHEMA_ROWS, Run
@@ -156,10 +154,8 @@ def _log_settings(run: Run, source: TrainingSource, config: Config, data_digest:
             "dataset": absolute(source.dataset),
             "dataset_digest": data_digest,
             "seed": str(config.seed),
-            "host": socket.gethostname(),
-            "recsparse_version": version("recsparse"),
             **_parent(source.continue_from),
-            **code_state(),
+            **job_tags(),
         }
     )
 

@@ -1,6 +1,7 @@
 """What an MLflow store holds: models and runs."""
 
 import os
+from http import HTTPStatus
 from pathlib import Path
 
 import mlflow
@@ -8,7 +9,7 @@ import pandas as pd
 import yaml
 from mlflow.entities import LifecycleStage
 
-from recsparse.errors import MissingFileError, ModelFolderError, StoreError
+from recsparse.errors import InputError, MissingFileError, ModelFolderError, StoreError
 from recsparse.tracking.contact import first_contact, ping, store_in_use
 from recsparse.tracking.root_cause import root_cause
 from recsparse.tracking.store import JOINED_RUN, require_store, without_password
@@ -62,12 +63,13 @@ def download_model(address: str, uri: str) -> Path:
     return folder
 
 
-def list_runs(uri: str, experiment: str | None = None) -> pd.DataFrame:
+def list_runs(uri: str, experiment: str | None = None, query: str = "") -> pd.DataFrame:
     """Return the runs of a store, the newest first.
 
     Args:
         uri: The store.
         experiment: Name of the experiment; None for those of all.
+        query: MLflow's own filter, such as `metrics.test_ndcg_at_10 > 0.3`; empty for all.
 
     Returns:
         One row per run: `experiment`, its name, and MLflow's columns (`run_id`, `status`,
@@ -75,6 +77,7 @@ def list_runs(uri: str, experiment: str | None = None) -> pd.DataFrame:
 
     Raises:
         MissingFileError: If there is no such store, or no such experiment in it.
+        InputError: If MLflow does not understand the filter.
         StoreError: If the store cannot be reached.
     """
     require_store(uri)
@@ -87,9 +90,21 @@ def list_runs(uri: str, experiment: str | None = None) -> pd.DataFrame:
                 f"{without_password(uri)} must hold the experiment {experiment!r}, but it holds "
                 f"{', '.join(sorted(names.values())) or 'none'}"
             )
-        found = mlflow.search_runs(experiment_ids=wanted)
+        found = _searched(wanted, query)
     named = found.get("experiment_id", pd.Series(dtype=str)).map(names)
     return found.assign(experiment=named)
+
+
+def _searched(experiments: list[str], query: str) -> pd.DataFrame:
+    try:
+        return mlflow.search_runs(experiments, query)
+    except mlflow.MlflowException as error:
+        if not query or error.get_http_status_code() != HTTPStatus.BAD_REQUEST:
+            raise
+        raise InputError(
+            f"the filter must be one of MLflow's, such as \"metrics.test_ndcg_at_10 > 0.3 and "
+            f"tags.kind = 'ease'\", but got {query!r}: {root_cause(error)}"
+        ) from error
 
 
 def is_recorded(uri: str, run_id: str) -> bool:
