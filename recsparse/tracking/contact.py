@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import sqlite3
 import tempfile
 import threading
@@ -13,6 +14,7 @@ from typing import TypeVar
 
 import mlflow
 from filelock import FileLock
+from mlflow.store import db_migrations
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 from mlflow.tracking import MlflowClient
 
@@ -112,9 +114,30 @@ def first_contact(uri: str, ask: Callable[[], Answer], writes: bool = False) -> 
         raise
     except Exception as error:
         raise StoreError(
-            f"the MLflow store {without_password(uri)} must answer and be writable, but "
+            _other_version(uri, str(error))
+            or f"the MLflow store {without_password(uri)} must answer and be writable, but "
             f"{root_cause(error)}; start it, or set tracking.uri or MLFLOW_TRACKING_URI to another"
         ) from error
+
+
+def _other_version(uri: str, told: str) -> str | None:
+    """Return what to say of a store with the tables of another MLflow, which says that of it."""
+    found = re.search(r"database schema \(found version (\w+), but expected", told)
+    if found is None:
+        return None
+    known = Path(db_migrations.__file__).parent / "versions"
+    is_older = any(known.glob(f"{found[1]}_*.py"))
+    cure = (
+        f"take a backup, then run: mlflow db upgrade {without_password(uri)}"
+        if is_older
+        else "install the MLflow that wrote it, or a newer one, or set tracking.uri or "
+        "MLFLOW_TRACKING_URI to another store"
+    )
+    return (
+        f"the MLflow store {without_password(uri)} must have the tables of MLflow "
+        f"{mlflow.__version__}, which is installed, but has those of "
+        f"{'an older' if is_older else 'a newer'} one, version {found[1]}; {cure}"
+    )
 
 
 def ping() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import mlflow
 import pandas as pd
 import yaml
-from mlflow.entities import LifecycleStage
+from mlflow.entities import LifecycleStage, Run
 
 from recsparse.errors import InputError, MissingFileError, ModelFolderError, StoreError
 from recsparse.tracking.contact import first_contact, ping, store_in_use
@@ -34,11 +34,11 @@ def download_model(address: str, uri: str) -> Path:
     try:
         with store_in_use(uri):
             first_contact(uri, ping)
-            local = Path(mlflow.artifacts.download_artifacts(address))
+            local = _downloaded(address)
             # MLflow itself would read a percent sign in the path as the start of a code.
             described = yaml.safe_load((local / "MLmodel").read_text(encoding="utf-8"))
             data = described["flavors"]["python_function"]["data"]
-    except StoreError:
+    except (StoreError, MissingFileError):
         raise
     except (
         mlflow.MlflowException,
@@ -61,6 +61,37 @@ def download_model(address: str, uri: str) -> Path:
             f"{data!r}, which leads to {outside[0].resolve()}; log the model again"
         )
     return folder
+
+
+def _downloaded(address: str) -> Path:
+    failed: mlflow.MlflowException | None = None
+    try:
+        local = Path(mlflow.artifacts.download_artifacts(address))
+    except mlflow.MlflowException as error:
+        failed = error
+    # Of a model whose training did not finish there is an empty folder.
+    if failed is not None or not (local / "MLmodel").is_file():
+        run = _run_of(address)
+        if run is not None:
+            raise MissingFileError(
+                f"the run of {address} must have logged a model, but {run.info.run_name} "
+                f"({run.info.status}) has not: a training logs its model when it has finished, "
+                "and other jobs log none; name another run, as `recsparse runs --best ndcg@10` "
+                "lists them"
+            ) from failed
+    if failed is not None:
+        raise failed
+    return local
+
+
+def _run_of(address: str) -> Run | None:
+    """Return the run of an address that begins with `runs:/`, if the store has it."""
+    if not address.startswith("runs:/"):
+        return None
+    try:
+        return mlflow.get_run(address.removeprefix("runs:/").partition("/")[0])
+    except mlflow.MlflowException:
+        return None
 
 
 def list_runs(uri: str, experiment: str | None = None, query: str = "") -> pd.DataFrame:

@@ -3,6 +3,7 @@ import re
 import sqlite3
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 
 import mlflow
 import pytest
@@ -150,3 +151,22 @@ def test_what_one_process_does_others_wait_for(tmp_path):
 
     with ThreadPoolExecutor(4) as pool:
         assert sorted(pool.map(work, range(8))) == [*range(8)]
+
+
+@pytest.mark.parametrize(
+    ("version", "told"),
+    [
+        ("f" * 12, r"a newer one, version f{12}; install the MLflow that wrote it"),
+        (
+            "451aebb31d03",
+            r"an older one, version 451aebb31d03; take a backup, then run",
+        ),
+    ],
+)
+def test_a_store_of_another_mlflow_is_told_with_its_cure(workplace, version, told):
+    with closing(sqlite3.connect(workplace / "mlflow.db")) as database:
+        database.execute("UPDATE alembic_version SET version_num = ?", (version,))
+        database.commit()
+    uri = local_uri(workplace)
+    with store_in_use(uri), pytest.raises(StoreError, match=told):
+        first_contact(uri, ping)

@@ -4,9 +4,9 @@ import shutil
 
 import pytest
 
-from recsparse.errors import ModelFolderError
+from recsparse.errors import InputError, MissingFileError, ModelFolderError
 from recsparse.tracking.open_run import start_run
-from recsparse.tracking.tracked import download_model, is_recorded
+from recsparse.tracking.tracked import download_model, is_recorded, list_runs
 from tests.tracking.test_open_run import CONFIG, EXAMPLE, store
 
 
@@ -55,3 +55,22 @@ def test_a_job_that_failed_is_not_recorded_to_its_end(workplace):
     with pytest.raises(RuntimeError), start_run(CONFIG, workplace, "run") as run:
         raise RuntimeError
     assert not is_recorded(store(workplace), run.run_id)
+
+
+@pytest.mark.parametrize("with_model", [False, True])
+def test_a_run_that_logged_no_model_is_told(workplace, with_model):
+    with start_run(CONFIG, workplace, "my job", with_model=with_model) as run:
+        pass
+    told = rf"the run of runs:/{run.run_id}/model must have logged a model, but my job \(FINISHED\)"
+    with pytest.raises(MissingFileError, match=told):
+        download_model(f"runs:/{run.run_id}/model", store(workplace))
+
+
+def test_runs_are_filtered_by_mlflows_own_language(workplace):
+    for name, loss in (("low", 1.0), ("high", 2.0)):
+        with start_run(CONFIG, workplace, name) as run:
+            run.log_metrics({"train_loss": loss})
+    found = list_runs(store(workplace), query="metrics.train_loss > 1.5")
+    assert found["tags.mlflow.runName"].tolist() == ["high"]
+    with pytest.raises(InputError, match=r"filter must be one of MLflow's.* got 'loss of 3'"):
+        list_runs(store(workplace), query="loss of 3")
