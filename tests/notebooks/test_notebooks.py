@@ -85,6 +85,15 @@ def test_sparse_convolution_with_small_sizes(tmp_path: Path) -> None:
     assert "user 1, day 4: 3 events in three days" in text(outputs[-1])
 
 
+def test_comparing_experiments_with_small_sizes(source: Path, tmp_path: Path) -> None:
+    network = ["model.kind=mult_vae", "training.epochs=2"]
+    sizes = {"source": str(source), "network": network, "trials": 2, "least": 0.0}
+    outputs = run("03_compare_experiments.ipynb", tmp_path, sizes, 120)
+    assert pictures(outputs) == 6
+    assert all(column in text(outputs[-1]) for column in ("user_id", "item_id", "rank", "score"))
+    assert "ease is " in text(next(output for output in outputs if "data" in output))
+
+
 def test_new_items_with_small_sizes(tmp_path: Path) -> None:
     sizes = {"num_users": 120, "num_items": 80, "num_rows": 2400, "default": QUICK_READER}
     outputs = run("04_new_items.ipynb", tmp_path, sizes, 120)
@@ -92,18 +101,30 @@ def test_new_items_with_small_sizes(tmp_path: Path) -> None:
     assert "title of similar_item_id" in text(outputs[-1])
 
 
-@pytest.mark.slow
-def test_the_first_model_whole(real_data: PublicData, tmp_path: Path) -> None:
-    films = tmp_path / "films"
-    films.mkdir()
+@pytest.fixture
+def films(real_data: PublicData, tmp_path: Path) -> Path:
+    """MovieLens-100K with the columns that `fetch` leaves as well."""
+    folder = tmp_path / "films"
+    folder.mkdir()
     for name, columns in {
         "interactions": ["user_id", "item_id", "rating", "timestamp"],
         "items": ["item_id", "title"],
     }.items():
         table = pd.read_parquet(real_data / f"movielens-100k/{name}.parquet")
-        table[columns].to_parquet(films / f"{name}.parquet")
+        table[columns].to_parquet(folder / f"{name}.parquet")
+    return folder
+
+
+@pytest.mark.slow
+def test_the_first_model_whole(films: Path, tmp_path: Path) -> None:
     outputs = run("01_first_model.ipynb", tmp_path, {"source": str(films)}, 600)
     assert pictures(outputs) == 3
+
+
+@pytest.mark.slow
+def test_comparing_experiments_whole(films: Path, tmp_path: Path) -> None:
+    outputs = run("03_compare_experiments.ipynb", tmp_path, {"source": str(films)}, 600)
+    assert pictures(outputs) == 6
 
 
 @pytest.mark.slow
