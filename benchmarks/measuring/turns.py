@@ -16,18 +16,22 @@ Threads = Annotated[int, typer.Option(help="Threads of torch.", min=1)]
 Out = Annotated[Path | None, typer.Option(help="File of the table, as markdown.")]
 
 
-def show_rows(title: str, rows: Sequence[dict[str, object]], out: Path | None) -> None:
+def show_rows(
+    title: str, rows: Sequence[dict[str, object]], out: Path | None, further: bool = False
+) -> None:
     """Show a table below a line about the machine.
 
     Args:
         title: The heading above it.
         rows: Values by column.
         out: A file that gets the same, as markdown; None for none.
+        further: Whether the file has tables already, which stay.
     """
     text = f"{machine()}\n{markdown(title, pd.DataFrame(rows))}"
     typer.echo(text)
     if out:
-        out.write_text(text, encoding="utf-8")
+        before = out.read_text(encoding="utf-8") if further else ""
+        out.write_text(before + text, encoding="utf-8")
 
 
 def row_of(
