@@ -13,3 +13,7 @@ Catalogue = Literal["known", "all", "common", "new"]
 # Which users of the test are ranked for: those with training rows, those without, or both.
 IncludeUsers = Literal["known", "new", "all"]
 Sampler = Literal["auto", "grid", "random", "tpe"]
+
+# What a logged model has of the histories of its users: a copy, where they lie, nothing, or, by
+# their size, one of the first two.
+LogHistory = Literal["auto", "copy", "refer", "none"]

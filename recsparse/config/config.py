@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, model_validator
 
+from recsparse.config.choices import LogHistory
 from recsparse.config.data import FeaturesConfig, LogConfig, OrderConfig, SplitConfig, TextConfig
 from recsparse.config.evaluation import EvaluationConfig
 from recsparse.config.models import BlendConfig, ModelConfig
@@ -40,6 +41,9 @@ class TrackingConfig(Section):
             next to the model folder.
         experiment: Name of the MLflow experiment, at most 500 characters.
         register_as: Register the model under this name, at most 256 characters without `/` and `:`.
+        log_history: What a logged model has of its users' histories: a `copy`, where they lie
+            (`refer`), nothing (`none`), or a copy of up to 256 MiB and else where they lie
+            (`auto`).
     """
 
     uri: str | None = None
@@ -50,6 +54,7 @@ class TrackingConfig(Section):
         ]
         | None
     ) = None
+    log_history: LogHistory = "auto"
 
 
 class Config(Section):

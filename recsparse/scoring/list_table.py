@@ -3,11 +3,15 @@
 import numpy as np
 import pyarrow as pa
 import torch
+from jaxtyping import Bool, Float, Int
 from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
+from torch import Tensor
 
 from recsparse.config.choices import OnUnknown
 from recsparse.datasets.id_types import Ids, ids_of
 from recsparse.datasets.vocabulary import Vocabulary
+from recsparse.metrics.top_k import mask_seen, top_k
 from recsparse.scoring.request_columns import refuse_unknown
 
 
@@ -39,6 +43,33 @@ def list_table(
             "score": pa.array(scores[row, place], pa.float32()),
         }
     )
+
+
+def best_items(
+    scores: Float[Tensor, "b m"],
+    k: int,
+    seen: csr_matrix | None,
+    allowed: Bool[Tensor, " m"] | None,
+    without: NDArray[np.bool_],
+) -> tuple[Int[Tensor, "b k"], Float[Tensor, "b k"]]:
+    """Return the items of the largest scores.
+
+    Args:
+        scores: Users × items; changed in place.
+        k: Length of each list.
+        seen: Users × items, those that no list may hold; None for none.
+        allowed: Items that a list may hold; None for all.
+        without: Users who get no list.
+
+    Returns:
+        Places of items in the catalogue, −1 where a list is shorter, and their scores.
+    """
+    if seen is not None:
+        scores = mask_seen(scores, seen)
+    if allowed is not None:
+        scores = scores.masked_fill(~allowed, -torch.inf)
+    scores[torch.from_numpy(without)] = -torch.inf
+    return top_k(scores, k)
 
 
 def allowed_items(

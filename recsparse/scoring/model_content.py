@@ -26,6 +26,14 @@ from recsparse.models.protocol.stored_arrays import checked_csr
 from recsparse.scoring.feature_arrays import features_of
 from recsparse.scoring.item_table import FILES as TABLE_FILES
 from recsparse.scoring.item_table import ItemTable
+from recsparse.scoring.left_out import (
+    ELSEWHERE,
+    HISTORY,
+    TIMES,
+    LeftOut,
+    elsewhere,
+    without_rows,
+)
 from recsparse.scoring.model_state import restored
 from recsparse.scoring.new_items_file import FILE as NEW_ITEMS
 from recsparse.scoring.new_items_file import KEY as NEW_KEY
@@ -36,11 +44,9 @@ logger = logging.getLogger(__name__)
 
 DESCRIPTION = "model.toml"
 WEIGHTS = "weights.safetensors"
-HISTORY = "history.safetensors"
 USERS = "users.parquet"
 ITEMS = "items.parquet"
 _PARTS = ("data", "indices", "indptr", "shape")
-_TIMES = "times_"
 PLUGINS_KEY = "plugins"
 USER_FEATURES, USER_FEATURES_KEY = "user_features.safetensors", "user_features"
 
@@ -84,7 +90,7 @@ def history_arrays(trained: TrainedModel) -> dict[str, NDArray[Any]]:
         InputError: If a cell of a matrix is there twice.
     """
     arrays = _arrays(trained.history, np.float32, "")
-    return arrays if trained.times is None else arrays | _arrays(trained.times, np.int64, _TIMES)
+    return arrays if trained.times is None else arrays | _arrays(trained.times, np.int64, TIMES)
 
 
 def _arrays(matrix: csr_matrix, kind: type, prefix: str) -> dict[str, NDArray[Any]]:
@@ -105,18 +111,31 @@ def _read(folder: Path, description: Mapping[str, Any]) -> TrainedModel:
     named = tuple(description.get(name) for name in ("num_users", "num_items"))
     if named != shape:
         raise InputError(f"{DESCRIPTION} names {named} users and items, but ids are of {shape}")
-    arrays = load_arrays(folder / HISTORY)
-    history = _matrix(arrays, "", np.float32, shape)
+    history, times, left_out = _histories(folder, description, shape)
     return TrainedModel(
         model=_with_new(folder, description, len(items)),
         users=users,
         items=items,
         history=history,
-        times=_times(arrays, history),
+        times=times,
         data=_data(description.get("data", {})),
         user_features=_user_features(folder, description.get(USER_FEATURES_KEY), len(users)),
         item_table=_item_table(folder, description),
+        left_out=left_out,
     )
+
+
+def _histories(
+    folder: Path, description: Mapping[str, Any], shape: tuple[int, int]
+) -> tuple[csr_matrix, csr_matrix | None, LeftOut | None]:
+    path: Path | None = folder / HISTORY
+    if (folder / ELSEWHERE).is_file():
+        path = elsewhere(folder, description["sha256"][HISTORY])
+    if path is None:
+        return without_rows(folder, *shape)
+    arrays = load_arrays(path)
+    history = _matrix(arrays, "", np.float32, shape)
+    return history, _times(arrays, history), None
 
 
 def _user_features(folder: Path, section: Any, num_users: int) -> Features | None:
@@ -145,13 +164,13 @@ def _matrix(
 def _times(arrays: Mapping[str, NDArray[Any]], history: csr_matrix) -> csr_matrix | None:
     if (history.data < 0).any():
         raise InputError(f"weights in {HISTORY} must not be negative")
-    known = {name for name in arrays if name.startswith(_TIMES)}
+    known = {name for name in arrays if name.startswith(TIMES)}
     unknown = set(arrays) - known - set(_PARTS)
     if unknown:
         raise InputError(f"{HISTORY} holds {sorted(unknown)}, which are not known")
     if not known:
         return None
-    times = _matrix(arrays, _TIMES, np.int64, history.shape)
+    times = _matrix(arrays, TIMES, np.int64, history.shape)
     if not (
         np.array_equal(times.indptr, history.indptr)
         and np.array_equal(times.indices, history.indices)

@@ -19,9 +19,9 @@ from recsparse.outputs.kinds import FolderKind, describes_itself
 from recsparse.outputs.manifest import file_sha256
 from recsparse.scoring.feature_arrays import arrays_of, groups_described
 from recsparse.scoring.item_table import FILES as TABLE_FILES
+from recsparse.scoring.left_out import ELSEWHERE, HISTORY
 from recsparse.scoring.model_content import (
     DESCRIPTION,
-    HISTORY,
     ITEMS,
     PLUGINS_KEY,
     USER_FEATURES,
@@ -129,7 +129,7 @@ def load_model(folder: str | Path) -> TrainedModel:
     """
     folder = Path(folder)
     description = read_model_description(folder)
-    for name in _files(description):
+    for name in _files(folder, description):
         _check_file(folder / name, description["sha256"][name])
     return read_content(folder, description)
 
@@ -149,7 +149,7 @@ def load_items(folder: str | Path) -> Vocabulary:
     """
     folder = Path(folder)
     description = read_model_description(folder)
-    for name in _files(description):
+    for name in _files(folder, description):
         _check_file(folder / name, description["sha256"][name])
     return Vocabulary.load(folder / ITEMS)
 
@@ -199,8 +199,10 @@ def read_model_description(folder: str | Path) -> dict[str, Any]:
     return description
 
 
-def _files(description: Mapping[str, Any]) -> list[str]:
-    return [name for name in (*FILES, *MORE_FILES) if name in description["sha256"]]
+def _files(folder: Path, description: Mapping[str, Any]) -> list[str]:
+    # A logged model may go without its histories.
+    absent = {HISTORY} if (folder / ELSEWHERE).is_file() else set()
+    return [name for name in (*FILES, *MORE_FILES) if name in {*description["sha256"]} - absent]
 
 
 def _check_file(path: Path, expected: str) -> None:

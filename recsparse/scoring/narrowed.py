@@ -21,12 +21,13 @@ def narrowed(trained: TrainedModel, users: Ids) -> TrainedModel:
     """
     index = np.unique(trained.users.index_of(users))
     index = index[index >= 0]
-    features = trained.user_features
+    features, left_out = trained.user_features, trained.left_out
     return replace(
         trained,
         users=Vocabulary(trained.users.ids.take(index)),
         history=trained.history[index],
         times=None if trained.times is None else trained.times[index],
         user_features=None if features is None else features.rows(index),
-        all_popularity=trained.popularity(),
+        all_popularity=None if left_out is not None else trained.popularity(),
+        left_out=None if left_out is None else left_out.rows(index),
     )

@@ -16,26 +16,17 @@ from recsparse.datasets.data_settings import DataSettings
 from recsparse.datasets.id_types import Ids, ids_of, is_missing_id
 from recsparse.datasets.vocabulary import Vocabulary
 from recsparse.errors import InputError
-from recsparse.metrics.top_k import mask_seen, top_k
 from recsparse.models.protocol.features import Features
 from recsparse.models.protocol.fitted_model import FittedModel
 from recsparse.scoring.item_table import ItemTable
-from recsparse.scoring.list_table import allowed_items, list_table
+from recsparse.scoring.left_out import LeftOut
+from recsparse.scoring.list_table import allowed_items, best_items, list_table
 from recsparse.scoring.pair_scores import pair_scores
 from recsparse.scoring.reasons import with_reasons
-from recsparse.scoring.request_columns import (
-    Rows,
-    as_table,
-    id_column,
-    refuse_unknown,
-    slices,
-)
+from recsparse.scoring.request_columns import Rows, as_table, id_column, refuse_unknown, slices
 from recsparse.scoring.similar import similar_batches
 from recsparse.scoring.user_histories import rows_of_users, with_rows
-from recsparse.scoring.user_scores import recent_popularity, scores_or_popularity
-
-# Users scored at once are bounded so that their score matrix stays near 160 MB.
-_SCORES_AT_ONCE = 40_000_000
+from recsparse.scoring.user_scores import recent_popularity, scores_or_popularity, users_at_once
 
 
 @dataclass(frozen=True)
@@ -55,6 +46,7 @@ class TrainedModel:
             nothing else. A user without rows may be known by them.
         item_table: How a table of new items is read; None where the dataset had no table of items.
         all_popularity: What `popularity` returns; None where the histories at hand are all.
+        left_out: Whose rows the model was logged without; None where it has all.
     """
 
     model: FittedModel
@@ -66,6 +58,7 @@ class TrainedModel:
     user_features: Features | None = None
     item_table: ItemTable | None = None
     all_popularity: NDArray[np.float32] | None = None
+    left_out: LeftOut | None = None
 
     def __repr__(self) -> str:
         """Return the model, and of how many users and items."""
@@ -94,10 +87,12 @@ class TrainedModel:
         if on_unknown == "error":
             refuse_unknown("user_id", user_ids, user_index)
             refuse_unknown("item_id", item_ids, item_index)
+        if self.left_out is not None:
+            self.left_out.require(user_ids, user_index)
         scores = np.full(len(pairs), np.nan, dtype=np.float32)
         known = (user_index >= 0) & (item_index >= 0)
         pairs_known = user_index[known], item_index[known]
-        scores[known] = pair_scores(*pairs_known, self._scores, self._users_at_once())
+        scores[known] = pair_scores(*pairs_known, self._scores, users_at_once(len(self.items)))
         if on_unknown == "popularity":
             stranger = (user_index < 0) & (item_index >= 0) & ~is_missing_id(user_ids)
             scores[stranger] = self.popularity()[item_index[stranger]]
@@ -186,8 +181,10 @@ class TrainedModel:
         user_index = self.users.index_of(users)
         if on_unknown == "error":
             refuse_unknown("user_id", users, user_index)
+        if self.left_out is not None:
+            self.left_out.require(users, user_index)
         allowed = allowed_items(self.items, items, on_unknown)
-        for rows in [*slices(len(users), self._users_at_once())] or [slice(0, 0)]:
+        for rows in [*slices(len(users), users_at_once(len(self.items)))] or [slice(0, 0)]:
             yield self._recommend(
                 users[rows], user_index[rows], k, allowed, filter_seen, on_unknown, explain
             )
@@ -236,7 +233,11 @@ class TrainedModel:
         features = self.user_features
         if features is not None:
             features = features.rows(self.users.index_of(users.ids))
-        return replace(self, users=users, history=known, times=times, user_features=features)
+        new = replace(self, users=users, history=known, times=times, user_features=features)
+        if self.left_out is None:
+            return new
+        given = id_column(history, "user_id").unique()
+        return replace(new, left_out=self.left_out.with_rows_of(self.users, users, given))
 
     def popularity(self) -> NDArray[np.float32]:
         """Return each item's share of the weight of the recent rows that the model knows.
@@ -244,7 +245,12 @@ class TrainedModel:
         Returns:
             One share per item, in catalogue order; they sum to 1. Rows that are older than 90 days
             before the last one count a hundredth; without times all rows are recent.
+
+        Raises:
+            InputError: If the model was logged without histories.
         """
+        if self.left_out is not None:
+            self.left_out.require_all("the popularity of items")
         return self._popularity
 
     @cached_property
@@ -264,9 +270,6 @@ class TrainedModel:
     def _scores(self, user_index: NDArray[np.int64]) -> torch.Tensor:
         return scores_or_popularity(self.model, self._popularity, *self._known_of(user_index))
 
-    def _users_at_once(self) -> int:
-        return max(1, min(1024, _SCORES_AT_ONCE // max(len(self.items), 1)))
-
     def _recommend(
         self,
         users: pa.Array,
@@ -281,14 +284,10 @@ class TrainedModel:
         scores = self._scores(user_index)
         if on_unknown == "popularity":
             scores[torch.from_numpy(~known)] = torch.from_numpy(self.popularity())
-        if filter_seen:
-            scores = mask_seen(scores, rows_of_users(self.history, user_index))
-        if allowed is not None:
-            scores = scores.masked_fill(~allowed, -torch.inf)
         # A null or blank id is no user, and gets no recommendations.
         without = ~known if on_unknown == "null" else ~known & is_missing_id(users)
-        scores[torch.from_numpy(without)] = -torch.inf
-        best, values = top_k(scores, k)
+        seen = rows_of_users(self.history, user_index) if filter_seen else None
+        best, values = best_items(scores, k, seen, allowed, without)
         ids = users.cast(self.users.ids.type)
         lists = list_table(ids, self.items, best.numpy(), values.numpy())
         if not explain:

@@ -19,6 +19,21 @@ RECENT_DAYS = 90
 OLDER_ROWS = 0.01
 RECENT = f"rows of the last {RECENT_DAYS} days count, older ones a hundredth"
 
+# A score matrix of this many cells takes 160 MB.
+_SCORES_AT_ONCE = 40_000_000
+
+
+def users_at_once(num_items: int) -> int:
+    """Return how many users are scored at once, so that memory is bounded.
+
+    Args:
+        num_items: Size of the catalogue.
+
+    Returns:
+        At least 1.
+    """
+    return max(1, min(1024, _SCORES_AT_ONCE // max(num_items, 1)))
+
 
 def recent_popularity(history: csr_matrix, times: csr_matrix | None) -> NDArray[np.float32]:
     """Return each item's share of the weight of recent rows.

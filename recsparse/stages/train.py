@@ -21,6 +21,7 @@ from recsparse.models.protocol.warm_start import WarmStart
 from recsparse.outputs.claim import Output, claim, require_own_files
 from recsparse.outputs.job import Job
 from recsparse.reporting.progress import SILENT, Reporter
+from recsparse.scoring.left_out import in_the_place_of_history
 from recsparse.scoring.model_folder import MODEL, save_model
 from recsparse.scoring.trained import TrainedModel
 from recsparse.stages.data import load_data
@@ -137,7 +138,9 @@ def train(  # noqa: PLR0913
         remove_or_warn(checkpoints)
         with reporter.task("recording the model"):
             log_fitted(run, fitted, epochs.metrics)
-            model_uri = run.log_model(out, example_of(fitted.trained), config.tracking.register_as)
+            example, tracking = example_of(fitted.trained), config.tracking
+            instead = in_the_place_of_history(out, tracking.log_history)
+            model_uri = run.log_model(out, example, tracking.register_as, instead)
     made = fitted.trained, fetched(out), fitted.validation, fitted.seconds, run.run_id
     return TrainResult(*made, model_uri, fitted.features, _new_items(fitted))
 

@@ -2,7 +2,7 @@
 
 import json
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -53,8 +53,9 @@ def send_model(record: Record) -> str:
     logged = _logged_model(client, run, values.get("model_id"))
     # `Model.log` would copy the run's figures to the model, which has them, and fail at that.
     with tempfile.TemporaryDirectory() as aside:
-        saved = Path(aside) / "model"
-        _save(saved, folder, logged, frame.drop(columns="score"))
+        saved, data = Path(aside) / "model", Path(aside) / "data" / folder.name
+        _lay_out(data, folder, values.get("instead", {}))
+        _save(saved, data, logged, frame.drop(columns="score"))
         client.log_model_artifacts(logged.model_id, str(saved))
     outputs = run.outputs.model_outputs if run.outputs else []
     # A second one is an error; the record may have been sent before.
@@ -71,6 +72,17 @@ def _logged_model(client: MlflowClient, run: Run, model_id: str | None) -> Logge
     return client.create_logged_model(
         run.info.experiment_id, "model", run.info.run_id, params=run.data.params
     )
+
+
+def _lay_out(data: Path, folder: Path, instead: Mapping[str, str]) -> None:
+    """Name the files of a folder by links, but for those that others take the place of."""
+    data.mkdir(parents=True)
+    replaced = {Path(name).stem for name in instead}
+    for path in folder.iterdir():
+        if path.stem not in replaced:
+            (data / path.name).symlink_to(path.absolute())
+    for name, text in instead.items():
+        (data / name).write_text(text, encoding="utf-8")
 
 
 def _save(saved: Path, folder: Path, logged: LoggedModel, pairs: pd.DataFrame) -> None:

@@ -148,6 +148,7 @@ class Run:
         folder: str | Path,
         example: tuple[pd.DataFrame, pd.DataFrame],
         register_as: str | None,
+        instead: Mapping[str, str] | None = None,
     ) -> str | None:
         """Record a model folder as an MLflow model that loads without pickle.
 
@@ -155,13 +156,16 @@ class Run:
             folder: The model folder, or its address.
             example: Rows to score and their scores; they give the signature.
             register_as: Name in the registry; None registers nothing.
+            instead: Contents of TOML files, by name, that the logged model holds in the place of
+                the files of the folder that are named alike but for their ending.
 
         Returns:
             The model's address, good for `recsparse.load` and `mlflow.pyfunc.load_model`; None
             where it could not be sent.
         """
         digest = folder_digest(fetched(folder))
-        values = {"folder": absolute(folder), "digest": digest, "model_id": self.model_id}
+        values: dict[str, Any] = {"folder": absolute(folder), "digest": digest}
+        values |= {"model_id": self.model_id, "instead": dict(instead or {})}
         with _file_named("example.parquet") as path:
             pd.concat(example, axis="columns").to_parquet(path)
             address = self._post("model", values, path)

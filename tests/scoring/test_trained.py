@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.sparse import csr_matrix
 
 from recsparse.errors import InputError, UnknownIdError
-from recsparse.scoring import trained as trained_module
+from recsparse.scoring import user_scores
 from recsparse.scoring.trained import TrainedModel
 from tests.scoring.naive import as_dicts, naive_list, naive_score, random_model, rows_of
 
@@ -54,7 +54,7 @@ def test_batches_of_users_give_what_all_users_at_once_give(monkeypatch):
     pairs = pd.DataFrame([(u, i) for i in range(500, 505) for u in range(10, 17)])
     pairs.columns = ["user_id", "item_id"]
     lists, scores = model.recommend(k=3), model.score(pairs)
-    monkeypatch.setattr(trained_module, "_SCORES_AT_ONCE", 10)
+    monkeypatch.setattr(user_scores, "_SCORES_AT_ONCE", 10)
     assert len(list(model.recommend_batches(model.users.ids, 3))) == math.ceil(7 / (10 // 5))
     pd.testing.assert_frame_equal(model.recommend(k=3), lists)
     assert model.score(pairs).tolist() == scores.tolist()

@@ -123,22 +123,6 @@ def test_a_logged_model_is_found_under_all_its_addresses(workplace, trained_fold
         assert load_model(local).score(PAIRS).tolist() == load_model(folder).score(PAIRS).tolist()
 
 
-def test_a_logged_model_says_what_goes_in_and_what_comes_out(workplace, trained_folder):
-    with start_run(CONFIG, workplace, "run") as run:
-        address = run.log_model(trained_folder / "popularity", EXAMPLE, None)
-    mlflow.set_tracking_uri(store(workplace))
-    info = mlflow.models.get_model_info(address)
-    mlflow.set_tracking_uri(None)
-    assert info.signature.inputs.to_dict() == [
-        {"type": "long", "name": "user_id", "required": True},
-        {"type": "long", "name": "item_id", "required": True},
-    ]
-    assert info.signature.outputs.to_dict() == [
-        {"type": "float", "name": "score", "required": True}
-    ]
-    assert info.saved_input_example_info is not None
-
-
 def test_the_first_run_joins_the_one_that_mlflow_has_opened(workplace, monkeypatch):
     client = MlflowClient(store(workplace))
     opened = client.create_run(client.create_experiment("outer")).info.run_id
