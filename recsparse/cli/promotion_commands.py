@@ -18,6 +18,7 @@ def promote(
     candidate: Annotated[str, typer.Argument(help="Model folder or MLflow address.")],
     over: Annotated[str, typer.Option(help="Alias to move, as models:/NAME@champion.")],
     on: Annotated[str, typer.Option(help="Dataset folder; both rank its test part.")],
+    out: Annotated[str | None, typer.Option(help="Folder for a report on both.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would happen.")] = False,
     *,
     test: RankedOptions,
@@ -32,7 +33,7 @@ def promote(
         from recsparse.stages.promote import promote as stage
 
     settings = job.settings(*test.settings())
-    result = stage(candidate, over, on, settings, dry_run, reporter)
+    result = stage(candidate, over, on, settings, dry_run, reporter, out)
     if job.as_json:
         show_json(result.summary())
     else:

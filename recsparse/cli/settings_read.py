@@ -13,6 +13,7 @@ READ_BY: Mapping[str, tuple[str, ...]] = {
     "tune": _FITTED,
     "evaluate": ("evaluation", "tracking"),
     "evaluate-file": ("evaluation",),
+    "promote": ("promotion", "evaluation", "tracking"),
     "score": ("log",),
     "recommend": ("log",),
     "runs": ("tracking",),

@@ -98,12 +98,12 @@ def _by_rule(
     mean, reference = float(ours.mean()), float(theirs.mean())
     shown = "" if p < rule.p else "not shown to be "
     if rule.rule == "better":
-        wanted = "better" if rule.margin == 0 else f"better by more than {rule.margin:.2%}"
+        wanted = "better than" if rule.margin == 0 else f"more than {_share(rule.margin)} above"
     else:
-        wanted = f"worse by less than {rule.margin:.2%}"
-    change = f"{mean / reference - 1:+.2%}, " if reference else ""
+        wanted = f"less than {_share(rule.margin)} below"
+    change = f"{100 * (mean / reference - 1):+.2f} %, " if reference else ""
     reason = (
-        f"{rule.metric} {value_text(mean)} is {shown}{wanted} than {value_text(reference)} "
+        f"{rule.metric} {value_text(mean)} is {shown}{wanted} {value_text(reference)} "
         f"({change}p {p:.2g} {'<' if p < rule.p else '≥'} {rule.p:g}, {len(ours):,} users)"
     )
     return Check("rule", rule.metric, mean, reference, p, p < rule.p, reason)
@@ -133,10 +133,14 @@ def _guard(
     # What neither has, such as recall of new users where there are none, has not fallen.
     passed = bool(own >= least) or bool(np.isnan(own) and np.isnan(other))
     reason = (
-        f"{name} {value_text(own)} is {'no more' if passed else 'more'} than {may_fall:.2%} below "
-        f"{value_text(other)}"
+        f"{name} {value_text(own)} is {'no more' if passed else 'more'} than {_share(may_fall)} "
+        f"below {value_text(other)}"
     )
     return Check("guard", name, own, other, None, passed, reason)
+
+
+def _share(share: float) -> str:
+    return f"{100 * share:.3g} %"
 
 
 def _of_same_users(

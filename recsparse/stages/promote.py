@@ -82,6 +82,7 @@ def promote(
     config: Config | None = None,
     dry_run: bool = False,
     reporter: Reporter = SILENT,
+    out: str | Path | None = None,
 ) -> Promotion:
     """Let an alias of a registered model point to a candidate, if it is better than who has it.
 
@@ -98,6 +99,7 @@ def promote(
         dry_run: Change nothing in the registry and set no tags; the test figures are recorded in
             the models' runs, as by `evaluate`.
         reporter: Shows the progress.
+        out: Folder for a report on both, as `evaluate` writes it; None writes none.
 
     Returns:
         Whether the candidate is the champion now, and why.
@@ -122,7 +124,7 @@ def promote(
     if found.version is not None and found.version == champion:
         return replace(decided, reason="it was so before, and is compared with nothing")
     models = [candidate] if champion is None else [candidate, f"models:/{name}/{champion}"]
-    compared = evaluate(models, dataset, None, _measuring_all(config), reporter)
+    compared = evaluate(models, dataset, out, _measuring_all(config), reporter)
     decided = _decided(replace(decided, comparison=compared), config)
     if not dry_run:
         with reporter.task("recording the decision"):
