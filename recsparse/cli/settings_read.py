@@ -10,7 +10,7 @@ READ_BY: Mapping[str, tuple[str, ...]] = {
     "prepare": ("seed", "log", "split", "text", "features", "order"),
     "describe": ("log",),
     "train": _FITTED,
-    "tune": _FITTED,
+    "tune": (*_FITTED, "tuning"),
     "evaluate": ("evaluation", "tracking"),
     "evaluate-file": ("evaluation",),
     "promote": ("promotion", "evaluation", "tracking"),
