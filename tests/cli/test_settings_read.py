@@ -17,6 +17,7 @@ ARGUMENTS = {
     "score": ["model", "--candidates", "pairs.parquet", "--out", "scores.parquet"],
     "recommend": ["model", "--out", "lists.parquet"],
     "runs": [],
+    "promote": ["model", "--over", "models:/shelf@champion", "--on", "dataset"],
 }
 SOME_KEY = {"seed": "seed=1", "refit": "refit=true", "model": "model.kind=ease"}
 
