@@ -9,6 +9,7 @@ from recsparse.config.choices import Catalogue
 from recsparse.datasets.evaluated.part_counts import PartCounts
 from recsparse.errors import InputError
 from recsparse.evaluation.comparison_tables import compared_on, comparison_table, group_tables
+from recsparse.evaluation.examples import Example, Titles, examples
 from recsparse.evaluation.listed_metrics import length_table
 from recsparse.evaluation.popularity import popularity_table
 from recsparse.evaluation.ranking_result import RankingResult
@@ -42,6 +43,7 @@ class Comparison:
         popularity: What `popularity_table` returns: how popular the items are that are consumed,
             and those that each model recommends.
         by_length: What `length_table` returns: the first metric at list lengths from 1 on.
+        examples: What each model recommends to some users.
     """
 
     results: dict[str, RankingResult]
@@ -51,6 +53,7 @@ class Comparison:
     significance: dict[str, pd.DataFrame] = field(default_factory=dict)
     popularity: pd.DataFrame = field(default_factory=pd.DataFrame)
     by_length: pd.DataFrame = field(default_factory=pd.DataFrame)
+    examples: list[Example] = field(default_factory=list)
 
     def __str__(self) -> str:
         """Return the table of the models, one column each, what it is of, and the verdict."""
@@ -91,6 +94,7 @@ def compare(
     seconds: Mapping[str, float] | None = None,
     sliced: SlicedPart | None = None,
     seed: int = 0,
+    titles: Titles | None = None,
 ) -> Comparison:
     """Lay the results of models side by side.
 
@@ -98,7 +102,8 @@ def compare(
         results: One result a model, all on the same users; the first is the reference.
         seconds: What each fit took, where that is known.
         sliced: The part that they are of, and its slices; None leaves out what takes targets.
-        seed: Of the bootstrap and the randomisation.
+        seed: Of the bootstrap, the randomisation, and the draw of examples.
+        titles: Returns a title for each of some item ids; None makes no examples.
 
     Returns:
         The comparison.
@@ -123,6 +128,7 @@ def compare(
         slices=slice_tables(results, sliced.slices, sliced.part),
         popularity=popularity_table(results, sliced.part, sliced.training_rows),
         by_length=length_table(results, sliced.part, metrics[0]),
+        examples=[] if titles is None else examples(results, sliced.part, titles, seed),
     )
 
 

@@ -9,10 +9,12 @@ from recsparse.evaluation.comparison import Comparison
 from recsparse.evaluation.comparison_tables import per_user_table
 from recsparse.evaluation.pictures import plot_comparison
 from recsparse.evaluation.report_json import report_json
+from recsparse.evaluation.report_page import report_page
 from recsparse.outputs.claim import Output, filled_folder
 from recsparse.outputs.kinds import FolderKind
 
 COMPARISON = "comparison.parquet"
+PAGE = "report.html"
 _PER_USER, _GROUPS, _PICTURE = "metrics.parquet", "groups.parquet", "comparison.png"
 # Older builds wrote no manifest, but these.
 _OLDER_NAMES = (COMPARISON, _PER_USER, _PICTURE, "report.md")
@@ -66,8 +68,11 @@ def write_report(
             if len(table):
                 table.to_parquet(aside / name, index=False)
         plot_comparison(compared.results, compared.metric).savefig(aside / _PICTURE, dpi=120)
-        text = report_json(compared, options, title)
-        (aside / "report.json").write_text(text, encoding="utf-8")
+        told = report_json(compared, options, title)
+        (aside / "report.json").write_text(told, encoding="utf-8")
+        page = report_page(compared, options, title).html()
+        # Names of files may hold bytes that are no UTF-8.
+        (aside / PAGE).write_text(page, encoding="utf-8", errors="replace")
 
 
 def _stacked(key: str, tables: dict[str, pd.DataFrame], index: str) -> pd.DataFrame:

@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 from scipy.stats import norm
 from scipy.stats import t as student_t
 
+from recsparse.config.metric_names import ACCURACY
 from recsparse.errors import InputError
 from recsparse.evaluation.bootstrap import MOST_ENUMERATED, bootstrap_sums, sign_flip_sums
 from recsparse.evaluation.ranking_result import RankingResult
-from recsparse.metrics.rating_metrics import RATING_FORMULAS
 
 CONFIDENCE, POWER = 0.95, 0.8
 ALPHA = 1 - CONFIDENCE
@@ -30,7 +30,8 @@ def significance_table(
 ) -> pd.DataFrame:
     """Compare each model with a reference, user by user, in one metric.
 
-    Users with targets are compared; in errors of ratings, those of whom both models predict any.
+    Users are compared of whom the metric is defined for both models: those with targets; in errors
+    of ratings, those of whom both predict any.
     Intervals are of 95 %, tests are two-sided, and p-values are adjusted for the number of models
     by Holm 1979.
 
@@ -144,20 +145,21 @@ def holm(p_values: np.ndarray) -> np.ndarray:
 
 def _pair(results: Mapping[str, RankingResult], reference: str, model: str, metric: str) -> _Values:
     own, other = _values(results, reference, metric), _values(results, model, metric)
-    # A model predicts no rating of an item that it does not know; lists there are of all.
-    same = metric in RATING_FORMULAS or np.array_equal(np.isnan(own), np.isnan(other))
-    if len(own) != len(other) or not same or _other_users(results[reference], results[model]):
+    ids = results[reference].user_ids, results[model].user_ids
+    if len(own) != len(other):
+        same = False
+    elif ids[0] is not None and ids[1] is not None:
+        same = ids[0].equals(ids[1])
+    else:
+        # Accuracy is undefined for users without targets alone; other metrics by the model, too.
+        is_by_model = metric.partition("@")[0] not in ACCURACY
+        same = is_by_model or np.array_equal(np.isnan(own), np.isnan(other))
+    if not same:
         raise InputError(
             f"results must be on the same users, but {model} and {reference} are not; "
             "evaluate both on one part"
         )
     return own, other
-
-
-def _other_users(one: RankingResult, other: RankingResult) -> bool:
-    if one.user_ids is None or other.user_ids is None:
-        return False
-    return not one.user_ids.equals(other.user_ids)
 
 
 def _values(results: Mapping[str, RankingResult], model: str, metric: str) -> NDArray[np.float64]:

@@ -3,7 +3,7 @@
 import pandas as pd
 
 from recsparse.evaluation.significance import ALPHA
-from recsparse.metrics.rating_metrics import RATING_FORMULAS
+from recsparse.metrics.definitions import definition
 
 _FEW = 30
 
@@ -37,8 +37,7 @@ def _sentence(reference: str, metric: str, model: str, row: pd.Series) -> str:
     if row["users"] < 2:
         return f"{reference} and {model} have too few users in common to be compared in {metric}."
     if p_value < ALPHA:
-        is_better = (row["difference"] > 0) != (metric in RATING_FORMULAS)
-        kind = "better" if is_better else "worse"
+        kind = _kind(metric, row["difference"] > 0)
         return f"{reference} is {kind} than {model} by {size} in {metric}, {_p_text(p_value)}."
     sentence = f"No difference of {reference} to {model} could be shown in {metric}"
     sentence += f" ({_signed(row)}, {_p_text(p_value)})"
@@ -48,6 +47,14 @@ def _sentence(reference: str, metric: str, model: str, row: pd.Series) -> str:
         needed = _rounded(row["users needed"])
         return f"{sentence}; to see one of this size takes about {needed} users."
     return f"{sentence}."
+
+
+def _kind(metric: str, is_higher: bool) -> str:
+    known = definition(metric)
+    better = "higher" if known is None else known.better
+    if better == "neither":
+        return "higher" if is_higher else "lower"
+    return "better" if is_higher == (better == "higher") else "worse"
 
 
 def _size(row: pd.Series) -> str:

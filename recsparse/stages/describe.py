@@ -17,7 +17,7 @@ from recsparse.outputs.job import Job
 from recsparse.reporting.progress import SILENT, Reporter
 from recsparse.stages.at_hand import at_hand
 from recsparse.stages.describe_dataset import describe_dataset
-from recsparse.stages.html_page import PAGE, write_page
+from recsparse.stages.described_page import PAGE, write_page
 
 
 def describe(

@@ -13,6 +13,7 @@ from recsparse.datasets.vocabulary import Vocabulary
 from recsparse.errors import InputError
 from recsparse.evaluation.comparison import Comparison, compare
 from recsparse.evaluation.comparison_tables import compared_on
+from recsparse.evaluation.examples import Titles
 from recsparse.evaluation.ranking_result import RankingResult
 from recsparse.evaluation.report import REPORT, write_report
 from recsparse.evaluation.slices_of_part import SlicedPart
@@ -28,6 +29,7 @@ from recsparse.scoring.model_folder import load_items, load_model, read_model_de
 from recsparse.stages.compared_part import part_to_compare
 from recsparse.stages.data import load_data
 from recsparse.stages.data_inputs import data_inputs
+from recsparse.stages.item_titles import item_titles
 from recsparse.stages.list_context import list_context, require_context, sampled_negatives
 from recsparse.stages.load import locate
 from recsparse.stages.rank_part import evaluate_part
@@ -106,7 +108,7 @@ def evaluate(
         ):
             with reporter.task("recording the dataset"):
                 tracked.log_inputs(run)
-            compared = _compare(folders, items, data, config, reporter)
+            compared = _compare(folders, items, data, config, reporter, item_titles(dataset))
             with reporter.task("writing the report"):
                 title = f"{compared_on(compared.results[compared.reference])} of {dataset}"
                 write_report(output, compared, config.evaluation, title)
@@ -125,6 +127,7 @@ def _compare(
     data: Dataset,
     config: Config,
     reporter: Reporter,
+    titles: Titles | None = None,
 ) -> Comparison:
     results, seconds = {}, {}
     with reporter.task("reading the test part"):
@@ -145,7 +148,7 @@ def _compare(
         training = read_model_description(folder)["training"]
         seconds[name] = float(training.get("fit_seconds", np.nan))
     with reporter.task("comparing"):
-        return compare(results, seconds, sliced, config.seed)
+        return compare(results, seconds, sliced, config.seed, titles)
 
 
 def rank_part(  # noqa: PLR0913 (one parameter per option)
