@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from recsparse.config.evaluation import EvaluationConfig
 from recsparse.config.metric_names import length_of
@@ -117,7 +118,7 @@ def _figures(compared: Comparison) -> Section:
 def _models_table(table: pd.DataFrame, heading: str, k: int | None = None) -> PageTable:
     names = [str(name) for name in table.columns if not str(name).endswith(" ±")]
     names = [name for name in names if length_of(name) == k]
-    best = {name: _best(name, table[name]) for name in names}
+    best = {name: _best(name, table[name].to_numpy(dtype=np.float64)) for name in names}
     rows = []
     for model, figures in table.to_dict("index").items():
         cells = [Cell(str(model))]
@@ -127,19 +128,20 @@ def _models_table(table: pd.DataFrame, heading: str, k: int | None = None) -> Pa
             error = figures.get(f"{name} ±", np.nan)
             if not np.isnan(error):
                 text += f" ± {error:.2g}"
-            cells.append(Cell(text, _sorted_by(value), is_best=value == best[name]))
+            cells.append(Cell(text, _sorted_by(value), is_best=bool(value == best[name])))
         rows.append(Row(cells))
     return PageTable(rows, ["model", *names], heading)
 
 
-def _best(name: str, values: "pd.Series[float]") -> float | None:
+def _best(name: str, values: NDArray[np.float64]) -> float | None:
     known = definition(name)
-    if known is None or known.better == "neither" or values.nunique() < 2:
+    told = np.unique(values[~np.isnan(values)])
+    if known is None or known.better == "neither" or len(told) < 2:
         return None
-    return float(values.max() if known.better == "higher" else values.min())
+    return float(told[-1] if known.better == "higher" else told[0])
 
 
-def _sorted_by(value: float) -> float | str:
+def _sorted_by(value: int | float) -> float | str:
     return float(value) if pd.notna(value) else ""
 
 
@@ -197,7 +199,7 @@ def _slice_rows(table: pd.DataFrame, compared: Comparison) -> list[Row]:
             figures = of_model[model]
             mean, half = figures["mean"], figures["high"] - figures["mean"]
             text = value_text(mean) if np.isnan(half) else f"{mean:.3g} ± {half:.2g}"
-            cells.append(Cell(text, _sorted_by(mean), is_best=mean == best))
+            cells.append(Cell(text, _sorted_by(mean), is_best=bool(mean == best)))
         rows.append(Row(cells, is_grey=first["is_small"]))
     return rows
 

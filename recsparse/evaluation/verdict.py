@@ -1,5 +1,8 @@
 """The verdict on models in sentences: which the reference beats, and what could not be shown."""
 
+from collections.abc import Hashable, Mapping
+from typing import Any
+
 import pandas as pd
 
 from recsparse.evaluation.significance import ALPHA
@@ -28,16 +31,17 @@ def verdict(reference: str, metric: str, tested: pd.DataFrame) -> list[str]:
         >>> verdict("blend", "ndcg@10", pd.DataFrame([row], ["ease"], columns))
         ['blend is better than ease by 4.4 % ± 1.1 in ndcg@10, p = 0.0002.']
     """
-    return [_sentence(reference, metric, str(model), row) for model, row in tested.iterrows()]
+    rows = tested.to_dict("index").items()
+    return [_sentence(reference, metric, str(model), row) for model, row in rows]
 
 
-def _sentence(reference: str, metric: str, model: str, row: pd.Series) -> str:
+def _sentence(reference: str, metric: str, model: str, row: Mapping[Hashable, Any]) -> str:
     size = _size(row)
     p_value = max(row["p"], row["p randomisation"])
     if row["users"] < 2:
         return f"{reference} and {model} have too few users in common to be compared in {metric}."
     if p_value < ALPHA:
-        kind = _kind(metric, row["difference"] > 0)
+        kind = _kind(metric, bool(row["difference"] > 0))
         return f"{reference} is {kind} than {model} by {size} in {metric}, {_p_text(p_value)}."
     sentence = f"No difference of {reference} to {model} could be shown in {metric}"
     sentence += f" ({_signed(row)}, {_p_text(p_value)})"
@@ -57,7 +61,7 @@ def _kind(metric: str, is_higher: bool) -> str:
     return "better" if is_higher == (better == "higher") else "worse"
 
 
-def _size(row: pd.Series) -> str:
+def _size(row: Mapping[Hashable, Any]) -> str:
     if pd.isna(row["ratio low"]):
         half = (row["high"] - row["low"]) / 2
         return f"{abs(row['difference']):.3g} ± {half:.2g}"
@@ -65,7 +69,7 @@ def _size(row: pd.Series) -> str:
     return f"{100 * abs(row['ratio'] - 1):.1f} % ± {100 * half:.1f}"
 
 
-def _signed(row: pd.Series) -> str:
+def _signed(row: Mapping[Hashable, Any]) -> str:
     if pd.isna(row["ratio low"]):
         return f"{row['difference']:+.3g} ± {(row['high'] - row['low']) / 2:.2g}"
     half = (row["ratio high"] - row["ratio low"]) / 2
@@ -76,6 +80,6 @@ def _p_text(p_value: float) -> str:
     return "p < 0.0001" if p_value < 1e-4 else f"p = {p_value:.2g}"
 
 
-def _rounded(users: float) -> str:
+def _rounded(users: int | float) -> str:
     digits = max(len(str(int(users))) - 2, 0)
     return f"{round(users / 10**digits) * 10**digits:,.0f}"

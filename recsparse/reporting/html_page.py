@@ -29,7 +29,7 @@ class Cell:
     """
 
     text: str
-    value: float | str = ""
+    value: int | float | str = ""
     is_best: bool = False
     is_grey: bool = False
 

@@ -20,7 +20,7 @@ def test_a_report_has_its_page_tables_and_picture(tmp_path):
     write_report(tmp_path / "report", compared)
     files = {path.name for path in (tmp_path / "report").iterdir()}
     written = {
-        *("report.json", "comparison.parquet", "metrics.parquet"),
+        *("report.html", "report.json", "comparison.parquet", "metrics.parquet"),
         *("significance.parquet", "comparison.png"),
     }
     assert files == written | {"manifest.toml"}

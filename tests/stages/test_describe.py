@@ -265,12 +265,12 @@ def test_a_page_holds_every_figure_and_its_pictures_and_asks_for_nothing_else(tm
     found = describe(tmp_path / "dataset", html=page)
     text = page.read_text(encoding="utf-8")
     for heading, group in found.items():
-        assert f"<h2>{heading}</h2>" in text
+        assert f"<h3>{heading}</h3>" in text
         for name in group:
-            assert f"<td>{name}</td>" in text
+            assert f'<th scope="row">{name}</th>' in text
     pictures = ["rows by day", "rows by rank", "rows per user", "training rows on the grid"]
     assert [name for name in pictures if f'alt="{name}"' not in text] == []
-    assert text.count('src="data:image/png;base64,') == text.count("src=") == len(pictures)
+    assert text.count('src="data:image/svg+xml;base64,') == text.count("src=") == len(pictures)
     assert "href=" not in text
     assert [path.name for path in tmp_path.iterdir() if "page" in path.name] == ["page.html"]
 

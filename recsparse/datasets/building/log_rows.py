@@ -43,6 +43,7 @@ class LogRows:
         self._encoder = LogEncoder(work, source.user_type, source.item_type)
         for batch in prefetched(source.batches()):
             self.counts.add(batch)
+            self.counts.kept += batch.good.num_rows
             if batch.good.num_rows:
                 self._encoder.add(batch.good)
             advance(self.counts.rows_read)
