@@ -88,7 +88,7 @@ def test_everything_in_the_first_hour_runs_from_top_to_bottom(
                 timeout=300,
             )
     assert (tmp_path / "log.html").stat().st_size > 0
-    assert (tmp_path / "report" / "report.json").is_file()
+    assert (tmp_path / "report" / "report.html").is_file()
     assert pq.read_table("top.parquet").column_names == ["user_id", "item_id", "rank", "score"]
 
 
