@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, model_validator
 
+from recsparse.config.backtest import BacktestConfig
 from recsparse.config.choices import LogHistory
 from recsparse.config.data import FeaturesConfig, LogConfig, OrderConfig, SplitConfig, TextConfig
 from recsparse.config.evaluation import EvaluationConfig
@@ -78,6 +79,7 @@ class Config(Section):
     tuning: TuningConfig = TuningConfig()
     new_items: NewItemsConfig = NewItemsConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
+    backtest: BacktestConfig = BacktestConfig()
     promotion: PromotionConfig = PromotionConfig()
     tracking: TrackingConfig = TrackingConfig()
 
