@@ -7,8 +7,8 @@
 - `recsparse.training`, `recsparse.evaluation`, `recsparse.scoring`: fit, rank, batch jobs.
 - `recsparse.stages`: the steps of a job; the `recsparse` command and `pipelines` call them.
 
-The steps by name: `recsparse.prepare`, `train`, `evaluate`, `score`, `recommend`, `similar`,
-`describe`, `fetch` and `load`; `Sources` names all that a dataset is made of.
+The steps by name: `recsparse.prepare`, `train`, `evaluate`, `backtest`, `score`, `recommend`,
+`similar`, `describe`, `fetch` and `load`; `Sources` names all that a dataset is made of.
 """
 
 import sys
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from recsparse.sparse.positions import from_positions, to_positions
     from recsparse.sparse.sets import difference, grid_of, intersection, union
     from recsparse.sparse.tensor import SparseTensor, sparse_tensor
+    from recsparse.stages.backtest import backtest
     from recsparse.stages.describe import describe
     from recsparse.stages.evaluate import evaluate
     from recsparse.stages.fetch import fetch
@@ -41,6 +42,7 @@ __all__ = [
     "Sources",
     "SparseTensor",
     "__version__",
+    "backtest",
     "cat",
     "describe",
     "difference",
@@ -75,6 +77,7 @@ _HOME = {
     "difference": "sparse.sets",
     "load_config": "config.toml_reader",
     "Sources": "datasets.building.sources",
+    "backtest": "stages.backtest",
     "describe": "stages.describe",
     "evaluate": "stages.evaluate",
     "fetch": "stages.fetch",

@@ -5,6 +5,7 @@ to import, and `recsparse --help` should not.
 """
 
 from recsparse.cli import (
+    backtest_commands,
     config_commands,
     data_commands,
     machine_commands,
@@ -16,6 +17,7 @@ from recsparse.cli.app import app
 
 __all__ = [
     "app",
+    "backtest_commands",
     "config_commands",
     "data_commands",
     "machine_commands",

@@ -5,9 +5,11 @@ from collections.abc import Iterable, Mapping
 from recsparse.errors import ConfigError
 
 _FITTED = ("seed", "refit", "model", "training", "new_items", "evaluation", "tracking")
+_PREPARED = ("seed", "log", "split", "text", "features", "order")
 # What stands at the top of the configuration, sections and keys.
 READ_BY: Mapping[str, tuple[str, ...]] = {
-    "prepare": ("seed", "log", "split", "text", "features", "order"),
+    "prepare": _PREPARED,
+    "backtest": ("backtest", *dict.fromkeys((*_PREPARED, *_FITTED))),
     "describe": ("log",),
     "train": _FITTED,
     "tune": (*_FITTED, "tuning"),

@@ -104,15 +104,11 @@ def backtest(  # noqa: PLR0913
 
 
 def _check(sources: Sources, config: Config) -> None:
-    used = ("logs", "items", "users", "repeats")
-    others = [
-        name
-        for name in ("validation", "test", "append_to", "ids_from")
-        if getattr(sources, name) not in ((), None)
-    ]
+    unread = ("validation", "test", "append_to", "ids_from")
+    others = [name for name in unread if _is_given(getattr(sources, name))]
     if others:
         raise InputError(
-            f"a backtest parts one log itself, and reads {', '.join(used[:3])} alone, but got "
+            "a backtest parts one log itself, and reads logs, items and users alone, but got "
             f"{', '.join(others)}; leave them out"
         )
     if config.evaluation.catalogue == "common":
@@ -120,6 +116,11 @@ def _check(sources: Sources, config: Config) -> None:
             "evaluation.catalogue must be known, all or new in a backtest, whose models are fitted "
             "on the same rows, but is common; leave it out"
         )
+
+
+def _is_given(source: object) -> bool:
+    is_empty = isinstance(source, tuple | list) and not source
+    return source is not None and not is_empty
 
 
 def _splits(sources: FileSources, config: Config, reporter: Reporter) -> list[BacktestSplit]:

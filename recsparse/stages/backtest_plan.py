@@ -17,6 +17,8 @@ from recsparse.stages.backtest_times import LogTimes
 
 logger = logging.getLogger(__name__)
 
+_MINUTE = "%Y-%m-%d %H:%M"
+
 
 @dataclass(frozen=True)
 class BacktestSplit:
@@ -42,7 +44,7 @@ class BacktestSplit:
         """Return the name, and the time of a window."""
         if self.start is None or self.end is None:
             return self.name
-        return f"{self.name} ({self.start:%Y-%m-%d %H:%M} to {self.end:%Y-%m-%d %H:%M})"
+        return f"{self.name} ({self.start:{_MINUTE}} to {self.end:{_MINUTE}})"
 
 
 def folds(config: Config) -> list[BacktestSplit]:
@@ -88,6 +90,12 @@ def windows(config: Config, times: LogTimes) -> list[BacktestSplit]:
     fitting = [each for each in bounds if each.fits(times)]
     if len(fitting) < len(bounds):
         raise InputError(_too_many(config.backtest, times, len(fitting)))
+    if not any(each.has_test(times) for each in bounds):
+        raise InputError(
+            f"a window must have rows, but none of the {len(bounds)} from "
+            f"{_shown(bounds[0].start)} to {_shown(bounds[-1].end)} has any; the log has rows from "
+            f"{_shown(times.first)} to {_shown(times.last)}; set --until or --every"
+        )
     found = []
     for number, each in enumerate(bounds, 1):
         split = BacktestSplit(
@@ -98,22 +106,16 @@ def windows(config: Config, times: LogTimes) -> list[BacktestSplit]:
             _time(each.start),
             _time(each.end),
         )
+        if not each.has_test(times):
+            logger.warning("%s is left out: the log has no rows in it", split)
+            continue
         if times.rows_between(each.validation_from, each.known_until) == 0:
             raise InputError(
                 f"{split} must have validation rows before it, but the log has none from "
-                f"{_time(each.validation_from)} until {_time(each.known_until)}; set a longer "
+                f"{_shown(each.validation_from)} to {_shown(each.known_until)}; set a longer "
                 "--validation"
             )
-        if times.rows_between(each.start, each.end) == 0:
-            logger.warning("%s is left out: the log has no rows in it", split)
-            continue
         found.append(split)
-    if not found:
-        raise InputError(
-            f"a window must have rows, but none of the {len(bounds)} has any between "
-            f"{_time(bounds[0].start)} and {_time(bounds[-1].end)}; the log has rows from "
-            f"{_time(times.first)} to {_time(times.last)}; set --until or --every"
-        )
     return found
 
 
@@ -131,6 +133,9 @@ class _Bounds:
         train_from = times.first if self.train_from is None else self.train_from
         is_there = train_from >= times.first
         return is_there and times.rows_between(train_from, self.validation_from) > 0
+
+    def has_test(self, times: LogTimes) -> bool:
+        return times.rows_between(self.start, self.end) > 0
 
     def settings(self) -> dict[str, object]:
         return {
@@ -167,7 +172,7 @@ def _too_many(options: BacktestConfig, times: LogTimes, fitting: int) -> str:
     return (
         f"{options.windows} windows of {options.every}, each with {before} and rows to train on "
         f"before it, must fit into the log, which has rows of {days:,.1f} days, from "
-        f"{_time(times.first)} to {_time(times.last)}; {fitting or 'none'} would; {cure}shorter "
+        f"{_shown(times.first)} to {_shown(times.last)}; {fitting or 'none'} would; {cure}shorter "
         "--every, --validation or --history"
     )
 
@@ -187,5 +192,9 @@ def _seeds(config: Config) -> tuple[int, ...]:
     return tuple(range(config.seed, config.seed + config.backtest.seeds))
 
 
-def _time(second: float) -> datetime:
+def _time(second: int) -> datetime:
     return datetime.fromtimestamp(second, tz=UTC)
+
+
+def _shown(second: int) -> str:
+    return f"{_time(second):{_MINUTE}}"

@@ -5,7 +5,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 
 from recsparse.outputs.kinds import FolderKind
 from recsparse.stages.backtest_result import BacktestResult, of_metric
@@ -46,21 +45,18 @@ def plot_backtest(result: BacktestResult) -> Figure:
     table = table[table["metric"] == result.metric]
     figure = Figure(figsize=(8, 4.5), layout="constrained")
     axes = figure.subplots()
-    is_timed = table["start"].notna().all()
-    for number, model in enumerate(result.cells):
+    middle = (len(result.cells) - 1) / 2
+    for place, model in enumerate(result.cells):
         some = table[table["model"] == model]
-        mean = some["mean"].to_numpy()
-        places = (some["start"] if is_timed else some["number"]).to_numpy()
-        color = f"C{number % 10}"
-        axes.plot(places, mean, marker="o", color=color, label=model)
-        low, high = some["low"].to_numpy(), some["high"].to_numpy()
-        axes.fill_between(places, low, high, color=color, alpha=0.15, linewidth=0)
-    if is_timed:
-        axes.set_xticks(table["start"].unique())
-        axes.tick_params("x", rotation=30)
-    else:
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.set_xlabel("start of the window (UTC)" if is_timed else "fold")
+        mean, low, high = (some[name].to_numpy() for name in ("mean", "low", "high"))
+        # Next to each other, so that no interval hides another.
+        places = some["number"].to_numpy() + 0.06 * (place - middle)
+        errors = np.nan_to_num([mean - low, high - mean])
+        axes.errorbar(places, mean, errors, marker="o", capsize=3, label=model)
+    is_timed = bool(table["start"].notna().all())
+    ticks = [f"{split.start:%Y-%m-%d}" if split.start else split.name for split in result.splits]
+    axes.set_xticks([split.number for split in result.splits], ticks, rotation=30, ha="right")
+    axes.set_xlabel("start of the window (UTC)" if is_timed else "")
     axes.set_ylabel(f"{result.metric}, mean and 95 % interval over users")
     axes.grid(alpha=0.3)
     axes.legend()

@@ -36,7 +36,7 @@ class LogTimes:
         """The time of the last row."""
         return int(self.seconds[-1])
 
-    def rows_between(self, start: float, end: float) -> int:
+    def rows_between(self, start: int, end: int) -> int:
         """Count rows.
 
         Args:
