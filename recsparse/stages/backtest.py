@@ -26,6 +26,8 @@ from recsparse.tracking.store import tracking_uri
 from recsparse.training.resumption import keep_run, kept_run
 
 _DATASETS = "datasets"
+# Of the configuration, what changes no figure.
+_UNREAD = ("tracking", "promotion", "tuning")
 
 
 def backtest(  # noqa: PLR0913
@@ -74,11 +76,8 @@ def backtest(  # noqa: PLR0913
     named = models_of(models, config)
     with given.in_files(resources.spill) as sources:
         settings = (
-            config.model_dump(exclude={"tracking", "promotion"}),
-            {
-                name: own.model_dump(exclude={"tracking", "promotion"})
-                for name, own in named.items()
-            },
+            config.model_dump(exclude={*_UNREAD}),
+            {name: own.model_dump(exclude={*_UNREAD}) for name, own in named.items()},
             keep,
         )
         job = Job.of("backtest", sources.tables(), settings)
