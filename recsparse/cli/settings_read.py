@@ -9,12 +9,12 @@ _PREPARED = ("seed", "log", "split", "text", "features", "order")
 # What stands at the top of the configuration, sections and keys.
 READ_BY: Mapping[str, tuple[str, ...]] = {
     "prepare": _PREPARED,
-    "backtest": ("backtest", *dict.fromkeys((*_PREPARED, *_FITTED))),
     "describe": ("log",),
     "train": _FITTED,
     "tune": (*_FITTED, "tuning"),
     "evaluate": ("evaluation", "tracking"),
     "evaluate-file": ("evaluation",),
+    "backtest": ("backtest", *dict.fromkeys((*_PREPARED, *_FITTED))),
     "promote": ("promotion", "evaluation", "tracking"),
     "score": ("log",),
     "recommend": ("log",),

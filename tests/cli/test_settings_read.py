@@ -15,7 +15,6 @@ ARGUMENTS = {
     "evaluate": ["model", "dataset"],
     "evaluate-file": ["scores.parquet", "dataset"],
     "backtest": ["log.parquet", "--models", "ease", "--out", "made"],
-    "promote": ["model", "--over", "models:/shelf@champion", "--on", "dataset"],
     "score": ["model", "--candidates", "pairs.parquet", "--out", "scores.parquet"],
     "recommend": ["model", "--out", "lists.parquet"],
     "runs": [],
