@@ -29,6 +29,7 @@ from recsparse.reporting.progress import SILENT
 from recsparse.reporting.value_text import value_text
 
 if TYPE_CHECKING:  # which takes a second to import
+    from recsparse.evaluation.comparison import Comparison
     from recsparse.evaluation.ranking_result import RankingResult
     from recsparse.stages.tune_search import TuneResult
 
@@ -116,7 +117,6 @@ def evaluate(
     """Rank the test part with one or several models, side by side."""
     reporter = progress(job.quiet)
     with loading_libraries(reporter):
-        from recsparse.evaluation.comparison_tables import compared_on
         from recsparse.stages.evaluate import evaluate as stage
 
     if len(models) < 2:
@@ -127,35 +127,36 @@ def evaluate(
     if job.as_json:
         show_json({name: _figures(each) for name, each in result.results.items()})
         return
-    _show_counts(next(iter(result.results.values())))
-    show_comparison(compared_on(next(iter(result.results.values()))), result.table)
-    for name, table in result.groups.items():
-        show_comparison(name, table)
+    _show_compared(result)
 
 
 @app.command()
 @takes_lists
 def evaluate_file(
-    scored: Annotated[str, typer.Argument(help="Parquet with user_id, item_id, score.")],
-    dataset: DatasetPath,
+    scored: Annotated[
+        list[str], typer.Argument(help="Files of scores, ranks or lists, then the dataset folder.")
+    ],
+    out: Annotated[str | None, typer.Option(help="Folder for the report.")] = None,
+    overwrite: Overwrite = False,
     *,
     test: RankedOptions,
     job: JobOptions,
 ) -> None:
-    """Rank the test part by any system's scores."""
+    """Rank the test part by the files of any systems, side by side."""
     reporter = progress(job.quiet)
     with loading_libraries(reporter):
-        from recsparse.stages.evaluate_file import evaluate_file as stage
+        from recsparse.stages.evaluate_file import evaluate_files as stage
 
+    if len(scored) < 2:
+        raise typer.BadParameter("name at least one file and then the dataset")
+    *files, dataset = scored
     settings = job.settings(*test.settings())
-    result = stage(scored, dataset, settings, reporter)
+    result = stage(files, dataset, out, settings, reporter, overwrite)
+    told = {name: {**_figures(each), **each.coverage} for name, each in result.results.items()}
     if job.as_json:
-        show_json({**_figures(result), **result.coverage})
+        show_json(told if len(told) > 1 else next(iter(told.values())))
         return
-    _show_counts(result)
-    groups = {name: some.mean() for name, some in result.groups().items()}
-    unknown = _unknown(result)
-    show_groups(str(scored), {"": {**result.mean(), **result.coverage, **unknown}, **groups})
+    _show_compared(result)
 
 
 @app.command()
@@ -179,6 +180,22 @@ def _show_trials(kind: str, result: "TuneResult") -> None:
     if result.importances:
         shares = {name: f"{share:.0%}" for name, share in result.importances.items()}
         show_pairs("what makes trials differ", shares)
+
+
+def _show_compared(compared: "Comparison") -> None:
+    from recsparse.evaluation.comparison_tables import compared_on
+    from recsparse.evaluation.slices import side_by_side
+
+    first = compared.results[compared.reference]
+    _show_counts(first)
+    show_comparison(compared_on(first), compared.table)
+    for name, table in compared.groups.items():
+        show_comparison(name, table)
+    sliced = side_by_side(compared.slices, compared.metric)
+    if len(sliced):
+        show_frame(f"{compared.metric} by slice, * few users", sliced)
+    for sentence in compared.verdict:
+        typer.echo(sentence)
 
 
 def _figures(result: "RankingResult") -> dict[str, Any]:

@@ -10,6 +10,10 @@ OnUnknown = Literal["error", "null", "popularity"]
 # models know, or those that training does not know, among themselves.
 Catalogue = Literal["known", "all", "common", "new"]
 
+# Of files of other systems, what becomes of test users that some of them lack: an error, a figure
+# of 0, or all are compared on the users that every file has.
+MissingUsers = Literal["error", "zero", "common"]
+
 # Which users of the test are ranked for: those with training rows, those without, or both.
 IncludeUsers = Literal["known", "new", "all"]
 Sampler = Literal["auto", "grid", "random", "tpe"]

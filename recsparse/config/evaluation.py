@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import Field, model_validator
 
-from recsparse.config.choices import Catalogue, IncludeUsers
+from recsparse.config.choices import Catalogue, IncludeUsers, MissingUsers
 from recsparse.config.metric_names import (
     ReportedMetric,
     SelectingMetric,
@@ -48,6 +48,9 @@ class EvaluationConfig(Section):
             and `items` (with training rows and without), `popularity` (of the target items),
             `time` (days since training, in splits by time), `columns` of the tables of users and
             items, or some of these, as in `users.gender` and `items.genre`.
+        missing_users: Test users that one of several files of other systems has and another lacks:
+            an `error`; each scores 0 where it is missing (`zero`); or all files are compared on the
+            users that every one has (`common`).
         sampled_negatives: Rank each user's targets among so many random items instead of the whole
             catalogue. Such figures are higher than those of the catalogue, depend on the number,
             and may order models otherwise: compare them with figures that were sampled alike alone.
@@ -59,6 +62,7 @@ class EvaluationConfig(Section):
     catalogue: Catalogue | None = None
     include_users: IncludeUsers = "all"
     slices: tuple[SliceName, ...] = NAMES
+    missing_users: MissingUsers = "error"
     sampled_negatives: int | None = Field(default=None, ge=1)
 
     @model_validator(mode="before")

@@ -82,6 +82,6 @@ def _example(
 
 def _latest_first(part: WholePart, row: slice) -> NDArray[np.int64]:
     if part.lists.times is None:
-        return part.lists.history[row].indices
+        return part.lists.history[row].indices.astype(np.int64)
     times = part.lists.times[row]
-    return times.indices[np.argsort(-times.data, kind="stable")]
+    return times.indices[np.argsort(-times.data, kind="stable")].astype(np.int64)

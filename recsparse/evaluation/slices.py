@@ -14,6 +14,8 @@ from recsparse.evaluation.listed_metrics import ListedMetrics, listed_lengths
 from recsparse.evaluation.ranking_result import RankingResult
 
 COLUMNS = ("slice", "group", "users", "metric", "mean", "low", "high", "is_small")
+# Of all datasets, whatever tables they have.
+GROUPS = ("history", "users", "items", "popularity", "time")
 CONFIDENCE = 0.95
 # Intervals of fewer users say little, and means of skewed metrics are not normal yet.
 SMALL = 30
@@ -90,6 +92,29 @@ def slice_tables(
     if not tables:
         return pd.DataFrame(columns=["model", *COLUMNS])
     return pd.concat(tables, names=["model", ""]).reset_index(level=0).reset_index(drop=True)
+
+
+def side_by_side(table: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """Return the slices of several models for a terminal, those of the tables' columns left out.
+
+    Args:
+        table: What `slice_tables` made.
+        metric: Such as `ndcg@10`.
+
+    Returns:
+        Columns `slice` (with a star where there are few users), `users`, and one per model: the
+        mean, and half of its interval.
+    """
+    chosen = table[(table["metric"] == metric) & table["group"].isin(GROUPS)]
+    rows = []
+    for name, some in chosen.groupby("slice", sort=False):
+        first = some.iloc[0]
+        row = {"slice": f"{name} *" if first["is_small"] else name, "users": first["users"]}
+        half = some["high"] - some["mean"]
+        for model, mean, each in zip(some["model"], some["mean"], half, strict=True):
+            row[model] = f"{mean:.3g}" if np.isnan(each) else f"{mean:.3g} ± {each:.2g}"
+        rows.append(row)
+    return pd.DataFrame(rows)
 
 
 def slice_figures(table: pd.DataFrame, metric: str) -> dict[str, float]:

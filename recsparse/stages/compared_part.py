@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+import pyarrow as pa
 
 from recsparse.config.evaluation import EvaluationConfig
 from recsparse.datasets.dataset import Dataset
@@ -29,12 +30,15 @@ class ComparedPart:
     counts: PartCounts
     items: ComparedItems
 
-    def result(self, ranked: RankingResult, items: Vocabulary) -> RankingResult:
+    def result(
+        self, ranked: RankingResult, items: Vocabulary, listed: Vocabulary | None = None
+    ) -> RankingResult:
         """Add to a model's metrics what they are of.
 
         Args:
             ranked: The metrics.
             items: What the model can rank.
+            listed: The items by whose indices its lists are; None where they are these.
 
         Returns:
             The metrics with the catalogue, the counts, and whose they are.
@@ -50,7 +54,7 @@ class ComparedPart:
             user_ids=self.part.user_ids,
             history_lengths=self.part.history_lengths,
             list_user=self.part.lists.user,
-            item_ids=items.ids,
+            item_ids=(items if listed is None else listed).ids,
         )
 
 
@@ -60,6 +64,7 @@ def part_to_compare(
     options: EvaluationConfig,
     models: Sequence[Vocabulary],
     one_list: bool = False,
+    users: pa.Array | None = None,
 ) -> ComparedPart:
     """Return a part of a dataset for models of any catalogue, and how much of it is evaluated.
 
@@ -69,6 +74,7 @@ def part_to_compare(
         options: Which items and users count.
         models: The items of each model.
         one_list: Whether each user has one list, made from what was done before the part.
+        users: Ids of the users that count, of those that the options leave; None for all.
 
     Returns:
         At least one user with at least one target.
@@ -81,6 +87,8 @@ def part_to_compare(
     if one_list:
         whole = whole.first_lists()
     part = whole.of_users(options.include_users).of_targets(items.chosen(whole.items))
+    if users is not None:
+        part = part.of_chosen(Vocabulary(users).index_of(part.user_ids) >= 0)
     counts = part_counts(whole, part)
     if len(part.user_ids) == 0:
         raise InputError(

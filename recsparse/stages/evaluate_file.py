@@ -1,32 +1,34 @@
-"""Ranking metrics of any system's scored file, on a dataset's test part."""
+"""Ranking metrics of the files of any systems, on a dataset's test part, side by side."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
-import torch
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix
 
 from recsparse.config.config import Config
 from recsparse.datasets.dataset import Dataset
-from recsparse.datasets.evaluated.whole_part import WholePart
 from recsparse.datasets.frames import Tables, as_files
-from recsparse.datasets.reading.find_files import Paths, named
-from recsparse.datasets.reading.roles import Roles
-from recsparse.datasets.reading.tables import open_dataset, read_columns, require_columns
+from recsparse.datasets.reading.find_files import Paths
 from recsparse.datasets.vocabulary import Vocabulary
-from recsparse.errors import InputError, SchemaError
+from recsparse.errors import InputError
+from recsparse.evaluation.comparison import Comparison, compare
+from recsparse.evaluation.comparison_tables import compared_on
 from recsparse.evaluation.rank_catalogue import evaluate_ranking
 from recsparse.evaluation.ranking_result import RankingResult
+from recsparse.evaluation.report import REPORT, write_report
+from recsparse.evaluation.slices_of_part import SlicedPart
+from recsparse.files.addresses import last_name
+from recsparse.outputs.claim import claim
+from recsparse.outputs.job import Job
 from recsparse.reporting.progress import SILENT, Reporter
-from recsparse.stages.compared_part import part_to_compare
+from recsparse.stages.compared_part import ComparedPart, part_to_compare
 from recsparse.stages.data import load_data
+from recsparse.stages.item_titles import item_titles
 from recsparse.stages.list_context import list_context, require_context, sampled_negatives
-
-COLUMNS = ("user_id", "item_id", "score")
+from recsparse.stages.scored_file import ScoredFile
 
 
 def evaluate_file(
@@ -35,24 +37,10 @@ def evaluate_file(
     config: Config | None = None,
     reporter: Reporter = SILENT,
 ) -> RankingResult:
-    """Rank each test user's items by the scores of a file.
-
-    Items without a score are not recommended; items that the user has seen are left out. Scores
-    are compared in the type that the file has, never rounded to a smaller one. Of equal scores, the
-    item that comes first in the dataset's catalogue ranks first, after these the test items that
-    training does not know, and then items that the dataset does not know, by their ids; of several
-    scores of one pair, the last one counts. Null, NaN and −inf are no score; +inf ranks before all
-    numbers.
-
-    `evaluation.catalogue` and `evaluation.include_users` say which items and users count, as in
-    `evaluate`; the file stands for a model that knows the items it scores for anyone. It has one
-    set of scores per user, and so users without training rows have one list, too: that of what they
-    did before their first test row, the first of those that `evaluate` makes.
+    """Rank each test user's items by the file of any system.
 
     Args:
-        scored: Files, folders, globs or addresses, or a frame of pandas, Polars or Arrow, with
-            `user_id`, `item_id` and `score`: integers, floating-point numbers or decimals of any
-            width.
+        scored: Files, folders, globs or addresses, or a frame, as `evaluate_files` takes them.
         dataset: The dataset folder.
         config: Section `evaluation`.
         reporter: Shows the progress.
@@ -66,13 +54,150 @@ def evaluate_file(
             test part is left.
     """
     config, data = config or Config(), load_data(dataset, reporter)
+    with reporter.task("reading the scores"), as_files(scored=scored) as (paths,):
+        files = {"file": ScoredFile.read(paths, data)}
+    compared = _part(files, data, config, reporter)
+    return _ranked(files["file"], compared, data, config, reporter, dataset)
+
+
+def evaluate_files(
+    scored: Mapping[str, Tables] | Sequence[str | Path],
+    dataset: str | Path,
+    out: str | Path | None = None,
+    config: Config | None = None,
+    reporter: Reporter = SILENT,
+    overwrite: bool = True,
+) -> Comparison:
+    """Rank each test user's items by the files of several systems, and compare these.
+
+    A file has `user_id` and one of:
+
+    - `item_id` and `score`: integers, floating-point numbers or decimals of any width, compared in
+      the type that the file has, never rounded to a smaller one. Items without a score are not
+      recommended. Of equal scores, the item that comes first in the dataset's catalogue ranks
+      first, after these the test items that training does not know, and then items that the dataset
+      does not know, by their ids; of several scores of one pair, the last one counts. Null, NaN and
+      −inf are no score; +inf ranks before all numbers.
+    - `item_id` and `rank`, the smallest first; a file with scores, too, is read by these.
+    - `items`, `item_ids` or `item_id`: a list in each row, the best item first, one row per user.
+
+    Items that the user has seen are left out; those behind them move up.
+
+    `evaluation.catalogue` and `evaluation.include_users` say which items and users count, as in
+    `evaluate`; a file stands for a model that knows the items it scores for anyone. It has one set
+    of scores per user, and so users without training rows have one list, too: that of what they did
+    before their first test row, the first of those that `evaluate` makes. A test user who is in no
+    file scores 0; `evaluation.missing_users` says what becomes of those who are in some.
+
+    Args:
+        scored: One file a system, by its name; without names, systems go by the names of the files.
+            The first is the reference.
+        dataset: The dataset folder.
+        out: Folder for the report; None writes none.
+        config: Section `evaluation`.
+        reporter: Shows the progress.
+        overwrite: Replace a report on other files, data or settings.
+
+    Returns:
+        The comparison.
+
+    Raises:
+        SchemaError: If a column is missing, or the scores are no numbers.
+        InputError: If no row of a file belongs to a test user and an item of the dataset, files are
+            of different users, a list has an item twice, or nothing of the test part is left.
+        OutputError: If the output is an input, or not ours to replace.
+    """
+    config, data = config or Config(), load_data(dataset, reporter)
+    given = _by_name(scored)
+    tables: dict[str, Any] = {f"scored_{place}": each for place, each in enumerate(given.values())}
+    with as_files(None, **tables) as paths:
+        files = dict(zip(given, paths, strict=True))
+        if out is None:
+            return _compared(files, data, dataset, config, reporter)
+        job = Job.of("evaluate-file", [*paths, dataset], config.evaluation.model_dump())
+        with claim(out, REPORT, job, overwrite, reporter=reporter) as output:
+            found = _compared(files, data, dataset, config, reporter)
+            with reporter.task("writing the report"):
+                title = f"{compared_on(found.results[found.reference])} of {dataset}"
+                write_report(output, found, config.evaluation, title)
+    return found
+
+
+def _by_name(scored: Mapping[str, Tables] | Sequence[str | Path]) -> dict[str, Tables]:
+    if isinstance(scored, Mapping):
+        return {**scored}
+    short = [last_name(each).partition(".")[0] for each in scored]
+    names = [
+        str(each) if short.count(name) > 1 else name
+        for name, each in zip(short, scored, strict=True)
+    ]
+    if len({*names}) != len(names):
+        raise InputError(f"files must be different ones, but got {[*map(str, scored)]}")
+    return dict(zip(names, scored, strict=True))
+
+
+def _compared(
+    given: Mapping[str, Paths],
+    data: Dataset,
+    dataset: str | Path,
+    config: Config,
+    reporter: Reporter,
+) -> Comparison:
+    with reporter.task("reading the scores"):
+        files = {name: ScoredFile.read(paths, data) for name, paths in given.items()}
+    compared = _part(files, data, config, reporter)
+    sliced = SlicedPart.of(data, "test", compared.part, config.evaluation)
+    results = {
+        name: _ranked(file, compared, data, config, reporter, dataset)
+        for name, file in files.items()
+    }
+    with reporter.task("comparing"):
+        return compare(results, None, sliced, config.seed, item_titles(dataset))
+
+
+def _part(
+    files: Mapping[str, ScoredFile], data: Dataset, config: Config, reporter: Reporter
+) -> ComparedPart:
+    """Return what all files are compared on."""
     options = config.evaluation
     require_context(data, options.metrics)
-    with reporter.task("reading the scores"), as_files(scored=scored) as (paths,):
-        file = _File.read(paths, data)
     with reporter.task("reading the test part"):
-        compared = part_to_compare(data, "test", options, [file.items], one_list=True)
-    part = compared.part
+        known = [file.items for file in files.values()]
+        compared = part_to_compare(data, "test", options, known, one_list=True)
+        has = {name: file.has_user(compared.part) for name, file in files.items()}
+        first = next(iter(has.values()))
+        if all(np.array_equal(first, other) for other in has.values()):
+            return compared
+        if options.missing_users == "error":
+            _require_same_users(has, compared.part.user_ids)
+        if options.missing_users == "zero":
+            return compared
+        users = compared.part.user_ids.filter(pa.array(np.logical_and.reduce([*has.values()])))
+        return part_to_compare(data, "test", options, known, one_list=True, users=users)
+
+
+def _require_same_users(has: Mapping[str, NDArray[np.bool_]], ids: pa.Array) -> None:
+    masks = np.array([*has.values()])
+    differs = np.flatnonzero(masks.any(axis=0) & ~masks.all(axis=0))
+    counts = ", ".join(f"{name} has {int(each.sum()):,}" for name, each in has.items())
+    lacking = [*has][int(np.argmin(masks[:, differs[0]]))]
+    raise InputError(
+        f"files must have the same test users, but of {len(ids):,}, {counts}; the first that "
+        f"differs is user {ids[int(differs[0])].as_py()!r}, whom {lacking} lacks; set "
+        "evaluation.missing_users=common to compare them on the users that all have, or zero to "
+        "count a missing user as 0"
+    )
+
+
+def _ranked(
+    file: ScoredFile,
+    compared: ComparedPart,
+    data: Dataset,
+    config: Config,
+    reporter: Reporter,
+    dataset: str | Path,
+) -> RankingResult:
+    options, part = config.evaluation, compared.part
     with reporter.task("matching users and items"):
         items = _columns(part.items, part.num_known, file.items)
         given = file.matched(part, items)
@@ -94,40 +219,7 @@ def evaluate_file(
             context=list_context(data, items, options.metrics),
             sampled=sampled_negatives(config),
         )
-    return compared.result(ranked, file.items)
-
-
-@dataclass(frozen=True, eq=False)
-class _File:
-    """What a file of scores holds."""
-
-    where: str
-    table: pa.Table
-    scores: NDArray[np.float64]
-    items: Vocabulary
-
-    @classmethod
-    def read(cls, scored: Paths, data: Dataset) -> "_File":
-        where, wanted = named(scored), data.items.ids.type
-        table = _read(scored, Roles({"user_id": data.users.ids.type, "item_id": wanted}))
-        scores = _comparable(table["score"])
-        items = Vocabulary.fit(table["item_id"].filter(pa.array(scores > -np.inf)).drop_null())
-        if len(items) and items.ids.type != wanted:
-            raise InputError(
-                f"item_id of {where} must be of the dataset's type, {wanted}, but is "
-                f"{items.ids.type}; cast it"
-            )
-        return cls(where, table, scores, items)
-
-    def matched(self, part: WholePart, items: Vocabulary) -> "_Scores | None":
-        """Return the scores of a part's users; None where no item of the dataset has any."""
-        row = Vocabulary(part.user_ids).index_of(self.table["user_id"])
-        item = items.index_of(self.table["item_id"])
-        usable = (row >= 0) & (item >= 0)
-        if not (usable & (part.items.index_of(self.table["item_id"]) >= 0)).any():
-            return None
-        order = np.flatnonzero(usable)[np.lexsort((item[usable], row[usable]))]
-        return _Scores(row[order], item[order], self.scores[order])
+    return compared.result(ranked, file.items, items)
 
 
 def _columns(items: Vocabulary, num_known: int, in_file: Vocabulary) -> Vocabulary:
@@ -138,50 +230,3 @@ def _columns(items: Vocabulary, num_known: int, in_file: Vocabulary) -> Vocabula
     # Of a file without scores the ids may be of another type.
     ids = [items.id_of(scored.nonzero()[0]), in_file.id_of(further).cast(items.ids.type)]
     return Vocabulary(pa.concat_arrays(ids))
-
-
-class _Scores:
-    """Hands out given scores batch by batch, −inf where there is none, in the order of the rows."""
-
-    def __init__(self, row: np.ndarray, item: np.ndarray, values: np.ndarray) -> None:
-        self.row, self.item, self.values = row, item, values
-        self.done = 0
-
-    def next_batch(self, history: csr_matrix) -> torch.Tensor:
-        first, last = np.searchsorted(self.row, [self.done, self.done + history.shape[0]])
-        scores = np.full(history.shape, -np.inf)
-        scores[self.row[first:last] - self.done, self.item[first:last]] = self.values[first:last]
-        self.done += history.shape[0]
-        return torch.from_numpy(scores)
-
-
-def _comparable(scores: pa.ChunkedArray) -> NDArray[np.float64]:
-    """Return numbers in the order of the scores, −inf where there is none.
-
-    What float64 holds stays as it is. Integers of 64 bits and decimals become their place among the
-    distinct scores, a whole number up to the number of rows.
-    """
-    kind = scores.type
-    if pa.types.is_floating(kind) or (pa.types.is_integer(kind) and kind.bit_width < 64):
-        values: NDArray[np.float64] = scores.cast(pa.float64()).to_numpy()
-        return np.where(np.isnan(values), -np.inf, values)
-    if pa.types.is_decimal(kind) and kind.bit_width < 128:
-        scores = scores.cast(pa.decimal128(kind.precision, kind.scale))  # Arrow ranks no smaller
-    place = pc.rank(scores, sort_keys="ascending", tiebreaker="dense").to_numpy()
-    return np.where(scores.is_null().to_numpy(), -np.inf, place)
-
-
-def _read(scored: Paths, roles: Roles) -> pa.Table:
-    source, where = open_dataset(scored, roles=roles), named(scored)
-    require_columns(source, where, COLUMNS)
-    table = read_columns(source, COLUMNS)
-    place = table.schema.get_field_index("score")
-    if pa.types.is_dictionary(table["score"].type):
-        table = table.set_column(
-            place, "score", table["score"].cast(table["score"].type.value_type)
-        )
-    found = table["score"].type
-    kinds = pa.types.is_floating, pa.types.is_integer, pa.types.is_decimal
-    if not any(kind(found) for kind in kinds):
-        raise SchemaError(f"the column 'score' of {where} must hold numbers, but holds {found}")
-    return table

@@ -125,7 +125,7 @@ def test_evaluate_names_each_model_and_the_report(phases, small_dataset, trained
     assert phases("evaluate", *models, small_dataset, "--out", "report") == [
         "loading the dataset", "checking the models", "looking for MLflow", *RUN,
         "reading the test part", "loading popularity", "evaluating popularity",
-        "loading sparse_grid", "evaluating sparse_grid",
+        "loading sparse_grid", "evaluating sparse_grid", "comparing",
         "writing the report", "writing the report · computing checksums", "recording the report",
         END, "recording the figures of the models",
     ]  # fmt: skip
@@ -134,7 +134,7 @@ def test_evaluate_names_each_model_and_the_report(phases, small_dataset, trained
 def test_evaluate_file_names_what_it_reads_matches_and_ranks(phases, pairs, small_dataset):
     assert phases("evaluate-file", "scores.parquet", small_dataset) == [
         "loading the dataset", "reading the scores", "reading the test part",
-        "matching users and items", "ranking",
+        "matching users and items", "ranking", "comparing",
     ]  # fmt: skip
 
 
@@ -181,7 +181,7 @@ def test_a_phase_without_steps_says_that_it_goes_on(
     monkeypatch.setattr(progress, "SECONDS_OF_SILENCE", 0.01)
     monkeypatch.setattr(LogReporter, "say", listened)
     monkeypatch.setattr(data, "load_dataset", slow)
-    assert phases("evaluate-file", "scores.parquet", small_dataset)[-1] == "ranking"
+    assert phases("evaluate-file", "scores.parquet", small_dataset)[-1] == "comparing"
 
 
 def test_a_quiet_command_names_nothing(phases, pairs, small_dataset):

@@ -63,10 +63,19 @@ class WholePart:
         """
         if include == "all":
             return self
-        chosen = self.is_new if include == "new" else ~self.is_new
-        return self._of_users(
-            chosen, self.target_rows, self.lists.of_lists(chosen[self.lists.user])
-        )
+        return self.of_chosen(self.is_new if include == "new" else ~self.is_new)
+
+    def of_chosen(self, chosen: NDArray[np.bool_]) -> "WholePart":
+        """Leave some of the users.
+
+        Args:
+            chosen: One truth per user.
+
+        Returns:
+            The part of these users.
+        """
+        lists = self.lists.of_lists(chosen[self.lists.user])
+        return self._of_users(chosen, self.target_rows, lists)
 
     def first_lists(self) -> "WholePart":
         """Leave the first list of each user, which is made from what was done before the part.
