@@ -6,6 +6,7 @@ from pydantic import AfterValidator, Field, TypeAdapter, ValidationError, model_
 
 from recsparse.config.metric_names import ReportedMetric, SelectingMetric
 from recsparse.config.section import Section
+from recsparse.config.slice_names import SliceName
 from recsparse.config.units import Share, Users
 
 PromotionRule = Literal["better", "not_worse"]
@@ -65,8 +66,11 @@ class PromotionConfig(Section):
             one-sided paired t-test over users must be below it.
         min_users: Users with test rows; of fewer nothing is told.
         guards: Figures that must not fall, and the share of the champion's by which each may:
-            metrics such as `coverage@10`, and those of groups of users and slices as the runs have
-            them, such as `new_users_recall@20`.
+            metrics such as `coverage@10`, and those of slices, such as `new_items_recall@20`. They
+            are compared as measured.
+        slices: Kinds of slices, named as in `evaluation.slices`, none of which may be shown to have
+            fallen in `metric`: at `p`, adjusted for their number, where it has `min_users` users.
+        slices_may_fall: Share of the champion's mean over the slice by which each may.
     """
 
     rule: PromotionRule = "better"
@@ -75,6 +79,8 @@ class PromotionConfig(Section):
     p: Share = Field(default=0.05, gt=0, lt=0.5)
     min_users: Users = Field(default=100, ge=2)
     guards: Guards = Field(default_factory=dict)
+    slices: tuple[SliceName, ...] = ()
+    slices_may_fall: Share = Field(default=0.0, ge=0, lt=1)
 
     @model_validator(mode="after")
     def _not_worse_by_what(self) -> "PromotionConfig":

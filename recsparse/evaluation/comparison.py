@@ -44,6 +44,8 @@ class Comparison:
             and those that each model recommends.
         by_length: What `length_table` returns: the first metric at list lengths from 1 on.
         examples: What each model recommends to some users.
+        sliced: The users, targets and slices that the figures are of; None where the targets were
+            not at hand.
     """
 
     results: dict[str, RankingResult]
@@ -54,6 +56,7 @@ class Comparison:
     popularity: pd.DataFrame = field(default_factory=pd.DataFrame)
     by_length: pd.DataFrame = field(default_factory=pd.DataFrame)
     examples: list[Example] = field(default_factory=list)
+    sliced: SlicedPart | None = None
 
     def __str__(self) -> str:
         """Return the table of the models, one column each, what it is of, and the verdict."""
@@ -129,6 +132,7 @@ def compare(
         popularity=popularity_table(results, sliced.part, sliced.training_rows),
         by_length=length_table(results, sliced.part, metrics[0]),
         examples=[] if titles is None else examples(results, sliced.part, titles, seed),
+        sliced=sliced,
     )
 
 

@@ -1,45 +1,26 @@
 """The rule by which a model takes the place of the champion, on figures of the same users."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import t as student_t
 
 from recsparse.config.promotion import PromotionConfig
 from recsparse.errors import InputError, nearest
+from recsparse.evaluation.promotion_check import Check, one_sided_p, share_text
+from recsparse.evaluation.promotion_slices import slice_checks
 from recsparse.evaluation.ranking_result import RankingResult
 from recsparse.evaluation.run_figures import run_figures
+from recsparse.evaluation.slices import slice_figures, slice_table
+from recsparse.evaluation.slices_of_part import SlicedPart
 from recsparse.reporting.value_text import value_text
 
 
-@dataclass(frozen=True)
-class Check:
-    """One condition of a promotion.
-
-    Attributes:
-        kind: What it is about.
-        metric: The figure that is compared.
-        candidate: The figure of the candidate.
-        champion: That of the champion.
-        p: Of a test; None where none is made.
-        passed: Whether the condition holds.
-        reason: The same as a clause.
-    """
-
-    kind: Literal["users", "rule", "guard"]
-    metric: str
-    candidate: float
-    champion: float
-    p: float | None
-    passed: bool
-    reason: str
-
-
 def promotion_checks(
-    candidate: RankingResult, champion: RankingResult, rule: PromotionConfig
+    candidate: RankingResult,
+    champion: RankingResult,
+    rule: PromotionConfig,
+    sliced: SlicedPart | None = None,
 ) -> list[Check]:
     """Compare two models by a rule; the candidate is promoted where all checks have passed.
 
@@ -55,6 +36,7 @@ def promotion_checks(
         candidate: Figures of the new model.
         champion: Figures of the model whose place it would take.
         rule: The rule.
+        sliced: The part that both are of, with its slices; None where no slice counts.
 
     Returns:
         The checks; only that of the number of users where there are too few.
@@ -65,29 +47,10 @@ def promotion_checks(
     ours, theirs = _of_same_users(candidate, champion, rule.metric)
     if len(ours) < rule.min_users:
         return [_too_few(ours, theirs, rule)]
-    figures = _figures(candidate), _figures(champion)
+    figures = _figures(candidate, sliced, rule), _figures(champion, sliced, rule)
     guards = [_guard(*figures, name, fall) for name, fall in rule.guards.items()]
-    return [_by_rule(ours, theirs, rule), *guards]
-
-
-def one_sided_p(difference: NDArray[np.float64]) -> float:
-    """Return the p-value of a t-test of a mean that may be above 0.
-
-    Args:
-        difference: One value a user, at least two.
-
-    Returns:
-        The chance of such a mean or a greater one, were the true one 0; 1 where all are 0.
-
-    Example:
-        >>> one_sided_p(np.array([1.0, -1.0]))
-        0.5
-    """
-    mean = difference.mean()
-    error = difference.std(ddof=1) / np.sqrt(len(difference))
-    if error == 0:
-        return 0.0 if mean > 0 else 1.0
-    return float(student_t.sf(mean / error, df=len(difference) - 1))
+    slices = slice_checks(candidate, champion, sliced, rule) if sliced and rule.slices else []
+    return [_by_rule(ours, theirs, rule), *guards, *slices]
 
 
 def _by_rule(
@@ -98,9 +61,9 @@ def _by_rule(
     mean, reference = float(ours.mean()), float(theirs.mean())
     shown = "" if p < rule.p else "not shown to be "
     if rule.rule == "better":
-        wanted = "better than" if rule.margin == 0 else f"more than {_share(rule.margin)} above"
+        wanted = "better than" if rule.margin == 0 else f"more than {share_text(rule.margin)} above"
     else:
-        wanted = f"less than {_share(rule.margin)} below"
+        wanted = f"less than {share_text(rule.margin)} below"
     change = f"{100 * (mean / reference - 1):+.2f} %, " if reference else ""
     reason = (
         f"{rule.metric} {value_text(mean)} is {shown}{wanted} {value_text(reference)} "
@@ -132,15 +95,9 @@ def _guard(
     least = (1 - may_fall) * other
     # What neither has, such as recall of new users where there are none, has not fallen.
     passed = bool(own >= least) or bool(np.isnan(own) and np.isnan(other))
-    reason = (
-        f"{name} {value_text(own)} is {'no more' if passed else 'more'} than {_share(may_fall)} "
-        f"below {value_text(other)}"
-    )
+    below = f"{'no more' if passed else 'more'} than {share_text(may_fall)} below"
+    reason = f"{name} {value_text(own)} is {below} {value_text(other)}"
     return Check("guard", name, own, other, None, passed, reason)
-
-
-def _share(share: float) -> str:
-    return f"{100 * share:.3g} %"
 
 
 def _of_same_users(
@@ -165,5 +122,12 @@ def _of_same_users(
     return ours[known], theirs[known]
 
 
-def _figures(result: RankingResult) -> dict[str, float]:
-    return {name.removeprefix("test_"): value for name, value in run_figures(result).items()}
+def _figures(
+    result: RankingResult, sliced: SlicedPart | None, rule: PromotionConfig
+) -> dict[str, float]:
+    figures = {name.removeprefix("test_"): value for name, value in run_figures(result).items()}
+    if sliced is not None and rule.guards.keys() - figures.keys():
+        table = slice_table(result, sliced.slices, sliced.part)
+        for metric in result.per_user:
+            figures |= slice_figures(table, metric)
+    return figures

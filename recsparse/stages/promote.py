@@ -9,7 +9,8 @@ import pandas as pd
 from recsparse.config.config import Config, TrackingConfig
 from recsparse.errors import InputError
 from recsparse.evaluation.comparison import Comparison
-from recsparse.evaluation.promotion_rule import Check, promotion_checks
+from recsparse.evaluation.promotion_check import Check
+from recsparse.evaluation.promotion_rule import promotion_checks
 from recsparse.files.addresses import folder_of, is_address
 from recsparse.reporting.progress import SILENT, Reporter
 from recsparse.scoring.model_content import WEIGHTS
@@ -162,10 +163,11 @@ def _found(
 
 
 def _measuring_all(config: Config) -> Config:
-    """Return the configuration with all metrics that the rule is about."""
+    """Return the configuration with all metrics and slices that the rule is about."""
     options = config.evaluation
     wanted = dict.fromkeys([*options.metrics, *config.promotion.metrics()])
-    settings = {**options.model_dump(), "metrics": [*wanted]}
+    slices = dict.fromkeys([*options.slices, *config.promotion.slices])
+    settings = {**options.model_dump(), "metrics": [*wanted], "slices": [*slices]}
     return config.model_copy(update={"evaluation": type(options).model_validate(settings)})
 
 
@@ -175,8 +177,11 @@ def _decided(open_case: Promotion, config: Config) -> Promotion:
     if len(results) == 1:
         return replace(open_case, reason=f"no version of {open_case.name} had that alias")
     candidate, champion = results
-    checks = promotion_checks(candidate, champion, config.promotion)
-    decisive = [check for check in checks if not check.passed] or checks
+    sliced = open_case.comparison.sliced
+    checks = promotion_checks(candidate, champion, config.promotion, sliced)
+    failed = [check for check in checks if not check.passed]
+    # Of slices only those that have fallen are told, since there may be many.
+    decisive = failed or [check for check in checks if check.kind != "slice"]
     reason = "; ".join(check.reason for check in decisive)
     return replace(
         open_case,

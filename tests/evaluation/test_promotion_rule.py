@@ -4,10 +4,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import ttest_1samp, ttest_rel
 
+from recsparse.config.evaluation import EvaluationConfig
 from recsparse.config.promotion import PromotionConfig
+from recsparse.datasets.dataset_folder import load_dataset
 from recsparse.errors import InputError
-from recsparse.evaluation.promotion_rule import one_sided_p, promotion_checks
+from recsparse.evaluation.promotion_check import one_sided_p
+from recsparse.evaluation.promotion_rule import promotion_checks
 from recsparse.evaluation.ranking_result import RankingResult
+from recsparse.evaluation.slices_of_part import SlicedPart
+from recsparse.stages.compared_part import part_to_compare
 
 METRIC = "ndcg@10"
 
@@ -170,3 +175,73 @@ def test_a_metric_that_was_not_measured_names_the_nearest():
 def test_figures_of_other_users_are_never_compared(other):
     with pytest.raises(InputError, match="must be measured on the same users, but are on 100 and"):
         promotion_checks(result(np.ones(100)), result(other), PromotionConfig())
+
+
+@pytest.fixture(scope="module")
+def sliced(small_dataset):
+    """The test part of a small dataset: 40 users, with slices of users and of items."""
+    data = load_dataset(small_dataset)
+    options = EvaluationConfig(slices=("history", "popularity"))
+    part = part_to_compare(data, "test", options, [data.items]).part
+    return SlicedPart.of(data, "test", part, options)
+
+
+def of_part(sliced, per_user, lists):
+    """A result with lists of the items of the part."""
+    return RankingResult(
+        {METRIC: per_user}, {}, len(per_user), recommended=lists,
+        list_user=np.arange(len(per_user)), item_ids=sliced.part.items.ids,
+    )  # fmt: skip
+
+
+def test_a_slice_that_falls_stops_a_model_that_is_better_on_the_whole(sliced):
+    """By history: the users of one slice lose half, all others gain."""
+    rng, of_history = np.random.default_rng(0), [s for s in sliced.slices if s.group == "history"]
+    hurt = max(of_history, key=lambda some: some.users.sum())
+    theirs = 0.5 + 0.1 * rng.random(len(hurt.users))
+    ours = np.where(hurt.users, theirs - 0.05, theirs + 0.3) + rng.normal(0, 0.01, len(theirs))
+    lists = np.zeros((len(theirs), 10), dtype=np.int64) - 1
+    both = of_part(sliced, ours, lists), of_part(sliced, theirs, lists)
+    rule = PromotionConfig(rule="not_worse", margin=0.5, min_users=5, slices=("history",))
+    first, *slices = promotion_checks(*both, rule, sliced)
+    assert first.passed
+    assert {check.kind for check in slices} == {"slice"}
+    fallen = [check for check in slices if not check.passed]
+    assert [check.metric for check in fallen] == [f"ndcg@10 of {hurt.name}"]
+    large = [some.users.sum() for some in of_history if some.users.sum() >= 5]
+    p = ttest_rel(theirs[hurt.users], ours[hurt.users], alternative="greater").pvalue
+    # Holm's: the smallest counts as often as there are slices.
+    assert fallen[0].p == pytest.approx(min(1, p * len(large)))
+    allowed = rule.model_copy(update={"slices_may_fall": 0.3})
+    assert all(check.passed for check in promotion_checks(*both, allowed, sliced))
+    none_named = rule.model_copy(update={"slices": ()})
+    assert len(promotion_checks(*both, none_named, sliced)) == 1
+
+
+def test_equal_models_are_stopped_by_a_slice_as_often_as_p_says_at_most(sliced):
+    rng, stopped, draws = np.random.default_rng(1), 0, 400
+    lists = np.zeros((len(sliced.part.user_ids), 10), dtype=np.int64) - 1
+    rule = PromotionConfig(rule="not_worse", margin=0.9, min_users=5, slices=("history",), p=0.1)
+    for _ in range(draws):
+        both = (of_part(sliced, rng.normal(5, 1, len(lists)), lists) for _ in range(2))
+        stopped += not all(check.passed for check in promotion_checks(*both, rule, sliced))
+    assert stopped / draws <= 0.1 + 3 * np.sqrt(0.1 * 0.9 / draws)
+
+
+def test_a_slice_of_items_compares_the_lists_with_its_targets_alone(sliced):
+    """The champion lists what each user wanted, the candidate nothing."""
+    targets = sliced.part.target_rows.tolil().rows
+    lists = np.full((len(targets), 10), -1)
+    for row, items in zip(lists, targets, strict=True):
+        row[: len(items[:10])] = items[:10]
+    same = np.random.default_rng(2).random(len(targets)) + 1
+    ours, theirs = (of_part(sliced, same, each) for each in (np.full_like(lists, -1), lists))
+    rule = PromotionConfig(rule="not_worse", margin=0.5, min_users=3, slices=("popularity",))
+    _, *slices = promotion_checks(ours, theirs, rule, sliced)
+    assert slices
+    for check in slices:
+        assert (check.candidate, check.champion, check.passed) == (0, 1, False)
+    name = slices[0].metric.removeprefix("ndcg@10 of ").replace(" ", "_")
+    guarded = PromotionConfig(min_users=3, guards={f"{name}_ndcg@10": 0.5})
+    _, guard = promotion_checks(ours, theirs, guarded, sliced)
+    assert (guard.candidate, guard.champion, guard.passed) == (0, 1, False)
