@@ -23,8 +23,8 @@ def load_with_recbole(paths: list[str], split: bool) -> int:
     Returns:
         Number of rows.
     """
-    from recbole.config import Config  # type: ignore[import-not-found]
-    from recbole.data import create_dataset, data_preparation  # type: ignore[import-not-found]
+    from recbole.config import Config
+    from recbole.data import create_dataset, data_preparation
 
     columns = ["user_id", "item_id", "rating", "timestamp"]
     sys.argv = sys.argv[:1]  # RecBole reads the command line
@@ -50,8 +50,8 @@ def load_with_rectools(paths: list[str], split: bool) -> int:
         Number of rows.
     """
     import pandas as pd
-    from rectools.dataset import Dataset  # type: ignore[import-not-found]
-    from rectools.model_selection import TimeRangeSplitter  # type: ignore[import-not-found]
+    from rectools.dataset import Dataset
+    from rectools.model_selection import TimeRangeSplitter
 
     frame = pd.concat([pd.read_parquet(path) for path in paths], ignore_index=True)
     frame = frame.rename(columns={"rating": "weight", "timestamp": "datetime"})

@@ -1,3 +1,5 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 import torch
@@ -87,3 +89,18 @@ def test_items_that_are_no_candidates_are_not_taken():
 def test_a_history_of_another_shape_is_refused():
     with pytest.raises(InputError, match=r"one shape, but got \(1, 3\) and \(1, 2\)"):
         top_k_unseen(torch.zeros(1, 3), csr_matrix((1, 2)), 1)
+
+
+def test_memory_is_that_of_some_rows_however_many_there_are():
+    scores = torch.zeros(2000, 20_000).normal_(generator=torch.Generator().manual_seed(0))
+    history = csr_matrix((2000, 20_000))
+    tracemalloc.start()
+    try:
+        for rows in (500, 2000):
+            tracemalloc.reset_peak()
+            before = tracemalloc.get_traced_memory()[0]
+            top_k_unseen(scores[:rows], history[:rows], 20)
+            taken = tracemalloc.get_traced_memory()[1] - before
+            assert taken < 20_000_000, taken  # the scores of 500 rows are twice as much
+    finally:
+        tracemalloc.stop()
