@@ -21,11 +21,26 @@ def catalogue_tag(result: RankingResult) -> dict[str, str]:
     return chosen | ({} if sampled is None else {"test_sampled_negatives": str(sampled)})
 
 
-def run_figures(result: RankingResult) -> dict[str, float]:
+def figure_prefix(result: RankingResult) -> str:
+    """Return what names of figures start with in a run.
+
+    Args:
+        result: Of one model.
+
+    Returns:
+        `test_`; `test_sampled_100_` where targets were ranked among 100 random items, whose figures
+        must not pass for those of a whole catalogue.
+    """
+    sampled = result.sampled_negatives
+    return "test_" if sampled is None else f"test_sampled_{sampled}_"
+
+
+def run_figures(result: RankingResult, prefix: str = "test_") -> dict[str, float]:
     """Return the figures of one model on the test part for its run, all under one name each.
 
     Args:
         result: Of the model.
+        prefix: What their names start with.
 
     Returns:
         Means, coverage and counts, as in `test_ndcg@10`; means of a group of users as in
@@ -38,7 +53,7 @@ def run_figures(result: RankingResult) -> dict[str, float]:
     if result.part is not None:
         figures["unknown_items"] = result.unknown_items
         figures["rows_of_unknown_items"] = result.rows_of_unknown_items
-    figures = {f"test_{name}": value for name, value in figures.items()}
+    figures = {f"{prefix}{name}": value for name, value in figures.items()}
     return figures | part_figures(result.part)
 
 

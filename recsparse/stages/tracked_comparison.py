@@ -7,7 +7,12 @@ from pathlib import Path
 
 from recsparse.config.config import TrackingConfig
 from recsparse.evaluation.ranking_result import RankingResult
-from recsparse.evaluation.run_figures import catalogue_tag, part_figures, run_figures
+from recsparse.evaluation.run_figures import (
+    catalogue_tag,
+    figure_prefix,
+    part_figures,
+    run_figures,
+)
 from recsparse.scoring.model_folder import read_model_description
 from recsparse.tracking.data_input import DataInput
 from recsparse.tracking.open_run import log_to_run
@@ -58,7 +63,7 @@ class TrackedComparison:
         for name, result in results.items():
             # MLflow refuses other signs in the name of a figure.
             model = re.sub(r"[^\w.-]+", "_", name).strip("_.")
-            of_model = run_figures(result).items()
+            of_model = run_figures(result, figure_prefix(result)).items()
             figures |= {f"{model}/{figure}": value for figure, value in of_model}
         run.log_metrics(figures)
         run.set_tags(catalogue_tag(first))
@@ -74,7 +79,7 @@ class TrackedComparison:
                 self.config,
                 self.homes[name],
                 self._run_id(name),
-                run_figures(result),
+                run_figures(result, figure_prefix(result)),
                 catalogue_tag(result),
                 [self.tested],
             )

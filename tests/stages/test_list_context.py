@@ -6,11 +6,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from mlflow.tracking import MlflowClient
 
 from recsparse.config.toml_reader import load_config
 from recsparse.datasets.dataset_folder import load_dataset
 from recsparse.datasets.vocabulary import Vocabulary
 from recsparse.errors import InputError
+from recsparse.scoring.model_folder import read_model_description
 from recsparse.stages.evaluate import evaluate
 from recsparse.stages.evaluate_file import evaluate_file
 from recsparse.stages.list_context import list_context
@@ -90,6 +92,12 @@ def test_sampled_negatives_are_named_wherever_they_are_shown(described, workplac
         compared = evaluate([workplace / "model"], described, workplace / "report", config)
     assert "evaluation.sampled_negatives ranks each user's targets among 2 random" in caplog.text
     assert "among 2 random items, not the whole catalogue: figures are higher" in str(compared)
+    client = MlflowClient(f"sqlite:///{workplace / 'mlflow.db'}")
+    run_id = read_model_description(workplace / "model")["training"]["run_id"]
+    recorded = client.get_run(run_id).data
+    assert "test_ndcg_at_10" not in recorded.metrics
+    assert recorded.metrics["test_sampled_2_ndcg_at_10"] == compared.table["ndcg@10"].item()
+    assert recorded.tags["test_sampled_negatives"] == "2"
     whole = evaluate([workplace / "model"], described)
     assert "random" not in str(whole)
     assert compared.table["ndcg@10"].item() >= whole.table["ndcg@10"].item()

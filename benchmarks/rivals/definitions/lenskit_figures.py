@@ -5,7 +5,8 @@ import sys
 from importlib.metadata import version
 
 from lenskit.data import ItemList
-from lenskit.metrics import NDCG, AveragePrecision, Hit, Precision, Recall, RecipRank
+from lenskit.metrics import NDCG, Hit, LogRankWeight, Precision, Recall, RecipRank
+from lenskit.metrics.ranking import AveragePrecision
 
 
 def main() -> None:
@@ -15,9 +16,13 @@ def main() -> None:
     calls = {
         f"NDCG(n={k})": ("ndcg", NDCG(n=k)),
         f"NDCG(n={k}, gain='rating')": ("ndcg_linear", NDCG(n=k, gain="rating")),
-        f"Recall(n={k})": ("capped_recall", Recall(n=k)),
-        f"Precision(n={k})": ("precision", Precision(n=k)),
+        f"NDCG(n={k}, weight=LogRankWeight(offset=1))": (
+            "ndcg",
+            NDCG(n=k, weight=LogRankWeight(offset=1)),
+        ),
         f"AveragePrecision(n={k})": ("map", AveragePrecision(n=k)),
+        f"Recall(n={k})": ("recall", Recall(n=k)),
+        f"Precision(n={k})": ("precision", Precision(n=k)),
         f"RecipRank(n={k})": ("mrr", RecipRank(n=k)),
         f"Hit(n={k})": ("hit_rate", Hit(n=k)),
     }
