@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from recsparse.scoring.model_folder import load_model
+from recsparse.scoring.model_folder import load_model, save_model
 from recsparse.tracking.pinned_requirements import pinned_requirements
+from tests.scoring.test_model_folder import CONFIGS, train
 
 SCORED = """
 import json, sys
@@ -29,6 +30,26 @@ print(json.dumps({
     "scores": model.predict(model.input_example)["score"].tolist(),
     "lists": model.predict(users, params={"k": 4, "history": history}).to_dict("records"),
 }))
+"""
+ALL_KINDS = """
+import json, sys
+from pathlib import Path
+import pandas as pd
+
+code, folder, pairs = sys.argv[1:]
+sys.path.insert(0, code)
+import recsparse_model
+
+found = {}
+for each in sorted(Path(folder).iterdir()):
+    model = recsparse_model._load_pyfunc(str(each))
+    scores = model.predict(pd.read_parquet(pairs))["score"].tolist()
+    history = json.dumps([51, 53, 50])
+    rows = model.predict(pd.DataFrame({"user_id": ["new"]}), {"k": 4, "history": history})
+    found[each.name] = [scores, rows["item_id"].tolist()]
+heavy = {"mlflow", "matplotlib", "sklearn", "pytorch_lightning"} & {*sys.modules}
+assert not heavy, heavy
+print(json.dumps(found))
 """
 HISTORY = [{"user_id": 901, "item_id": 4}, {"user_id": 901, "item_id": 6}]
 
@@ -104,3 +125,24 @@ def test_the_environment_has_what_is_pinned_and_not_the_package(python, tmp_path
     for pin in pinned_requirements()[0]:
         name, version = pin.split("==")
         assert installed[name].partition("+")[0] == version
+
+
+def test_every_kind_of_model_is_restored(python, logged, tmp_path):
+    folder, file = tmp_path / "models", tmp_path / "pairs.parquet"
+    pairs = pd.DataFrame({"user_id": [f"user {n}" for n in range(6)], "item_id": [*range(50, 56)]})
+    pairs.to_parquet(file)
+    expected = {}
+    for config in CONFIGS:
+        trained = train(config)
+        save_model(trained, folder / config.kind)
+        rows = pd.DataFrame({"user_id": "new", "item_id": [51, 53, 50], "timestamp": [0, 1, 2]})
+        lists = trained.recommend(["new"], k=4, history=rows)
+        expected[config.kind] = [trained.score(pairs).tolist(), lists["item_id"].tolist()]
+    one_thread = {"OMP_NUM_THREADS": "1"}
+    code, out, error = run(
+        [python, "-W", "ignore", "-c", ALL_KINDS, logged / "code", folder, file],
+        tmp_path,
+        **one_thread,
+    )
+    assert code == 0, error
+    assert json.loads(out.splitlines()[-1]) == expected
