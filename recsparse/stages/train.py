@@ -22,6 +22,7 @@ from recsparse.outputs.claim import Output, claim, require_own_files
 from recsparse.outputs.job import Job
 from recsparse.reporting.progress import SILENT, Reporter
 from recsparse.scoring.left_out import in_the_place_of_history
+from recsparse.scoring.model_content import plugins_of
 from recsparse.scoring.model_folder import MODEL, save_model
 from recsparse.scoring.trained import TrainedModel
 from recsparse.stages.data import load_data
@@ -140,7 +141,8 @@ def train(  # noqa: PLR0913
             log_fitted(run, fitted, epochs.metrics)
             example, tracking = example_of(fitted.trained), config.tracking
             instead = in_the_place_of_history(out, tracking.log_history)
-            model_uri = run.log_model(out, example, tracking.register_as, instead)
+            modules = [name.partition(":")[0] for name in plugins_of(config.model).values()]
+            model_uri = run.log_model(out, example, tracking.register_as, instead, modules)
     made = fitted.trained, fetched(out), fitted.validation, fitted.seconds, run.run_id
     return TrainResult(*made, model_uri, fitted.features, _new_items(fitted))
 

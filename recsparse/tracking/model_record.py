@@ -2,7 +2,7 @@
 
 import json
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from recsparse.tracking import recsparse_model
 from recsparse.tracking.code_wheel import code_wheel
 from recsparse.tracking.model_signature import example_requests, signature_of
 from recsparse.tracking.outbox import Record
+from recsparse.tracking.own_code import own_code
 from recsparse.tracking.pinned_requirements import pinned_requirements
 
 REQUESTS = "requests.json"
@@ -55,7 +56,8 @@ def send_model(record: Record) -> str:
     with tempfile.TemporaryDirectory() as aside:
         saved, data = Path(aside) / "model", Path(aside) / "data" / folder.name
         _lay_out(data, folder, values.get("instead", {}))
-        _save(saved, data, logged, frame.drop(columns="score"))
+        code = own_code(values.get("modules", ()))
+        _save(saved, data, logged, frame.drop(columns="score"), code)
         client.log_model_artifacts(logged.model_id, str(saved))
     outputs = run.outputs.model_outputs if run.outputs else []
     # A second one is an error; the record may have been sent before.
@@ -85,7 +87,9 @@ def _lay_out(data: Path, folder: Path, instead: Mapping[str, str]) -> None:
         (data / name).write_text(text, encoding="utf-8")
 
 
-def _save(saved: Path, folder: Path, logged: LoggedModel, pairs: pd.DataFrame) -> None:
+def _save(
+    saved: Path, folder: Path, logged: LoggedModel, pairs: pd.DataFrame, own: Sequence[Path]
+) -> None:
     direct, constraints = pinned_requirements()
     described = Model(
         run_id=logged.source_run_id,
@@ -103,7 +107,7 @@ def _save(saved: Path, folder: Path, logged: LoggedModel, pairs: pd.DataFrame) -
             mlflow_model=described,
             loader_module=Path(recsparse_model.__file__).stem,
             data_path=str(folder),
-            code_paths=code,
+            code_paths=[*code, *map(str, own)],
             signature=signature_of(pairs),
             input_example=pairs,
             pip_requirements=[*direct, f"-c {pinned}"],

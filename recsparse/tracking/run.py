@@ -3,7 +3,7 @@
 import json
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Collection, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -149,6 +149,7 @@ class Run:
         example: tuple[pd.DataFrame, pd.DataFrame],
         register_as: str | None,
         instead: Mapping[str, str] | None = None,
+        modules: Collection[str] = (),
     ) -> str | None:
         """Record a model folder as an MLflow model that loads without pickle.
 
@@ -158,6 +159,7 @@ class Run:
             register_as: Name in the registry; None registers nothing.
             instead: Contents of TOML files, by name, that the logged model holds in the place of
                 the files of the folder that are named alike but for their ending.
+            modules: Names of the user's own modules that the model is of; their code goes with it.
 
         Returns:
             The model's address, good for `recsparse.load` and `mlflow.pyfunc.load_model`; None
@@ -166,6 +168,7 @@ class Run:
         digest = folder_digest(fetched(folder))
         values: dict[str, Any] = {"folder": absolute(folder), "digest": digest}
         values |= {"model_id": self.model_id, "instead": dict(instead or {})}
+        values["modules"] = [*modules]
         with _file_named("example.parquet") as path:
             pd.concat(example, axis="columns").to_parquet(path)
             address = self._post("model", values, path)

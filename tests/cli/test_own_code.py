@@ -133,6 +133,36 @@ def test_a_network_of_an_installed_package_is_resumed_blended_and_served(small_d
 
 
 @pytest.mark.slow
+def test_a_logged_model_takes_the_module_of_its_kind_along(
+    command, small_dataset, workplace, tmp_path_factory
+):
+    named = sets(["model.kind=shared_users:SharedUsers"])
+    succeeds(command("train", small_dataset, "--out", "alone", *named))
+    (logged,) = workplace.glob("mlartifacts/models/*/artifacts")
+    lies = {path.name for path in (logged / "code").glob("*.py")}
+    assert lies == {"recsparse_model.py", "shared_users.py"}
+    pairs = pd.DataFrame({"user_id": [3, 7], "item_id": [1, 4]})
+    pairs.to_parquet(workplace / "pairs.parquet")
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    restored = """
+import sys, mlflow.pyfunc, pandas as pd
+logged, pairs = sys.argv[1:]
+model = mlflow.pyfunc.load_model(logged)
+print(*model.predict(pd.read_parquet(pairs))["score"])
+"""
+    words = [sys.executable, "-W", "ignore", "-c", restored, logged, workplace / "pairs.parquet"]
+    done = subprocess.run(
+        [*map(str, words)], capture_output=True, text=True, check=False, cwd=elsewhere,
+        env={"PATH": os.environ["PATH"]},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    score = ["score", "alone", "--candidates", "pairs.parquet", "--out", "scores.parquet"]
+    succeeds(command(*score, plugins="shared_users"))
+    expected = pd.read_parquet(workplace / "scores.parquet")["score"]
+    assert [*map(float, done.stdout.split())] == pytest.approx(expected.tolist())
+
+
+@pytest.mark.slow
 def test_a_folder_that_needs_a_module_which_nobody_told_of_says_what_to_set(command, small_dataset):
     named = sets(["model.kind=shared_users:SharedUsers"])
     succeeds(command("train", small_dataset, "--out", "alone", *named))
