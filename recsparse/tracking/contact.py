@@ -1,6 +1,7 @@
 """The first contact with an MLflow store: soon, one process at a time, or a clear error."""
 
 import hashlib
+import logging
 import os
 import re
 import sqlite3
@@ -24,10 +25,14 @@ from recsparse.quiet import kept_environment, nothing_said, only_warnings
 from recsparse.tracking.root_cause import root_cause
 from recsparse.tracking.store import ARTIFACTS, URI_VARIABLE, store_file, without_password
 
+logger = logging.getLogger(__name__)
+
 Answer = TypeVar("Answer")
 
 # How long a store on a network may take for its first answer, all in all.
 CONTACT_SECONDS = 8.0
+# How long one that was gone may take.
+_MOMENT_SECONDS = 2.0
 # How long a job waits for others that use the same file, and for the first of them to fill it.
 FILE_SECONDS = 120.0
 RETRIES, TIMEOUT = "MLFLOW_HTTP_REQUEST_MAX_RETRIES", "MLFLOW_HTTP_REQUEST_TIMEOUT"
@@ -143,6 +148,17 @@ def _other_version(uri: str, told: str) -> str | None:
 def ping() -> None:
     """Ask the store in use for anything, which fails where it is not there."""
     MlflowClient().search_experiments(max_results=1)
+
+
+def is_back() -> bool:
+    """Say within moments whether the store in use answers again."""
+    try:
+        with patience(_MOMENT_SECONDS, retries=0, always=True):
+            ping()
+    except Exception as error:  # whatever a store of a plug-in raises
+        logger.info("the store does not answer: %s", error)
+        return False
+    return True
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from recsparse.config.config import TrackingConfig
 from recsparse.errors import MissingFileError, StoreError
 from recsparse.files.atomic import require_room
 from recsparse.reporting.progress import SILENT, Reporter
-from recsparse.tracking.contact import first_contact, ping, store_in_use
+from recsparse.tracking.contact import first_contact, is_back, ping, store_in_use
 from recsparse.tracking.data_input import DataInput
 from recsparse.tracking.delivery import deliver
 from recsparse.tracking.opening import Opening, knows_run
@@ -67,7 +67,8 @@ def start_run(
     with store_in_use(uri):
         with reporter.task("opening the run in MLflow"):
             found = first_contact(uri, opening.found_or_made, writes=True)
-        outbox = Outbox(Path(store_folder).absolute() / UNSENT / found.run_id, deliver)
+        kept = Path(store_folder).absolute() / UNSENT / found.run_id
+        outbox = Outbox(kept, deliver, is_back=is_back)
         run = Run(found.run_id, uri, outbox, found.recorded, found.model_id)
         status = "KILLED"
         try:

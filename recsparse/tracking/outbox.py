@@ -3,6 +3,7 @@
 import json
 import logging
 import shutil
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
@@ -19,6 +20,7 @@ from recsparse.tracking.store import without_password
 logger = logging.getLogger(__name__)
 
 RECORDS = "records.jsonl"
+_ASK_AGAIN_SECONDS = 60.0
 # In the place of a model's id: that of the model that the run has logged, whichever it is.
 ITS_MODEL = "of the run"
 
@@ -71,17 +73,26 @@ class Refused(Exception):  # noqa: N818 — no fault of the job
 class Outbox:
     """Sends records, and keeps in a folder what cannot be sent.
 
-    After a first failure records are kept at once, since each attempt may take long; when the box
-    is closed, all that was kept is tried once more.
+    After a first failure records are kept at once, since each attempt may take long. Once a minute,
+    and before a model is sent, the store is asked whether it is back; then, and when the box is
+    closed, all that was kept is tried again.
 
     Args:
         folder: Where to keep; it is made when the first record is kept.
         deliver: Sends one.
         error: Why nothing can be sent, where that is known already.
+        is_back: Says soon whether the store answers.
     """
 
-    def __init__(self, folder: Path, deliver: Deliver, error: str = "") -> None:
+    def __init__(
+        self,
+        folder: Path,
+        deliver: Deliver,
+        error: str = "",
+        is_back: Callable[[], bool] = lambda: False,
+    ) -> None:
         self.folder, self._deliver, self._error = folder, deliver, error
+        self._is_back, self._asked = is_back, time.monotonic()
         self._kept, self._is_down = 0, bool(error)
 
     def post(self, record: Record) -> str | None:
@@ -93,7 +104,7 @@ class Outbox:
         Returns:
             What the store calls it; None for a kept one.
         """
-        if self._is_down:
+        if self._is_down and not self._has_caught_up(record.kind):
             self._keep(record)
             return None
         try:
@@ -127,6 +138,17 @@ class Outbox:
                 left, without_password(uri), self._error, self.folder,
                 quote(str(self.folder.parent.parent)),
             )  # fmt: skip
+
+    def _has_caught_up(self, kind: Kind) -> bool:
+        now = time.monotonic()
+        if kind != "model" and now < self._asked + _ASK_AGAIN_SECONDS:
+            return False
+        self._asked = now
+        if not self._is_back():
+            return False
+        self._kept = send_kept(self.folder, self._deliver) if self.folder.is_dir() else 0
+        self._is_down = self._kept > 0
+        return not self._is_down
 
     def _keep(self, record: Record) -> None:
         try:

@@ -1,8 +1,10 @@
 import json
+from dataclasses import replace
 
 import pytest
 
 from recsparse.errors import InputError
+from recsparse.tracking import outbox as outboxes
 from recsparse.tracking.outbox import RECORDS, Outbox, Record, Refused, read_records, send_kept
 
 URI = "http://me:secret@store"
@@ -154,3 +156,30 @@ def test_a_damaged_record_is_told(tmp_path):
     (tmp_path / RECORDS).write_text("no record\n")
     with pytest.raises(InputError, match="must hold one record per line"):
         read_records(tmp_path)
+
+
+def test_a_store_that_is_back_gets_what_was_kept_before_a_model(tmp_path):
+    store, back = Store(), [False]
+    outbox = Outbox(tmp_path / "box", store, is_back=lambda: back[0])
+    store.is_down = True
+    outbox.post(record(0))
+    store.is_down = False
+    outbox.post(record(1))  # within the minute it is not asked
+    model = replace(record(2), kind="model")
+    assert outbox.post(model) is None
+    back[0] = True
+    assert outbox.post(replace(record(3), kind="model")) == "sent 3"
+    assert outbox.post(record(4)) == "sent 4"
+    assert steps(store) == [0, 1, 2, 3, 4]
+    assert not outbox.folder.exists()
+
+
+def test_a_store_is_asked_once_a_minute_whether_it_is_back(tmp_path, monkeypatch):
+    store, asked, now = Store(), [], [100.0]
+    monkeypatch.setattr(outboxes.time, "monotonic", lambda: now[0])
+    outbox = Outbox(tmp_path / "box", store, "gone", is_back=lambda: asked.append(now[0]) or True)
+    for number, seconds in enumerate((100.0, 159.0, 160.0, 161.0)):
+        now[0] = seconds
+        outbox.post(record(number))
+    assert asked == [160.0]
+    assert steps(store) == [0, 1, 2, 3]

@@ -1,14 +1,16 @@
 """A real tracking server that goes away in the middle of a training."""
 
+import os
 import re
 import socket
 import subprocess
 import sys
 import time
 import urllib.request
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 
 import pytest
+from mlflow.entities import LoggedModelStatus
 from mlflow.tracking import MlflowClient
 
 from recsparse.config.toml_reader import load_config
@@ -32,9 +34,14 @@ def server(folder, port):
     """`mlflow server`; within, a function that stops it."""
     words = ["--backend-store-uri", local_uri(folder), "--port", str(port)]
     words += ["--artifacts-destination", f"{folder}/files", "--workers", "1"]
+    # The workers of jobs that nobody asks for take longer to start than all the rest.
+    environment = os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
     with (folder / "server.log").open("a") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "mlflow", "server", *words], stdout=log, stderr=log
+            [sys.executable, "-m", "mlflow", "server", *words],
+            stdout=log,
+            stderr=log,
+            env=environment,
         )
     try:
         deadline = time.monotonic() + 120
@@ -92,5 +99,62 @@ def everything_is_there(config, result):
     history = client.get_metric_history(result.run_id, "train_loss")
     assert [each.step for each in history] == [0, 1, 2, 3]
     files = {file.path for file in client.list_artifacts(result.run_id)}
-    assert files == {"config.json", "learning_curve.png"}
+    assert {"config.json", "learning_curve.png"} <= files
+    of_the_model_as_well(client, result)
     assert load("models:/shelf/1").recommend(k=3).equals(result.model.recommend(k=3))
+
+
+def of_the_model_as_well(client, result):
+    """What MLflow has of the model is what it has of the run, each figure with its data."""
+    run = client.get_run(result.run_id)
+    (output,) = run.outputs.model_outputs
+    model = client.get_logged_model(output.model_id)
+    assert model.status == LoggedModelStatus.READY
+    assert model.params == run.data.params
+    assert model.tags.items() <= run.data.tags.items()
+    assert {each.tags[0].value for each in run.inputs.dataset_inputs} == {
+        "training", "validation", "testing",
+    }  # fmt: skip
+    of_run = [
+        (each.key, each.step, each.value)
+        for name in run.data.metrics
+        for each in client.get_metric_history(result.run_id, name)
+    ]
+    assert sorted((each.key, each.step, each.value) for each in model.metrics) == sorted(of_run)
+    data = {each.key: each.dataset_name for each in model.metrics}
+    assert data["train_loss"] == "dataset/train"
+    assert data["validation_ndcg_at_10"] == data["validation_ndcg"] == "dataset/validation"
+
+
+@pytest.mark.slow
+def test_a_server_that_comes_back_within_a_training_gets_all_of_it(
+    small_dataset, workplace, monkeypatch, caplog
+):
+    port, folder = free_port(), workplace / "store"
+    folder.mkdir()
+    config = load_config(
+        None, [*SMALL_NETWORK, "training.epochs=4", f"tracking.uri=http://127.0.0.1:{port}"]
+    )
+    log_metrics = Run.log_metrics
+    with server(folder, port) as first, ExitStack() as later:
+
+        def stopping_and_starting(run, metrics, step=None):
+            if step == 1 and first.poll() is None:
+                first.terminate()
+                first.wait(60)
+            elif step == 3 and "train_loss" in metrics:
+                later.enter_context(server(folder, port))
+            log_metrics(run, metrics, step)
+
+        monkeypatch.setattr(Run, "log_metrics", stopping_and_starting)
+        result = train(small_dataset, "model", config)
+        assert first.poll() is not None
+        assert result.model_uri is not None
+        client = MlflowClient(config.tracking.uri)
+        history = client.get_metric_history(result.run_id, "train_loss")
+        assert [each.step for each in history] == [0, 1, 2, 3]
+        of_the_model_as_well(client, result)
+    assert not (workplace / "mlflow.unsent").exists() or not any(
+        (workplace / "mlflow.unsent").iterdir()
+    )
+    assert "could not be sent" not in caplog.text
