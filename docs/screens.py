@@ -152,13 +152,16 @@ def take_pictures(images: Path, folder: Path) -> None:
 def _mlflow(page: Browser, address: str, folder: Path, images: Path) -> None:
     client = mlflow.MlflowClient(f"sqlite:///{folder / 'mlflow.db'}")
     experiment = client.get_experiment_by_name("recsparse").experiment_id
-    (run,) = client.search_runs([experiment], "attributes.run_name = 'mult_vae'")
+    (run,) = client.search_runs([experiment], "tags.kind = 'mult_vae'")
     runs = f"{address}/#/experiments/{experiment}/runs"
     page.resize(1280, 460)
     page.open(f"{address}/health", shows="OK")
     page.run(_settings(experiment))
     page.open(runs, shows="mult_vae")
     page.picture(images / "mlflow_runs.png")
+    page.resize(1900, 330)
+    page.open(f"{address}/#/experiments/{experiment}/models", shows="test_ndcg_at_10")
+    page.picture(images / "mlflow_models.png")
     page.resize(1100, 620)
     page.open(f"{runs}/{run.info.run_id}/model-metrics", shows="fit_seconds")
     page.write("input[placeholder='Search metric charts']", "train_loss|validation_ndcg")

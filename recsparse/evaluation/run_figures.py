@@ -48,8 +48,8 @@ def run_figures(result: RankingResult, prefix: str = "test_") -> dict[str, float
     """
     figures = {**result.mean(), **result.coverage}
     for group, some in result.groups().items():
-        prefix = group.replace(" ", "_")
-        figures |= {f"{prefix}_{name}": value for name, value in some.mean().items()}
+        key = group.replace(" ", "_")
+        figures |= {f"{key}_{name}": value for name, value in some.mean().items()}
     if result.part is not None:
         figures["unknown_items"] = result.unknown_items
         figures["rows_of_unknown_items"] = result.rows_of_unknown_items

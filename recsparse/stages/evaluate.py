@@ -113,11 +113,11 @@ def evaluate(
                 title = f"{compared_on(compared.results[compared.reference])} of {dataset}"
                 write_report(output, compared, config.evaluation, title)
             with reporter.task("recording the report"):
-                tracked.log_results(run, compared.results)
+                tracked.log_results(run, compared)
                 for file in sorted(fetched(out).iterdir()):
                     run.log_file(file)
     with reporter.task("recording the figures of the models"):
-        tracked.log_to_models(compared.results)
+        tracked.log_to_models(compared)
     return compared
 
 

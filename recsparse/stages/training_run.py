@@ -25,6 +25,7 @@ from recsparse.tracking.run import SCHEMA_ROWS, Run
 from recsparse.tracking.run_name import run_name
 from recsparse.tracking.store import tracking_uri
 from recsparse.training.learning_curve import plot_learning_curve
+from recsparse.training.part_weights import plot_part_weights
 from recsparse.training.resumption import keep_run, kept_run
 
 
@@ -119,7 +120,12 @@ def log_fitted(run: Run, fitted: Fitted, epochs: Mapping[int, Mapping[str, float
             **{f"new_items_{name}": value for name, value in found.items()},
         }
     )
-    run.set_tags(_parts(fitted.settled))
+    model = fitted.settled.model
+    if isinstance(model, BlendConfig) and model.parts is not None:
+        kinds = [part.kind for part in model.parts]
+        run.set_tags({"parts": ", ".join(kinds)})
+        if model.weights is not None:
+            run.log_figure(plot_part_weights(kinds, model.weights), "part_weights.png")
     if epochs:
         run.log_figure(plot_learning_curve(epochs), "learning_curve.png")
 
@@ -164,10 +170,3 @@ def _parent(model: str | Path | None) -> dict[str, str]:
     if model is None:
         return {}
     return {"parent_model": str(model) if is_model_uri(str(model)) else absolute(model)}
-
-
-def _parts(config: Config) -> dict[str, str]:
-    model = config.model
-    if not isinstance(model, BlendConfig) or model.parts is None:
-        return {}
-    return {"parts": ", ".join(part.kind for part in model.parts)}

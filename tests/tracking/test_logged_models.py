@@ -5,6 +5,7 @@ import math
 import shutil
 
 import mlflow
+import pandas as pd
 import pytest
 from mlflow.entities import LoggedModelStatus
 from mlflow.tracking import MlflowClient
@@ -12,6 +13,7 @@ from mlflow.tracking import MlflowClient
 from recsparse.config.config import TrackingConfig
 from recsparse.config.toml_reader import load_config
 from recsparse.digest import folder_digest
+from recsparse.evaluation.slices import slice_key
 from recsparse.stages.evaluate import evaluate
 from recsparse.stages.train import train
 from recsparse.tracking.open_run import log_to_run, start_run
@@ -114,6 +116,36 @@ def test_a_comparison_has_what_it_read_and_what_it_found(client, compared, small
     assert read == {each.model_id for each in models(client)}
     for name, mean in compared[1].table["ndcg@10"].items():
         assert run.data.metrics[f"{name}/test_ndcg_at_10"] == mean
+
+
+def test_a_comparison_has_pictures_and_tables(client, compared):
+    experiments = [each.experiment_id for each in client.search_experiments()]
+    (run,) = client.search_runs(experiments, "tags.models = 'first, second'")
+    files = {file.path for file in client.list_artifacts(run.info.run_id)}
+    assert {
+        "comparison.png",
+        "gain_of_first_over_each.png",
+        "ndcg_10_by_items_known_of_the_user.png",
+        "ndcg_by_length_of_the_list.png",
+        "popularity_of_what_is_recommended_and_consumed.png",
+        "report.html",
+    } <= files
+    examples = mlflow.load_table("examples.json", [run.info.run_id])
+    assert set(examples["model"]) == {"first", "second"}
+    assert examples["place"].min() == 1
+    slices = mlflow.load_table("test_slices.json", [run.info.run_id])
+    pd.testing.assert_frame_equal(
+        slices[["model", "slice", "users", "metric"]],
+        compared[1].slices[["model", "slice", "users", "metric"]],
+        check_dtype=False,
+    )
+    figures = run.data.metrics
+    chosen = compared[1].slices
+    chosen = chosen[chosen["metric"] == "ndcg@10"].dropna(subset="mean")
+    assert len(chosen)
+    for row in chosen.itertuples():
+        name = f"test_{slice_key(row.slice)}_ndcg_at_10"
+        assert figures[f"{row.model}/{name}"] == row.mean
 
 
 def test_a_figure_that_is_not_defined_is_of_the_run_alone(workplace):

@@ -111,7 +111,9 @@ def of_the_model_as_well(client, result):
     model = client.get_logged_model(output.model_id)
     assert model.status == LoggedModelStatus.READY
     assert model.params == run.data.params
-    assert model.tags.items() <= run.data.tags.items()
+    own = {name for name in model.tags if not name.startswith("mlflow.")}
+    assert {"kind", "dataset_digest", "host"} <= own
+    assert {name: model.tags[name] for name in own}.items() <= run.data.tags.items()
     assert {each.tags[0].value for each in run.inputs.dataset_inputs} == {
         "training", "validation", "testing",
     }  # fmt: skip
