@@ -130,10 +130,10 @@ def test_a_comparison_has_pictures_and_tables(client, compared):
         "popularity_of_what_is_recommended_and_consumed.png",
         "report.html",
     } <= files
-    examples = mlflow.load_table("examples.json", [run.info.run_id])
+    examples = client.load_table(run.info.experiment_id, "examples.json", [run.info.run_id])
     assert set(examples["model"]) == {"first", "second"}
     assert examples["place"].min() == 1
-    slices = mlflow.load_table("test_slices.json", [run.info.run_id])
+    slices = client.load_table(run.info.experiment_id, "test_slices.json", [run.info.run_id])
     pd.testing.assert_frame_equal(
         slices[["model", "slice", "users", "metric"]],
         compared[1].slices[["model", "slice", "users", "metric"]],
