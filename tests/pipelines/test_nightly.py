@@ -211,11 +211,9 @@ def nights(folder):
 
 
 MARKERS = [
-    "making dataset", "reading the log", "splitting", "making start-second", "making model-second",
-    "fitting ials", "saving the model", "recording the model", "ending the run in MLflow",
-    "making promotion-second", "reading the test part", "writing the report",
-    "recording the figures", "recording the decision", "Created version",
-    "making recommendations", "recommending", "joining the parts",
+    "making dataset", "splitting", "making start-second", "fitting ials", "recording the model",
+    "making promotion-second", "writing the report", "recording the decision", "Created version",
+    "making recommendations", "joining the parts",
 ]  # fmt: skip
 
 
@@ -247,4 +245,4 @@ def test_a_night_that_is_killed_anywhere_ends_as_an_undisturbed_one(shop):
             model = load_model(shop / "shop" / "model-second")
             assert state_bytes(model.model) == state_bytes(made.model), marker
         # A stage may be over before it is killed, but not most of them.
-        assert killed >= len(MARKERS) - 3
+        assert killed >= len(MARKERS) - 2

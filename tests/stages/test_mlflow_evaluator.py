@@ -1,5 +1,6 @@
 """Rankings judged by MLflow's own function."""
 
+import re
 import subprocess
 import sys
 import tomllib
@@ -173,3 +174,11 @@ def test_the_entry_point_names_the_class_and_loads_no_more_than_mlflow():
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
     )
     assert told.stdout == "False\n"
+
+
+def test_the_page_on_it_runs(store, capsys):
+    text = (ROOT / "docs" / "how-to" / "mlflow-evaluate.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    exec(compile(example, "mlflow-evaluate.md", "exec"), {})
+    # ann: tea and oil are wanted, tea and jam listed; bob: both are listed.
+    assert capsys.readouterr().out == f"{(1 / 2 + 1 / 1) / 2} {1 / 2}\n"
