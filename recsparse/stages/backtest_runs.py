@@ -6,7 +6,7 @@ from pathlib import Path
 from recsparse.config.config import Config
 from recsparse.files.addresses import folder_of
 from recsparse.files.filesystems import fetched
-from recsparse.stages.backtest_report import PICTURE, TEXT
+from recsparse.stages.backtest_report import PAGE, PICTURE
 from recsparse.stages.backtest_result import BacktestResult, of_metric
 from recsparse.tracking.open_run import start_run
 from recsparse.tracking.run import Run
@@ -35,7 +35,7 @@ def record_backtest(
     run.log_params({"seed": config.seed, "backtest": config.backtest.model_dump(mode="json")})
     means = of_metric(result.table, result.metric)["mean"]
     run.log_metrics({f"{model}_{result.metric}": float(means[model]) for model in models})
-    for name in (TEXT, PICTURE, "table.parquet", "differences.parquet", "windows.parquet"):
+    for name in (PAGE, PICTURE, "table.parquet", "differences.parquet", "windows.parquet"):
         run.log_file(fetched(out) / name)
     run.log_table(result.windows, "windows.json")
     for model, own in models.items():

@@ -29,7 +29,7 @@ def test_a_backtest_is_one_command(recsparse, log, workplace):
     assert outcome.status == 0, outcome.err
     assert "ndcg@10 over 2 splits" in outcome.out
     assert "popularity over" in outcome.out.replace("\n", " ")
-    assert "![ndcg@10](backtest.png)" in (workplace / "out" / "report.md").read_text()
+    assert "Backtest of popularity, item_knn" in (workplace / "out" / "report.html").read_text()
     table = pd.read_parquet("out/table.parquet")
     told = json.loads(recsparse(*command, "--json", "--quiet").out)
     assert [(each["model"], each["metric"]) for each in told] == [

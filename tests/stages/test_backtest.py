@@ -1,5 +1,8 @@
 """Backtests against the same windows prepared, trained and evaluated one by one."""
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -209,7 +212,7 @@ def test_mlflow_has_a_run_and_in_it_one_a_model_with_a_step_a_window(log, workpl
     assert {*runs} == {"backtest", "backtest popularity", "backtest item_knn"}
     parent = runs["backtest"]
     files = {file.path for file in store.list_artifacts(parent.info.run_id)}
-    assert {"report.md", "backtest.png", "windows.parquet", "windows.json"} <= files
+    assert {"report.html", "backtest.png", "windows.parquet", "windows.json"} <= files
     assert parent.data.params["backtest.every"] == "5d"
     child = runs["backtest item_knn"]
     assert child.data.tags["mlflow.parentRunId"] == parent.info.run_id
@@ -227,9 +230,14 @@ def test_the_page_and_the_tables_tell_the_same(log):
     means = users.groupby(["split", "model"], sort=False)["ndcg@5"].mean()
     of_windows = windows[windows["metric"] == "ndcg@5"].set_index(["split", "model"])["mean"]
     assert of_windows.to_dict() == pytest.approx(means.to_dict())
-    page = (log.parent / "out" / "report.md").read_text()
-    assert "# Backtest: 3 windows from 2023-11-28 to 2023-12-13" in page
-    assert f"{result.table.loc[('item_knn', 'ndcg@5'), 'mean']:.4g}" in page
+    page = (log.parent / "out" / "report.html").read_text()
+    start, end = result.splits[0].start, result.splits[-1].end
+    assert f"3 windows, from {start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M} (UTC)" in page
+    for model in MODELS:
+        assert f"{result.table.loc[(model, 'ndcg@5'), 'mean']:.4g}" in page
+    difference = result.differences.loc[("ndcg@5", "item_knn")]
+    assert f"p = {difference['p']:.4g}" in page
+    assert "http" not in page.replace("http://www.w3.org", "")
     assert str(result).startswith("ndcg@5, 3 splits")
 
 
@@ -303,3 +311,10 @@ def test_frames_and_tables_are_taken_and_other_sources_are_not(log):
     assert result.metric == "ndcg@5"
     with pytest.raises(InputError, match=r"parts one log itself, .* but got test"):
         backtest(Sources(logs=frame, test=frame), MODELS, "other", config_of())
+
+
+def test_the_python_of_the_guide_runs(log, capsys):
+    guide = Path(__file__).parents[2] / "docs" / "how-to" / "backtest.md"
+    (code,) = re.findall(r"```python\n(.*?)```", guide.read_text(encoding="utf-8"), re.DOTALL)
+    exec(compile(code, "backtest.md", "exec"), {})
+    assert "popularity over" in capsys.readouterr().out
