@@ -189,8 +189,6 @@ def _show_compared(compared: "Comparison") -> None:
     first = compared.results[compared.reference]
     _show_counts(first)
     show_comparison(compared_on(first), compared.table)
-    for name, table in compared.groups.items():
-        show_comparison(name, table)
     sliced = side_by_side(compared.slices, compared.metric)
     if len(sliced):
         show_frame(f"{compared.metric} by slice, * few users", sliced)

@@ -1,5 +1,6 @@
 """ComparedPart: what of a validation or test part models are compared on, and with which items."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -7,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from recsparse.config.evaluation import EvaluationConfig
+from recsparse.config.metric_names import length_of
 from recsparse.datasets.dataset import Dataset
 from recsparse.datasets.evaluated.part_counts import PartCounts, part_counts
 from recsparse.datasets.evaluated.whole_part import WholePart, whole_part
@@ -14,6 +16,8 @@ from recsparse.datasets.vocabulary import Vocabulary
 from recsparse.errors import InputError
 from recsparse.evaluation.ranking_result import RankingResult
 from recsparse.stages.compared_items import ComparedItems
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,7 +109,20 @@ def part_to_compare(
             "by a model that reads features of items, such as text_tower, or by scores of another "
             "system and evaluate-file"
         )
+    _warn_of_long_lists(options, int(items.chosen(whole.items).sum()))
     return ComparedPart(part, counts, items)
+
+
+def _warn_of_long_lists(options: EvaluationConfig, num_items: int) -> None:
+    lengths = [length for length in map(length_of, options.metrics) if length is not None]
+    longest = max(lengths, default=0)
+    if longest > num_items:
+        logger.warning(
+            "lists of %d, as evaluation.metrics asks for, are longer than the %d items that may be "
+            "ranked; their last places stay empty",
+            longest,
+            num_items,
+        )
 
 
 def _any_known(items: Vocabulary, models: Sequence[Vocabulary]) -> bool:

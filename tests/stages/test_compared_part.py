@@ -1,5 +1,7 @@
 """Items without training rows in the lists of a test: among themselves, or next to known ones."""
 
+import logging
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -125,6 +127,17 @@ def test_targets_of_both_kinds_are_in_one_list_where_the_catalogue_is_left_open(
     np.testing.assert_equal(found.per_user, compared(data, both, both.items, "all").per_user)
     alone = compared(data, model, data.items, None)
     assert alone.rows_of_unknown_items == alone.part.rows_of_unseen_items
+
+
+def test_lists_longer_than_the_catalogue_are_told(data, caplog):
+    for length, messages in ((len(data.items), []), (200, ["lists of 200, as evaluation.metrics"])):
+        options = load_config(None, [f"evaluation.metrics=['ndcg@{length}']"]).evaluation
+        options = options.model_copy(update={"catalogue": "known"})
+        with caplog.at_level(logging.WARNING):
+            part_to_compare(data, "test", options, [data.items])
+        assert [record.message[:35] for record in caplog.records] == [
+            each[:35] for each in messages
+        ]
 
 
 def test_a_result_says_whose_lists_hold_what(data, model):
