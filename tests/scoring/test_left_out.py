@@ -7,6 +7,7 @@ from functools import partial
 
 import mlflow.pyfunc
 import pandas as pd
+import pyarrow.fs as pafs
 import pytest
 
 from recsparse.config.toml_reader import load_config
@@ -161,3 +162,17 @@ def test_what_is_logged_has_no_second_copy(small_dataset, workplace, how):
     rows = pd.DataFrame({"user_id": [3, 3], "item_id": [4, 6]})
     expected = result.model.recommend([3], history=rows)
     assert [row["item_id"] for row in found] == expected["item_id"].tolist()
+
+
+@pytest.mark.slow
+def test_histories_may_lie_at_an_address(small_dataset, workplace, s3):
+    settings = ["model.kind=popularity", "tracking.log_history=refer"]
+    out = f"s3://bucket/models/popularity?{s3}"
+    bucket, _ = pafs.FileSystem.from_uri(f"s3://bucket?{s3}")
+    bucket.create_dir("bucket")
+    result = train(small_dataset, out, load_config(None, settings))
+    (reference,) = workplace.rglob(ELSEWHERE)
+    assert "s3://bucket/models/popularity?" in reference.read_text()
+    trained = load(result.model_uri)
+    assert trained.left_out is None
+    pd.testing.assert_frame_equal(trained.recommend([3]), result.model.recommend([3]))
