@@ -207,18 +207,17 @@ def differences(case: Case, library: str, python: str | Path) -> list[dict[str, 
     Returns:
         A row for each of their figures, of lists of 10 and of short ones.
     """
-    rows: list[dict[str, object]] = []
+    rows: dict[str, dict[str, object]] = {}
     for short, kind in ((False, "lists of 10"), (True, "lists of 1 to 10")):
         own, found = case.figures(short), asked(library, python, case.given(short))
         name = f"{found['library']} {found['version']}"
-        for place, figure in enumerate(found["figures"]):
-            if not short:
-                ours = f"`{figure['metric']}@{K}`"
-                rows.append({"library": name, "its metric": f"`{figure['call']}`", "ours": ours})
+        for figure in found["figures"]:
+            call, ours = figure["call"], f"`{figure['metric']}@{K}`"
+            row = rows.setdefault(call, {"library": name, "its metric": f"`{call}`", "ours": ours})
             ratio = figure["value"] / own[f"{figure['metric']}@{K}"] - 1
-            rows[place][kind] = f"{figure['value']:.5f}"
-            rows[place][f"{kind}, against ours"] = _parted(ratio)
-    return rows
+            row[kind] = f"{figure['value']:.5f}"
+            row[f"{kind}, against ours"] = _parted(ratio)
+    return [*rows.values()]
 
 
 def _parted(ratio: float) -> str:

@@ -21,8 +21,8 @@ def main() -> None:
     measures = {str(peer @ k): (name, peer @ k) for name, peer in peers.items()}
     found = ir_measures.calc_aggregate([each for _, each in measures.values()], binary, run)
     figures = [
-        {"metric": measures[str(each)][0], "call": str(each), "value": value}
-        for each, value in found.items()
+        {"metric": name, "call": call, "value": found[each]}
+        for call, (name, each) in measures.items()
     ]
     (value,) = ir_measures.calc_aggregate([nDCG @ k], graded, run).values()
     figures.append({"metric": "ndcg_linear", "call": f"nDCG@{k}, of ratings", "value": value})

@@ -4,9 +4,14 @@ import json
 import sys
 from importlib.metadata import version
 
+import numpy as np
 import torch
-from recbole.evaluator.collector import DataStruct
-from recbole.evaluator.metrics import MAP, MRR, NDCG, Hit, Precision, Recall
+
+# Names that NumPy 1.24 took away, and RecBole 1.2.1 reads when it is imported.
+vars(np).update(float=float, int=int, bool=bool, object=object, str=str)
+
+from recbole.evaluator.collector import DataStruct  # noqa: E402
+from recbole.evaluator.metrics import MAP, MRR, NDCG, Hit, Precision, Recall  # noqa: E402
 
 
 class Settings(dict[str, object]):
