@@ -12,6 +12,7 @@ from recsparse.cli import (
     model_commands,
     promotion_commands,
     scoring_commands,
+    tune_commands,
 )
 from recsparse.cli.app import app
 
@@ -24,4 +25,5 @@ __all__ = [
     "model_commands",
     "promotion_commands",
     "scoring_commands",
+    "tune_commands",
 ]

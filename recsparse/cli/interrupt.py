@@ -80,19 +80,22 @@ def training_kept(out: Path) -> str:
     return f"{folder} keeps all complete epochs; resume with `{again}`"
 
 
-def trials_kept(out: Path) -> str:
+def trials_kept(out: Path, of_kinds: bool = False) -> str:
     """Say what is kept of an interrupted search.
 
     Args:
-        out: The configuration that it writes.
+        out: The configuration that it writes, or the folder of several.
+        of_kinds: Whether it is a folder.
 
     Returns:
         A clause with the command that resumes.
     """
-    folder, again = out.with_name(out.name + ".search"), command(without="--fresh")
-    if not (folder / "trials.journal").is_file():
+    again = command(without="--fresh")
+    folders = [*out.glob("*.search")] if of_kinds else [out.with_name(out.name + ".search")]
+    if not any((folder / "trials.journal").is_file() for folder in folders):
         return f"nothing new is kept; start again with `{again}`"
-    return f"{folder} keeps the trials that ended; resume with `{again}`"
+    kept = out if of_kinds else folders[0]
+    return f"{kept} keeps the trials that ended; resume with `{again}`"
 
 
 def parts_kept(out: Path) -> str:

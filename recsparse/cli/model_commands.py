@@ -6,16 +6,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from recsparse.cli.app import app
-from recsparse.cli.interrupt import training_kept, trials_kept, when_interrupted
+from recsparse.cli.interrupt import training_kept, when_interrupted
 from recsparse.cli.loading import loading_libraries
-from recsparse.cli.option_lists import JobOptions, RankedOptions, TuneOptions, takes_lists
+from recsparse.cli.option_lists import JobOptions, RankedOptions, takes_lists
 from recsparse.cli.options import (
     AsJson,
     ContinueFrom,
     DatasetPath,
     OutPath,
     Overwrite,
-    Tries,
 )
 from recsparse.cli.reporters import progress
 from recsparse.cli.terminal import (
@@ -31,7 +30,6 @@ from recsparse.reporting.value_text import value_text
 if TYPE_CHECKING:  # which takes a second to import
     from recsparse.evaluation.comparison import Comparison
     from recsparse.evaluation.ranking_result import RankingResult
-    from recsparse.stages.tune_search import TuneResult
 
 
 @app.command()
@@ -71,37 +69,6 @@ def train(
         metric, told = settings.evaluation.select_by, result.new_items
         shown["new items"] = told if job.as_json else _of_new_items(told, metric)
     show_pairs(f"model {out}", shown, job.as_json)
-
-
-@app.command()
-@takes_lists
-def tune(
-    dataset: DatasetPath,
-    out: OutPath,
-    tries: Tries = None,
-    overwrite: Overwrite = False,
-    fresh: Annotated[bool, typer.Option(help="Remove earlier trials and start anew.")] = False,
-    *,
-    budget: TuneOptions,
-    job: JobOptions,
-) -> None:
-    """Search a model's settings on the validation part; --out is the TOML of the best."""
-    reporter = progress(job.quiet)
-    with loading_libraries(reporter):
-        from recsparse.config.toml_reader import parse_space
-        from recsparse.outputs.claim import require_apart
-        from recsparse.outputs.places import place_of_work
-        from recsparse.stages.tune import tune as stage
-
-    settings = job.settings(*budget.settings())
-    space = parse_space(tries) if tries else None
-    require_apart(out, [job.config])
-    when_interrupted(lambda: trials_kept(place_of_work(out)))
-    result = stage(dataset, settings, out, space, reporter, overwrite, fresh)
-    if job.as_json:
-        show_json(result.trials.to_dict("records"))
-    else:
-        _show_trials(settings.model.kind, result)
 
 
 @app.command()
@@ -170,16 +137,6 @@ def metrics(as_json: AsJson = False) -> None:
         show_json(described)
     else:
         show_groups("metrics", described)
-
-
-def _show_trials(kind: str, result: "TuneResult") -> None:
-    trials, states = result.trials, result.trials["state"].value_counts()
-    shown = trials.head(10) if trials["reason"].head(10).any() else trials.drop(columns="reason")
-    counted = ", ".join(f"{number} {state}" for state, number in states.items())
-    show_frame(f"trials of {kind}, best first: {counted}", shown.head(10))
-    if result.importances:
-        shares = {name: f"{share:.0%}" for name, share in result.importances.items()}
-        show_pairs("what makes trials differ", shares)
 
 
 def _show_compared(compared: "Comparison") -> None:

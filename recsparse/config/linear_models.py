@@ -190,8 +190,8 @@ class IALSConfig(ModelSection):
         "regularisation": (0.003, 0.01, 0.03),
     }
     search_ranges: ClassVar[SearchSpace] = {
-        "factors": Range(8, 256, log=True),
-        "unobserved_weight": Range(0.01, 3.0, log=True),
+        "factors": Range(8, 128, log=True),
+        "unobserved_weight": Range(0.03, 3.0, log=True),
         "regularisation": Range(5e-4, 0.1, log=True),
         "frequency_exponent": Range(0.0, 1.0),
     }

@@ -66,6 +66,19 @@ def checked_space(config: Config, space: Mapping[str, Any]) -> SearchSpace:
     return {key: _checked(config, key, tried) for key, tried in space.items()}
 
 
+def configured(config: Config, key: str) -> Any:
+    """Return the value of a setting that a search tries.
+
+    Args:
+        config: The configuration that settings are laid over.
+        key: The setting below `model`.
+
+    Returns:
+        Its value; None where the section that it is in is not set.
+    """
+    return getattr(_section(config, key), key.split(".")[-1], None)
+
+
 def _checked(config: Config, key: str, tried: Any) -> Sequence[Any] | Range:
     if is_range(tried):
         tried = parse_range(tried, f"model.{key}")
@@ -126,13 +139,17 @@ def _fits(field: FieldInfo, value: Any) -> bool:
 
 
 def _field(config: Config, key: str) -> FieldInfo | None:
-    *above, name = key.split(".")
+    section = _section(config, key)
+    return None if section is None else type(section).model_fields.get(key.split(".")[-1])
+
+
+def _section(config: Config, key: str) -> Section | None:
     section: Any = config.model
-    for part in above:
+    for part in key.split(".")[:-1]:
         section = getattr(section, part, None)
         if section is None and part == _TRAINING:
             section = config.training
-    return type(section).model_fields.get(name) if isinstance(section, Section) else None
+    return section if isinstance(section, Section) else None
 
 
 def _kinds(annotation: Any) -> list[type]:

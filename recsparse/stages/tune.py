@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from recsparse.config.config import Config
@@ -31,6 +32,7 @@ from recsparse.stages.needs import require_needs
 from recsparse.stages.rank_part import part_to_rank
 from recsparse.stages.trial_fit import try_own_models
 from recsparse.stages.tune_fit import Figure, TrialFits
+from recsparse.stages.tune_pictures import plot_settings, plot_trials
 from recsparse.stages.tune_runs import TrialRuns
 from recsparse.stages.tune_search import (
     OnEnd,
@@ -41,8 +43,16 @@ from recsparse.stages.tune_search import (
     seconds_left,
     total_of,
 )
-from recsparse.stages.tune_study import OWN_FILES, StoredTrials, has_optuna, require_optuna
+from recsparse.stages.tune_study import (
+    OWN_FILES,
+    SETTINGS_PICTURE,
+    TRIALS_PICTURE,
+    StoredTrials,
+    has_optuna,
+    require_optuna,
+)
 from recsparse.stages.tune_trials import ListedTrials, Plan, Trials
+from recsparse.stages.tune_workers import SharedSearch, share
 from recsparse.tracking.open_run import start_run
 from recsparse.tracking.run import SCHEMA_ROWS, Run
 
@@ -124,16 +134,21 @@ def tune(
     plan = Plan.of(config, checked_space(config, space_of(config) if space is None else space))
     if plan.drawing != "grid":
         require_optuna(f"the sampler {plan.drawing}")
+    if config.tuning.jobs > 1:
+        require_optuna("a search of several processes")
     data = load_data(dataset, reporter)
     _require_needs(config, plan, data)
     with reporter.task("reading the validation part"):
         part = part_to_rank(data, "validation")
     try_own_models(config.model, data, part, config.seed)
     job = _Search(dataset, data, part, config, plan, reporter)
-    if out is None:
+    if out is not None:
+        return _tracked(job, out, overwrite, fresh)
+    if config.tuning.jobs == 1:
         trials = StoredTrials(plan, None, "") if has_optuna() else ListedTrials(plan)
         return _searched(job, trials, lambda: None)
-    return _tracked(job, out, overwrite, fresh)
+    with TemporaryDirectory() as folder:
+        return _searched(job, StoredTrials(plan, Path(folder), ""), lambda: None)
 
 
 def space_of(config: Config) -> SearchSpace:
@@ -181,6 +196,7 @@ def _tracked(job: _Search, out: str | Path, overwrite: bool, fresh: bool) -> Tun
             )
             with reporter.task("recording the trials"):
                 _record(run, result, fetched(out))
+                _draw(run, result, job.plan, trials)
         if isinstance(trials, StoredTrials):
             trials.set_search_run(None)
     return result
@@ -209,13 +225,19 @@ def _kept_trials(output: Output, plan: Plan, overwrite: bool, fresh: bool) -> Tr
 
 
 def _searched(job: _Search, trials: Trials, on_end: OnEnd) -> TuneResult:
-    config, done = job.config, len(trials.records())
-    fits = TrialFits(job.data, job.part, config, job.reporter)
-    total = total_of(job.plan)
+    config, total, figure = job.config, total_of(job.plan), Figure.of(job.config)
+    done = len(trials.records())
+    is_shared = config.tuning.jobs > 1 and isinstance(trials, StoredTrials)
+    fits = None if is_shared else TrialFits(job.data, job.part, config, job.reporter)
     with job.reporter.task(f"tuning {config.model.kind}", total) as advance:
-        shown = Shown(advance, fits.figure, total, done)
-        search(trials, fits, seconds_left(config.tuning, trials), shown, on_end)
-    return result_of(trials, config, fits.figure)
+        shown = Shown(advance, figure, total, done)
+        if fits is not None:
+            search(trials, fits, seconds_left(config.tuning, trials), shown, on_end)
+        elif isinstance(trials, StoredTrials) and trials.folder is not None:
+            folder, key = trials.folder, trials.job
+            shared = SharedSearch(fetched(job.dataset), config, job.plan.space, folder, key)
+            share(shared, trials, shown, on_end)
+    return result_of(trials, config, figure)
 
 
 def _require_needs(config: Config, plan: Plan, data: Dataset) -> None:
@@ -250,6 +272,20 @@ def _write(config: Config, output: Output) -> None:
     text = to_toml(config.model_dump(mode="json", exclude_none=True))
     with output.file() as aside:
         aside.write_text(CONFIGURATION.signed(text, output.job.digest), encoding="utf-8")
+
+
+def _draw(run: Run, result: TuneResult, plan: Plan, trials: Trials) -> None:
+    metric = result.metric
+    pictures = {TRIALS_PICTURE: plot_trials(result.trials, metric)}
+    if plan.space:
+        pictures[SETTINGS_PICTURE] = plot_settings(
+            result.trials, metric, plan.space, result.importances
+        )
+    folder = trials.folder if isinstance(trials, StoredTrials) else None
+    for name, picture in pictures.items():
+        run.log_figure(picture, name)
+        if folder is not None:
+            picture.savefig(folder / name)
 
 
 def _record(run: Run, result: TuneResult, out: Path) -> None:

@@ -4,7 +4,7 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import pandas as pd
 
@@ -41,8 +41,21 @@ class TuneResult:
     importances: Mapping[str, float] = field(default_factory=dict)
 
 
+@runtime_checkable
+class Telling(Protocol):
+    """Tells of trials."""
+
+    def begins(self, trial: Trial) -> None:
+        """Tell of a trial that begins."""
+        ...
+
+    def ends(self, record: TrialRecord) -> None:
+        """Tell what came out of a trial."""
+        ...
+
+
 def search(
-    trials: Trials, fits: TrialFits, seconds: float | None, shown: "Shown", on_end: OnEnd
+    trials: Trials, fits: TrialFits, seconds: float | None, shown: Telling, on_end: OnEnd
 ) -> None:
     """Fit trials in this process until nothing is left or the time is over.
 

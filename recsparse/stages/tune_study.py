@@ -1,17 +1,16 @@
 """Trials drawn by Optuna and kept in its journal, which processes share: its only import."""
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from filelock import FileLock
 from typing_extensions import override
 
 from recsparse.config.search_space import Range
 from recsparse.errors import MissingPackageError, OutputError, reason
+from recsparse.stages.tune_sampler import DrawnOnce, by_label
 from recsparse.stages.tune_trials import Plan, State, Trial, TrialRecord, Trials
 
 try:
@@ -24,12 +23,11 @@ except ImportError:
     BaseSampler = object  # type: ignore[assignment, misc]
 
 JOURNAL = "trials.journal"
+TRIALS_PICTURE, SETTINGS_PICTURE = "trials.png", "settings.png"
 # Files that a search keeps in its folder, pictures included.
-OWN_FILES = (JOURNAL, f"{JOURNAL}.lock", "ask.lock", "trials.png", "settings.png")
+OWN_FILES = (JOURNAL, f"{JOURNAL}.lock", "ask.lock", TRIALS_PICTURE, SETTINGS_PICTURE)
 _STUDY, _JOB, _SEARCH_RUN, _RUN = "search", "job", "search run", "run"
 _NUMBER, _REASON, _SECONDS = "number", "reason", "seconds"
-# Of larger ones, trials that repeat are fitted again.
-_MOST_LISTED = 10_000
 # Importances of fewer say nothing.
 _FEWEST_TRIALS = 8
 
@@ -50,8 +48,8 @@ def require_optuna(what: str) -> None:
     """
     if optuna is None:
         raise MissingPackageError(
-            f"{what} needs Optuna, but it is not installed; pip install 'recsparse[tune]', or "
-            "optuna; without it a grid of lists works, in one process"
+            f"{what} needs Optuna, but it is not installed; install the extra `tune`, or: "
+            "pip install 'optuna>=5,<6'; without it a grid of lists works, in one process"
         )
 
 
@@ -72,7 +70,7 @@ class StoredTrials(Trials):
 
     def __init__(self, plan: Plan, folder: Path | None, job: str) -> None:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
-        self.plan = plan
+        self.plan, self.folder, self.job = plan, folder, job
         self._asking = None if folder is None else FileLock(folder / "ask.lock")
         self._sampler = _Sampler(plan)
         self._running: dict[int, Any] = {}
@@ -216,80 +214,25 @@ class StoredTrials(Trials):
         )
 
 
-class _Sampler(BaseSampler):
-    """Draws by another sampler, seeded anew for each trial; no trial is a repetition.
+class _Sampler(DrawnOnce, BaseSampler):
+    """Draws what the plan says.
 
     Args:
         plan: How to draw.
     """
 
     def __init__(self, plan: Plan) -> None:
-        self.plan, self.number = plan, 0
-        self.distributions = {key: _distribution(tried) for key, tried in plan.space.items()}
-        size = plan.size()
-        is_listed = size is not None and size <= _MOST_LISTED
-        self._all = plan.combinations() if is_listed or plan.drawing == "grid" else None
+        super().__init__(plan, {key: _distribution(tried) for key, tried in plan.space.items()})
 
-    def is_exhausted(self, tried: Sequence[Any]) -> bool:
-        """Say whether nothing is left to draw."""
-        return self._all is not None and not self._untried(tried)
-
-    def settings(self, params: Mapping[str, Any]) -> dict[str, Any]:
-        """Return values from what Optuna calls them."""
-        space = self.plan.space
-        return {
-            key: params[key] if isinstance(tried, Range) else _by_label(tried)[params[key]]
-            for key, tried in space.items()
-            if key in params
-        }
-
-    def infer_relative_search_space(self, study: Any, trial: Any) -> dict[str, Any]:
-        """Return all that is drawn."""
-        return self.distributions
-
-    def sample_relative(self, study: Any, trial: Any, search_space: Any) -> dict[str, Any]:
-        """Draw, and something else where that was tried."""
-        drawn = {} if self.plan.drawing == "grid" else self._drawn(study, trial)
-        if self._all is None:
-            return drawn
-        tried = [each for each in study.get_trials(deepcopy=False) if _counts(each)]
-        untried = self._untried([each for each in tried if each.number != trial.number])
-        if not untried or (drawn and self.settings(drawn) in untried):
-            return drawn
-        first = 0
-        if self.plan.drawing != "grid":
-            first = int(np.random.default_rng(self._seeds()).integers(len(untried)))
-        return {key: _label(value) for key, value in untried[first].items()}
-
-    def sample_independent(
-        self, study: Any, trial: Any, param_name: str, param_distribution: Any
-    ) -> Any:
-        """Never asked: all is drawn together."""
-        return self._inner().sample_independent(study, trial, param_name, param_distribution)
-
-    def _drawn(self, study: Any, trial: Any) -> dict[str, Any]:
-        inner = self._inner()
-        space = inner.infer_relative_search_space(study, trial)
-        drawn = inner.sample_relative(study, trial, space)
-        return {
-            name: drawn[name]
-            if name in drawn
-            else inner.sample_independent(study, trial, name, distribution)
-            for name, distribution in self.distributions.items()
-        }
-
-    def _inner(self) -> Any:
-        seed = int(np.random.SeedSequence(self._seeds()).generate_state(1)[0])
+    @override
+    def inner(self, seed: int) -> Any:
         if self.plan.drawing == "tpe":
             return optuna.samplers.TPESampler(seed=seed, multivariate=True)
         return optuna.samplers.RandomSampler(seed=seed)
 
-    def _seeds(self) -> list[int]:
-        return [self.plan.seed, self.number]
-
-    def _untried(self, tried: Sequence[Any]) -> list[dict[str, Any]]:
-        known = {_text(self.settings(trial.params)) for trial in tried}
-        return [each for each in self._all or () if _text(each) not in known]
+    @override
+    def counts(self, trial: Any) -> bool:
+        return _counts(trial)
 
 
 class _Lock:
@@ -337,24 +280,10 @@ def _pruner(plan: Plan) -> Any:
 
 def _distribution(tried: Sequence[Any] | Range) -> Any:
     if not isinstance(tried, Range):
-        return optuna.distributions.CategoricalDistribution([*_by_label(tried)])
+        return optuna.distributions.CategoricalDistribution([*by_label(tried)])
     if tried.integer:
         return optuna.distributions.IntDistribution(int(tried.low), int(tried.high), log=tried.log)
     return optuna.distributions.FloatDistribution(tried.low, tried.high, log=tried.log)
-
-
-def _by_label(values: Sequence[Any]) -> dict[Any, Any]:
-    return {_label(value): value for value in values}
-
-
-def _label(value: Any) -> Any:
-    # Optuna takes no lists and tables as values.
-    is_plain = value is None or isinstance(value, bool | int | float | str)
-    return value if is_plain else json.dumps(value, default=str)
-
-
-def _text(settings: Mapping[str, Any]) -> str:
-    return repr([(key, _label(value)) for key, value in sorted(settings.items())])
 
 
 def _is_ended(trial: Any) -> bool:

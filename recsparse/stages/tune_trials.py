@@ -12,6 +12,7 @@ from typing_extensions import override
 
 from recsparse.config.config import Config
 from recsparse.config.search_space import Range, SearchSpace
+from recsparse.config.trial_settings import configured
 from recsparse.errors import InputError
 
 State = Literal["complete", "pruned", "failed"]
@@ -28,6 +29,8 @@ class Plan:
         trials: Most trials; None for as many as there are.
         prune_after: Epochs after which a trial may be pruned; None prunes none.
         seed: Of what is drawn.
+        start: Settings as configured, those that may be drawn: what a search that draws tries
+            first.
     """
 
     space: SearchSpace
@@ -35,6 +38,7 @@ class Plan:
     trials: int | None = None
     prune_after: int | None = None
     seed: int = 0
+    start: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def of(cls, config: Config, space: SearchSpace) -> "Plan":
@@ -61,7 +65,9 @@ class Plan:
                 f"a grid takes lists, but {ranges[0]} has the range {space[ranges[0]]}; name its "
                 "values, or set tuning.sampler to tpe or random"
             )
-        plan = cls(space, drawing, options.trials, options.prune_after, config.seed)
+        values = {key: configured(config, key) for key in space}
+        start = {key: values[key] for key, tried in space.items() if _may_be(values[key], tried)}
+        plan = cls(space, drawing, options.trials, options.prune_after, config.seed, start)
         if is_open and plan.size() is None:
             raise InputError(
                 "a search that draws from ranges must have an end, but none is set; set "
@@ -83,6 +89,13 @@ class Plan:
             None if isinstance(tried, Range) and not tried.integer else len(_values(tried))
             for tried in self.space.values()
         ]
+
+
+def _may_be(value: Any, tried: Sequence[Any] | Range) -> bool:
+    if isinstance(tried, Range):
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        return is_number and tried.low <= value <= tried.high
+    return value in tried
 
 
 def _values(tried: Sequence[Any] | Range) -> Sequence[Any]:

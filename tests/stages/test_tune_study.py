@@ -9,6 +9,7 @@ import pytest
 
 from recsparse.config.search_space import Range
 from recsparse.config.toml_reader import load_config
+from recsparse.config.trial_settings import checked_space
 from recsparse.errors import InputError, MissingPackageError, OutputError
 from recsparse.stages import tune_study
 from recsparse.stages.tune import tune
@@ -51,6 +52,30 @@ def test_one_seed_draws_the_same_trials_and_another_seed_others(tmp_path, drawin
         assert 1 <= settings["neighbours"] <= 40
         assert 0 <= settings["shrinkage"] <= 9
         assert settings["asymmetry"] in (0.1, 0.5)
+
+
+def test_what_is_configured_is_tried_first_where_it_may_be_drawn():
+    config = load_config(None, ["model.kind=ials", "tuning.trials=3", "model.factors=33"])
+    space = checked_space(config, config.model.search_ranges)
+    first, second, _ = worked_off_settings(StoredTrials(Plan.of(config, space), None, "job"))
+    model = config.model
+    assert first["factors"] == 33
+    assert (first["regularisation"], first["frequency_exponent"]) == (model.regularisation, 1.0)
+    # Not set, so drawn.
+    assert 0.03 <= first["unobserved_weight"] <= 3
+    assert second["regularisation"] != model.regularisation
+    network = load_config(None, ["model.kind=mult_vae", "training.learning_rate=0.002"])
+    network = network.model_copy(update={"tuning": config.tuning})
+    plan = Plan.of(network, {"training.learning_rate": Range(1e-4, 1e-2), "hidden": [1, 2]})
+    assert plan.start == {"training.learning_rate": 0.002}
+
+
+def worked_off_settings(trials):
+    tried = []
+    while (trial := trials.next()) is not None:
+        trials.finish(TrialRecord(trial.number, trial.settings, "complete", 0.5, 1.0))
+        tried.append(trial.settings)
+    return tried
 
 
 def test_tpe_finds_more_than_chance():
@@ -188,7 +213,7 @@ def test_without_optuna_a_grid_works_and_drawing_says_what_to_install(
     monkeypatch.setattr(tune_study, "optuna", None)
     without = tune(small_dataset, load_config(None, KNN), "best.toml", space=LISTS).trials
     assert without.drop(columns="seconds").equals(with_it.drop(columns="seconds"))
-    with pytest.raises(MissingPackageError, match=r"the sampler tpe needs Optuna.*\[tune\]"):
+    with pytest.raises(MissingPackageError, match=r"the sampler tpe needs Optuna.*pip install"):
         tune(small_dataset, load_config(None, [*KNN, "tuning.trials=3"]), "best.toml")
 
 
