@@ -38,6 +38,9 @@ class DrawnOnce:
 
         Args:
             seed: Of the one trial that it draws.
+
+        Returns:
+            A sampler of Optuna's.
         """
 
     @abstractmethod

@@ -50,6 +50,9 @@ class SharedSearch:
 
         Args:
             seconds: How long it may work.
+
+        Returns:
+            The line, without its end.
         """
         space = {
             key: str(tried) if isinstance(tried, Range) else [*tried]
