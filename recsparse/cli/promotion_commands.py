@@ -8,6 +8,7 @@ from recsparse.cli.app import app
 from recsparse.cli.exit import NOT_PROMOTED
 from recsparse.cli.loading import loading_libraries
 from recsparse.cli.option_lists import JobOptions, RankedOptions, takes_lists
+from recsparse.cli.options import Overwrite
 from recsparse.cli.reporters import progress
 from recsparse.cli.terminal import show_frame, show_json
 
@@ -19,6 +20,7 @@ def promote(
     over: Annotated[str, typer.Option(help="Alias to move, as models:/NAME@champion.")],
     on: Annotated[str, typer.Option(help="Dataset folder; both rank its test part.")],
     out: Annotated[str | None, typer.Option(help="Folder for a report on both.")] = None,
+    overwrite: Overwrite = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would happen.")] = False,
     *,
     test: RankedOptions,
@@ -33,7 +35,7 @@ def promote(
         from recsparse.stages.promote import promote as stage
 
     settings = job.settings(*test.settings())
-    result = stage(candidate, over, on, settings, dry_run, reporter, out)
+    result = stage(candidate, over, on, settings, dry_run, reporter, out, overwrite)
     if job.as_json:
         show_json(result.summary())
     else:

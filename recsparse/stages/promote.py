@@ -76,7 +76,7 @@ class Promotion:
         return {**shown, "checks": [asdict(check) for check in self.checks]}
 
 
-def promote(
+def promote(  # noqa: PLR0913 (one parameter per option)
     candidate: str | Path,
     over: str,
     dataset: str | Path,
@@ -84,6 +84,7 @@ def promote(
     dry_run: bool = False,
     reporter: Reporter = SILENT,
     out: str | Path | None = None,
+    overwrite: bool = True,
 ) -> Promotion:
     """Let an alias of a registered model point to a candidate, if it is better than who has it.
 
@@ -101,6 +102,7 @@ def promote(
             the models' runs, as by `evaluate`.
         reporter: Shows the progress.
         out: Folder for a report on both, as `evaluate` writes it; None writes none.
+        overwrite: Replace a report on other models, data or settings.
 
     Returns:
         Whether the candidate is the champion now, and why.
@@ -109,6 +111,7 @@ def promote(
         InputError: If `over` is no alias, the candidate's model is not in the store, a metric of
             the rule is none, or nothing of the test part is left.
         MissingFileError: If there is no such model, dataset or store.
+        OutputError: If the report is not ours to replace; nothing is ranked then.
         StoreError: If the store cannot be reached or written.
     """
     config = config or Config()
@@ -125,7 +128,7 @@ def promote(
     if found.version is not None and found.version == champion:
         return replace(decided, reason="it was so before, and is compared with nothing")
     models = [candidate] if champion is None else [candidate, f"models:/{name}/{champion}"]
-    compared = evaluate(models, dataset, out, _measuring_all(config), reporter)
+    compared = evaluate(models, dataset, out, _measuring_all(config), reporter, overwrite)
     decided = _decided(replace(decided, comparison=compared), config)
     if not dry_run:
         with reporter.task("recording the decision"):
