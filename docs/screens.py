@@ -100,9 +100,12 @@ def mlflow_pages(folder: Path) -> Iterator[str]:
         port = free.getsockname()[1]
     store = f"sqlite:///{folder / 'mlflow.db'}"
     command = [_BIN / "mlflow", "ui", "--backend-store-uri", store, "--port", str(port)]
+    # The workers of jobs that nobody asks for take longer to start than the pages.
+    environment = os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
     server = subprocess.Popen(
         command,
         cwd=folder,
+        env=environment,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
@@ -159,7 +162,7 @@ def _mlflow(page: Browser, address: str, folder: Path, images: Path) -> None:
     page.run(_settings(experiment))
     page.open(runs, shows="mult_vae")
     page.picture(images / "mlflow_runs.png")
-    page.resize(1900, 330)
+    page.resize(1900, 380)
     page.open(f"{address}/#/experiments/{experiment}/models", shows="test_ndcg_at_10")
     page.picture(images / "mlflow_models.png")
     page.resize(1100, 620)

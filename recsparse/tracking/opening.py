@@ -84,8 +84,10 @@ class Opening:
         if self.config.register_as is not None:
             _check_registry(self.config.register_as)
         run_id = self._run_id()
-        recorded = _recorded(run_id) if run_id == self.resume_run else {}
-        return OpenedRun(run_id, recorded, _model_begun(run_id) if self.with_model else None)
+        is_resumed = run_id == self.resume_run
+        recorded = _recorded(run_id) if is_resumed else {}
+        model_id = _model_begun(run_id, is_resumed) if self.with_model else None
+        return OpenedRun(run_id, recorded, model_id)
 
     def _run_id(self) -> str:
         client = MlflowClient()
@@ -151,11 +153,11 @@ def _recorded(run_id: str) -> dict[str, set[int]]:
     }
 
 
-def _model_begun(run_id: str) -> str:
+def _model_begun(run_id: str, is_resumed: bool) -> str:
     """Return the model that a run makes, which one that is resumed has from before."""
     client = MlflowClient()
     experiment = client.get_run(run_id).info.experiment_id
-    found = client.search_logged_models([experiment], f"source_run_id = '{run_id}'")
+    found = is_resumed and client.search_logged_models([experiment], f"source_run_id = '{run_id}'")
     if found:
         client.finalize_logged_model(found[0].model_id, LoggedModelStatus.PENDING)
         return str(found[0].model_id)
