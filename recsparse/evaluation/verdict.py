@@ -41,7 +41,7 @@ def _sentence(reference: str, metric: str, model: str, row: Mapping[Hashable, An
     if row["users"] < 2:
         return f"{reference} and {model} have too few users in common to be compared in {metric}."
     if p_value < ALPHA:
-        kind = _kind(metric, bool(row["difference"] > 0))
+        kind = judged(metric, bool(row["difference"] > 0))
         return f"{reference} is {kind} than {model} by {size} in {metric}, {_p_text(p_value)}."
     sentence = f"No difference of {reference} to {model} could be shown in {metric}"
     sentence += f" ({_signed(row)}, {_p_text(p_value)})"
@@ -53,7 +53,16 @@ def _sentence(reference: str, metric: str, model: str, row: Mapping[Hashable, An
     return f"{sentence}."
 
 
-def _kind(metric: str, is_higher: bool) -> str:
+def judged(metric: str, is_higher: bool) -> str:
+    """Say what a difference in a metric means.
+
+    Args:
+        metric: The metric; one that is not known is the better, the higher.
+        is_higher: Whether the first of two values is the higher one.
+
+    Returns:
+        `better` or `worse`; of a metric of which neither is better, `higher` or `lower`.
+    """
     known = definition(metric)
     better = "higher" if known is None else known.better
     if better == "neither":

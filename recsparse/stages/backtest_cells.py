@@ -52,9 +52,10 @@ class Cells:
     def __init__(self, output: Output, overwrite: bool) -> None:
         self.folder = output.working_folder(ENDING)
         require_own_files(self.folder, _OWN.fullmatch)
-        job = output.job.digest
-        if self.folder.exists() and self._job() != job:
-            if not overwrite:
+        job, found = output.job.digest, self._job()
+        if self.folder.exists() and found != job:
+            # Without a job it was killed before it began.
+            if found is not None and not overwrite:
                 raise OutputError(
                     f"{self.folder} holds an unfinished backtest of another log, of other models "
                     "or other settings; nothing was touched; pass --overwrite to remove it, or "

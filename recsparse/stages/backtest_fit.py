@@ -12,6 +12,7 @@ from recsparse.stages.compared_part import part_to_compare
 from recsparse.stages.evaluate import rank_part
 from recsparse.stages.fit_on_dataset import fit_context
 from recsparse.stages.fitted import fitted_on
+from recsparse.stages.list_context import list_context, require_context
 from recsparse.stages.needs import require_needs
 from recsparse.stages.rank_part import part_to_rank
 from recsparse.stages.user_features import features_in
@@ -63,6 +64,7 @@ def fitted_cell(split: SplitData, config: Config, reporter: Reporter) -> Cell:
     """
     data = split.data
     require_needs(config.model, data)
+    require_context(data, config.evaluation.metrics)
     context = replace(fit_context(data, split.rows, split.validation, config), reporter=reporter)
     fitted = fitted_on(data, split.rows, split.validation, config, context)
     trained = fitted.trained
@@ -77,5 +79,6 @@ def fitted_cell(split: SplitData, config: Config, reporter: Reporter) -> Cell:
             compared.items.chosen(trained.items),
             features_in(trained, compared.part.user_ids),
             trained.popularity(),
+            list_context(data, trained.items, config.evaluation.metrics),
         )
     return Cell(compared.result(ranked, trained.items), fitted.seconds)

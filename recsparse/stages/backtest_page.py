@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from recsparse.evaluation.significance import ALPHA
-from recsparse.metrics.rating_metrics import RATING_FORMULAS
+from recsparse.evaluation.verdict import judged
 from recsparse.reporting.html_page import Cell, Page, PageTable, Row, Section
 from recsparse.reporting.value_text import value_text
 from recsparse.stages.backtest_result import BacktestResult, of_metric
@@ -60,8 +60,7 @@ def verdict(result: BacktestResult) -> list[str]:
     """
     if len(result.cells) < 2:
         return []
-    metric, is_error = result.metric, result.metric in RATING_FORMULAS
-    sentences = []
+    metric, sentences = result.metric, []
     for model, row in of_metric(result.differences, metric).iterrows():
         bounds = (
             f"{value_text(float(row['difference']))} on average, 95 % interval "
@@ -69,7 +68,7 @@ def verdict(result: BacktestResult) -> list[str]:
             f"p = {value_text(float(row['p']))}"
         )
         if row["p"] < ALPHA:
-            kind = "better" if (row["difference"] > 0) != is_error else "worse"
+            kind = judged(metric, bool(row["difference"] > 0))
             sentence = f"{result.reference} is {kind} than {model} in {metric} ({bounds})."
         else:
             sentence = (

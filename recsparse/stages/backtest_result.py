@@ -10,7 +10,7 @@ import pandas as pd
 from recsparse.evaluation.nested_mean import nested_mean
 from recsparse.evaluation.ranking_result import RankingResult
 from recsparse.evaluation.seeds import differences_over_seeds, seeds_table
-from recsparse.metrics.rating_metrics import RATING_FORMULAS
+from recsparse.metrics.definitions import definition
 from recsparse.reporting.value_text import value_text
 from recsparse.stages.backtest_cells import Cell, user_table
 from recsparse.stages.backtest_plan import BacktestSplit
@@ -58,11 +58,14 @@ class BacktestResult:
 
     @cached_property
     def table(self) -> pd.DataFrame:
-        """One row per model and metric, as of `seeds_table`, and `best in`: in how many splits."""
+        """One row per model and metric, as of `seeds_table`, and `best in`: in how many splits.
+
+        The latter is NaN of a metric of which neither more nor less is better.
+        """
         table = seeds_table(self.results)
         metric = table.index.get_level_values("metric")
         best = {name: self._best_in(name) for name in dict.fromkeys(metric)}
-        table["best in"] = [best[name].get(model, 0) for model, name in table.index]
+        table["best in"] = [best[name].get(model, float("nan")) for model, name in table.index]
         return table
 
     @cached_property
@@ -110,17 +113,20 @@ class BacktestResult:
         return pd.concat(frames, ignore_index=True)
 
     def _best_in(self, metric: str) -> dict[str, int]:
-        lower_is_better = metric in RATING_FORMULAS
-        found: dict[str, int] = {}
+        known = definition(metric)
+        better = "higher" if known is None else known.better
+        if better == "neither":
+            return {}
+        found = dict.fromkeys(self.results, 0)
         for split in self.splits:
             means = {
-                model: float(np.nanmean(by_split[split.name].per_user[metric]))
-                for model, by_split in self.results.items()
-                if metric in by_split[split.name].per_user
+                model: self.results[model][split.name].mean()[metric]
+                for model in self.results
+                if metric in self.results[model][split.name].per_user
             }
-            best = min(means.values()) if lower_is_better else max(means.values())
+            best = max(means.values()) if better == "higher" else min(means.values())
             for model, mean in means.items():
-                found[model] = found.get(model, 0) + (mean == best)
+                found[model] += mean == best
         return found
 
 

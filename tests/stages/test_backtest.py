@@ -306,8 +306,16 @@ def test_frames_and_tables_are_taken_and_other_sources_are_not(log):
     frame = pd.read_parquet(log)
     items = pd.DataFrame({"item_id": range(60), "title": [f"kind{i % 3}" for i in range(60)]})
     sources = Sources(logs=frame, items=items)
-    result = backtest(sources, ["popularity", "text_ridge"], "out", config_of())
+    config = config_of("evaluation.metrics=['ndcg@5', 'ild@5', 'arp@5', 'gini@5']")
+    result = backtest(sources, ["popularity", "text_ridge"], "out", config)
     assert result.metric == "ndcg@5"
+    table = result.table["mean"].unstack()
+    assert table["ild@5"].between(0.1, 0.9).all()
+    assert table.loc["popularity", "arp@5"] > table.loc["text_ridge", "arp@5"]
+    best = result.table["best in"].unstack()
+    assert best["arp@5"].isna().all()
+    assert best["ild@5"].sum() == 3
+    assert "gini@5" in result.results["popularity"]["window 1"].coverage
     with pytest.raises(InputError, match=r"parts one log itself, .* but got test"):
         backtest(Sources(logs=frame, test=frame), MODELS, "other", config_of())
 

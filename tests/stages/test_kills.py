@@ -83,3 +83,23 @@ def test_a_killed_timeline_training_ends_with_the_weights_of_an_undisturbed_one(
             shutil.rmtree(model)
     # The moments are of no use where none lies between two epochs.
     assert resumed > 1
+
+
+def test_a_killed_backtest_ends_with_the_files_of_an_undisturbed_one(workplace):
+    rng = np.random.default_rng(0)
+    log = {"user_id": rng.integers(0, 50, 6_000), "item_id": rng.integers(0, 100, 6_000)}
+    log["timestamp"] = 1_700_000_000 + np.sort(rng.integers(0, 40 * 86_400, 6_000))
+    pq.write_table(pa.table(log), workplace / "log.parquet")
+    words = ["backtest", "log.parquet", "--models", "popularity,ials", "--windows", 3, "--every"]
+    words += ["5d", "--set", "model.kind=ials", "--set", "model.factors=8"]
+    moments, cells, left = random.Random(0), workplace / "out.cells", []
+    with forks(workplace) as run:
+        _, seconds = run(*words, "--out", "whole")
+        for _ in range(4):
+            run(*words, "--out", "out", kill_after=moments.uniform(0, seconds))
+            left.append(len([*cells.glob("cell-*.parquet")]))
+        run(*words, "--out", "out")
+        assert not cells.exists()
+    assert content(workplace / "out") == content(workplace / "whole")
+    # The moments are of no use where none lies between two cells.
+    assert any(left), left
