@@ -170,7 +170,7 @@ def test_the_installation_is_described(recsparse, workplace):
 def test_every_formula_is_shown_with_its_source(recsparse):
     shown = {name: asdict(definition) for name, definition in DEFINITIONS.items()}
     assert as_json(recsparse("metrics", "--json")) == shown
-    table = recsparse("metrics").stdout
+    table = recsparse("metrics").out
     assert all(name in table for name in DEFINITIONS)
     assert "Steck 2018" in table
 
