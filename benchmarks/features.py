@@ -1,9 +1,10 @@
 """Which features of the items help, and whether it is what they say that helps.
 
-`python -m benchmarks.features [DATA …] [--seeds 3] [--situation warm] [--out features]`
+`python -m benchmarks.features [DATA …] [--seeds 3] [--situation warm] [--small] [--out features]`
 
 Warm items have histories: the timeline of the default blend ranks each user's last item where there
-are times, BPR random rows where there are none. Cold items, a fifth of all, have no training row
+are times, BPR random rows where there are none; `--small` takes a timeline of 32 channels, the last
+50 events and 12 epochs. Cold items, a fifth of all, have no training row
 and are ranked among themselves by `text_tower`, and by how many features each has. The control has
 the same features, shuffled among the items by the seed. Nothing is chosen. The data is read from
 the folder in `RECSPARSE_DATA`.
@@ -34,6 +35,7 @@ from recsparse.config.feature_section import FeatureNames
 from recsparse.config.models import PartConfig
 from recsparse.config.network_models import BPRConfig, TextTowerConfig
 from recsparse.config.toml_reader import load_config
+from recsparse.config.training import TrainingConfig
 from recsparse.datasets.building.sources import Sources
 from recsparse.datasets.dataset import Dataset
 from recsparse.datasets.dataset_folder import load_dataset
@@ -52,6 +54,11 @@ NONE, HOW_MANY, ALL, SHUFFLED = "none", "how many", "all", "all, shuffled"
 Situation = Literal["warm", "cold"]
 Found = Mapping[Situation, Mapping[str, list[pd.Series]]]
 _COLD = ("split.kind=held_out_items", "split.test=0.2", "split.known_targets=0.05")
+_SMALL = {
+    "channels": 32,
+    "most_events": 50,
+    "training": TrainingConfig(epochs=12, batch_users=64, learning_rate=4e-3, device="cpu"),
+}
 console = Console()
 
 
@@ -59,6 +66,7 @@ def run(
     names: Annotated[list[str] | None, typer.Argument(help="Data; all without any.")] = None,
     seeds: Annotated[int, typer.Option(help="Number of seeds.", min=1)] = 3,
     situation: Annotated[str | None, typer.Option(help="warm or cold; both without.")] = None,
+    small: Annotated[bool, typer.Option("--small", help="A small timeline.")] = False,
     out: Annotated[Path, typer.Option(help="Folder of all outputs.")] = Path("features"),
 ) -> None:
     """Measure sets of features and show what each is worth."""
@@ -72,7 +80,9 @@ def run(
                 file = folder / f"{features.replace(', ', '-')}.parquet"
                 if not file.exists():
                     data = dataset(name, where, seed, folder / "dataset")
-                    figures = measure(sets[features], data, where, seed, features == SHUFFLED)
+                    reader = TextTowerConfig() if where == "cold" else warm_model(data, small)
+                    shuffles = features == SHUFFLED
+                    figures = measure(reader, sets[features], data, where, seed, shuffles)
                     with atomic_file(file) as aside:
                         figures.to_frame(METRIC).to_parquet(aside)
                 found[where][features].append(pd.read_parquet(file)[METRIC])
@@ -141,14 +151,20 @@ def dataset(name: str, situation: Situation, seed: int, folder: Path) -> Dataset
 
 
 def measure(
-    names: FeatureNames, data: Dataset, situation: Situation, seed: int, shuffles: bool
+    reader: PartConfig,
+    names: FeatureNames,
+    data: Dataset,
+    situation: Situation,
+    seed: int,
+    shuffles: bool,
 ) -> pd.Series:
     """Fit a model that reads some features, and rank the test part once.
 
     Args:
+        reader: The model.
         names: Of the features that it reads; of none, cold items are ranked by how many they have.
         data: The dataset.
-        situation: Says which model, and which items are ranked.
+        situation: Says which items are ranked.
         seed: Of all that is random.
         shuffles: Give each item the features of a random other one.
 
@@ -157,7 +173,6 @@ def measure(
     """
     if situation == "cold" and not names:
         return pd.Series(rank_new(data, "test", _how_many).per_user[METRIC])
-    reader = TextTowerConfig() if situation == "cold" else warm_model(data)
     config = Config(seed=seed, model=reader.model_copy(update={"features": names}))
     items = features_of(data, situation, seed if shuffles else None)
     num_known = len(data.items)
@@ -182,11 +197,12 @@ def _how_many(history: csr_matrix, new: Features) -> Tensor:
     return torch.from_numpy(count).repeat(history.shape[0], 1)
 
 
-def warm_model(data: Dataset) -> PartConfig:
+def warm_model(data: Dataset, small: bool = False) -> PartConfig:
     """Return a model of items with histories that reads features, and can do without.
 
     Args:
         data: The dataset.
+        small: Take a small timeline of few epochs.
 
     Returns:
         The timeline of the default blend where there are times, else BPR.
@@ -200,7 +216,8 @@ def warm_model(data: Dataset) -> PartConfig:
         num_users=len(data.users),
         events_per_item=data.split.train.num_rows / len(data.items),
     )
-    return next(part for part in parts if part.kind == "timeline")
+    timeline = next(part for part in parts if part.kind == "timeline")
+    return timeline.model_copy(update=_SMALL) if small else timeline
 
 
 def features_of(data: Dataset, situation: Situation, seed: int | None = None) -> Features:

@@ -54,7 +54,7 @@ def public(tmp_path, monkeypatch):
     once = TrainingConfig(epochs=1)
     tower, bpr = TextTowerConfig(channels=4, training=once), BPRConfig(channels=4, training=once)
     monkeypatch.setattr(features, "TextTowerConfig", lambda: tower)
-    monkeypatch.setattr(features, "warm_model", lambda _: bpr)
+    monkeypatch.setattr(features, "warm_model", lambda *_: bpr)
     return tmp_path
 
 
@@ -96,7 +96,7 @@ def test_cold_items_with_more_features_are_ranked_first_where_none_is_read(publi
 
 def measure_cold(public):
     data = dataset("small", "cold", 0, public / f"dataset-{len([*public.iterdir()])}")
-    return measure((), data, "cold", 0, False)
+    return measure(TextTowerConfig(), (), data, "cold", 0, False)
 
 
 def test_the_order_of_the_control_is_that_of_the_seed(public):
@@ -121,6 +121,8 @@ def test_the_model_of_warm_items_is_that_of_the_default_where_there_are_times(pu
     data = dataset("reviews", "warm", 0, public / "timed")
     found = warm_model(data)
     assert (found.kind, found.dropout, found.features) == ("timeline", 0.5, "all")
+    small = warm_model(data, small=True)
+    assert (small.channels, small.training.epochs, small.dropout) == (32, 12, 0.5)
     untimed = pq.read_table(public / "small/interactions.parquet").drop_columns(["timestamp"])
     pq.write_table(untimed, public / "small/interactions.parquet")
     assert warm_model(dataset("small", "warm", 0, public / "untimed")).kind == "bpr"
