@@ -35,6 +35,20 @@ def significance_table(
     Intervals are of 95 %, tests are two-sided, and p-values are adjusted for the number of models
     by Holm 1979.
 
+    The columns:
+
+    - `difference` of the reference over it, the `standard error` of that, and `p` of a paired
+      t-test (1 where all differences are zero).
+    - `low` and `high` of the difference, by the bootstrap over users: percentiles of 10,000
+      draws.
+    - `ratio` of the means, the reference's by the model's, with `ratio low` and `ratio high` of
+      the same draws; NaN where the model's mean is 0, the interval also where it is in a draw.
+    - `p randomisation`: the share of random signs of the differences whose mean is as far from
+      0 (Fisher 1935); of 10,000, or of all up to 13 users.
+    - `users` compared, and those of whom either metric is `undefined`.
+    - `users needed` to see the difference in 8 of 10 such tests, with p below .05 (Guenther
+      1981, Am. Stat. 35); NaN where there is no difference.
+
     Args:
         results: One result a model, all on the same users.
         reference: The model to compare the others with.
@@ -42,19 +56,7 @@ def significance_table(
         seed: Of the bootstrap and the randomisation.
 
     Returns:
-        One row per model other than the reference:
-
-        - `difference` of the reference over it, the `standard error` of that, and `p` of a paired
-          t-test (1 where all differences are zero).
-        - `low` and `high` of the difference, by the bootstrap over users: percentiles of 10,000
-          draws.
-        - `ratio` of the means, the reference's by the model's, with `ratio low` and `ratio high` of
-          the same draws; NaN where the model's mean is 0, the interval also where it is in a draw.
-        - `p randomisation`: the share of random signs of the differences whose mean is as far from
-          0 (Fisher 1935); of 10,000, or of all up to 13 users.
-        - `users` compared, and those of whom either metric is `undefined`.
-        - `users needed` to see the difference in 8 of 10 such tests, with p below .05 (Guenther
-          1981, Am. Stat. 35); NaN where there is no difference.
+        One row per model other than the reference, with these columns.
 
     Raises:
         InputError: If the reference or the metric is unknown, or the users differ.
