@@ -148,6 +148,9 @@ def take_pictures(images: Path, folder: Path) -> None:
         page.resize(1300, 1000)
         page.open((folder / "log.html").as_uri(), shows="long tail")
         page.picture(images / "describe.png")
+        page.resize(1150, 1180)
+        page.open((folder / "report" / "report.html").as_uri(), shows="Figures")
+        page.picture(images / "report.png")
         with mlflow_pages(folder) as address:
             _mlflow(page, address, folder, images)
 

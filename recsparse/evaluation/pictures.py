@@ -58,7 +58,7 @@ def plot_comparison(results: Mapping[str, RankingResult], metric: str) -> Figure
     figure, axes = _figure(0.9 + 0.4 * len(models))
     shades = [colours[model] for model in models]
     bars = axes.barh(models, [means[model] for model in models], xerr=errors, color=shades)
-    axes.bar_label(bars, fmt="%.4f", padding=4)
+    axes.bar_label(bars, fmt="%.4f", padding=4, fontsize=8)
     axes.set_xlabel(f"{metric}, mean and standard error over users")
     axes.margins(x=0.25)
     return figure
@@ -94,7 +94,7 @@ def plot_gains(compared: Comparison) -> Figure | None:
     axes.set_yticks(range(len(tested)), [str(model) for model in tested.index])
     axes.set_ylim(-0.6, len(tested) - 0.3)
     axes.margins(x=0.1)
-    axes.set_xlabel(f"gain in {compared.metric} with its 95 % interval; grey: none shown")
+    axes.set_xlabel(f"gain in {compared.metric}, percent; 95 % interval; grey: none shown")
     return figure
 
 
