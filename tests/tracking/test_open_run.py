@@ -213,7 +213,7 @@ def test_an_unknown_address_is_told_with_the_store_that_was_asked(workplace, add
 def test_a_model_of_another_library_is_told(workplace):
     (workplace / "MLmodel").write_text("flavors:\n  python_function:\n    loader_module: other\n")
     with start_run(CONFIG, workplace, "run") as run:
-        mlflow.log_artifact(str(workplace / "MLmodel"), "model")
+        MlflowClient().log_artifact(run.run_id, str(workplace / "MLmodel"), "model")
     with pytest.raises(MissingFileError, match="must be a recsparse model"):
         download_model(f"runs:/{run.run_id}/model", store(workplace))
 
