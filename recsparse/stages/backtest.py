@@ -22,6 +22,7 @@ from recsparse.stages.backtest_runs import record_backtest
 from recsparse.stages.backtest_times import log_times
 from recsparse.stages.backtest_work import BacktestWork
 from recsparse.tracking.open_run import start_run
+from recsparse.tracking.run_name import run_name
 from recsparse.tracking.store import tracking_uri
 from recsparse.training.resumption import keep_run, kept_run
 
@@ -89,7 +90,7 @@ def backtest(  # noqa: PLR0913
             uri = tracking_uri(config.tracking, folder_of(out))
             kept = kept_run(cells.folder, uri, job.digest)
             with start_run(
-                config.tracking, folder_of(out), "backtest", tags, kept, reporter
+                config.tracking, folder_of(out), run_name("backtest"), tags, kept, reporter
             ) as run:
                 keep_run(cells.folder, run.run_id, run.uri, job.digest)
                 result = BacktestResult(splits, work.cells_of(splits))

@@ -10,6 +10,7 @@ from recsparse.stages.backtest_report import PAGE, PICTURE
 from recsparse.stages.backtest_result import BacktestResult, of_metric
 from recsparse.tracking.open_run import start_run
 from recsparse.tracking.run import Run
+from recsparse.tracking.run_name import run_name
 
 _PARENT = "mlflow.parentRunId"
 
@@ -40,7 +41,9 @@ def record_backtest(
     run.log_table(result.windows, "windows.json")
     for model, own in models.items():
         tags = {_PARENT: run.run_id, "model": model}
-        with start_run(config.tracking, folder_of(out), f"backtest {model}", tags) as child:
+        with start_run(
+            config.tracking, folder_of(out), run_name(f"backtest-{model}"), tags
+        ) as child:
             child.log_params({"model": own.model.model_dump(mode="json", exclude_none=True)})
             for split in result.splits:
                 reached = result.results[model][split.name]

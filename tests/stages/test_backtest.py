@@ -208,13 +208,14 @@ def test_mlflow_has_a_run_and_in_it_one_a_model_with_a_step_a_window(log, workpl
     result = backtest(log, MODELS, "out", config_of())
     store = MlflowClient(f"sqlite:///{workplace}/mlflow.db")
     experiment = store.get_experiment_by_name("recsparse").experiment_id
-    runs = {run.info.run_name: run for run in store.search_runs([experiment])}
-    assert {*runs} == {"backtest", "backtest popularity", "backtest item_knn"}
+    # Their names end with the day and the second.
+    runs = {run.info.run_name[:-16]: run for run in store.search_runs([experiment])}
+    assert {*runs} == {"backtest", "backtest-popularity", "backtest-item_knn"}
     parent = runs["backtest"]
     files = {file.path for file in store.list_artifacts(parent.info.run_id)}
     assert {"report.html", "backtest.png", "windows.parquet", "windows.json"} <= files
     assert parent.data.params["backtest.every"] == "5d"
-    child = runs["backtest item_knn"]
+    child = runs["backtest-item_knn"]
     assert child.data.tags["mlflow.parentRunId"] == parent.info.run_id
     found = store.get_metric_history(child.info.run_id, "test_ndcg_at_5")
     means = result.windows.query("model == 'item_knn' and metric == 'ndcg@5'")["mean"].tolist()
