@@ -186,3 +186,18 @@ def test_figures_of_a_run_without_a_model_are_of_the_run_alone(workplace):
     found = client.get_run(run.run_id)
     assert found.data.metrics == {"test_ndcg_at_10": 0.5}
     assert client.search_logged_models([found.info.experiment_id]) == []
+
+
+def test_a_blend_says_its_parts_and_what_it_continues_from(workplace, small_dataset):
+    parts = 'model.parts=[{kind="popularity"},{kind="ease"}]'
+    config = load_config(None, ["model.kind=blend", parts, "model.weights=[0.5,1.0]"])
+    train(small_dataset, "before", config)
+    result = train(small_dataset, "blend", config, continue_from="before")
+    client = MlflowClient(f"sqlite:///{workplace}/mlflow.db")
+    run = client.get_run(result.run_id)
+    (output,) = run.outputs.model_outputs
+    expected = {"parts": "popularity, ease", "parent_model": str(workplace / "before")}
+    assert run.data.tags.items() >= expected.items()
+    assert client.get_logged_model(output.model_id).tags.items() >= expected.items()
+    files = {file.path for file in client.list_artifacts(result.run_id)}
+    assert "part_weights.png" in files
