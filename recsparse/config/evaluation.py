@@ -16,7 +16,7 @@ from recsparse.config.metric_names import (
 )
 from recsparse.config.section import Section
 from recsparse.config.slice_names import NAMES, SliceName
-from recsparse.config.units import Users
+from recsparse.config.units import Items, Users
 
 logger = logging.getLogger(__name__)
 
@@ -63,7 +63,7 @@ class EvaluationConfig(Section):
     include_users: IncludeUsers = "all"
     slices: tuple[SliceName, ...] = NAMES
     missing_users: MissingUsers = "error"
-    sampled_negatives: int | None = Field(default=None, ge=1)
+    sampled_negatives: Items | None = Field(default=None, ge=1)
 
     @model_validator(mode="before")
     @classmethod
