@@ -257,7 +257,7 @@ def test_a_window_without_rows_is_left_out_and_named(log, caplog):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        (["backtest.windows=6"], r"6 windows of 5d.*29.9 days.*; 4 would; set --windows 4, or"),
+        (["backtest.windows=6"], r"6 windows of 5d.*30.0 days.*; 4 would; set --windows 4, or"),
         (["backtest.history=20d"], "each with 20d of history.*; 1 would; set --windows 1, or"),
         (["backtest.every=40d"], "none would; set shorter --every"),
         (["backtest.until='2024-06-01'"], "none of the 3 from 2024-05-17 .* has any.*set --until"),
