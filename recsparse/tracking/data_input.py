@@ -6,7 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from mlflow.data.code_dataset_source import CodeDatasetSource
+from mlflow.data.dataset_source_registry import resolve_dataset_source
 from mlflow.data.pandas_dataset import from_pandas
+from mlflow.exceptions import MlflowException
 
 from recsparse.digest import folder_digest
 from recsparse.files.addresses import absolute, last_name
@@ -40,9 +43,16 @@ class DataInput:
 
     def record(self) -> dict[str, Any]:
         """Return what MLflow is told of it."""
-        told = from_pandas(self.first, source=self.source, name=self.name, digest=self.digest)
+        told = from_pandas(self.first, source=self._source(), name=self.name, digest=self.digest)
         context = CONTEXTS.get(self.part, self.part)
         return {**told.to_dict(), "profile": json.dumps(self.sizes), "context": context}
+
+    def _source(self) -> str | CodeDatasetSource:
+        try:
+            resolve_dataset_source(self.source)
+        except MlflowException:  # a filesystem that MLflow does not know
+            return CodeDatasetSource({"mlflow.source.name": self.source})
+        return self.source
 
 
 def data_digest(folder: str | Path) -> str:
