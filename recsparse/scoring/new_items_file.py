@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recsparse.errors import InputError
-from recsparse.models.content.new_items import Placement, WithNewItems
+from recsparse.models.content.new_items import WithNewItems
+from recsparse.models.content.placement import Placement
 from recsparse.models.protocol.recommender import Recommender
 from recsparse.scoring.feature_arrays import features_of, groups_described
 

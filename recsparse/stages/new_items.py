@@ -12,12 +12,8 @@ from recsparse.datasets.dataset import Dataset
 from recsparse.datasets.features.groups import groups_of
 from recsparse.datasets.fit_rows import FitRows
 from recsparse.models.blend.placement_search import Found, find_placement
-from recsparse.models.content.new_items import (
-    Placement,
-    WithNewItems,
-    can_rank_new,
-    features_of_readers,
-)
+from recsparse.models.content.new_items import WithNewItems, can_rank_new, features_of_readers
+from recsparse.models.content.placement import Placement
 from recsparse.models.protocol.cold_scorer import ColdScorer
 from recsparse.models.protocol.features import Features
 from recsparse.models.protocol.fit_context import FitContext

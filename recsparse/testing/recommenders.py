@@ -20,7 +20,8 @@ from scipy.sparse import csr_matrix
 from recsparse.config.model_section import ModelSection
 from recsparse.config.toml_reader import parse_config
 from recsparse.errors import InputError
-from recsparse.models.content.new_items import Placement, WithNewItems, can_rank_new
+from recsparse.models.content.new_items import WithNewItems, can_rank_new
+from recsparse.models.content.placement import Placement
 from recsparse.models.protocol.reasons import HasReasons, rows_of_cells
 from recsparse.models.protocol.reasons_of_new import HasReasonsForNew
 from recsparse.models.protocol.similar_items import HasSimilarItems

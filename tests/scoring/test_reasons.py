@@ -20,7 +20,8 @@ from recsparse.config.linear_models import (
 )
 from recsparse.config.models import BlendConfig
 from recsparse.errors import InputError
-from recsparse.models.content.new_items import Placement, WithNewItems
+from recsparse.models.content.new_items import WithNewItems
+from recsparse.models.content.placement import Placement
 from recsparse.models.linear.popularity import Popularity
 from recsparse.models.protocol.reasons import (
     Contributions,

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from recsparse.config.linear_models import ContentKNNConfig, EASEConfig, PopularityConfig
 from recsparse.config.models import BlendConfig
 from recsparse.errors import InputError, UnknownIdError
-from recsparse.models.content.new_items import Placement, WithNewItems
+from recsparse.models.content.new_items import WithNewItems
+from recsparse.models.content.placement import Placement
 from recsparse.models.linear.popularity import Popularity
 from recsparse.models.protocol.similar_items import HasSimilarItems
 from recsparse.scoring import similar as similar_module

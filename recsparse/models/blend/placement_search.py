@@ -13,7 +13,7 @@ from torch import Tensor
 from recsparse.metrics.chosen_metrics import ChosenMetrics
 from recsparse.metrics.top_k import mask_seen, top_k
 from recsparse.models.blend.weights import weights_of_scores
-from recsparse.models.content.new_items import Placement
+from recsparse.models.content.placement import Placement
 from recsparse.models.protocol.validation import Validation
 
 _SLOPES = (

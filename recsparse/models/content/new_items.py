@@ -1,6 +1,6 @@
 """New items in one list with the known ones: by their features, placed on the known ones' scale."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, TypeGuard
 
 import numpy as np
@@ -13,6 +13,7 @@ from typing_extensions import override
 
 from recsparse.digest import digest
 from recsparse.errors import InputError
+from recsparse.models.content.placement import Placement
 from recsparse.models.protocol.cold_scorer import ColdScorer, mean_and_deviation
 from recsparse.models.protocol.features import FeatureKind, FeatureNames, Features
 from recsparse.models.protocol.fitted_model import FittedModel
@@ -26,56 +27,6 @@ from recsparse.models.protocol.reasons import (
 )
 from recsparse.models.protocol.reasons_of_new import HasReasonsForNew
 from recsparse.models.protocol.user_reader import UserReader, read_of_users
-
-
-@dataclass(frozen=True)
-class Placement:
-    """Where new items stand among the known ones.
-
-    A new item gets the score `mean + deviation · (shift + slope · z)`, of a user's scores of the
-    known items, where z is its score by features in such deviations.
-
-    Attributes:
-        shift: How far new items rise, in deviations.
-        slope: What the features count.
-    """
-
-    shift: float = 0.0
-    slope: float = 1.0
-
-    def place(self, known: Float[Tensor, "b m"], z: Float[Tensor, "b n"]) -> Float[Tensor, "b n"]:
-        """Bring scores of new items to the scale of the known ones.
-
-        Args:
-            known: Scores of the known items.
-            z: Scores of the new ones, in deviations.
-
-        Returns:
-            Scores. Where features say nothing of a user, so that all z are 0, no new item stands
-            before a known one.
-        """
-        start, slope = self.line(known, z)
-        return start + slope * z
-
-    def line(
-        self, known: Float[Tensor, "b m"], z: Float[Tensor, "b n"]
-    ) -> tuple[Float[Tensor, "b 1"], Float[Tensor, "b 1"]]:
-        """Return where each user's line from z to scores starts, and its slope.
-
-        Args:
-            known: Scores of the known items.
-            z: Scores of the new ones, in deviations.
-
-        Returns:
-            The score at z = 0, and what z is multiplied by.
-        """
-        centre, spread, is_spread = mean_and_deviation(known)
-        spread = torch.where(is_spread, spread, 0.0)
-        is_silent = (z == 0).all(dim=1, keepdim=True)
-        start = torch.where(
-            is_silent, known.amin(dim=1, keepdim=True), centre + spread * self.shift
-        )
-        return start, torch.where(is_silent, 0.0, spread * self.slope)
 
 
 class WithNewItems(FittedModel, UserReader, HasReasonsForUsers):

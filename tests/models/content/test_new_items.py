@@ -7,7 +7,8 @@ import torch
 from recsparse.config.linear_models import ContentKNNConfig, EASEConfig, PopularityConfig
 from recsparse.config.models import BlendConfig
 from recsparse.errors import InputError
-from recsparse.models.content.new_items import Placement, WithNewItems, base_of
+from recsparse.models.content.new_items import WithNewItems, base_of
+from recsparse.models.content.placement import Placement
 from recsparse.models.linear.ease import EASE
 from recsparse.models.linear.popularity import Popularity
 from recsparse.models.protocol.cold_scorer import ColdScorer
