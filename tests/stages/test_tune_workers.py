@@ -139,7 +139,7 @@ def test_a_search_that_is_killed_goes_on_where_it_stopped(small_dataset, workpla
         return sorted((row["trial"], row["level"], row["state"]) for row in json.loads(text))
 
     assert levels(found) == levels(expected)
-    assert load_config(workplace / "best.toml").model.kind == f"tune_workers_slow_{jobs}"
+    assert f'kind = "tune_workers_slow_{jobs}"' in (workplace / "best.toml").read_text()
     (search,), runs = runs_of(workplace)
     assert search.info.status == "FINISHED"
     assert sorted(run.info.run_name for run in runs) == [f"trial {n}" for n in range(1, 7)]
