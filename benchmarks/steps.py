@@ -20,7 +20,7 @@ import typer
 from torch import Tensor, nn
 
 from benchmarks.measuring.turns import Out, Rounds, Threads, row_of, show_rows
-from recsparse.config.network_models import SASRecConfig, TimelineConfig
+from recsparse.config.event_models import SASRecConfig, TimelineConfig
 from recsparse.models.event_networks.sasrec import SASRecNetwork
 from recsparse.models.event_networks.timeline import TimelineNetwork
 from recsparse.models.histories.sequences import Events, Sequences

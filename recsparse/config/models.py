@@ -7,8 +7,13 @@ from typing import Annotated, Any, ClassVar, Literal, Union
 from pydantic import Field, GetCoreSchemaHandler, model_validator
 from pydantic_core import CoreSchema
 
-# The sections of our own models become known as these two are imported.
-from recsparse.config import linear_models, network_models  # noqa: F401
+# The sections of our own models become known as these are imported.
+from recsparse.config import (  # noqa: F401
+    event_models,
+    linear_models,
+    network_models,
+    rating_models,
+)
 from recsparse.config.feature_section import FeatureSection, UserFeatureSection
 from recsparse.config.model_section import ModelSection, known_sections
 from recsparse.config.units import Number, Unit

@@ -1,16 +1,15 @@
-"""The configuration of networks and of their training: one section per kind, with defaults."""
+"""The configuration of networks of rows: one section per kind, with their defaults."""
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from recsparse.config.feature_section import (
     FeatureNames,
     FeatureSection,
     OnceOfText,
-    UserFeatureSection,
 )
-from recsparse.config.linear_models import EASEConfig, RatingBayesConfig, RatingBiasConfig
+from recsparse.config.linear_models import EASEConfig
 from recsparse.config.loss_names import PairwiseLoss, SoftmaxLoss
 from recsparse.config.model_section import ModelSection
 from recsparse.config.search_space import Range, SearchSpace
@@ -18,13 +17,11 @@ from recsparse.config.training import TrainingConfig
 from recsparse.config.units import (
     Blocks,
     Dimensions,
-    Events,
     Items,
     Number,
     Share,
     Sweeps,
     Unit,
-    WholeNumber,
 )
 
 
@@ -196,47 +193,6 @@ class SparseGridConfig(SoftmaxConfig, OnceOfText):
     training: TrainingConfig | None = None
 
 
-class RatingGridConfig(ModelSection):
-    """RatingGrid: a network on the cells of a row of ratings, blended with Bayesian factors.
-
-    Attributes:
-        channels: Channels of a cell and of the user and item vectors.
-        blocks: `AxisConv2d` residual blocks on the cells.
-        hidden: Width of the network from a row's sum to its vector.
-        levels: Steps between the lowest and the highest rating that a cell is one-hot over.
-        spectral_features: Singular vectors of who rated what, the features of the items.
-        cell_dropout: Share of a row's ratings that are hidden and have to be predicted.
-        dropout: Dropout of a row's sum and of the hidden layer.
-        bias: The deviations of users and items.
-        bayes: The model that is blended with the network; None for the network alone.
-        network_weight: Weight of the network in that blend where there is no validation.
-        training: How the network is trained; None for the section `training`.
-    """
-
-    kind: Literal["rating_grid"] = "rating_grid"
-    implementation: ClassVar[str] = "recsparse.models.ratings.rating_grid:RatingGrid"
-    search_space: ClassVar[SearchSpace] = {"blocks": (0, 1, 2), "cell_dropout": (0.1, 0.2, 0.4)}
-    search_ranges: ClassVar[SearchSpace] = {
-        "blocks": Range(0, 2),
-        "training.learning_rate": Range(5e-4, 1e-2, log=True),
-        "cell_dropout": Range(0.05, 0.5),
-        "dropout": Range(0.0, 0.5),
-    }
-    channels: Dimensions = Field(default=64, ge=1)
-    blocks: Blocks = Field(default=1, ge=0)
-    hidden: Dimensions = Field(default=128, ge=1)
-    levels: Annotated[int, Unit("levels")] = Field(default=5, ge=2)
-    spectral_features: Dimensions = Field(default=30, ge=1)
-    cell_dropout: Share = Field(default=0.2, gt=0, lt=1)
-    dropout: Share = Field(default=0.2, ge=0, lt=1)
-    bias: RatingBiasConfig = RatingBiasConfig()
-    bayes: RatingBayesConfig | None = RatingBayesConfig()
-    network_weight: Share = Field(default=0.25, ge=0, le=1)
-    training: TrainingConfig | None = TrainingConfig(
-        epochs=80, batch_users=64, learning_rate=2e-3, weight_decay=0.1, patience=80
-    )
-
-
 class TextTowerConfig(SoftmaxConfig, FeatureSection):
     """TextTower: learned word vectors, added to the cosine of the words themselves.
 
@@ -268,78 +224,3 @@ class TextTowerConfig(SoftmaxConfig, FeatureSection):
     cell_dropout: Share = Field(default=0.5, gt=0, lt=1)
     cosine_weight: Number = Field(default=10.0, ge=0)
     training: TrainingConfig | None = TrainingConfig(epochs=10, learning_rate=1e-2)
-
-
-class EventConfig(SoftmaxConfig, OnceOfText, UserFeatureSection):
-    """Models that read a user's events in the order of time.
-
-    Attributes:
-        channels: Channels of an event.
-        dropout: Dropout of the input and inside the blocks.
-        most_events: Events of a user that are used, the last ones.
-        use_gaps: Add a vector of the time since the event before to that of each event.
-        user_features: Which features of the users are encoded and added to the state of each; from
-            them alone, the network learns to predict the events of a user, too.
-        training: How the network is trained; None for the section `training`.
-    """
-
-    user_features: FeatureNames = ()
-    channels: Dimensions = Field(default=64, ge=1)
-    dropout: Share = Field(default=0.2, ge=0, lt=1)
-    most_events: Events = Field(default=200, ge=1)
-    use_gaps: bool = False
-    training: TrainingConfig | None = TrainingConfig(
-        epochs=20, batch_users=64, learning_rate=2e-3, precision="auto"
-    )
-
-
-class TimelineConfig(EventConfig):
-    """TimelineRecommender: causal convolutions along a user's events, the next one predicted.
-
-    Attributes:
-        blocks: Residual blocks, each a gated causal convolution and a feed-forward layer.
-        kernel_size: Events that a convolution sees, itself included.
-        dilation_base: The distance between taps grows by this factor from block to block.
-    """
-
-    kind: Literal["timeline"] = "timeline"
-    implementation: ClassVar[str] = "recsparse.models.event_networks.timeline:TimelineRecommender"
-    search_space: ClassVar[SearchSpace] = {"dropout": (0.2, 0.4), "channels": (64, 128)}
-    search_ranges: ClassVar[SearchSpace] = {
-        "channels": (32, 64, 128),
-        "blocks": Range(2, 6),
-        "training.learning_rate": Range(5e-4, 1e-2, log=True),
-        "dropout": Range(0.0, 0.6),
-    }
-    blocks: Blocks = Field(default=4, ge=1)
-    kernel_size: Events = Field(default=3, ge=1)
-    dilation_base: WholeNumber = Field(default=2, ge=1)
-
-
-class SASRecConfig(EventConfig):
-    """SASRec (Kang and McAuley 2018): self-attention along a user's events.
-
-    Attributes:
-        blocks: Residual blocks, each an attention and a feed-forward layer.
-        heads: Heads of the attention; the channels are a multiple of it.
-    """
-
-    kind: Literal["sasrec"] = "sasrec"
-    implementation: ClassVar[str] = "recsparse.models.event_networks.sasrec:SASRec"
-    search_space: ClassVar[SearchSpace] = {"dropout": (0.2, 0.4), "channels": (64, 128)}
-    search_ranges: ClassVar[SearchSpace] = {
-        "channels": (32, 64, 128),
-        "blocks": Range(1, 3),
-        "training.learning_rate": Range(5e-4, 1e-2, log=True),
-        "dropout": Range(0.0, 0.6),
-    }
-    blocks: Blocks = Field(default=2, ge=1)
-    heads: Annotated[int, Unit("heads")] = Field(default=2, ge=1)
-
-    @model_validator(mode="after")
-    def _channels_fit_the_heads(self) -> "SASRecConfig":
-        if self.channels % self.heads:
-            raise ValueError(
-                f"channels must be a multiple of heads, but are {self.channels} with {self.heads}"
-            )
-        return self

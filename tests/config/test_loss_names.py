@@ -4,8 +4,9 @@ import sys
 
 import pytest
 
+from recsparse.config.event_models import SASRecConfig
 from recsparse.config.key_table import json_schema, settings
-from recsparse.config.network_models import BPRConfig, SASRecConfig
+from recsparse.config.network_models import BPRConfig
 from recsparse.config.toml_reader import load_config, parse_config, parse_space
 from recsparse.errors import ConfigError
 

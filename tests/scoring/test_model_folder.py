@@ -13,8 +13,9 @@ from safetensors.numpy import load_file
 from scipy.sparse import csr_matrix
 
 from recsparse.config.data import TextConfig
+from recsparse.config.event_models import TimelineConfig
 from recsparse.config.model_section import known_sections
-from recsparse.config.network_models import SparseGridConfig, TimelineConfig
+from recsparse.config.network_models import SparseGridConfig
 from recsparse.config.toml_writer import to_toml
 from recsparse.config.training import TrainingConfig
 from recsparse.datasets.features.bag_of_words import BagOfWords

@@ -4,7 +4,7 @@ import pyarrow.parquet as pq
 import pytest
 from scipy.sparse import csr_matrix
 
-from recsparse.config.linear_models import RatingBiasConfig
+from recsparse.config.rating_models import RatingBiasConfig
 from recsparse.config.toml_reader import load_config
 from recsparse.datasets.evaluated.lists import Lists
 from recsparse.datasets.parts import EvaluationPart

@@ -7,14 +7,14 @@ import pytest
 import torch
 from scipy.sparse import csr_matrix
 
+from recsparse.config.event_models import TimelineConfig
 from recsparse.config.network_models import (
     LightGCNConfig,
     MultVAEConfig,
-    RatingGridConfig,
     SparseGridConfig,
     TextTowerConfig,
-    TimelineConfig,
 )
+from recsparse.config.rating_models import RatingGridConfig
 from recsparse.config.training import TrainingConfig
 from recsparse.models.protocol.fit_context import FitContext
 from recsparse.models.protocol.objective import HiddenCells

@@ -2,6 +2,7 @@
 
 from math import inf
 
+from recsparse.config.event_models import TimelineConfig
 from recsparse.config.feature_section import FeatureNames
 from recsparse.config.linear_models import (
     ContentKNNConfig,
@@ -13,11 +14,7 @@ from recsparse.config.linear_models import (
     SparseEASEConfig,
 )
 from recsparse.config.models import PartConfig
-from recsparse.config.network_models import (
-    SparseGridConfig,
-    TextTowerConfig,
-    TimelineConfig,
-)
+from recsparse.config.network_models import SparseGridConfig, TextTowerConfig
 
 # Beyond, its cube of items takes more than minutes, and so do epochs of the network.
 _MOST_ITEMS_OF_EASE = 15_000

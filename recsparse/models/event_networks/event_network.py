@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from recsparse.config.network_models import EventConfig
+from recsparse.config.event_models import EventConfig
 from recsparse.models.content.feature_encoder import FeatureEncoder
 from recsparse.models.content.user_encoder import UserColumns, UserEncoder
 from recsparse.models.histories.sequences import NUM_GAPS, Events

@@ -11,7 +11,7 @@ from scipy.sparse import csr_matrix
 from torch import Tensor
 from typing_extensions import override
 
-from recsparse.config.network_models import EventConfig
+from recsparse.config.event_models import EventConfig
 from recsparse.models.content.feature_encoder import FeatureEncoder
 from recsparse.models.content.user_encoder import UserColumns, UserEncoder
 from recsparse.models.content.wanted_features import (

@@ -8,7 +8,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from typing_extensions import override
 
-from recsparse.config.network_models import EventConfig
+from recsparse.config.event_models import EventConfig
 from recsparse.models.content.user_encoder import UserColumns
 from recsparse.models.event_networks.event_network import EventNetwork
 from recsparse.models.histories.sequences import Events, Sequences

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from recsparse.config.network_models import SASRecConfig
+from recsparse.config.event_models import SASRecConfig
 from recsparse.layers.dropout import Dropout
 from recsparse.models.content.feature_encoder import FeatureEncoder
 from recsparse.models.event_networks.event_network import EventNetwork

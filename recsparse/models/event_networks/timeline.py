@@ -5,7 +5,7 @@ from typing import ClassVar
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from recsparse.config.network_models import TimelineConfig
+from recsparse.config.event_models import TimelineConfig
 from recsparse.layers.causal import CausalConv1d
 from recsparse.layers.dropout import Dropout
 from recsparse.models.content.feature_encoder import FeatureEncoder

@@ -10,7 +10,7 @@ from scipy.sparse import csr_matrix
 from torch import Tensor
 from typing_extensions import override
 
-from recsparse.config.linear_models import RatingBiasConfig
+from recsparse.config.rating_models import RatingBiasConfig
 from recsparse.models.protocol.fit_context import PLAIN, FitContext
 from recsparse.models.protocol.stored_arrays import stored_number, stored_tensor
 from recsparse.models.ratings.rating_model import RatingModel, with_values

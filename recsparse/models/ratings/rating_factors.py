@@ -9,7 +9,7 @@ from scipy.sparse import csr_matrix
 from torch import Tensor
 from typing_extensions import override
 
-from recsparse.config.linear_models import RatingFactorsConfig
+from recsparse.config.rating_models import RatingFactorsConfig
 from recsparse.models.protocol.fit_context import PLAIN, FitContext
 from recsparse.models.protocol.similar_items import HasItemVectors
 from recsparse.models.protocol.stored_arrays import stored_tensor

@@ -11,7 +11,7 @@ from scipy.sparse import csr_matrix
 from torch import Tensor
 from typing_extensions import override
 
-from recsparse.config.network_models import RatingGridConfig
+from recsparse.config.rating_models import RatingGridConfig
 from recsparse.errors import InputError
 from recsparse.models.protocol.fit_context import PLAIN, FitContext
 from recsparse.models.protocol.predicted_cells import predicted_cells

@@ -9,7 +9,7 @@ from scipy.sparse import csr_matrix
 from torch import Tensor, nn
 from typing_extensions import override
 
-from recsparse.config.network_models import RatingGridConfig
+from recsparse.config.rating_models import RatingGridConfig
 from recsparse.layers.activation import SparseGELU
 from recsparse.layers.axis import AxisConv2d
 from recsparse.layers.norm import SparseLayerNorm

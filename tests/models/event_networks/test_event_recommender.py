@@ -7,8 +7,8 @@ import pytest
 import torch
 from scipy.sparse import csr_matrix, diags_array
 
+from recsparse.config.event_models import SASRecConfig, TimelineConfig
 from recsparse.config.linear_models import EASEConfig
-from recsparse.config.network_models import SASRecConfig, TimelineConfig
 from recsparse.config.toml_reader import parse_config
 from recsparse.config.training import TrainingConfig
 from recsparse.errors import InputError

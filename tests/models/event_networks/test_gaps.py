@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.sparse import csr_matrix
 
-from recsparse.config.network_models import SASRecConfig, TimelineConfig
+from recsparse.config.event_models import SASRecConfig, TimelineConfig
 from recsparse.config.training import TrainingConfig
 from recsparse.models.histories.sequences import NUM_GAPS, Sequences, gap_classes
 from recsparse.models.protocol.fit_context import FitContext

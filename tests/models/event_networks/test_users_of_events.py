@@ -5,7 +5,7 @@ import pytest
 import torch
 from scipy.sparse import csr_matrix
 
-from recsparse.config.network_models import SASRecConfig, TimelineConfig
+from recsparse.config.event_models import SASRecConfig, TimelineConfig
 from recsparse.config.training import TrainingConfig
 from recsparse.errors import InputError
 from recsparse.models.content.user_encoder import UserColumns, UserEncoder

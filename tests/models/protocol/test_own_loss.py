@@ -5,13 +5,12 @@ import pytest
 import torch
 from scipy.sparse import csr_matrix
 
+from recsparse.config.event_models import SASRecConfig, TimelineConfig
 from recsparse.config.network_models import (
     BPRConfig,
     LightGCNConfig,
-    SASRecConfig,
     SparseGridConfig,
     TextTowerConfig,
-    TimelineConfig,
 )
 from recsparse.config.training import TrainingConfig
 from recsparse.errors import ConfigError, InputError

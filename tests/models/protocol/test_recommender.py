@@ -1,8 +1,8 @@
 import pytest
 
+from recsparse.config.event_models import SASRecConfig
 from recsparse.config.linear_models import EASEConfig
 from recsparse.config.model_section import known_sections
-from recsparse.config.network_models import SASRecConfig
 from recsparse.errors import ConfigError, InputError
 from recsparse.models.event_networks.sasrec import SASRec
 from recsparse.models.linear.ease import EASE

@@ -2,8 +2,8 @@ import numpy as np
 import torch
 from scipy.sparse import csr_matrix
 
+from recsparse.config.event_models import TimelineConfig
 from recsparse.config.linear_models import PopularityConfig, UserRidgeConfig
-from recsparse.config.network_models import TimelineConfig
 from recsparse.models.protocol.fit_context import FitContext
 from recsparse.models.protocol.user_reader import read_of_users, scores_of
 from recsparse.models.registry import build_model

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
 
-from recsparse.config.linear_models import EASEConfig, RatingBiasConfig
+from recsparse.config.linear_models import EASEConfig
+from recsparse.config.rating_models import RatingBiasConfig
 from recsparse.evaluation.rank_catalogue import evaluate_ranking
 from recsparse.evaluation.ratings import evaluate_ratings
 from recsparse.models.linear.ease import EASE

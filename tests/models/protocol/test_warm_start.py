@@ -5,15 +5,10 @@ import pytest
 import torch
 from scipy.sparse import csr_matrix, hstack
 
+from recsparse.config.event_models import SASRecConfig, TimelineConfig
 from recsparse.config.linear_models import EASEConfig, IALSConfig, PopularityConfig
 from recsparse.config.models import BlendConfig
-from recsparse.config.network_models import (
-    BPRConfig,
-    MultVAEConfig,
-    SASRecConfig,
-    SparseGridConfig,
-    TimelineConfig,
-)
+from recsparse.config.network_models import BPRConfig, MultVAEConfig, SparseGridConfig
 from recsparse.config.training import TrainingConfig
 from recsparse.errors import InputError
 from recsparse.models.blend.blend import BlendRecommender

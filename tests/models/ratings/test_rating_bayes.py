@@ -2,7 +2,7 @@ import numpy as np
 import torch
 from scipy.sparse import csr_matrix
 
-from recsparse.config.linear_models import RatingBayesConfig
+from recsparse.config.rating_models import RatingBayesConfig
 from recsparse.models.protocol.fit_context import FitContext
 from recsparse.models.ratings.gibbs_sampler import (
     gibbs_sweeps,

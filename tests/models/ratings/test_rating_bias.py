@@ -3,7 +3,7 @@ import pytest
 from scipy.sparse import csr_matrix
 from sklearn.linear_model import Ridge
 
-from recsparse.config.linear_models import RatingBiasConfig
+from recsparse.config.rating_models import RatingBiasConfig
 from recsparse.models.ratings.rating_bias import RatingBias
 from recsparse.testing import log_of
 from tests.models.rating_conformance import RatingConformance

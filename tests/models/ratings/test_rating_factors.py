@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from recsparse.config.linear_models import RatingBiasConfig, RatingFactorsConfig
+from recsparse.config.rating_models import RatingBiasConfig, RatingFactorsConfig
 from recsparse.models.protocol.fit_context import FitContext
 from recsparse.models.ratings.rating_bias import RatingBias
 from recsparse.models.ratings.rating_factors import RatingFactors

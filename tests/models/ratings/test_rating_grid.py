@@ -3,8 +3,7 @@ import pytest
 import torch
 from scipy.sparse import csr_matrix
 
-from recsparse.config.linear_models import RatingBayesConfig
-from recsparse.config.network_models import RatingGridConfig
+from recsparse.config.rating_models import RatingBayesConfig, RatingGridConfig
 from recsparse.config.training import TrainingConfig
 from recsparse.errors import InputError
 from recsparse.models.protocol.fit_context import FitContext
