@@ -11,33 +11,14 @@ from mlflow.tracking import MlflowClient
 from recsparse.config.toml_reader import load_config
 from recsparse.datasets.building.sources import Sources
 from recsparse.datasets.dataset_folder import load_dataset
-from recsparse.errors import ConfigError, InputError, OutputError
+from recsparse.errors import InputError, OutputError
 from recsparse.stages import backtest_work as module
 from recsparse.stages.backtest import backtest
 from recsparse.stages.evaluate import evaluate
 from recsparse.stages.prepare import prepare
 from recsparse.stages.train import train
+from tests.backtest_logs import MODELS, config_of, rows_of
 from tests.prepared import contents
-
-DAY = 86_400
-START = 1_700_000_000 // DAY * DAY
-SETTINGS = ["backtest.windows=3", "backtest.every=5d", "evaluation.metrics=['all@5']"]
-MODELS = ["popularity", "item_knn"]
-
-
-def rows_of(days, seed=0, items=60):
-    """Return 40 rows a day of 30 users, each of whom likes items of one kind more."""
-    rng = np.random.default_rng(seed)
-    size = 40 * days
-    user = rng.integers(0, 30, size)
-    item = rng.integers(0, items, size)
-    item = np.where(rng.random(size) < 0.4, (item // 3 * 3 + user % 3) % items, item)
-    time = START + np.sort(rng.integers(0, days * DAY, size))
-    return pd.DataFrame({"user_id": user, "item_id": item, "timestamp": time})
-
-
-def config_of(*more):
-    return load_config(None, [*SETTINGS, *more])
 
 
 @pytest.fixture
@@ -239,68 +220,6 @@ def test_the_page_and_the_tables_tell_the_same(log):
     difference = result.differences.loc[("ndcg@5", "item_knn")]
     assert f"p = {difference['p']:.4g}" in page
     assert str(result).startswith("ndcg@5, 3 splits")
-
-
-def test_a_window_without_rows_is_left_out_and_named(log, caplog):
-    frame = pd.read_parquet(log)
-    day = (frame["timestamp"] - START) // DAY
-    # Windows start on the days 15, 20 and 25.
-    frame[(day < 20) | (day >= 25)].to_parquet("hole.parquet")
-    config = config_of("backtest.validation=8d", "backtest.until='2023-12-14'")
-    result = backtest("hole.parquet", MODELS, "out", config)
-    assert [split.name for split in result.splits] == ["window 1", "window 3"]
-    assert "window 2 (2023-12-04 00:00 to 2023-12-09 00:00) is left out" in caplog.text
-    with pytest.raises(InputError, match=r"window 3 .* must have validation rows .* longer --val"):
-        backtest("hole.parquet", MODELS, "out", config_of("backtest.until='2023-12-14'"))
-
-
-@pytest.mark.parametrize(
-    ("settings", "message"),
-    [
-        (["backtest.windows=6"], r"6 windows of 5d.*30.0 days.*; 4 would; set --windows 4, or"),
-        (["backtest.history=20d"], "each with 20d of history.*; 1 would; set --windows 1, or"),
-        (["backtest.every=40d"], "none would; set shorter --every"),
-        (["backtest.until='2024-06-01'"], "none of the 3 from 2024-05-17 .* has any.*set --until"),
-        (["evaluation.catalogue=common"], "must be known, all or new in a backtest"),
-    ],
-)
-def test_windows_that_do_not_fit_are_refused(log, settings, message):
-    with pytest.raises(InputError, match=message):
-        backtest(log, MODELS, "out", config_of(*settings))
-    assert not (log.parent / "out").exists()
-
-
-def test_logs_without_times_are_refused_and_folds_take_them(log):
-    frame = pd.read_parquet(log)
-    frame.drop(columns="timestamp").to_parquet("untimed.parquet")
-    with pytest.raises(
-        InputError, match=r"need a time for every row, but 1,200 of 1,200 .* --folds"
-    ):
-        backtest("untimed.parquet", MODELS, "out", config_of())
-    frame["timestamp"] = frame["timestamp"].astype("Int64").mask(frame.index == 7)
-    frame.to_parquet("partly.parquet")
-    with pytest.raises(InputError, match="but 1 of 1,200 in"):
-        backtest("partly.parquet", MODELS, "out", config_of())
-    folds = load_config(None, ["backtest.folds=2", "evaluation.metrics=['all@5']"])
-    assert len(backtest("untimed.parquet", MODELS, "out", folds).splits) == 2
-
-
-def test_what_a_model_lacks_is_said_with_the_window(log):
-    with pytest.raises(InputError, match=r"in window 1 \(2023-11-28 .*\): .*features"):
-        backtest(log, ["text_ridge"], "out", config_of())
-
-
-@pytest.mark.parametrize(
-    ("models", "error", "message"),
-    [
-        ([], InputError, "at least one, of different names, but are none"),
-        (["ease", "ease"], InputError, "but are ease, ease"),
-        (["eese"], ConfigError, "nearest known is 'ease'"),
-    ],
-)
-def test_models_that_cannot_be_told_apart_or_are_none_are_refused(log, models, error, message):
-    with pytest.raises(error, match=message):
-        backtest(log, models, "out", config_of())
 
 
 def test_frames_and_tables_are_taken_and_other_sources_are_not(log):
