@@ -10,6 +10,7 @@ from typing_extensions import override
 
 from recsparse.config.search_space import Range
 from recsparse.errors import MissingPackageError, OutputError, reason
+from recsparse.stages.tune_journal import JournalLock, end_last_line
 from recsparse.stages.tune_sampler import DrawnOnce, by_label
 from recsparse.stages.tune_trials import Plan, State, Trial, TrialRecord, Trials
 
@@ -235,41 +236,18 @@ class _Sampler(DrawnOnce, BaseSampler):
         return _counts(trial)
 
 
-class _Lock:
-    """A lock of Optuna's journal that the system releases when a process is killed."""
-
-    def __init__(self, path: Path) -> None:
-        self._lock = FileLock(path)
-
-    def acquire(self) -> bool:
-        self._lock.acquire()
-        return True
-
-    def release(self) -> None:
-        self._lock.release()
-
-
 def _storage(folder: Path | None) -> Any:
     if folder is None:
         return optuna.storages.InMemoryStorage()
     journal = folder / JOURNAL
-    lock: Any = _Lock(folder / f"{JOURNAL}.lock")
+    lock: Any = JournalLock(folder / f"{JOURNAL}.lock")
     lock.acquire()
     try:
-        _end_last_line(journal)
+        end_last_line(journal)
     finally:
         lock.release()
     backend = JournalFileBackend(str(journal), lock_obj=lock)
     return optuna.storages.JournalStorage(backend)
-
-
-def _end_last_line(journal: Path) -> None:
-    # A full disk may have left half a line, behind which Optuna would read nothing.
-    if journal.is_file():
-        written = journal.read_bytes()
-        if written and not written.endswith(b"\n"):
-            with journal.open("r+b") as file:
-                file.truncate(written.rfind(b"\n") + 1)
 
 
 def _pruner(plan: Plan) -> Any:

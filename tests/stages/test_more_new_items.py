@@ -286,8 +286,7 @@ def test_a_model_that_ranks_no_new_items_says_so_with_the_cure(folder, later, tm
 def test_a_new_item_is_most_like_the_known_items_of_its_features(folder):
     trained = load_model(folder / "knn")
     table = pq.read_table(folder / "items.parquet").slice(3, 2)
-    twins = table.set_column(0, "item_id", pa.array([9001, 9002]))
-    more, _ = with_table_of_items(trained, twins)
+    more, _ = with_table_of_items(trained, table.set_column(0, "item_id", pa.array([9001, 9002])))
     known = [*map(int, table["item_id"].to_pylist())]
     lists = more.similar_items([9002, known[0], 9001], k=5)
     assert lists["item_id"].unique().tolist() == [9002, known[0], 9001]
@@ -295,8 +294,7 @@ def test_a_new_item_is_most_like_the_known_items_of_its_features(folder):
     assert first[9001] == known[0]
     assert first[9002] == known[1]
     assert first[known[0]] == 9001
-    of_new = lists[lists["item_id"] > 9000]
-    assert not {9001, 9002} & {*of_new["similar_item_id"]}
+    assert not {9001, 9002} & {*lists[lists["item_id"] > 9000]["similar_item_id"]}
     before = trained.similar_items([known[0]], k=5)
     after = lists[(lists["item_id"] == known[0]) & (lists["similar_item_id"] < 9000)]
     scores = after.set_index("similar_item_id")["score"]
