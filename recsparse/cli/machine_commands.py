@@ -46,6 +46,10 @@ def runs(
         str | None,
         typer.Option("--filter", help="MLflow's filter, as in metrics.test_ndcg_at_10 > .3"),
     ] = None,
+    children: Annotated[
+        bool,
+        typer.Option("--children", help="List trials of searches and parts of backtests, too."),
+    ] = False,
     compare: Annotated[
         tuple[str, str] | None,
         typer.Option(metavar="A B", help="Figures of two runs, by id, name or beginning of one."),
@@ -80,7 +84,7 @@ def runs(
         title, frame = f"best by {best}", best_runs(folder, best, tracking, reporter)
     else:
         title = "runs"
-        frame = stage(folder, tracking, reporter=reporter, query=query or "")
+        frame = stage(folder, tracking, reporter=reporter, query=query or "", children=children)
     if job.as_json:
         show_json(frame.to_dict("records"))
     elif title == "runs":

@@ -18,6 +18,7 @@ _COLUMNS = {
     "status": "status",
     "start_time": "started",
 }
+_PARENT = "tags.mlflow.parentRunId"
 
 
 def runs(
@@ -26,6 +27,7 @@ def runs(
     send: bool = False,
     reporter: Reporter = SILENT,
     query: str = "",
+    children: bool = False,
 ) -> pd.DataFrame:
     """Return the runs, the newest first, with their validation and test metrics.
 
@@ -36,6 +38,8 @@ def runs(
         send: First send what jobs of this folder could not send to their stores.
         reporter: Shows the progress.
         query: MLflow's own filter, such as `metrics.test_ndcg_at_10 > 0.3 and tags.kind = 'ease'`.
+        children: Return runs within other runs, too, such as the trials of a search and the models
+            of a backtest; a filter returns all that it fits.
 
     Returns:
         One row per run: `run_id`, experiment, name, status, start, and one column per metric.
@@ -51,6 +55,8 @@ def runs(
     experiment = config.experiment if "experiment" in config.model_fields_set else None
     with reporter.task("reading the runs"):
         found = list_runs(tracking_uri(config, folder), experiment, query)
+    if _PARENT in found and not children and not query:
+        found = found[found[_PARENT].isna()]
     figures = sorted(
         name for name in map(str, found) if name.startswith(("metrics.val", "metrics.test"))
     )

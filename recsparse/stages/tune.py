@@ -55,6 +55,7 @@ from recsparse.stages.tune_trials import ListedTrials, Plan, Trials
 from recsparse.stages.tune_workers import SharedSearch, share
 from recsparse.tracking.open_run import start_run
 from recsparse.tracking.run import SCHEMA_ROWS, Run
+from recsparse.tracking.run_name import run_name
 
 # Ending of the folder of the trials, next to the output.
 SEARCH = ".search"
@@ -177,7 +178,7 @@ def _tracked(job: _Search, out: str | Path, overwrite: bool, fresh: bool) -> Tun
         with start_run(
             config.tracking,
             folder_of(out),
-            f"tune {config.model.kind}",
+            run_name(f"tune-{config.model.kind}"),
             resume_run=before,
             reporter=reporter,
         ) as run:

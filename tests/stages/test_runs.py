@@ -34,3 +34,14 @@ def test_a_folder_without_a_store_is_told_and_stays_empty(workplace):
     with pytest.raises(MissingFileError, match="there must be an MLflow store at"):
         runs(workplace)
     assert list(workplace.iterdir()) == []
+
+
+def test_runs_within_others_are_listed_where_they_are_asked_for(workplace):
+    with start_run(TrackingConfig(), workplace, "search") as parent:
+        tags = {"mlflow.parentRunId": parent.run_id}
+        with start_run(TrackingConfig(), workplace, "trial 1", tags):
+            pass
+    assert runs(workplace)["name"].tolist() == ["search"]
+    assert sorted(runs(workplace, children=True)["name"]) == ["search", "trial 1"]
+    asked = runs(workplace, query="attributes.run_name = 'trial 1'")
+    assert asked["name"].tolist() == ["trial 1"]

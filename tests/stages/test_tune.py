@@ -65,7 +65,7 @@ def test_the_best_configuration_is_written_and_recorded(small_dataset, workplace
     store = MlflowClient(f"sqlite:///{workplace}/mlflow.db")
     experiment = store.get_experiment_by_name("recsparse").experiment_id
     child, run = store.search_runs([experiment])
-    if run.info.run_name != "tune item_knn":
+    if not run.info.run_name.startswith("tune-item_knn-"):
         child, run = run, child
     assert run.data.params["model.neighbours"] == "3"
     assert "validation_ndcg_at_5" in run.data.metrics
@@ -126,7 +126,7 @@ def test_a_search_is_seen_while_it_runs_and_how_it_died(
         tune(small_dataset, KNN, "best.toml", {"neighbours": [3]})
     experiment = store.get_experiment_by_name("recsparse").experiment_id
     runs = store.search_runs([experiment])
-    (run,) = [each for each in runs if each.info.run_name == "tune item_knn"]
+    (run,) = [each for each in runs if each.info.run_name.startswith("tune-item_knn-")]
     assert (seen, run.info.status) == (["RUNNING"], status)
     assert run.info.end_time >= run.info.start_time
     assert run.inputs.dataset_inputs[0].tags[0].value == "validation"
