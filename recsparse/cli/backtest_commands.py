@@ -79,7 +79,7 @@ def backtest(
         from recsparse.datasets.workspace import Resources
         from recsparse.outputs.claim import require_apart
         from recsparse.stages.backtest import backtest as stage
-        from recsparse.stages.backtest_result import of_metric
+        from recsparse.stages.backtesting.result import of_metric
 
     named = [name.strip() for each in models for name in each.split(",") if name.strip()]
     require_apart(out, [job.config, *(name for name in named if name.endswith(".toml"))])

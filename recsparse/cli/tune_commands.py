@@ -15,7 +15,7 @@ from recsparse.cli.terminal import show_frame, show_json, show_pairs
 if TYPE_CHECKING:  # which takes a second to import
     import pandas as pd
 
-    from recsparse.stages.tune_search import TuneResult
+    from recsparse.stages.tuning.search import TuneResult
 
 # Of these the best are shown; all are in MLflow.
 _MOST_SHOWN = 10
@@ -47,7 +47,7 @@ def tune(
         from recsparse.outputs.claim import require_apart
         from recsparse.outputs.places import place_of_work
         from recsparse.stages.tune import tune as stage
-        from recsparse.stages.tune_kinds import tune_kinds
+        from recsparse.stages.tuning.kinds import tune_kinds
 
     settings = job.settings(*budget.settings())
     require_apart(out, [job.config])

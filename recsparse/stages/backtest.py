@@ -13,14 +13,14 @@ from recsparse.files.atomic import remove_or_warn
 from recsparse.outputs.claim import claim
 from recsparse.outputs.job import Job
 from recsparse.reporting.progress import SILENT, Reporter
-from recsparse.stages.backtest_cells import ENDING, Cells
-from recsparse.stages.backtest_models import models_of
-from recsparse.stages.backtest_plan import BacktestSplit, folds, windows
-from recsparse.stages.backtest_report import BACKTEST, write_backtest
-from recsparse.stages.backtest_result import BacktestResult
-from recsparse.stages.backtest_runs import record_backtest
-from recsparse.stages.backtest_times import log_times
-from recsparse.stages.backtest_work import BacktestWork
+from recsparse.stages.backtesting.cells import ENDING, Cells
+from recsparse.stages.backtesting.models import models_of
+from recsparse.stages.backtesting.plan import BacktestSplit, folds, windows
+from recsparse.stages.backtesting.report import BACKTEST, write_backtest
+from recsparse.stages.backtesting.result import BacktestResult
+from recsparse.stages.backtesting.runs import record_backtest
+from recsparse.stages.backtesting.times import log_times
+from recsparse.stages.backtesting.work import BacktestWork
 from recsparse.tracking.open_run import start_run
 from recsparse.tracking.run_name import run_name
 from recsparse.tracking.store import tracking_uri

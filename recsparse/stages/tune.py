@@ -31,10 +31,8 @@ from recsparse.stages.list_context import require_context
 from recsparse.stages.needs import require_needs
 from recsparse.stages.rank_part import part_to_rank
 from recsparse.stages.trial_fit import try_own_models
-from recsparse.stages.tune_fit import Figure, TrialFits
-from recsparse.stages.tune_pictures import plot_settings, plot_trials
-from recsparse.stages.tune_runs import TrialRuns
-from recsparse.stages.tune_search import (
+from recsparse.stages.tuning.pictures import plot_settings, plot_trials
+from recsparse.stages.tuning.search import (
     OnEnd,
     Shown,
     TuneResult,
@@ -43,7 +41,7 @@ from recsparse.stages.tune_search import (
     seconds_left,
     total_of,
 )
-from recsparse.stages.tune_study import (
+from recsparse.stages.tuning.study import (
     OWN_FILES,
     SETTINGS_PICTURE,
     TRIALS_PICTURE,
@@ -51,8 +49,10 @@ from recsparse.stages.tune_study import (
     has_optuna,
     require_optuna,
 )
-from recsparse.stages.tune_trials import ListedTrials, Plan, Trials
-from recsparse.stages.tune_workers import SharedSearch, share
+from recsparse.stages.tuning.trial_fits import Figure, TrialFits
+from recsparse.stages.tuning.trial_runs import TrialRuns
+from recsparse.stages.tuning.trials import ListedTrials, Plan, Trials
+from recsparse.stages.tuning.workers import SharedSearch, share
 from recsparse.tracking.open_run import start_run
 from recsparse.tracking.run import SCHEMA_ROWS, Run
 from recsparse.tracking.run_name import run_name

@@ -9,7 +9,7 @@ from recsparse.errors import StoreError
 from recsparse.scoring.model_folder import load_model
 from recsparse.stages import evaluate as evaluating
 from recsparse.stages import fitted
-from recsparse.stages import tune_fit as tuning
+from recsparse.stages.tuning import trial_fits as tuning
 from recsparse.tracking import contact
 from recsparse.tracking.store import local_uri
 from tests.cli.conftest import sets

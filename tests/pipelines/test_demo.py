@@ -14,7 +14,7 @@ from recsparse.config.toml_reader import load_config
 from recsparse.config.toml_writer import write_toml
 from recsparse.scoring.model_folder import load_model
 from recsparse.stages import fitted
-from recsparse.stages import tune_fit as tuning
+from recsparse.stages.tuning import trial_fits as tuning
 from recsparse.tracking.run import Run
 from recsparse.training.fit_progress import Progress
 

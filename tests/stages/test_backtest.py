@@ -12,8 +12,8 @@ from recsparse.config.toml_reader import load_config
 from recsparse.datasets.building.sources import Sources
 from recsparse.datasets.dataset_folder import load_dataset
 from recsparse.errors import InputError, OutputError
-from recsparse.stages import backtest_work as module
 from recsparse.stages.backtest import backtest
+from recsparse.stages.backtesting import work as module
 from recsparse.stages.evaluate import evaluate
 from recsparse.stages.prepare import prepare
 from recsparse.stages.train import train

@@ -11,9 +11,9 @@ from recsparse.config.toml_reader import load_config
 from recsparse.config.trial_settings import checked_space
 from recsparse.errors import ConfigError, InputError
 from recsparse.evaluation.ranking_result import RankingResult
-from recsparse.stages import tune_fit as module
 from recsparse.stages.train import train
 from recsparse.stages.tune import tune
+from recsparse.stages.tuning import trial_fits as module
 
 KNN = load_config(None, ["model.kind=item_knn", "evaluation.select_by=ndcg@5"])
 

@@ -10,8 +10,8 @@ import pytest
 from recsparse.config.toml_reader import load_config
 from recsparse.datasets.dataset import Dataset
 from recsparse.errors import InputError
-from recsparse.stages import tune_search
 from recsparse.stages.tune import tune
+from recsparse.stages.tuning import search
 from tests.conftest import SMALL_NETWORK
 
 NETWORK = (*SMALL_NETWORK, "training.epochs=4", "model.linear=none", "tuning.prune_after=1")
@@ -61,7 +61,7 @@ def test_a_budget_in_seconds_begins_no_trial_and_ends_a_network_after_its_epoch(
     small_dataset, monkeypatch
 ):
     clock = iter(range(0, 10_000, 10))
-    monkeypatch.setattr(tune_search.time, "monotonic", lambda: float(next(clock)))
+    monkeypatch.setattr(search.time, "monotonic", lambda: float(next(clock)))
     config = load_config(None, [*NETWORK, "tuning.seconds=200", "tuning.prune_after=none"])
     trials = tune(small_dataset, config, space=RATES).trials.sort_values("trial")
     assert trials["state"].tolist()[:-1] == ["complete"] * (len(trials) - 1)

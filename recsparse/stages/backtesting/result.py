@@ -12,8 +12,8 @@ from recsparse.evaluation.ranking_result import RankingResult
 from recsparse.evaluation.seeds import differences_over_seeds, seeds_table
 from recsparse.metrics.definitions import definition
 from recsparse.reporting.value_text import value_text
-from recsparse.stages.backtest_cells import Cell, user_table
-from recsparse.stages.backtest_plan import BacktestSplit
+from recsparse.stages.backtesting.cells import Cell, user_table
+from recsparse.stages.backtesting.plan import BacktestSplit
 
 # The cells of each model and split, one a seed.
 ModelCells = Mapping[str, Mapping[str, Sequence[Cell]]]

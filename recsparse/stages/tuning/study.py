@@ -10,9 +10,9 @@ from typing_extensions import override
 
 from recsparse.config.search_space import Range
 from recsparse.errors import MissingPackageError, OutputError, reason
-from recsparse.stages.tune_journal import JournalLock, end_last_line
-from recsparse.stages.tune_sampler import DrawnOnce, by_label
-from recsparse.stages.tune_trials import Plan, State, Trial, TrialRecord, Trials
+from recsparse.stages.tuning.journal import JournalLock, end_last_line
+from recsparse.stages.tuning.sampler import DrawnOnce, by_label
+from recsparse.stages.tuning.trials import Plan, State, Trial, TrialRecord, Trials
 
 try:
     import optuna

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from recsparse.config.search_space import Range
-from recsparse.stages.tune_pictures import plot_settings, plot_trials
+from recsparse.stages.tuning.pictures import plot_settings, plot_trials
 
 TRIALS = pd.DataFrame(
     {

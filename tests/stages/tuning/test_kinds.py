@@ -3,7 +3,7 @@ import pytest
 
 from recsparse.config.toml_reader import load_config
 from recsparse.errors import InputError
-from recsparse.stages.tune_kinds import tune_kinds
+from recsparse.stages.tuning.kinds import tune_kinds
 from tests.prepared import prepared
 
 ROWS = [(f"u{number % 5}", f"i{number * number % 11}") for number in range(40)]

@@ -1,4 +1,4 @@
-"""A process that works off trials of a search which others share, started by `tune_workers`.
+"""A process that works off trials of a search which others share, started by `workers`.
 
 It reads what to do as a line of JSON from its standard input, tells of each trial in a line of JSON
 on its standard output, and ends at once where its input ends: where whoever started it is gone.
@@ -19,10 +19,10 @@ from recsparse.errors import RecsparseError
 from recsparse.reporting.progress import SILENT
 from recsparse.stages.data import load_data
 from recsparse.stages.rank_part import part_to_rank
-from recsparse.stages.tune_fit import TrialFits
-from recsparse.stages.tune_search import search
-from recsparse.stages.tune_study import StoredTrials
-from recsparse.stages.tune_trials import Plan, Trial, TrialRecord
+from recsparse.stages.tuning.search import search
+from recsparse.stages.tuning.study import StoredTrials
+from recsparse.stages.tuning.trial_fits import TrialFits
+from recsparse.stages.tuning.trials import Plan, Trial, TrialRecord
 
 # The exit status of one that can no longer be read.
 _ORPHANED = 3
@@ -51,7 +51,7 @@ def work(spec: dict[str, Any], told: _Told) -> None:
     """Work off trials until nothing is left or the time is over.
 
     Args:
-        spec: What `tune_workers` wrote.
+        spec: What `workers` wrote.
         told: Tells of them.
     """
     for name in spec["modules"]:

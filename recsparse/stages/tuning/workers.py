@@ -17,9 +17,9 @@ from recsparse.config.plugins import OWN_NAME
 from recsparse.config.search_space import Range, SearchSpace
 from recsparse.errors import InputError
 from recsparse.scoring.model_content import plugins_of
-from recsparse.stages.tune_search import OnEnd, Shown, seconds_left
-from recsparse.stages.tune_study import StoredTrials
-from recsparse.stages.tune_trials import Trial
+from recsparse.stages.tuning.search import OnEnd, Shown, seconds_left
+from recsparse.stages.tuning.study import StoredTrials
+from recsparse.stages.tuning.trials import Trial
 
 _THREADS = "OMP_NUM_THREADS"
 _PATH = "PYTHONPATH"
@@ -108,7 +108,7 @@ class _Worker:
         self, search: SharedSearch, seconds: float | None, told: "SimpleQueue[_Message]"
     ) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "recsparse.stages.tune_worker"],
+            [sys.executable, "-m", "recsparse.stages.tuning.worker"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

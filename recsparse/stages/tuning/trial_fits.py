@@ -18,7 +18,7 @@ from recsparse.models.registry import model_class
 from recsparse.reporting.progress import SILENT, Reporter
 from recsparse.stages.fit_on_dataset import fit_context, fit_on, validate
 from recsparse.stages.needs import require_needs
-from recsparse.stages.tune_trials import State, Trial, TrialRecord, Trials
+from recsparse.stages.tuning.trials import State, Trial, TrialRecord, Trials
 
 
 class _Pruned(Exception):  # noqa: N818 — no fault of the training

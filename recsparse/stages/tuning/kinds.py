@@ -16,7 +16,7 @@ from recsparse.files.addresses import is_address
 from recsparse.files.atomic import atomic_file, make_folder
 from recsparse.reporting.progress import SILENT, Reporter
 from recsparse.stages.tune import tune
-from recsparse.stages.tune_search import TuneResult
+from recsparse.stages.tuning.search import TuneResult
 
 TABLE = "kinds.csv"
 

@@ -7,7 +7,7 @@ from recsparse.evaluation.significance import ALPHA
 from recsparse.evaluation.verdict import judged
 from recsparse.reporting.html_page import Cell, Page, PageTable, Row, Section
 from recsparse.reporting.value_text import value_text
-from recsparse.stages.backtest_result import BacktestResult, of_metric
+from recsparse.stages.backtesting.result import BacktestResult, of_metric
 
 _OVERALL = (
     "Splits count alike. Intervals of 95 %: splits vary, and users within each. Best in: the "

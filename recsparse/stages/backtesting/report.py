@@ -7,8 +7,8 @@ from matplotlib.figure import Figure
 
 from recsparse.outputs.kinds import FolderKind
 from recsparse.reporting.html_page import picture_source
-from recsparse.stages.backtest_page import backtest_page
-from recsparse.stages.backtest_result import BacktestResult
+from recsparse.stages.backtesting.page import backtest_page
+from recsparse.stages.backtesting.result import BacktestResult
 
 PAGE, PICTURE = "report.html", "backtest.png"
 _TABLES = ("table.parquet", "differences.parquet", "windows.parquet", "users.parquet")

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from recsparse.config.search_space import Range
-from recsparse.stages.tune_trials import Plan
+from recsparse.stages.tuning.trials import Plan
 
 # Of larger ones, trials that repeat are fitted again.
 _MOST_LISTED = 10_000

@@ -6,8 +6,8 @@ from pathlib import Path
 from recsparse.config.config import Config
 from recsparse.files.addresses import folder_of
 from recsparse.files.filesystems import fetched
-from recsparse.stages.backtest_report import PAGE, PICTURE
-from recsparse.stages.backtest_result import BacktestResult, of_metric
+from recsparse.stages.backtesting.report import PAGE, PICTURE
+from recsparse.stages.backtesting.result import BacktestResult, of_metric
 from recsparse.tracking.open_run import start_run
 from recsparse.tracking.run import Run
 from recsparse.tracking.run_name import run_name

@@ -13,7 +13,7 @@ from recsparse.config.data import SplitConfig
 from recsparse.config.section import in_utc
 from recsparse.config.units import SECONDS_A_DAY
 from recsparse.errors import ConfigError, InputError
-from recsparse.stages.backtest_times import LogTimes
+from recsparse.stages.backtesting.times import LogTimes
 
 logger = logging.getLogger(__name__)
 

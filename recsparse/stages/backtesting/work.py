@@ -13,9 +13,9 @@ from recsparse.datasets.workspace import Resources
 from recsparse.errors import InputError
 from recsparse.files.atomic import make_folder, remove
 from recsparse.reporting.progress import Reporter
-from recsparse.stages.backtest_cells import Cell, Cells
-from recsparse.stages.backtest_fit import SplitData, fitted_cell
-from recsparse.stages.backtest_plan import BacktestSplit
+from recsparse.stages.backtesting.cell_fit import SplitData, fitted_cell
+from recsparse.stages.backtesting.cells import Cell, Cells
+from recsparse.stages.backtesting.plan import BacktestSplit
 from recsparse.stages.data import load_data
 from recsparse.stages.prepare import prepare
 

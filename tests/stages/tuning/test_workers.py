@@ -13,8 +13,8 @@ from mlflow.tracking import MlflowClient
 
 from recsparse.config.toml_reader import load_config
 from recsparse.errors import InputError
-from recsparse.stages import tune_workers
 from recsparse.stages.tune import tune
+from recsparse.stages.tuning import workers as module
 
 KNN = ("model.kind=item_knn", "evaluation.select_by=ndcg@5")
 SPACE = {"neighbours": [1, 5, 20], "shrinkage": [0.0, 9.0]}
@@ -86,7 +86,7 @@ def test_a_trial_whose_process_is_killed_failed_and_another_process_goes_on(
 
 @pytest.mark.slow
 def test_bad_input_of_a_process_ends_the_search(small_dataset, workplace, monkeypatch):
-    monkeypatch.setattr(tune_workers, "_own_names", lambda config, space: ["no_module_of_this:x"])
+    monkeypatch.setattr(module, "_own_names", lambda config, space: ["no_module_of_this:x"])
     with pytest.raises(InputError, match="no_module_of_this"):
         tune(small_dataset, load_config(None, [*KNN, "tuning.jobs=2"]), space=SPACE)
 

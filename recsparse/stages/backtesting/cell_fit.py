@@ -7,7 +7,7 @@ from recsparse.datasets.dataset import Dataset
 from recsparse.datasets.fit_rows import FitRows, rows_to_fit
 from recsparse.datasets.parts import EvaluationPart
 from recsparse.reporting.progress import Reporter
-from recsparse.stages.backtest_cells import Cell
+from recsparse.stages.backtesting.cells import Cell
 from recsparse.stages.compared_part import part_to_compare
 from recsparse.stages.evaluate import rank_part
 from recsparse.stages.fit_on_dataset import fit_context

@@ -11,10 +11,10 @@ from recsparse.config.search_space import Range
 from recsparse.config.toml_reader import load_config
 from recsparse.config.trial_settings import checked_space
 from recsparse.errors import InputError, MissingPackageError, OutputError
-from recsparse.stages import tune_study
 from recsparse.stages.tune import tune
-from recsparse.stages.tune_study import JOURNAL, StoredTrials
-from recsparse.stages.tune_trials import ListedTrials, Plan, TrialRecord
+from recsparse.stages.tuning import study
+from recsparse.stages.tuning.study import JOURNAL, StoredTrials
+from recsparse.stages.tuning.trials import ListedTrials, Plan, TrialRecord
 
 RANGES = {
     "neighbours": Range(1, 40, log=True, integer=True),
@@ -210,7 +210,7 @@ def test_without_optuna_a_grid_works_and_drawing_says_what_to_install(
     small_dataset, workplace, monkeypatch
 ):
     with_it = tune(small_dataset, load_config(None, KNN), space=LISTS).trials
-    monkeypatch.setattr(tune_study, "optuna", None)
+    monkeypatch.setattr(study, "optuna", None)
     without = tune(small_dataset, load_config(None, KNN), "best.toml", space=LISTS).trials
     assert without.drop(columns="seconds").equals(with_it.drop(columns="seconds"))
     with pytest.raises(MissingPackageError, match=r"the sampler tpe needs Optuna.*pip install"):

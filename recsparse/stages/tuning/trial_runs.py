@@ -3,8 +3,8 @@
 from datetime import timedelta
 
 from recsparse.config.config import Config
-from recsparse.stages.tune_fit import Figure
-from recsparse.stages.tune_trials import TrialRecord, Trials
+from recsparse.stages.tuning.trial_fits import Figure
+from recsparse.stages.tuning.trials import TrialRecord, Trials
 from recsparse.tracking.child_run import ChildRun, record_child
 from recsparse.tracking.run import Run
 

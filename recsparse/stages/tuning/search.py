@@ -13,8 +13,8 @@ from recsparse.config.trial_settings import with_settings
 from recsparse.config.tuning import TuningConfig
 from recsparse.errors import InputError
 from recsparse.reporting.progress import Advance
-from recsparse.stages.tune_fit import Figure, TrialFits
-from recsparse.stages.tune_trials import Plan, Trial, TrialRecord, Trials
+from recsparse.stages.tuning.trial_fits import Figure, TrialFits
+from recsparse.stages.tuning.trials import Plan, Trial, TrialRecord, Trials
 
 # Called when a trial has ended.
 OnEnd = Callable[[], None]
