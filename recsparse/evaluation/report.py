@@ -14,16 +14,18 @@ from recsparse.outputs.claim import Output, filled_folder
 from recsparse.outputs.kinds import FolderKind
 
 COMPARISON = "comparison.parquet"
-PAGE = "report.html"
+PAGE, JSON = "report.html", "report.json"
 _PER_USER, _GROUPS, _PICTURE = "metrics.parquet", "groups.parquet", "comparison.png"
-# Older builds wrote no manifest, but these.
-_OLDER_NAMES = (COMPARISON, _PER_USER, _PICTURE, "report.md")
+_SLICES, _SIGNIFICANCE = "slices.parquet", "significance.parquet"
+# A folder of these names is known as ours without a manifest, too.
+_NAMES = (COMPARISON, _PER_USER, _PICTURE)
+_OLDER_PAGE = "report.md"
 
 REPORT = FolderKind(
     "report",
     "a report",
-    lambda folder: all((folder / name).is_file() for name in _OLDER_NAMES),
-    (*_OLDER_NAMES, _GROUPS),
+    lambda folder: all((folder / name).is_file() for name in _NAMES),
+    (*_NAMES, _GROUPS, PAGE, JSON, _SIGNIFICANCE, _SLICES, _OLDER_PAGE),
 )
 
 
@@ -59,8 +61,8 @@ def write_report(
     tables = {
         COMPARISON: compared.table.reset_index(),
         _PER_USER: per_user_table(compared.results),
-        "slices.parquet": compared.slices,
-        "significance.parquet": _stacked("metric", compared.significance, "model"),
+        _SLICES: compared.slices,
+        _SIGNIFICANCE: _stacked("metric", compared.significance, "model"),
         _GROUPS: _stacked("group", compared.groups, "model"),
     }
     with filled_folder(folder, REPORT) as aside:
@@ -69,7 +71,7 @@ def write_report(
                 table.to_parquet(aside / name, index=False)
         plot_comparison(compared.results, compared.metric).savefig(aside / _PICTURE, dpi=120)
         told = report_json(compared, options, title)
-        (aside / "report.json").write_text(told, encoding="utf-8")
+        (aside / JSON).write_text(told, encoding="utf-8")
         page = report_page(compared, options, title).html()
         # Names of files may hold bytes that are no UTF-8.
         (aside / PAGE).write_text(page, encoding="utf-8", errors="replace")

@@ -10,16 +10,20 @@ from recsparse.reporting.html_page import Page, PageTable, Section, picture_sour
 if TYPE_CHECKING:  # which takes a quarter of a second to import
     from matplotlib.figure import Figure
 
-# A line of the style that pages of older builds have, which were not signed.
+_GENERATOR = '<meta name="generator" content="recsparse">'
+# A line of the style that pages of older builds have, which did not name what made them.
 _OLDER_STYLE = """
 main { display: grid; grid-template-columns: repeat(auto-fill, minmax(21rem, 1fr)); gap: 1.5rem; }
 """
+_SIGNS = (_GENERATOR, _OLDER_STYLE)
 
 PAGE = TextKind(
     "page",
     "a page of figures",
     ("<!-- ", " -->"),
-    lambda text: text.startswith("<!DOCTYPE html>") and _OLDER_STYLE in text,
+    lambda text: (
+        text.startswith("<!DOCTYPE html>") and (_GENERATOR in text or _OLDER_STYLE in text)
+    ),
 )
 
 

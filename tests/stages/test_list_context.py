@@ -125,5 +125,5 @@ def test_metrics_of_features_that_are_not_there_are_refused_before_anything_is_d
     with pytest.raises(InputError, match=message):
         evaluate([popular], bare, workplace / "report", config)
     with pytest.raises(InputError, match=message):
-        evaluate_file(pa.table({"user_id": [1]}), bare, config)
+        evaluate_file(pa.table({"user_id": [1], "item_id": [1], "score": [0.5]}), bare, config)
     assert [*workplace.iterdir()] == before

@@ -14,6 +14,7 @@ from recsparse.config.search_space import Range, SearchSpace
 _COLOURS = {"complete": "tab:blue", "pruned": "tab:orange", "failed": "tab:red"}
 _MARKERS = {"complete": "o", "pruned": "x", "failed": "|"}
 _COLUMNS = 3
+_LONGEST_LABEL = 24
 
 
 def plot_trials(trials: pd.DataFrame, metric: str) -> Figure:
@@ -84,8 +85,13 @@ def _draw_setting(
     _draw_states(
         axes, trials.assign(place=trials[key].map(lambda each: places[str(each)])), "place", metric
     )
-    axes.set_xticks([*places.values()], [*places])
+    axes.set_xticks([*places.values()], [_short(value) for value in places])
     axes.set_xlim(-0.5, len(places) - 0.5)
+
+
+def _short(value: str) -> str:
+    # Settings such as the parts of a blend are long, and would leave no room for the picture.
+    return value if len(value) <= _LONGEST_LABEL else f"{value[: _LONGEST_LABEL - 1]}…"
 
 
 def _draw_states(axes: Axes, trials: pd.DataFrame, x: str, metric: str) -> None:

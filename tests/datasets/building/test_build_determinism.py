@@ -12,6 +12,14 @@ from recsparse.errors import InputError
 from tests.logs import DUPLICATES, SPLIT_SETTINGS, log_of, logs
 from tests.prepared import contents, prepared_files
 
+# The logs here are of the first three weeks.
+SPLITS = SPLIT_SETTINGS | {
+    "time_window": [
+        "split.kind=time_window", "split.validation_from='1970-01-11'",
+        "split.test_from='1970-01-16'", "split.test_until='1970-01-22'",
+    ]
+}  # fmt: skip
+
 
 def write_shuffled(table, folder, seed, num_files):
     """Write a log in another order of rows, in several files whose order is another too."""
@@ -25,7 +33,7 @@ def write_shuffled(table, folder, seed, num_files):
     return [paths[place] for place in rng.permutation(num_files)]
 
 
-@pytest.mark.parametrize("kind", SPLIT_SETTINGS)
+@pytest.mark.parametrize("kind", SPLITS)
 @settings(max_examples=5)
 @given(
     logs(20, 50), st.sampled_from(list(DUPLICATES)), st.integers(0, 99), st.integers(1, 4),
@@ -36,7 +44,7 @@ def test_the_same_rows_are_the_same_bytes(
 ):
     folder, overrides = (
         tmp_path_factory.mktemp("same"),
-        SPLIT_SETTINGS[kind] + DUPLICATES[duplicates],
+        SPLITS[kind] + DUPLICATES[duplicates],
     )
     # Few times, so that many rows agree in user, item and time.
     table = log_of(frame.assign(time=frame["time"] // 86_400 % 3 * 864_000))
@@ -79,11 +87,11 @@ def small_pieces(monkeypatch):
     return lambda rows: monkeypatch.setattr(LogSource, "batches", lambda self: whole(self, rows))
 
 
-@pytest.mark.parametrize("kind", SPLIT_SETTINGS)
+@pytest.mark.parametrize("kind", SPLITS)
 @pytest.mark.parametrize("strings", [False, True], ids=["integers", "strings"])
 def test_many_rows_are_the_same_bytes_with_any_resources(tmp_path, small_pieces, kind, strings):
     table = long_log(strings)
-    overrides = [*SPLIT_SETTINGS[kind], "log.duplicates=sum", "log.min_user_rows=3"]
+    overrides = [*SPLITS[kind], "log.duplicates=sum", "log.min_user_rows=3"]
     made = []
     for number, (rows, files, resources) in enumerate(
         [
