@@ -65,9 +65,10 @@ class PromotionConfig(Section):
         p: How often, at most, a model that is just at the margin may be promoted: the p-value of a
             one-sided paired t-test over users must be below it.
         min_users: Users with test rows; of fewer nothing is told.
-        guards: Figures that must not fall, and the share of the champion's by which each may:
-            metrics such as `coverage@10`, and those of slices, such as `new_items_recall@20`. They
-            are compared as measured.
+        guards: Figures that must not become worse, and the share of the champion's by which each
+            may: metrics such as `coverage@10`, and those of slices, such as `new_items_recall@20`.
+            They are compared as measured; of `gini@10` and others that are the better the lower
+            they are, worse is higher.
         slices: Kinds of slices, named as in `evaluation.slices`, none of which may be shown to have
             fallen in `metric`: at `p`, adjusted for their number, where it has `min_users` users.
         slices_may_fall: Share of the champion's mean over the slice by which each may.

@@ -13,6 +13,7 @@ from recsparse.evaluation.ranking_result import RankingResult
 from recsparse.evaluation.run_figures import run_figures
 from recsparse.evaluation.slices import slice_figures, slice_table
 from recsparse.evaluation.slices_of_part import SlicedPart
+from recsparse.metrics.definitions import better_of
 from recsparse.reporting.value_text import value_text
 
 
@@ -30,7 +31,8 @@ def promotion_checks(
     users as they are, so that the margin is a share of the champion's mean, whose own uncertainty
     is in the test (Fieller 1954, J. R. Stat. Soc. B 16).
 
-    A guard compares the figures as they were measured.
+    A guard compares the figures as they were measured: one that is the better the higher may fall
+    by its share, one that is the better the lower may rise by it.
 
     Args:
         candidate: Figures of the new model.
@@ -92,11 +94,12 @@ def _guard(
             f"{nearest(name, sorted(ours.keys() & theirs.keys()))}"
         )
     own, other = ours[name], theirs[name]
-    least = (1 - may_fall) * other
-    # What neither has, such as recall of new users where there are none, has not fallen.
-    passed = bool(own >= least) or bool(np.isnan(own) and np.isnan(other))
-    below = f"{'no more' if passed else 'more'} than {share_text(may_fall)} below"
-    reason = f"{name} {value_text(own)} is {below} {value_text(other)}"
+    sign, side = (1, "above") if better_of(name) == "lower" else (-1, "below")
+    # What neither has, such as recall of new users where there are none, has not become worse.
+    passed = bool(sign * own <= sign * (1 + sign * may_fall) * other)
+    passed |= bool(np.isnan(own) and np.isnan(other))
+    beyond = f"{'no more' if passed else 'more'} than {share_text(may_fall)} {side}"
+    reason = f"{name} {value_text(own)} is {beyond} {value_text(other)}"
     return Check("guard", name, own, other, None, passed, reason)
 
 

@@ -150,3 +150,24 @@ def definition(metric: str) -> Definition | None:
     """
     name, _, length = metric.partition("@")
     return DEFINITIONS.get(f"{name}@k" if length else name)
+
+
+def better_of(figure: str) -> Better:
+    """Return which of two values of a figure is the better one.
+
+    Args:
+        figure: As in results or in MLflow, with what it is of before its metric:
+            `new_items_recall@20`, `test_gini_at_10`.
+
+    Returns:
+        That of the longest metric that the name ends with; `higher` where it ends with none.
+
+    Example:
+        >>> better_of("test_tail_items_calibration_at_10")
+        'lower'
+    """
+    name = figure.rpartition("/")[2].replace("_at_", "@").partition("@")[0]
+    stems = {key.removesuffix("@k"): each for key, each in DEFINITIONS.items()}
+    parts = name.split("_")
+    ends = ("_".join(parts[start:]) for start in range(len(parts)))
+    return next((stems[end].better for end in ends if end in stems), "higher")

@@ -1,6 +1,7 @@
 """Runs side by side: their figures, what they differ in, and which is the best."""
 
 from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pandas as pd
 from recsparse.config.config import TrackingConfig
 from recsparse.errors import InputError, nearest
 from recsparse.files.addresses import plain
+from recsparse.metrics.definitions import better_of
 from recsparse.reporting.progress import SILENT, Reporter
 from recsparse.stages.runs import brief_of
 from recsparse.tracking.recorded_run import RecordedRun, recorded_runs
@@ -17,8 +19,10 @@ from recsparse.tracking.store import tracking_uri
 from recsparse.tracking.tracked import list_runs
 
 _METRICS = "metrics."
-# Figures with one of these words in their name are the better the lower they are.
-_LOWER = frozenset({"rmse", "mae", "loss", "seconds"})
+# Figures with one of these words in their name are the better the lower they are, too.
+_LOWER = frozenset({"loss", "seconds"})
+# So many figures are told where none is like that which was asked for.
+_MOST_TOLD = 20
 _ENVIRONMENT = ("host", "git_commit", "git_dirty", "mlflow.user", "mlflow.source.name")
 
 
@@ -119,7 +123,8 @@ def best_runs(
     Args:
         folder: Where `mlflow.db` lies, unless an address is configured.
         metric: Name of the figure, as in `test_ndcg@10`; of `ndcg@10` that on the test part, else
-            on the validation part. Errors, losses and seconds are the better the lower they are.
+            on the validation part. The best is the lowest of errors, losses and seconds, and of
+            metrics that are the better the lower they are, as `recsparse metrics` says.
         config: The tracking section; where its `experiment` is set, only runs of that one count.
         reporter: Shows the progress.
 
@@ -137,7 +142,8 @@ def best_runs(
         found = list_runs(tracking_uri(config, plain(folder)), experiment)
     known = [name.removeprefix(_METRICS) for name in map(str, found) if name.startswith(_METRICS)]
     name = _known_metric(metric, known)
-    is_lower = bool(_LOWER & set(name.replace("/", "_").split("_")))
+    words = set(name.replace("/", "_").split("_"))
+    is_lower = better_of(name) == "lower" or bool(_LOWER & words)
     having = found[found[_METRICS + name].notna()].sort_values(
         _METRICS + name, ascending=is_lower, kind="stable"
     )
@@ -150,9 +156,10 @@ def _known_metric(metric: str, known: Iterable[str]) -> str:
     for name in (asked, f"test_{asked}", f"validation_{asked}"):
         if name in known:
             return name
-    raise InputError(
-        f"a run must have the metric {metric!r}, but none has; {nearest(asked, known)}"
-    )
+    # Those of models within a comparison would bury the others.
+    told = [name for name in known if "/" not in name]
+    hint = nearest(asked, known if get_close_matches(asked, known, 1, 0.5) else told[:_MOST_TOLD])
+    raise InputError(f"a run must have the metric {metric!r}, but none has; {hint}")
 
 
 def _two(

@@ -60,6 +60,11 @@ class ScoredFile:
         """
         where, wanted = named(scored), data.items.ids.type
         table, scores = _read(scored, where, data)
+        if len(scores) and not (scores > -np.inf).any():
+            logger.warning(
+                "none of the %d scores of %s is a number, so that nobody has a list",
+                len(scores), where,
+            )  # fmt: skip
         items = Vocabulary.fit(table[ITEM].filter(pa.array(scores > -np.inf)).drop_null())
         if len(items) and items.ids.type != wanted:
             raise InputError(

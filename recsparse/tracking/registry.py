@@ -12,6 +12,7 @@ from recsparse.errors import InputError, MissingFileError, StoreError
 from recsparse.tracking.contact import first_contact, one_process, ping, store_in_use
 from recsparse.tracking.root_cause import root_cause
 from recsparse.tracking.store import require_store, store_file, without_password
+from recsparse.tracking.tracked import run_without_model
 
 _MODELS = "models:/"
 
@@ -101,7 +102,7 @@ class Registry:
             try:
                 about = get_model_info(address)
             except (mlflow.MlflowException, OSError) as error:
-                raise MissingFileError(
+                raise run_without_model(address) or MissingFileError(
                     f"{address} must be a model in the MLflow store {without_password(self.uri)}, "
                     f"but {root_cause(error)}; set MLFLOW_TRACKING_URI to the right store"
                 ) from error

@@ -71,17 +71,31 @@ def _downloaded(address: str) -> Path:
         failed = error
     # Of a model whose training did not finish there is an empty folder.
     if failed is not None or not (local / "MLmodel").is_file():
-        run = _run_of(address)
-        if run is not None:
-            raise MissingFileError(
-                f"the run of {address} must have logged a model, but {run.info.run_name} "
-                f"({run.info.status}) has not: a training logs its model when it has finished, "
-                "and other jobs log none; name another run, as `recsparse runs --best ndcg@10` "
-                "lists them"
-            ) from failed
+        missing = run_without_model(address)
+        if missing is not None:
+            raise missing from failed
     if failed is not None:
         raise failed
     return local
+
+
+def run_without_model(address: str) -> MissingFileError | None:
+    """Return what to say of a run from which no model can be fetched.
+
+    Args:
+        address: Of a model, in the store in use.
+
+    Returns:
+        The error; None where the address names no run that the store has.
+    """
+    run = _run_of(address)
+    if run is None:
+        return None
+    return MissingFileError(
+        f"the run of {address} must have logged a model, but {run.info.run_name} "
+        f"({run.info.status}) has not: a training logs its model when it has finished, and other "
+        "jobs log none; name another run, as `recsparse runs --best ndcg@10` lists them"
+    )
 
 
 def _run_of(address: str) -> Run | None:

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -143,6 +145,17 @@ def test_a_guard_stops_a_better_model():
         _, guard = promotion_checks(result(theirs + 0.1, coverage), result(theirs), rule)
         assert (guard.kind, guard.metric, guard.passed) == ("guard", "coverage@10", passes)
         assert (guard.candidate, guard.champion, guard.p) == (coverage, 0.5, None)
+
+
+def test_a_guard_of_what_is_the_better_the_lower_stops_a_model_that_raises_it():
+    theirs = np.full(200, 0.5)
+    rule = PromotionConfig(guards={"gini@10": 0.1})
+    for gini, passes in ((0.3, True), (0.55, True), (0.56, False)):
+        ours = replace(result(theirs + 0.1), coverage={"gini@10": gini})
+        champion = replace(result(theirs), coverage={"gini@10": 0.5})
+        _, guard = promotion_checks(ours, champion, rule)
+        assert guard.passed == passes
+    assert guard.reason == "gini@10 0.56 is more than 10 % above 0.5"
 
 
 def test_a_guard_may_be_of_a_group_of_users():

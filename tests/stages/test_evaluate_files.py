@@ -142,6 +142,15 @@ def test_nan_scores_are_no_scores_and_are_told(scored, small_dataset, tmp_path, 
     assert message.endswith("1 are NaN, which is no score")
 
 
+def test_a_file_without_any_score_is_told(scored, small_dataset, caplog):
+    with caplog.at_level(logging.WARNING):
+        found = evaluate_file(scored.assign(score=np.nan), small_dataset)
+    assert not found.per_user["recall@20"].any()
+    told = [record.message for record in caplog.records if record.message.startswith("none of")]
+    assert len(told) == 1
+    assert "is a number, so that nobody has a list" in told[0]
+
+
 def test_ranks_that_are_no_numbers_are_refused(scored, small_dataset):
     with pytest.raises(SchemaError, match=r"'rank' of .* must hold numbers"):
         evaluate_file(as_ranks(scored).assign(rank="first"), small_dataset)

@@ -199,6 +199,13 @@ def test_a_run_without_a_model_is_refused(shop):
         Registry(shop.client.tracking_uri, NAME, "champion").logged_by(run)
 
 
+def test_an_address_of_a_run_without_a_model_names_the_run_and_the_cure(shop):
+    run = shop.client.create_run("0", run_name="a comparison").info.run_id
+    message = r"must have logged a model, but a comparison \(RUNNING\) has not: .* runs --best"
+    with pytest.raises(MissingFileError, match=message):
+        promote(f"runs:/{run}/model", OVER, shop.dataset)
+
+
 def test_a_folder_of_other_weights_than_its_run_logged_is_refused(shop, workplace, monkeypatch):
     settings = ["model.kind=ease", "model.regularisation=1"]
     train(shop.dataset, workplace / "ease", load_config(None, settings))

@@ -74,6 +74,24 @@ def test_of_errors_the_lowest_comes_first(workplace):
     assert best_runs(workplace, "ndcg@10")["name"].tolist() == ["bad", "good"]
 
 
+def test_of_metrics_that_are_the_better_the_lower_the_lowest_comes_first(workplace):
+    for name, value in (("even", 0.2), ("uneven", 0.9)):
+        figures = {"test_gini@10": value, "test_novelty@10": value, "fit_seconds": value}
+        record(workplace, name, figures, torch="2.8")
+    assert best_runs(workplace, "gini@10")["name"].tolist() == ["even", "uneven"]
+    assert best_runs(workplace, "fit_seconds")["name"].tolist() == ["even", "uneven"]
+    assert best_runs(workplace, "novelty@10")["name"].tolist() == ["uneven", "even"]
+
+
+def test_a_metric_like_none_is_told_with_some_of_those_there_are(workplace):
+    figures = {f"test_ndcg@{k}": 0.5 for k in range(1, 60)} | {"ease/test_ndcg@1": 0.5}
+    record(workplace, "one", figures, torch="2.8")
+    with pytest.raises(InputError, match="known are ") as raised:
+        best_runs(workplace, "xyz")
+    assert str(raised.value).count("'test_ndcg_at_") == 20
+    assert "ease/" not in str(raised.value)
+
+
 def test_a_metric_that_no_run_has_is_told_with_the_nearest(workplace, two):
     with pytest.raises(InputError, match=r"'test_ncdg@10', but none has; .* 'test_ndcg_at_10'"):
         best_runs(workplace, "test_ncdg@10")
