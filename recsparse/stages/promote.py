@@ -90,7 +90,8 @@ def promote(  # noqa: PLR0913 (one parameter per option)
 
     Both models rank the same test part, as `evaluate` does, and `[promotion]` says what better is.
     Where nobody has the alias, the candidate gets it. A candidate that is no version of the name
-    becomes one when it is promoted, and not otherwise. The version and the run of the candidate get
+    becomes one when it is promoted, and not otherwise, unless another promotion comes between the
+    comparison and the move of the alias. The version and the run of the candidate get
     the tags `promotion`, `promoted` or `not promoted`, and `promotion_reason`.
 
     Args:

@@ -24,10 +24,8 @@ from recsparse.stages.start_of_scores import HistoryOptions
 from recsparse.stages.train import train
 
 TEXT = pa.string()
-SETTINGS = [
-    "text.columns=['title']", "features.categories=['genre']", "features.vectors=['embedding']",
-    "features.numbers=['price']",
-]  # fmt: skip
+SETTINGS = [f"features.{kind}" for kind in ("categories=['genre']", "vectors=['embedding']")]
+SETTINGS += ["text.columns=['title']", "features.numbers=['price']"]
 
 
 @pytest.fixture(scope="module")
@@ -265,8 +263,8 @@ def test_who_has_rows_of_new_items_alone_gets_what_is_popular_but_not_these(fold
     more, _ = with_table_of_items(load_model(folder / "knn"), later)
     rows = pa.table({"user_id": [777_777], "item_id": [9001], "timestamp": [1]})
     lists = more.recommend(history=rows, k=len(more.items))
-    known_rows = more.with_history(rows)
-    popularity = dict(zip(more.items.ids.to_pylist(), known_rows.popularity(), strict=True))
+    shares = more.with_history(rows).popularity()
+    popularity = dict(zip(more.items.ids.to_pylist(), shares, strict=True))
     assert lists["score"].tolist() == [popularity[each] for each in lists["item_id"]]
     assert lists["score"].is_monotonic_decreasing
     assert lists["score"].nunique() > 1
