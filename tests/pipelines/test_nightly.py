@@ -1,9 +1,5 @@
-import json
 import shutil
-import subprocess
-import sys
 import tomllib
-from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 
@@ -19,6 +15,7 @@ from recsparse.datasets.synthetic import synthetic_log
 from recsparse.scoring.model_folder import load_model
 from recsparse.scoring.model_state import state_bytes
 from recsparse.tracking.store import local_uri
+from tests.forks import KILLED, forks
 
 SETTINGS = {
     "split": {"kind": "global_time", "validation": 0.1, "test": 0.1},
@@ -163,53 +160,6 @@ def test_a_folder_of_logs_that_is_not_there_is_named(run_night, shop):
     assert not (shop / "shop").exists()
 
 
-SERVER = """
-import json, os, signal, sys, time
-from pipelines.nightly import run
-
-print("ready", flush=True)
-for line in sys.stdin:
-    words, marker = json.loads(line)
-    child = os.fork()
-    if child == 0:
-        os.dup2(os.open("said.txt", os.O_WRONLY | os.O_CREAT | os.O_TRUNC), 2)
-        os.dup2(2, 1)
-        sys.argv = ["nightly", *words]
-        try:
-            run()
-        except SystemExit as ended:
-            os._exit(ended.code or 0)
-        os._exit(0)
-    ended = 0
-    while marker and not ended:
-        if os.path.exists("said.txt") and marker in open("said.txt").read():
-            os.kill(child, signal.SIGKILL)
-            break
-        time.sleep(0.001)
-        ended, status = os.waitpid(child, os.WNOHANG)
-    if not ended:
-        status = os.waitpid(child, 0)[1]
-    print(json.dumps(os.waitstatus_to_exitcode(status)), flush=True)
-"""
-
-
-@contextmanager
-def nights(folder):
-    """Yield a function that runs a night in a fork, and kills it once it says a marker."""
-    with subprocess.Popen(
-        [sys.executable, "-c", SERVER],
-        cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1,
-    ) as process:  # fmt: skip
-
-        def run(night, marker=""):
-            (folder / "said.txt").unlink(missing_ok=True)
-            process.stdin.write(json.dumps([[*WORDS, "--night", night], marker]) + "\n")
-            return json.loads(process.stdout.readline())
-
-        assert process.stdout.readline() == "ready\n"
-        yield run
-
-
 MARKERS = [
     "making dataset", "splitting", "making start-second", "fitting ials", "recording the model",
     "making promotion-second", "writing the report", "recording the decision", "Created version",
@@ -218,31 +168,31 @@ MARKERS = [
 
 
 @pytest.mark.slow
-def test_a_night_that_is_killed_anywhere_ends_as_an_undisturbed_one(shop):
-    with nights(shop) as run:
-        assert run("first") == 0
+def test_a_night_that_is_killed_at_every_step_ends_as_an_undisturbed_one(shop):
+    night = [*WORDS, "--night", "second"]
+    with forks(shop, program="pipelines.nightly") as run:
+        run(*WORDS, "--night", "first")
         shutil.copytree(shop / "shop", shop / "before", symlinks=True)
         before = lists(shop)
         arrive(shop, 1)
-        assert run("second") == 0, (shop / "said.txt").read_text()
+        run(*night)
         whole, made = lists(shop), load_model(shop / "shop" / "model-second")
+        # In its place, since MLflow's files are known by their paths.
+        shutil.rmtree(shop / "shop")
+        (shop / "before").rename(shop / "shop")
         killed = 0
         for marker in MARKERS:
-            shutil.rmtree(shop / "shop")
-            # In its place, since MLflow's files are known by their paths.
-            shutil.copytree(shop / "before", shop / "shop", symlinks=True)
-            status = run("second", marker)
-            killed += status == -9
-            assert status in (0, -9), (shop / "said.txt").read_text()
+            status, _ = run(*night, kill_after=0, said=marker)
+            killed += status == KILLED
             assert champion(shop) in ("1", "2")
             assert any(lists(shop).equals(each) for each in (before, whole)), marker
             if champion(shop) == "1":
                 assert lists(shop).equals(before), marker
-            assert run("second") == 0, (marker, (shop / "said.txt").read_text())
-            assert champion(shop) == "2", marker
-            assert decision(shop, "second")["promoted"] is True
-            assert lists(shop).equals(whole), marker
-            model = load_model(shop / "shop" / "model-second")
-            assert state_bytes(model.model) == state_bytes(made.model), marker
-        # A stage may be over before it is killed, but not most of them.
-        assert killed >= len(MARKERS) - 2
+        run(*night)
+    # A stage may be over before it is killed, but not most of them.
+    assert killed >= len(MARKERS) - 2
+    assert champion(shop) == "2"
+    assert decision(shop, "second")["promoted"] is True
+    assert lists(shop).equals(whole)
+    model = load_model(shop / "shop" / "model-second")
+    assert state_bytes(model.model) == state_bytes(made.model)
