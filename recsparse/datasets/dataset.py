@@ -6,6 +6,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 from scipy.sparse import csr_matrix
 
 from recsparse.config.config import Config
@@ -145,11 +146,11 @@ class Dataset:
         row_of = np.full(len(known), -1, dtype=np.int64)
         row_of[users] = np.arange(len(users))
         shape = len(users), num_items
-        weights = self.weights_of(targets)[wanted]
+        grades = self.grades_of(targets)[wanted]
         return EvaluationPart(
             self.user_ids(users),
             self.history_of(history, row_of, shape),
-            laid_out(row_of[user[wanted]], item[wanted], weights, shape),
+            laid_out(row_of[user[wanted]], item[wanted], grades, shape),
             times_of(history, lambda user: row_of[user], shape),
         )
 
@@ -203,6 +204,27 @@ class Dataset:
         half_life = self.config.log.half_life_days
         last = self.counts.get("last_training_second")
         return aged_weights(table[WEIGHT].to_numpy(), table[TIMESTAMP], last, half_life)
+
+    @cached_property
+    def _weights_differ(self) -> bool:
+        weights = pc.min_max(self.split.train[WEIGHT]).as_py()
+        return bool(weights["min"] != weights["max"])
+
+    def grades_of(self, table: pa.Table) -> np.ndarray:
+        """Return how much rows are wanted, for metrics that grade targets; age does not matter.
+
+        Args:
+            table: Rows by index.
+
+        Returns:
+            float32, one per row: its weight; where all training rows weigh the same, its rating if
+            it has one.
+        """
+        weight = table[WEIGHT].to_numpy()
+        if self._weights_differ:
+            return weight
+        rating = table[RATING].fill_null(np.nan).to_numpy()
+        return np.where(np.isnan(rating), weight, rating)
 
     def user_ids(self, index: np.ndarray) -> pa.Array:
         """Return the ids of users, unseen ones included.

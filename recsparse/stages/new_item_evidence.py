@@ -125,7 +125,7 @@ class Evidences:
         row_of = np.full(len(has_history), -1, dtype=np.int64)
         row_of[users] = np.arange(len(users))
         shape = len(users), num_known
-        cells = row_of[user[wanted]], item[wanted], data.weights_of(rows)[wanted]
+        cells = row_of[user[wanted]], item[wanted], data.grades_of(rows)[wanted]
         targets = laid_out(*cells, (len(users), num_known + len(index)))
         history = data.history_of(tables, row_of, shape)
         times = times_of(tables, lambda user: row_of[user], shape)

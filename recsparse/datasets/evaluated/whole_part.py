@@ -170,7 +170,7 @@ def whole_part(data: Dataset, name: str) -> WholePart:
     is_new[user_of(data.split.train)] = False
     ids = pa.concat_arrays([data.items.ids, data.unseen_items.ids])
     shape, ones = (len(users), len(ids)), np.ones(len(user), dtype=np.int64)
-    targets = laid_out(row_of[user], item, data.weights_of(rows), shape)
+    targets = laid_out(row_of[user], item, data.grades_of(rows), shape)
     return WholePart(
         user_ids=data.user_ids(users),
         is_new=is_new[users],

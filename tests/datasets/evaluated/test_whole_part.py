@@ -166,3 +166,31 @@ def test_users_and_lists_without_a_target_that_counts_are_left_out():
 def test_targets_are_counted_by_item_once_whatever_the_number_of_lists():
     assert hand_made().of_items(np.array([True, True, False, True])) == (3, 4)
     assert hand_made().of_items(np.zeros(4, dtype=bool)) == (0, 0)
+
+
+GRADED = [(1, "a"), (1, "b"), (1, "c"), (2, "a"), (2, "c"), (2, "b"), (3, "b"), (3, "c"), (3, "d")]
+RATINGS = [1.0, 2.0, 5.0, 1.0, 2.0, 3.0, 1.0, 2.0, None]
+LAST = ["split.kind=leave_last_out"]
+HALF_LIFE = "log.half_life_days=0.00001"
+
+
+def grades_of(data):
+    part = whole_part(data, "test")
+    users, items = part.user_ids.to_pylist(), part.items.ids.to_pylist()
+    return cells(part.lists.targets[:], users, items)
+
+
+@pytest.mark.parametrize("settings_", [LAST, [*LAST, HALF_LIFE]])
+def test_targets_are_graded_by_their_ratings_whatever_their_age(tmp_path, settings_):
+    data = prepared(tmp_path, GRADED, settings_, rating=RATINGS)
+    # Item d has no rating, and counts by its weight.
+    assert grades_of(data) == {(1, "c"): 5.0, (2, "b"): 3.0, (3, "d"): 1.0}
+    # Of these items training knows b alone.
+    known = data.evaluation_part("test").targets
+    assert known.data.tolist() == [3.0]
+
+
+def test_targets_are_graded_by_weights_where_the_log_has_any(tmp_path):
+    rows = [(*row, weight + 1) for weight, row in enumerate(GRADED)]
+    data = prepared(tmp_path, rows, [*LAST, HALF_LIFE], rating=RATINGS)
+    assert grades_of(data) == {(1, "c"): 3.0, (2, "b"): 6.0, (3, "d"): 9.0}
