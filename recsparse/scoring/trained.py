@@ -21,12 +21,12 @@ from recsparse.models.protocol.fitted_model import FittedModel
 from recsparse.scoring.item_table import ItemTable
 from recsparse.scoring.left_out import LeftOut
 from recsparse.scoring.list_table import allowed_items, best_items, list_table
-from recsparse.scoring.pair_scores import pair_scores
 from recsparse.scoring.reasons import with_reasons
 from recsparse.scoring.request_columns import Rows, as_table, id_column, refuse_unknown, slices
+from recsparse.scoring.scorer import Scorer
 from recsparse.scoring.similar import similar_batches
 from recsparse.scoring.user_histories import rows_of_users, with_rows
-from recsparse.scoring.user_scores import recent_popularity, scores_or_popularity, users_at_once
+from recsparse.scoring.user_scores import users_at_once
 
 
 @dataclass(frozen=True)
@@ -91,8 +91,7 @@ class TrainedModel:
             self.left_out.require(user_ids, user_index)
         scores = np.full(len(pairs), np.nan, dtype=np.float32)
         known = (user_index >= 0) & (item_index >= 0)
-        pairs_known = user_index[known], item_index[known]
-        scores[known] = pair_scores(*pairs_known, self._scores, users_at_once(len(self.items)))
+        scores[known] = self._scorer.pair_scores(user_index[known], item_index[known])
         if on_unknown == "popularity":
             stranger = (user_index < 0) & (item_index >= 0) & ~is_missing_id(user_ids)
             scores[stranger] = self.popularity()[item_index[stranger]]
@@ -251,24 +250,12 @@ class TrainedModel:
         """
         if self.left_out is not None:
             self.left_out.require_all("the popularity of items")
-        return self._popularity
+        return self._scorer.popularity
 
     @cached_property
-    def _popularity(self) -> NDArray[np.float32]:
-        if self.all_popularity is not None:
-            return self.all_popularity
-        return recent_popularity(self.history, self.times)
-
-    def _known_of(
-        self, user_index: NDArray[np.int64]
-    ) -> tuple[csr_matrix, csr_matrix | None, Features | None]:
-        history = rows_of_users(self.history, user_index)
-        times = None if self.times is None else rows_of_users(self.times, user_index)
-        users = None if self.user_features is None else self.user_features.rows(user_index)
-        return history, times, users
-
-    def _scores(self, user_index: NDArray[np.int64]) -> torch.Tensor:
-        return scores_or_popularity(self.model, self._popularity, *self._known_of(user_index))
+    def _scorer(self) -> Scorer:
+        known = self.history, self.times, self.user_features
+        return Scorer(self.model, *known, self.all_popularity)
 
     def _recommend(
         self,
@@ -281,7 +268,7 @@ class TrainedModel:
         explain: bool,
     ) -> pa.Table:
         known = user_index >= 0
-        scores = self._scores(user_index)
+        scores = self._scorer.scores(user_index)
         if on_unknown == "popularity":
             scores[torch.from_numpy(~known)] = torch.from_numpy(self.popularity())
         # A null or blank id is no user, and gets no recommendations.
@@ -292,5 +279,5 @@ class TrainedModel:
         lists = list_table(ids, self.items, best.numpy(), values.numpy())
         if not explain:
             return lists
-        known_of = self._known_of(user_index)
+        known_of = self._scorer.known_of(user_index)
         return with_reasons(lists, best.numpy(), self.items, self.model, *known_of)

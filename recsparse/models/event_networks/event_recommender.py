@@ -28,6 +28,7 @@ from recsparse.models.protocol.features import Features
 from recsparse.models.protocol.fit_context import PLAIN, FitContext
 from recsparse.models.protocol.needs import Needs
 from recsparse.models.protocol.recommender import NetworkRecommender, check_interactions
+from recsparse.models.protocol.score_vectors import ScoresByVectors, with_bias, with_one
 from recsparse.models.protocol.similar_items import HasItemVectors
 from recsparse.models.protocol.stored_arrays import load_network, stored_tensor
 from recsparse.models.protocol.user_reader import UserReader
@@ -37,7 +38,7 @@ from recsparse.models.protocol.warm_start import take_over
 _EVENTS_AT_ONCE = 16_384
 
 
-class EventRecommender(NetworkRecommender, HasItemVectors, UserReader):
+class EventRecommender(NetworkRecommender, HasItemVectors, UserReader, ScoresByVectors):
     """A network that summarises a user's events and scores what may come next.
 
     It is trained on every event of every user at once, by a softmax over all items, or over
@@ -99,18 +100,37 @@ class EventRecommender(NetworkRecommender, HasItemVectors, UserReader):
         self, history: csr_matrix, times: csr_matrix | None = None
     ) -> Float[Tensor, "b m"]:
         """Scores of what comes after the last event of each user."""
-        return self._scores(self._checked_history(history), times, None)
+        return self._products(self._summaries(history, times, None))
 
     @override
     def score_users(
         self, history: csr_matrix, times: csr_matrix | None, users: Features
     ) -> Float[Tensor, "b m"]:
         """Scores of what comes next, by the events of each user and the user's features."""
-        return self._scores(self._checked_history(history), times, self.reads_of_users(users))
+        return self._products(self._summaries(history, times, self.reads_of_users(users)))
 
-    def _scores(
+    @override
+    def user_vectors(
+        self, history: csr_matrix, times: csr_matrix | None = None, users: Features | None = None
+    ) -> Float[Tensor, "b d"]:
+        """What the network knows after the last event of each user, and a 1 for the biases."""
+        read = None if users is None else self.reads_of_users(users)
+        return with_one(self._summaries(history, times, read).cpu()).clone()
+
+    @override
+    def item_vectors(self) -> Float[Tensor, "m d"]:
+        """The vectors of the items and their features, with the biases."""
+        return with_bias(self.vectors_of_items(), self.network.item_bias.detach().cpu())
+
+    def _products(self, summary: Float[Tensor, "b d"]) -> Float[Tensor, "b m"]:
+        with torch.inference_mode():
+            scores = self.network.scores(summary)
+        return scores.cpu().clone()
+
+    def _summaries(
         self, history: csr_matrix, times: csr_matrix | None, users: Features | None
-    ) -> Float[Tensor, "b m"]:
+    ) -> Float[Tensor, "b d"]:
+        history = self._checked_history(history)
         self.network.eval()
         with torch.inference_mode():
             summary = [
@@ -122,8 +142,7 @@ class EventRecommender(NetworkRecommender, HasItemVectors, UserReader):
                 for some in _slices(history, self.config.most_events)
             ]
             none = self.network.item_bias.new_zeros(0, self.config.channels)
-            scores = self.network.scores(torch.cat([none, *summary]))
-        return scores.cpu().clone()
+            return torch.cat([none, *summary])
 
     def _summary(
         self, history: csr_matrix, times: csr_matrix | None, users: Features | None

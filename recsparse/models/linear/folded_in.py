@@ -10,8 +10,10 @@ from torch import Tensor
 from typing_extensions import override
 
 from recsparse.config.linear_models import IALSConfig
-from recsparse.models.linear.als import row_blocks, row_systems
+from recsparse.models.linear.als import half_step, row_blocks, row_systems
+from recsparse.models.protocol.features import Features
 from recsparse.models.protocol.reasons import Contributions, HasReasons, listed_products
+from recsparse.models.protocol.score_vectors import ScoresByVectors, with_bias, with_one
 from recsparse.models.protocol.similar_items import HasItemVectors
 from recsparse.sparse.gram import segment_gram
 
@@ -30,7 +32,7 @@ class Folding(NamedTuple):
     bias: Float[Tensor, " m"] | None = None
 
 
-class FoldedIn(HasItemVectors, HasReasons):
+class FoldedIn(HasItemVectors, HasReasons, ScoresByVectors):
     """A model whose scores are the products of `half_step` with the item vectors, plus a bias."""
 
     @abstractmethod
@@ -40,6 +42,21 @@ class FoldedIn(HasItemVectors, HasReasons):
         Returns:
             The vectors and the settings.
         """
+
+    @override
+    def user_vectors(
+        self, history: csr_matrix, times: csr_matrix | None = None, users: Features | None = None
+    ) -> Float[Tensor, "b d"]:
+        """Solutions of the ridge regressions, and a 1 for the biases of the items."""
+        vectors, ridge, bias = self.folding()
+        found = half_step(csr_matrix(history, dtype=vectors.numpy().dtype), vectors, ridge)
+        return found if bias is None else with_one(found)
+
+    @override
+    def item_vectors(self) -> Float[Tensor, "m d"]:
+        """The item vectors, with the biases where there are any."""
+        vectors, _, bias = self.folding()
+        return vectors if bias is None else with_bias(vectors, bias)
 
     @override
     def vectors_of_items(self) -> Float[Tensor, "m d"]:

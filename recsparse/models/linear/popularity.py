@@ -14,13 +14,15 @@ from recsparse.config.units import SECONDS_A_DAY
 from recsparse.errors import InputError
 from recsparse.models.histories.sequences import times_of_cells
 from recsparse.models.protocol.column_sums import column_sums
+from recsparse.models.protocol.features import Features
 from recsparse.models.protocol.fit_context import PLAIN, FitContext
 from recsparse.models.protocol.needs import Needs, unmet
 from recsparse.models.protocol.recommender import Recommender, check_interactions
+from recsparse.models.protocol.score_vectors import ScoresByVectors
 from recsparse.models.protocol.stored_arrays import stored_tensor
 
 
-class Popularity(Recommender):
+class Popularity(Recommender, ScoresByVectors):
     """Scores an item by its share of all weights, the same for every user."""
 
     kind: ClassVar[str] = "popularity"
@@ -60,6 +62,18 @@ class Popularity(Recommender):
         """The same row of shares for each user."""
         num_rows = self._checked_history(history).shape[0]
         return self.shares.repeat(num_rows, 1)
+
+    @override
+    def user_vectors(
+        self, history: csr_matrix, times: csr_matrix | None = None, users: Features | None = None
+    ) -> Float[Tensor, "b 1"]:
+        """1 for each user."""
+        return torch.ones(self._checked_history(history).shape[0], 1)
+
+    @override
+    def item_vectors(self) -> Float[Tensor, "m 1"]:
+        """The share of each item."""
+        return self.shares.unsqueeze(1)
 
     @override
     def state(self) -> dict[str, Tensor]:

@@ -11,9 +11,11 @@ from typing_extensions import override
 
 from recsparse.config.network_models import MultVAEConfig
 from recsparse.layers.dropout import Dropout
+from recsparse.models.protocol.features import Features
 from recsparse.models.protocol.fit_context import PLAIN, FitContext
 from recsparse.models.protocol.objective import RowsOfMatrix
 from recsparse.models.protocol.recommender import NetworkRecommender, check_interactions
+from recsparse.models.protocol.score_vectors import ScoresByVectors, with_bias, with_one
 from recsparse.models.protocol.similar_items import HasItemVectors
 from recsparse.models.protocol.stored_arrays import load_network, stored_tensor
 from recsparse.models.protocol.warm_start import take_over
@@ -22,7 +24,7 @@ from recsparse.sparse.tensor import SparseTensor
 _PER_ITEM = ("item_vectors.weight", "decoder.2.weight", "decoder.2.bias")
 
 
-class MultVAE(NetworkRecommender, HasItemVectors):
+class MultVAE(NetworkRecommender, HasItemVectors, ScoresByVectors):
     """Variational autoencoder of rows (Liang et al. 2018, https://arxiv.org/abs/1802.05814).
 
     A row of norm 1, part of it dropped, is encoded into a normal distribution, a sample of which is
@@ -65,13 +67,32 @@ class MultVAE(NetworkRecommender, HasItemVectors):
         self, history: csr_matrix, times: csr_matrix | None = None
     ) -> Float[Tensor, "b m"]:
         """The decoded mean of each row's distribution."""
+        hidden = self._hidden(history)
+        with torch.inference_mode():
+            scores: Tensor = self.network.decoder[-1](hidden)
+        return scores.cpu().clone()
+
+    @override
+    def user_vectors(
+        self, history: csr_matrix, times: csr_matrix | None = None, users: Features | None = None
+    ) -> Float[Tensor, "b d"]:
+        """The hidden layer of the decoder, and a 1 for the biases of the items."""
+        return with_one(self._hidden(history).cpu()).clone()
+
+    @override
+    def item_vectors(self) -> Float[Tensor, "m d"]:
+        """The weights of the decoder's last layer, with the biases."""
+        bias = self.network.state_dict()["decoder.2.bias"].cpu()
+        return with_bias(self.vectors_of_items(), bias)
+
+    def _hidden(self, history: csr_matrix) -> Float[Tensor, "b d"]:
         history = self._checked_history(history)
         self.network.eval()
         device = self.network.hidden_bias.device
         with torch.inference_mode():
             mean, _ = self.network.encode(SparseTensor.from_scipy(history).to(device))
-            scores: Tensor = self.network.decoder(mean)
-        return scores.cpu().clone()
+            hidden: Tensor = self.network.decoder[:-1](mean)
+        return hidden
 
     @override
     def vectors_of_items(self) -> Float[Tensor, "m d"]:

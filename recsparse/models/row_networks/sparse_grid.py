@@ -18,11 +18,13 @@ from recsparse.models.content.wanted_features import encoder_of, needs_features
 from recsparse.models.histories.sequences import times_of_cells
 from recsparse.models.linear.als import als_factors, with_empty_weight
 from recsparse.models.linear.ease import EASE
+from recsparse.models.protocol.features import Features
 from recsparse.models.protocol.fit_context import PLAIN, FitContext
 from recsparse.models.protocol.needs import Needs
 from recsparse.models.protocol.objective import HiddenCells
 from recsparse.models.protocol.reasons import Contributions, HasReasons, rows_of_cells
 from recsparse.models.protocol.recommender import NetworkRecommender, check_interactions
+from recsparse.models.protocol.score_vectors import ScoresByVectors, with_bias, with_one
 from recsparse.models.protocol.similar_items import HasItemVectors
 from recsparse.models.protocol.stored_arrays import load_network, stored_tensor, with_prefix
 from recsparse.models.protocol.validation import Validation
@@ -39,7 +41,7 @@ SPREAD_ROWS = 1000
 _PER_ITEM = ("output_vectors.weight", "item_bias", "item_log_weight")
 
 
-class SparseGridRecommender(NetworkRecommender, HasItemVectors, HasReasons):
+class SparseGridRecommender(NetworkRecommender, HasItemVectors, HasReasons, ScoresByVectors):
     """A network on the sparse user-item grid plus EASE, weighted on validation.
 
     The network's score and the linear term are learned apart and added: training the network
@@ -119,6 +121,27 @@ class SparseGridRecommender(NetworkRecommender, HasItemVectors, HasReasons):
         if self.linear is None or self.linear_weight == 0:
             return scores
         return scores + self.linear_weight * self.linear.score_batch(history, times)
+
+    @override
+    def is_inner_product(self) -> bool:
+        """Without the linear term they are."""
+        return self.linear is None or self.linear_weight == 0
+
+    @override
+    def user_vectors(
+        self, history: csr_matrix, times: csr_matrix | None = None, users: Features | None = None
+    ) -> Float[Tensor, "b d"]:
+        """What the network makes of each row, and a 1 for the biases of the items."""
+        cells = SparseTensor.from_scipy(self._checked_history(history))
+        self.network.eval()
+        with torch.inference_mode():
+            vectors = self.network.row_vectors(cells.to(self.network.item_bias.device))
+        return with_one(vectors.cpu()).clone()
+
+    @override
+    def item_vectors(self) -> Float[Tensor, "m d"]:
+        """The vectors that the network scores by, with the biases."""
+        return with_bias(self.vectors_of_items(), self.network.item_bias.detach().cpu())
 
     @property
     def item_factors(self) -> Float[Tensor, "m d"]:
