@@ -33,6 +33,8 @@ def rows_of_users(matrix: csr_matrix, user_index: NDArray[np.int64]) -> csr_matr
         The rows.
     """
     known = user_index >= 0
+    if not known.any():
+        return csr_matrix((len(user_index), matrix.shape[1]), dtype=matrix.dtype)
     rows = matrix[np.where(known, user_index, 0)]
     if known.all():
         return rows

@@ -24,6 +24,7 @@ from recsparse.models.content.new_items import WithNewItems, can_rank_new
 from recsparse.models.content.placement import Placement
 from recsparse.models.protocol.reasons import HasReasons, rows_of_cells
 from recsparse.models.protocol.reasons_of_new import HasReasonsForNew
+from recsparse.models.protocol.score_vectors import by_vectors
 from recsparse.models.protocol.similar_items import HasSimilarItems
 from recsparse.models.protocol.user_reader import UserReader
 from recsparse.models.registry import build_model, model_class
@@ -76,6 +77,17 @@ class RecommenderConformance:
         model, rows = fitted(self.config), log_of(seed=5)
         one_by_one = torch.cat([score(model, rows[user]) for user in range(NUM_USERS)])
         torch.testing.assert_close(one_by_one, score(model, rows), rtol=1e-4, atol=1e-5)
+
+    def test_products_of_its_vectors_are_its_scores(self) -> None:
+        model, rows = fitted(self.config), log_of(seed=5)
+        scorer = by_vectors(model)
+        if scorer is None:
+            pytest.skip("its scores are no products of vectors")
+        users, items = scorer.user_vectors(rows, times_of(rows)), scorer.item_vectors()
+        assert users.device.type == items.device.type == "cpu"
+        assert not users.requires_grad
+        assert not items.requires_grad
+        torch.testing.assert_close(users @ items.T, score(model, rows), rtol=1e-4, atol=1e-5)
 
     def test_users_with_features_are_scored_one_at_a_time_as_in_a_batch(self) -> None:
         model, rows = fitted(self.config), log_of(seed=5)
