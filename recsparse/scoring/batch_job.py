@@ -82,7 +82,7 @@ def digest_of_known(trained: TrainedModel) -> str:
     users = trained.user_features
     groups = () if users is None else users.groups
     features = [part for group in groups for part in (group.name, group.values)]
-    return digest(*ids, trained.history, trained.times, trained.model.digest(), *features)
+    return digest(*ids, trained.rows.digest(), trained.model.digest(), *features)
 
 
 def job_of(command: str, inputs: Sequence[Inputs], *settings: Any) -> Job:

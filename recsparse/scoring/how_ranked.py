@@ -2,7 +2,6 @@
 
 import logging
 
-import numpy as np
 import pyarrow as pa
 
 from recsparse.config.choices import OnUnknown
@@ -21,7 +20,7 @@ class HowRanked:
     """
 
     def __init__(self, trained: TrainedModel, on_unknown: OnUnknown) -> None:
-        self.users, self.has_rows = trained.users, np.diff(trained.history.indptr) > 0
+        self.users, self.rows = trained.users, trained.rows
         by_popularity = f"by recent popularity ({RECENT})"
         unknown = by_popularity if on_unknown == "popularity" else "not at all"
         self.counts = {"by their rows": 0, "by their features": 0, unknown: 0}
@@ -34,7 +33,7 @@ class HowRanked:
         """
         index = self.users.index_of(ids)
         found = index[index >= 0]
-        by_rows = int(self.has_rows[found].sum())
+        by_rows = int(self.rows.has_rows(found).sum())
         for how, count in zip(
             self.counts, (by_rows, len(found) - by_rows, len(index) - len(found)), strict=True
         ):

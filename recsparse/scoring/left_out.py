@@ -19,6 +19,7 @@ from recsparse.errors import InputError, ModelFolderError, RecsparseError, reaso
 from recsparse.files.addresses import absolute
 from recsparse.files.filesystems import fetched
 from recsparse.outputs.manifest import file_sha256
+from recsparse.scoring.user_rows import RowsInMemory
 
 logger = logging.getLogger(__name__)
 
@@ -166,9 +167,7 @@ def elsewhere(folder: Path, sha256: str) -> Path | None:
     return None
 
 
-def without_rows(
-    folder: Path, num_users: int, num_items: int
-) -> tuple[csr_matrix, csr_matrix | None, LeftOut]:
+def without_rows(folder: Path, num_users: int, num_items: int) -> tuple[RowsInMemory, LeftOut]:
     """Return histories without a row, and that they were left out.
 
     Args:
@@ -177,14 +176,14 @@ def without_rows(
         num_items: Its items.
 
     Returns:
-        Users × items, their times where the model uses any, and what was left out.
+        Rows of nobody, with times where the model uses any, and what was left out.
     """
     about = _described(folder)
     empty = csr_matrix((num_users, num_items), dtype=np.float32)
     address = about.get("address")
     why = "log it with tracking.log_history" if address is None else f"or make {address} reachable"
     times = empty.astype(np.int64) if about.get("timed") else None
-    return empty, times, LeftOut(np.ones(num_users, dtype=bool), why)
+    return RowsInMemory(empty, times), LeftOut(np.ones(num_users, dtype=bool), why)
 
 
 def _described(folder: Path) -> dict[str, Any]:

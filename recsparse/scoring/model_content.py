@@ -39,6 +39,7 @@ from recsparse.scoring.new_items_file import FILE as NEW_ITEMS
 from recsparse.scoring.new_items_file import KEY as NEW_KEY
 from recsparse.scoring.new_items_file import count_of, with_new_items
 from recsparse.scoring.trained import TrainedModel
+from recsparse.scoring.user_rows import RowsInMemory, UserRows
 
 logger = logging.getLogger(__name__)
 
@@ -111,13 +112,12 @@ def _read(folder: Path, description: Mapping[str, Any]) -> TrainedModel:
     named = tuple(description.get(name) for name in ("num_users", "num_items"))
     if named != shape:
         raise InputError(f"{DESCRIPTION} names {named} users and items, but ids are of {shape}")
-    history, times, left_out = _histories(folder, description, shape)
+    rows, left_out = _rows(folder, description, shape)
     return TrainedModel(
         model=_with_new(folder, description, len(items)),
         users=users,
         items=items,
-        history=history,
-        times=times,
+        rows=rows,
         data=_data(description.get("data", {})),
         user_features=_user_features(folder, description.get(USER_FEATURES_KEY), len(users)),
         item_table=_item_table(folder, description),
@@ -125,9 +125,9 @@ def _read(folder: Path, description: Mapping[str, Any]) -> TrainedModel:
     )
 
 
-def _histories(
+def _rows(
     folder: Path, description: Mapping[str, Any], shape: tuple[int, int]
-) -> tuple[csr_matrix, csr_matrix | None, LeftOut | None]:
+) -> tuple[UserRows, LeftOut | None]:
     path: Path | None = folder / HISTORY
     if (folder / ELSEWHERE).is_file():
         path = elsewhere(folder, description["sha256"][HISTORY])
@@ -135,7 +135,7 @@ def _histories(
         return without_rows(folder, *shape)
     arrays = load_arrays(path)
     history = _matrix(arrays, "", np.float32, shape)
-    return history, _times(arrays, history), None
+    return RowsInMemory(history, _times(arrays, history)), None
 
 
 def _user_features(folder: Path, section: Any, num_users: int) -> Features | None:

@@ -8,7 +8,6 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, vstack
 
-from recsparse.datasets.matrices import wider
 from recsparse.datasets.vocabulary import Vocabulary
 from recsparse.errors import InputError
 from recsparse.models.content.new_items import (
@@ -127,8 +126,7 @@ def _with(
         trained,
         model=WithNewItems(base_of(model), Features(groups, size), model.placement),
         items=Vocabulary(items),
-        history=wider(trained.history, len(items)),
-        times=None if trained.times is None else wider(trained.times, len(items)),
+        rows=trained.rows.with_items(len(items)),
     )
 
 

@@ -7,6 +7,7 @@ import numpy as np
 from recsparse.datasets.id_types import Ids
 from recsparse.datasets.vocabulary import Vocabulary
 from recsparse.scoring.trained import TrainedModel
+from recsparse.scoring.user_rows import RowsInMemory
 
 
 def narrowed(trained: TrainedModel, users: Ids) -> TrainedModel:
@@ -25,8 +26,7 @@ def narrowed(trained: TrainedModel, users: Ids) -> TrainedModel:
     return replace(
         trained,
         users=Vocabulary(trained.users.ids.take(index)),
-        history=trained.history[index],
-        times=None if trained.times is None else trained.times[index],
+        rows=RowsInMemory(*trained.rows.timed(index)),
         user_features=None if features is None else features.rows(index),
         all_popularity=None if left_out is not None else trained.popularity(),
         left_out=None if left_out is None else left_out.rows(index),

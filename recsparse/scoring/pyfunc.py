@@ -57,7 +57,7 @@ class PyFuncModel:
 
     def _answer(self, rows: pd.DataFrame, asked: Asked) -> pd.DataFrame:
         users, model = id_column(rows, "user_id"), self.trained
-        history = asked.rows(users, model.data, model.times is not None)
+        history = asked.rows(users, model.data, model.rows.is_timed)
         if history is not None:
             model = narrowed(model, users).with_history(history)
         if "item_id" in rows:

@@ -13,8 +13,8 @@ from recsparse.models.protocol.features import Features
 from recsparse.models.protocol.fitted_model import FittedModel
 from recsparse.models.protocol.score_vectors import by_vectors
 from recsparse.scoring.pair_scores import pair_scores
-from recsparse.scoring.user_histories import rows_of_users
-from recsparse.scoring.user_scores import recent_popularity, scores_or_popularity, users_at_once
+from recsparse.scoring.user_rows import UserRows
+from recsparse.scoring.user_scores import scores_or_popularity, users_at_once
 from recsparse.scoring.user_vectors import UserVectors
 
 
@@ -25,21 +25,19 @@ class Scorer:
 
     Args:
         model: A fitted model.
-        history: Users × items.
-        times: The time of each cell; None where times are not known.
+        rows: What is known of the users by their rows.
         users: Features of the users; None where the model reads none.
-        popularity: The share of each item; None to count it in the history.
+        popularity: The share of each item; None to count it in the rows.
     """
 
     def __init__(
         self,
         model: FittedModel,
-        history: csr_matrix,
-        times: csr_matrix | None = None,
+        rows: UserRows,
         users: Features | None = None,
         popularity: NDArray[np.float32] | None = None,
     ) -> None:
-        self.model, self.history, self.times, self.users = model, history, times, users
+        self.model, self.rows, self.users = model, rows, users
         self._given_popularity = popularity
 
     @cached_property
@@ -47,7 +45,7 @@ class Scorer:
         """Each item's share of the weight of recent rows."""
         if self._given_popularity is not None:
             return self._given_popularity
-        return recent_popularity(self.history, self.times)
+        return self.rows.popularity()
 
     def known_of(
         self, user_index: NDArray[np.int64]
@@ -60,8 +58,7 @@ class Scorer:
         Returns:
             Their rows, the times of these, and features of the users.
         """
-        history = rows_of_users(self.history, user_index)
-        times = None if self.times is None else rows_of_users(self.times, user_index)
+        history, times = self.rows.timed(user_index)
         return history, times, None if self.users is None else self.users.rows(user_index)
 
     def scores(self, user_index: NDArray[np.int64]) -> Float[Tensor, "b m"]:
@@ -76,10 +73,11 @@ class Scorer:
         vectors = self._vectors
         if vectors is None:
             return self._scores_by_rows(user_index)
-        has_vector = self._has_rows(user_index)
+        # The others may be scored by popularity.
+        has_vector = self.rows.has_rows(user_index)
         if has_vector.all():
             return vectors.of(user_index) @ vectors.items.T
-        scores = torch.empty(len(user_index), self.history.shape[1])
+        scores = torch.empty(len(user_index), self.rows.shape[1])
         by_vector, others = map(torch.from_numpy, (has_vector, ~has_vector))
         scores[by_vector] = vectors.of(user_index[has_vector]) @ vectors.items.T
         scores[others] = self._scores_by_rows(user_index[~has_vector])
@@ -97,10 +95,10 @@ class Scorer:
         Returns:
             One score a pair.
         """
-        at_once = users_at_once(self.history.shape[1])
+        at_once = users_at_once(self.rows.shape[1])
         if self._vectors is None:
             return pair_scores(user_index, item_index, self._scores_by_rows, at_once)
-        has_vector, scores = self._has_rows(user_index), np.empty(len(user_index), np.float32)
+        has_vector, scores = self.rows.has_rows(user_index), np.empty(len(user_index), np.float32)
         pairs = user_index[has_vector], item_index[has_vector]
         scores[has_vector] = self._vectors.products(*pairs)
         others = user_index[~has_vector], item_index[~has_vector]
@@ -116,12 +114,7 @@ class Scorer:
         def make(user_index: NDArray[np.int64]) -> Tensor:
             return model.user_vectors(*self.known_of(user_index))
 
-        return UserVectors(self.history.shape[0], model.item_vectors(), make)
-
-    def _has_rows(self, user_index: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Say who is scored by a vector; the others may be scored by popularity."""
-        row_ptr = self.history.indptr
-        return (user_index >= 0) & (row_ptr[user_index + 1] > row_ptr[user_index])
+        return UserVectors(self.rows.shape[0], model.item_vectors(), make)
 
     def _scores_by_rows(self, user_index: NDArray[np.int64]) -> Float[Tensor, "b m"]:
         return scores_or_popularity(self.model, self.popularity, *self.known_of(user_index))

@@ -25,7 +25,8 @@ from recsparse.scoring.reasons import with_reasons
 from recsparse.scoring.request_columns import Rows, as_table, id_column, refuse_unknown, slices
 from recsparse.scoring.scorer import Scorer
 from recsparse.scoring.similar import similar_batches
-from recsparse.scoring.user_histories import rows_of_users, with_rows
+from recsparse.scoring.user_histories import with_rows
+from recsparse.scoring.user_rows import UserRows
 from recsparse.scoring.user_scores import users_at_once
 
 
@@ -38,10 +39,9 @@ class TrainedModel:
             fit where it can rank them.
         users: Ids of the users whose history is known.
         items: Ids of the catalogue, in the model's order.
-        history: Users × items, what is known of each user; it is what scores start from and what
+        rows: What is known of each user by rows; it is what scores start from and what
             recommendations leave out.
-        times: The time of each cell of the history in seconds; None where times are not known.
-        data: The settings of the dataset whose rows the history holds.
+        data: The settings of the dataset whose rows these are.
         user_features: What the model reads of these users besides their rows; None where it reads
             nothing else. A user without rows may be known by them.
         item_table: How a table of new items is read; None where the dataset had no table of items.
@@ -52,13 +52,22 @@ class TrainedModel:
     model: FittedModel
     users: Vocabulary
     items: Vocabulary
-    history: csr_matrix
-    times: csr_matrix | None = None
+    rows: UserRows
     data: DataSettings = field(default_factory=DataSettings)
     user_features: Features | None = None
     item_table: ItemTable | None = None
     all_popularity: NDArray[np.float32] | None = None
     left_out: LeftOut | None = None
+
+    @property
+    def history(self) -> csr_matrix:
+        """Users × items, the weights of all rows; all of them are taken into memory."""
+        return self._whole[0]
+
+    @property
+    def times(self) -> csr_matrix | None:
+        """The time of each cell of the history in seconds; None where times are not known."""
+        return self._whole[1]
 
     def __repr__(self) -> str:
         """Return the model, and of how many users and items."""
@@ -228,11 +237,12 @@ class TrainedModel:
             InputError: If the ids are null or of another type than the model's, or a weight is
                 negative or not finite.
         """
-        users, known, times = with_rows(self.users, self.items, self.history, self.times, history)
+        users, rows = with_rows(self.users, self.items, self.rows, history)
         features = self.user_features
-        if features is not None:
-            features = features.rows(self.users.index_of(users.ids))
-        new = replace(self, users=users, history=known, times=times, user_features=features)
+        if features is not None and len(users) > len(self.users):
+            added = np.full(len(users) - len(self.users), -1)
+            features = features.rows(np.concatenate([np.arange(len(self.users)), added]))
+        new = replace(self, users=users, rows=rows, user_features=features)
         if self.left_out is None:
             return new
         given = id_column(history, "user_id").unique()
@@ -253,9 +263,12 @@ class TrainedModel:
         return self._scorer.popularity
 
     @cached_property
+    def _whole(self) -> tuple[csr_matrix, csr_matrix | None]:
+        return self.rows.whole()
+
+    @cached_property
     def _scorer(self) -> Scorer:
-        known = self.history, self.times, self.user_features
-        return Scorer(self.model, *known, self.all_popularity)
+        return Scorer(self.model, self.rows, self.user_features, self.all_popularity)
 
     def _recommend(
         self,
@@ -273,7 +286,7 @@ class TrainedModel:
             scores[torch.from_numpy(~known)] = torch.from_numpy(self.popularity())
         # A null or blank id is no user, and gets no recommendations.
         without = ~known if on_unknown == "null" else ~known & is_missing_id(users)
-        seen = rows_of_users(self.history, user_index) if filter_seen else None
+        seen = self.rows.of(user_index) if filter_seen else None
         best, values = best_items(scores, k, seen, allowed, without)
         ids = users.cast(self.users.ids.type)
         lists = list_table(ids, self.items, best.numpy(), values.numpy())

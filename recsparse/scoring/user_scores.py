@@ -46,13 +46,40 @@ def recent_popularity(history: csr_matrix, times: csr_matrix | None) -> NDArray[
         One share per item; they sum to 1, where there is any row. Rows that are older than 90 days
         before the last one count a hundredth.
     """
-    rows = history
-    if times is not None and times.nnz:
-        by_cell, when = history.sorted_indices(), times.sorted_indices().data
-        is_recent = when >= when.max() - RECENT_DAYS * SECONDS_A_DAY
-        weight = by_cell.data * np.where(is_recent, 1.0, OLDER_ROWS)
-        rows = csr_matrix((weight, by_cell.indices, by_cell.indptr), shape=history.shape)
-    totals = column_sums(rows)
+    last = None if times is None or not times.nnz else int(times.data.max())
+    return shares(recent_weights(history, times, last))
+
+
+def recent_weights(
+    history: csr_matrix, times: csr_matrix | None, last: int | None
+) -> NDArray[np.float64]:
+    """Return the weight of each item's rows, of which older ones count a hundredth.
+
+    Args:
+        history: Users × items.
+        times: The time of each cell; None where times are not known.
+        last: The time of the last row of all; None where there is none.
+
+    Returns:
+        One sum per item.
+    """
+    if times is None or last is None:
+        return column_sums(history)
+    by_cell, when = history.sorted_indices(), times.sorted_indices().data
+    is_recent = when >= last - RECENT_DAYS * SECONDS_A_DAY
+    weight = by_cell.data * np.where(is_recent, 1.0, OLDER_ROWS)
+    return column_sums(csr_matrix((weight, by_cell.indices, by_cell.indptr), shape=history.shape))
+
+
+def shares(totals: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Return what part of their sum numbers are.
+
+    Args:
+        totals: One per item, none negative.
+
+    Returns:
+        Zeros where all of them are.
+    """
     return np.asarray(totals / max(totals.sum(), 1e-12), dtype=np.float32)
 
 

@@ -17,6 +17,7 @@ from recsparse.models.protocol.fit_context import FitContext
 from recsparse.models.protocol.fitted_model import FittedModel
 from recsparse.scoring.item_table import ItemTable
 from recsparse.scoring.trained import TrainedModel
+from recsparse.scoring.user_rows import RowsInMemory
 from recsparse.stages.features_read import FeaturesRead, features_read, warn_of_unread
 from recsparse.stages.fit_on_dataset import fit_on, refit_on, validate
 from recsparse.stages.new_items import NewItems, new_items_of
@@ -84,7 +85,8 @@ def _trained(
     history, times = taller(rows.interactions, len(users)), rows.times
     times = None if times is None else taller(times, len(users))
     table = None if new_items is None else _item_table(data)
-    return TrainedModel(model, users, items, history, times, settings, features, table)
+    known = RowsInMemory(history, times)
+    return TrainedModel(model, users, items, known, settings, features, table)
 
 
 def _item_table(data: Dataset) -> ItemTable | None:

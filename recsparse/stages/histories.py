@@ -58,6 +58,6 @@ def with_log(
     """
     with reporter.task("reading the history"), as_files(history=log) as (files,):
         ids = OtherIds(trained.users.ids.type, trained.items.ids.type, decide=True)
-        in_order = trained.times is not None
+        in_order = trained.rows.is_timed
         rows = read_history(files, trained.data, given, in_order, ids)
         return trained.with_history(rows), rows["user_id"].unique()

@@ -9,6 +9,7 @@ from recsparse.config.linear_models import PopularityConfig
 from recsparse.datasets.vocabulary import Vocabulary
 from recsparse.models.protocol.recommender import Recommender
 from recsparse.scoring.trained import TrainedModel
+from recsparse.scoring.user_rows import RowsInMemory
 
 LISTED = ["user_id", "item_id", "rank", "score"]
 
@@ -41,7 +42,7 @@ def random_model(num_users, num_items, seed, names=int):
     weights = rng.integers(0, 3, (num_items, num_items)).astype(np.float32)
     users = Vocabulary.fit(pa.array([names(10 + user) for user in range(num_users)]))
     items = Vocabulary.fit(pa.array([names(500 + item) for item in range(num_items)]))
-    return TrainedModel(Linear(weights), users, items, history)
+    return TrainedModel(Linear(weights), users, items, RowsInMemory(history))
 
 
 def as_dicts(model):

@@ -16,6 +16,7 @@ from recsparse.models.linear.popularity import Popularity
 from recsparse.scoring.batch import recommend_users, score_candidates
 from recsparse.scoring.batch_job import BatchOptions
 from recsparse.scoring.model_folder import load_model, save_model
+from recsparse.scoring.user_rows import RowsInMemory
 from tests.scoring.candidates import MODEL, candidates, killed_after, names, with_scores, written
 from tests.scoring.naive import random_model
 
@@ -38,14 +39,14 @@ def of_times(step):
     """Times of the cells of the model's history."""
     times = MODEL.history.astype(np.int64)
     times.data = np.arange(times.nnz) * step
-    return replace(MODEL, times=times)
+    return replace(MODEL, rows=RowsInMemory(MODEL.history, times))
 
 
 HEAVIER = MODEL.history * 2
 OTHER_ITEMS = Vocabulary(pa.concat_arrays([MODEL.items.ids[1:], MODEL.items.ids[:1]]))
 # What scores depend on, before and after the kill.
 CHANGES = {
-    "history": (MODEL, replace(MODEL, history=HEAVIER)),
+    "history": (MODEL, replace(MODEL, rows=RowsInMemory(HEAVIER))),
     "times": (of_times(1), of_times(2)),
     "times that were not known": (MODEL, of_times(1)),
     "items": (MODEL, replace(MODEL, items=OTHER_ITEMS)),

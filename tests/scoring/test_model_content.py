@@ -18,6 +18,7 @@ from recsparse.config.toml_writer import to_toml
 from recsparse.errors import ConfigError, InputError, ModelFolderError
 from recsparse.scoring.model_folder import load_model, save_model
 from recsparse.scoring.trained import TrainedModel
+from recsparse.scoring.user_rows import RowsInMemory
 from tests.scoring.test_model_folder import CONFIGS, WITH_MORE, train
 
 # Of these, as many as one likes fit: ranks, words and users of the fit.
@@ -276,7 +277,9 @@ def test_unsorted_histories_are_sorted_where_they_are_saved(popularity, tmp_path
             matrix.indices[first][::-1].copy(), matrix.data[first][::-1].copy(),
         )  # fmt: skip
         matrix.has_sorted_indices = False
-    unsorted = TrainedModel(popularity.model, popularity.users, popularity.items, history, times)
+    unsorted = TrainedModel(
+        popularity.model, popularity.users, popularity.items, RowsInMemory(history, times)
+    )
     save_model(unsorted, tmp_path / "model")
     loaded = load_model(tmp_path / "model")
     assert (loaded.history != popularity.history).nnz == 0
@@ -286,7 +289,7 @@ def test_unsorted_histories_are_sorted_where_they_are_saved(popularity, tmp_path
 
 def test_histories_with_a_cell_twice_are_not_saved(popularity, tmp_path):
     twice = csr_matrix((np.ones(2, np.float32), [1, 1], [0, 2] + [2] * 8), shape=(9, 6))
-    model = TrainedModel(popularity.model, popularity.users, popularity.items, twice)
+    model = TrainedModel(popularity.model, popularity.users, popularity.items, RowsInMemory(twice))
     with pytest.raises(InputError, match="each cell once"):
         save_model(model, tmp_path / "model")
     assert list(tmp_path.iterdir()) == []

@@ -30,6 +30,7 @@ from recsparse.scoring.model_folder import (
     save_model,
 )
 from recsparse.scoring.trained import TrainedModel
+from recsparse.scoring.user_rows import RowsInMemory
 from recsparse.training.fit import fit_model
 from tests.item_features import mixed_features, word_features
 
@@ -85,7 +86,7 @@ def train(config):
     )
     model = fit_model(build_model(config), cells, context)
     users = Vocabulary.fit([f"user {number}" for number in range(9)])
-    return TrainedModel(model, users, Vocabulary.fit([*range(50, 56)]), cells, times)
+    return TrainedModel(model, users, Vocabulary.fit([*range(50, 56)]), RowsInMemory(cells, times))
 
 
 @pytest.fixture(scope="module")

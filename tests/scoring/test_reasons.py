@@ -35,6 +35,7 @@ from recsparse.scoring import reasons as reasons_module
 from recsparse.scoring.batch import recommend_users
 from recsparse.scoring.batch_job import BatchOptions
 from recsparse.scoring.reasons import with_reasons
+from recsparse.scoring.user_rows import RowsInMemory
 from recsparse.testing import NUM_ITEMS, NUM_USERS, fitted, words_of
 from tests.scoring.naive import LISTED, Linear, as_dicts, naive_list, random_model, rows_of
 
@@ -156,7 +157,7 @@ def test_items_without_training_rows_have_reasons_by_their_features_and_are_none
     history = csr_matrix(hstack([known.history, seen, not_seen]), dtype=np.float32)
     words = words_of(NUM_ITEMS).rows(np.array([3, 5]))
     wrapped = WithNewItems(known.model, words, Placement(shift=9.0))
-    model = replace(known, model=wrapped, items=items, history=history)
+    model = replace(known, model=wrapped, items=items, rows=RowsInMemory(history))
     users = known.users.ids.to_numpy()[known.history.getnnz(axis=1) > 0]
     found = model.recommend(users, k=4, explain=True)
     new = found["item_id"] >= 500 + NUM_ITEMS

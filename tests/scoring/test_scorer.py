@@ -5,6 +5,7 @@ from scipy.sparse import csr_matrix
 
 from recsparse.config.linear_models import EASEConfig, IALSConfig, PopularityConfig
 from recsparse.scoring.scorer import Scorer
+from recsparse.scoring.user_rows import RowsInMemory
 from recsparse.testing.small_fits import NUM_ITEMS, NUM_USERS, fitted, log_of
 
 CONFIGS = [IALSConfig(factors=4, iterations=2), EASEConfig(), PopularityConfig()]
@@ -15,20 +16,24 @@ def model(request):
     return fitted(request.param)
 
 
+def rows_of_log():
+    return RowsInMemory(log_of())
+
+
 def every_pair():
     users, items = np.divmod(np.arange(NUM_USERS * NUM_ITEMS), NUM_ITEMS)
     return users, items
 
 
 def test_pairs_have_the_scores_of_the_lists(model):
-    scorer = Scorer(model, log_of())
+    scorer = Scorer(model, rows_of_log())
     lists = scorer.scores(np.arange(NUM_USERS)).numpy()
     pairs = scorer.pair_scores(*every_pair()).reshape(NUM_USERS, NUM_ITEMS)
     np.testing.assert_allclose(pairs, lists, rtol=1e-5, atol=1e-6)
 
 
 def test_lists_have_the_scores_of_the_model(model):
-    found = Scorer(model, log_of()).scores(np.arange(NUM_USERS))
+    found = Scorer(model, rows_of_log()).scores(np.arange(NUM_USERS))
     has_rows = np.diff(log_of().indptr) > 0
     expected = model.score_batch(log_of())
     torch.testing.assert_close(found[has_rows], expected[has_rows], rtol=1e-4, atol=1e-5)
@@ -37,7 +42,7 @@ def test_lists_have_the_scores_of_the_model(model):
 def test_users_of_whom_nothing_is_known_are_scored_by_popularity():
     popularity = np.arange(NUM_ITEMS, dtype=np.float32)
     nobody = int(np.flatnonzero(np.diff(log_of().indptr) == 0)[0])
-    scorer = Scorer(fitted(CONFIGS[0]), log_of(), popularity=popularity)
+    scorer = Scorer(fitted(CONFIGS[0]), rows_of_log(), popularity=popularity)
     lists = scorer.scores(np.array([0, nobody, -1])).numpy()
     assert lists[1].tolist() == lists[2].tolist() == popularity.tolist()
     assert lists[0].tolist() != popularity.tolist()
@@ -45,11 +50,11 @@ def test_users_of_whom_nothing_is_known_are_scored_by_popularity():
 
 
 def test_no_pairs_and_no_users_have_no_scores(model):
-    scorer, none = Scorer(model, log_of()), np.zeros(0, dtype=np.int64)
+    scorer, none = Scorer(model, rows_of_log()), np.zeros(0, dtype=np.int64)
     assert scorer.pair_scores(none, none).shape == (0,)
     assert scorer.scores(none).shape == (0, NUM_ITEMS)
 
 
 def test_models_without_rows_to_start_from_score_nobody(model):
-    scorer = Scorer(model, csr_matrix((0, NUM_ITEMS), dtype=np.float32))
+    scorer = Scorer(model, RowsInMemory(csr_matrix((0, NUM_ITEMS), dtype=np.float32)))
     assert scorer.scores(np.array([-1])).shape == (1, NUM_ITEMS)

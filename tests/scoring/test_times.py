@@ -15,6 +15,7 @@ from recsparse.models.linear.popularity import Popularity
 from recsparse.models.protocol.recommender import Recommender
 from recsparse.scoring.model_folder import load_model, save_model
 from recsparse.scoring.trained import TrainedModel
+from recsparse.scoring.user_rows import RowsInMemory
 
 
 class LastFirst(Recommender):
@@ -49,7 +50,7 @@ def model_of(model=None):
     times = csr_matrix(TIMES)
     history = csr_matrix((np.ones(times.nnz, np.float32), times.indices, times.indptr), times.shape)
     users, items = Vocabulary(pa.array(["ann", "bob"])), Vocabulary(pa.array([1, 2, 3]))
-    return TrainedModel(model or LastFirst(3), users, items, history, times)
+    return TrainedModel(model or LastFirst(3), users, items, RowsInMemory(history, times))
 
 
 def test_pairs_are_scored_with_the_times_of_their_users():
@@ -107,5 +108,8 @@ def test_a_model_folder_keeps_the_times(tmp_path):
     again = load_model(tmp_path / "model")
     assert again.times.toarray().tolist() == TIMES.tolist()
     assert again.times.dtype == np.int64
-    save_model(TrainedModel(model.model, model.users, model.items, model.history), tmp_path / "no")
+    save_model(
+        TrainedModel(model.model, model.users, model.items, RowsInMemory(model.history)),
+        tmp_path / "no",
+    )
     assert load_model(tmp_path / "no").times is None

@@ -11,6 +11,7 @@ from scipy.sparse import csr_matrix
 from recsparse.errors import InputError, UnknownIdError
 from recsparse.scoring import user_scores
 from recsparse.scoring.trained import TrainedModel
+from recsparse.scoring.user_rows import RowsInMemory
 from tests.scoring.naive import as_dicts, naive_list, naive_score, random_model, rows_of
 
 
@@ -177,5 +178,5 @@ def test_unknown_users_in_lists_are_refused_left_out_or_given_the_popular_items(
 def test_shares_sum_to_one_and_are_zero_where_nothing_is_known():
     model = random_model(3, 4, seed=0)
     assert model.popularity().sum() == pytest.approx(1.0)
-    empty = TrainedModel(model.model, model.users, model.items, csr_matrix((3, 4)))
+    empty = TrainedModel(model.model, model.users, model.items, RowsInMemory(csr_matrix((3, 4))))
     assert empty.popularity().tolist() == [0.0] * 4

@@ -1,8 +1,11 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from scipy.sparse import csr_matrix
 
+from recsparse.scoring.user_rows import RowsInMemory
 from recsparse.scoring.user_scores import recent_popularity, scores_or_popularity
 from tests.scoring.naive import naive_popularity, random_model
 
@@ -16,7 +19,8 @@ def test_recent_popularity_is_that_of_a_loop(seed):
     np.testing.assert_allclose(recent_popularity(trained.history, None), alone, rtol=1e-6)
     seconds = np.random.default_rng(seed).integers(0, 200, trained.history.nnz) * DAY
     parts = seconds, trained.history.indices, trained.history.indptr
-    object.__setattr__(trained, "times", csr_matrix(parts, shape=trained.history.shape))
+    times = csr_matrix(parts, shape=trained.history.shape)
+    trained = replace(trained, rows=RowsInMemory(trained.history, times))
     recent = [*naive_popularity(trained).values()]
     found = recent_popularity(trained.history, trained.times)
     np.testing.assert_allclose(found, recent, rtol=1e-5)
