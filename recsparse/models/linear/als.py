@@ -2,14 +2,23 @@
 
 from typing import TypeVar
 
+import numpy as np
 import torch
 from jaxtyping import Float, Int
+from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 from torch import Tensor
 
 from recsparse.config.linear_models import IALSConfig
 from recsparse.config.network_models import SparseGridConfig
 from recsparse.errors import InputError
+from recsparse.models.linear.short_rows import (
+    LONGEST_SHORT_ROW,
+    RotatedColumns,
+    padded_rows,
+    short_row_blocks,
+    solve_short_rows,
+)
 from recsparse.models.protocol.warm_start import WarmStart, rows_of_items
 from recsparse.reporting.progress import SILENT, Reporter
 from recsparse.sparse.ridge import ridge_pool
@@ -110,10 +119,20 @@ def half_step(
             "half_step needs config.unobserved_weight, but it is None; see with_empty_weight"
         )
     prior_gram = config.unobserved_weight * (columns.T @ columns)
-    solved = [
-        _solve_rows(rows[some], columns, prior_gram, config) for some in row_blocks(rows, columns)
-    ]
-    return torch.cat(solved) if solved else columns.new_zeros(0, columns.shape[1])
+    solved, length = columns.new_zeros(rows.shape[0], columns.shape[1]), np.diff(rows.indptr)
+    is_short = length <= LONGEST_SHORT_ROW * columns.shape[1]
+    if is_short.any():
+        rotated, ridge = RotatedColumns.of(columns, prior_gram), _ridge(length, columns, config)
+        if columns.dtype == torch.float32 and not rotated.suits(ridge):
+            # With next to no regularisation, float32 has too few digits.
+            return half_step(rows.astype(np.float64), columns.double(), config).float()
+        for some in short_row_blocks(length * is_short, columns.shape[1]):
+            solved[some] = solve_short_rows(rotated, *padded_rows(rows, some), ridge[some])
+    others = np.flatnonzero(~is_short)
+    left = rows if len(others) == len(length) else rows[others]
+    for block in row_blocks(left, columns):
+        solved[others[block]] = _solve_rows(left[block], columns, prior_gram, config)
+    return solved
 
 
 def row_blocks(rows: csr_matrix, columns: Float[Tensor, "m d"]) -> list[slice]:
@@ -155,6 +174,11 @@ def row_systems(
     row_ptr = torch.from_numpy(rows.indptr).long()
     feats = columns[torch.from_numpy(rows.indices).long()]
     weights = torch.from_numpy(rows.data).to(feats.dtype)
-    frequency = row_ptr.diff() + (config.unobserved_weight or 0.0) * len(columns)
-    ridge = config.regularisation * frequency.to(feats.dtype) ** config.frequency_exponent
-    return feats, weights, row_ptr, ridge
+    return feats, weights, row_ptr, _ridge(np.diff(rows.indptr), columns, config)
+
+
+def _ridge(
+    length: NDArray[np.integer], columns: Float[Tensor, "m d"], config: IALSConfig
+) -> Float[Tensor, " rows"]:
+    frequency = torch.from_numpy(length) + (config.unobserved_weight or 0.0) * len(columns)
+    return config.regularisation * frequency.to(columns.dtype) ** config.frequency_exponent
