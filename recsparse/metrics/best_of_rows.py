@@ -63,29 +63,61 @@ class RowsToRank:
 
     def _search(self, found: NDArray[np.int64], rows: int, blocks: range) -> None:
         num_rows, num_columns = self.scores.shape
-        fitting = num_columns // (_GROUPS_PER_PLACE * self.k)
-        group = max(1, min(_LARGEST_GROUP, fitting))
-        num_groups = -(-num_columns // group)
+        num_groups, group = groups_of_columns(num_columns, self.k)
         # What the last groups lack is never taken.
         buffer = np.full((min(rows, num_rows), num_groups * group), -np.inf, self.scores.dtype)
         for first in blocks:
             block = buffer[: min(rows, num_rows - first)]
             block[:, :num_columns] = self.scores[first : first + len(block)]
-            self._mask(block, first)
-            best = _best(block, num_groups, self.k)
+            mask(block, self.seen, self.excluded, first)
+            best = best_of_block(block, num_groups, self.k)
             found[first : first + len(block), : best.shape[1]] = best
 
-    def _mask(self, block: NDArray[np.floating], first: int) -> None:
-        if len(self.excluded):
-            block[:, self.excluded] = -np.inf
-        if self.seen is not None:
-            ends = self.seen.indptr[first : first + len(block) + 1]
-            row = np.repeat(np.arange(len(block)) * block.shape[1], np.diff(ends))
-            block.reshape(-1)[row + self.seen.indices[ends[0] : ends[-1]]] = -np.inf
+
+def groups_of_columns(num_columns: int, k: int) -> tuple[int, int]:
+    """Return into how many groups the columns are dealt, and how many each has.
+
+    Args:
+        num_columns: Columns of scores.
+        k: How many are wanted.
+
+    Returns:
+        Number and size of the groups, which together have room for all columns.
+    """
+    size = max(1, min(_LARGEST_GROUP, num_columns // (_GROUPS_PER_PLACE * k)))
+    return -(-num_columns // size), size
 
 
-def _best(block: NDArray[np.floating], num_groups: int, k: int) -> NDArray[np.int64]:
-    """Return the best columns of each row, as `RowsToRank.best`; may write into the block."""
+def mask(
+    block: NDArray[np.floating], seen: csr_matrix | None, excluded: NDArray[np.int64], first: int
+) -> None:
+    """Write −∞ over what may not be taken.
+
+    Args:
+        block: Scores of some rows; contiguous.
+        seen: Cells that may not be taken, of all rows; None for none.
+        excluded: Columns that may not be taken.
+        first: The row of all that is the first of the block.
+    """
+    if len(excluded):
+        block[:, excluded] = -np.inf
+    if seen is not None:
+        ends = seen.indptr[first : first + len(block) + 1]
+        row = np.repeat(np.arange(len(block)) * block.shape[1], np.diff(ends))
+        block.reshape(-1)[row + seen.indices[ends[0] : ends[-1]]] = -np.inf
+
+
+def best_of_block(block: NDArray[np.floating], num_groups: int, k: int) -> NDArray[np.int64]:
+    """Return the best columns of each row; may write into the block.
+
+    Args:
+        block: Scores, with the columns that `groups_of_columns` has room for.
+        num_groups: How many groups these are.
+        k: How many columns are wanted.
+
+    Returns:
+        As `RowsToRank.best`; narrower than k where no row has more.
+    """
     row, column = _reaching_the_bound(block, num_groups, k)
     scores = block[row, column]
     places = np.bincount(row, minlength=len(block))

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from recsparse.errors import InputError
 from recsparse.metrics.best_of_rows import RowsToRank
+from recsparse.metrics.best_products import ProductsToRank
 
 _NO_ITEMS = np.zeros(0, dtype=np.int64)
 
@@ -52,15 +53,29 @@ def top_k(scores: Float[Tensor, "b m"], k: int) -> tuple[Int[Tensor, "b k"], Flo
         [[1, 2]]
     """
     index = _best(scores, None, k, _NO_ITEMS)
+    return index, scores_of_lists(scores, index)
+
+
+def scores_of_lists(
+    scores: Float[Tensor, "b m"], index: Int[Tensor, "b k"]
+) -> Float[Tensor, "b k"]:
+    """Return the scores of listed items.
+
+    Args:
+        scores: One row per user.
+        index: Items; −1 stands for none.
+
+    Returns:
+        One score each, −∞ for none.
+    """
     if not scores.shape[1]:
-        return index, scores.new_full(index.shape, -torch.inf)
-    value = scores.gather(1, index.clamp(min=0))
-    return index, value.masked_fill(index < 0, -torch.inf)
+        return scores.new_full(index.shape, -torch.inf)
+    return scores.gather(1, index.clamp(min=0)).masked_fill(index < 0, -torch.inf)
 
 
 def top_k_unseen(
     scores: Float[Tensor, "b m"],
-    history: csr_matrix,
+    history: csr_matrix | None,
     k: int,
     candidates: NDArray[np.bool_] | None = None,
 ) -> Int[Tensor, "b k"]:
@@ -68,7 +83,7 @@ def top_k_unseen(
 
     Args:
         scores: One row per user; they stay as they are, and are never copied as a whole.
-        history: One row per user.
+        history: One row per user; None for none.
         k: Length of the lists.
         candidates: Which items may be taken; None for all.
 
@@ -82,9 +97,44 @@ def top_k_unseen(
         >>> top_k_unseen(torch.tensor([[1.0, 3.0, 2.0]]), csr_matrix([[0, 1, 0]]), 2).tolist()
         [[2, 0]]
     """
-    _require_shape(scores, history)
+    if history is not None:
+        _require_shape(scores, history)
     excluded = _NO_ITEMS if candidates is None else np.flatnonzero(~candidates)
     return _best(scores, history, k, excluded)
+
+
+def top_products(
+    users: Float[Tensor, "b d"],
+    items: Float[Tensor, "m d"],
+    seen: csr_matrix | None,
+    k: int,
+    candidates: NDArray[np.bool_] | None = None,
+) -> tuple[Int[Tensor, "b k"], Float[Tensor, "b k"]]:
+    """Return the k best items of each user by inner products; few products are held at a time.
+
+    Args:
+        users: The vectors of users, float32, on the CPU.
+        items: The vectors of items, likewise.
+        seen: One row per user: items that are not taken; None for none.
+        k: Length of the lists.
+        candidates: Which items may be taken; None for all.
+
+    Returns:
+        The same as `top_k`.
+
+    Raises:
+        InputError: If k is below 1.
+
+    Example:
+        >>> top_products(torch.ones(1, 1), torch.tensor([[1.0], [3.0]]), None, 1)[0].tolist()
+        [[1]]
+    """
+    if k < 1:
+        raise InputError(f"k must be at least 1, but got {k}")
+    excluded = _NO_ITEMS if candidates is None else np.flatnonzero(~candidates)
+    ranked = ProductsToRank(users.contiguous(), items.contiguous(), seen, excluded, k)
+    index, value = ranked.best(torch.get_num_threads())
+    return torch.from_numpy(index), torch.from_numpy(value)
 
 
 def usable_scores(scores: Float[Tensor, "b m"]) -> NDArray[np.floating]:

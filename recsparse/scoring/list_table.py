@@ -2,16 +2,11 @@
 
 import numpy as np
 import pyarrow as pa
-import torch
-from jaxtyping import Bool, Float, Int
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix
-from torch import Tensor
 
 from recsparse.config.choices import OnUnknown
 from recsparse.datasets.id_types import Ids, ids_of
 from recsparse.datasets.vocabulary import Vocabulary
-from recsparse.metrics.top_k import mask_seen, top_k
 from recsparse.scoring.request_columns import refuse_unknown
 
 
@@ -45,36 +40,9 @@ def list_table(
     )
 
 
-def best_items(
-    scores: Float[Tensor, "b m"],
-    k: int,
-    seen: csr_matrix | None,
-    allowed: Bool[Tensor, " m"] | None,
-    without: NDArray[np.bool_],
-) -> tuple[Int[Tensor, "b k"], Float[Tensor, "b k"]]:
-    """Return the items of the largest scores.
-
-    Args:
-        scores: Users × items; changed in place.
-        k: Length of each list.
-        seen: Users × items, those that no list may hold; None for none.
-        allowed: Items that a list may hold; None for all.
-        without: Users who get no list.
-
-    Returns:
-        Places of items in the catalogue, −1 where a list is shorter, and their scores.
-    """
-    if seen is not None:
-        scores = mask_seen(scores, seen)
-    if allowed is not None:
-        scores = scores.masked_fill(~allowed, -torch.inf)
-    scores[torch.from_numpy(without)] = -torch.inf
-    return top_k(scores, k)
-
-
 def allowed_items(
     items: Vocabulary, wanted: Ids | None, on_unknown: OnUnknown
-) -> torch.Tensor | None:
+) -> NDArray[np.bool_] | None:
     """Say which items may be in a list.
 
     Args:
@@ -94,6 +62,6 @@ def allowed_items(
     index = items.index_of(ids)
     if on_unknown == "error":
         refuse_unknown("item_id", ids, index)
-    allowed = torch.zeros(len(items), dtype=torch.bool)
-    allowed[torch.from_numpy(index[index >= 0])] = True
+    allowed = np.zeros(len(items), dtype=bool)
+    allowed[index[index >= 0]] = True
     return allowed

@@ -4,18 +4,23 @@ from functools import cached_property
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 from torch import Tensor
 
+from recsparse.metrics.top_k import scores_of_lists, top_k_unseen, top_products
 from recsparse.models.protocol.features import Features
 from recsparse.models.protocol.fitted_model import FittedModel
 from recsparse.models.protocol.score_vectors import by_vectors
 from recsparse.scoring.pair_scores import pair_scores
+from recsparse.scoring.request_columns import slices
 from recsparse.scoring.user_rows import UserRows
 from recsparse.scoring.user_scores import scores_or_popularity, users_at_once
 from recsparse.scoring.user_vectors import UserVectors
+
+# Of a model that scores by vectors, whose scores are never all held.
+_USERS_AT_ONCE = 8_192
 
 
 class Scorer:
@@ -61,27 +66,38 @@ class Scorer:
         history, times = self.rows.timed(user_index)
         return history, times, None if self.users is None else self.users.rows(user_index)
 
-    def scores(self, user_index: NDArray[np.int64]) -> Float[Tensor, "b m"]:
-        """Score all items.
+    def users_at_once(self) -> int:
+        """Return for how many users lists are made at a time, so that memory is bounded."""
+        return users_at_once(self.rows.shape[1]) if self._vectors is None else _USERS_AT_ONCE
+
+    def best(
+        self,
+        user_index: NDArray[np.int64],
+        k: int,
+        filter_seen: bool = True,
+        allowed: NDArray[np.bool_] | None = None,
+    ) -> tuple[Int[Tensor, "b k"], Float[Tensor, "b k"]]:
+        """Return the k best items of each user.
 
         Args:
-            user_index: Users; −1 stands for one of whom nothing is known.
+            user_index: Users; −1 stands for one who was never seen, and gets what is popular.
+            k: Length of each list.
+            filter_seen: Leave out the items of the user's history.
+            allowed: Items that a list may hold; None for all.
 
         Returns:
-            One row per user.
+            Places of items in the catalogue, −1 where a list is shorter, and their scores.
         """
-        vectors = self._vectors
-        if vectors is None:
-            return self._scores_by_rows(user_index)
-        # The others may be scored by popularity.
-        has_vector = self.rows.has_rows(user_index)
-        if has_vector.all():
-            return vectors.of(user_index) @ vectors.items.T
-        scores = torch.empty(len(user_index), self.rows.shape[1])
-        by_vector, others = map(torch.from_numpy, (has_vector, ~has_vector))
-        scores[by_vector] = vectors.of(user_index[has_vector]) @ vectors.items.T
-        scores[others] = self._scores_by_rows(user_index[~has_vector])
-        return scores
+        index = torch.full((len(user_index), k), -1)
+        value = torch.full(index.shape, -torch.inf)
+        has_vector = self._has_vector(user_index)
+        for which, list_some in ((has_vector, self._by_vectors), (~has_vector, self._by_rows)):
+            if which.any():
+                some = user_index[which]
+                seen = self.rows.of(some) if filter_seen else None
+                place = torch.from_numpy(which)
+                index[place], value[place] = list_some(some, seen, k, allowed)
+        return index, value
 
     def pair_scores(
         self, user_index: NDArray[np.int64], item_index: NDArray[np.int64]
@@ -95,14 +111,13 @@ class Scorer:
         Returns:
             One score a pair.
         """
-        at_once = users_at_once(self.rows.shape[1])
-        if self._vectors is None:
-            return pair_scores(user_index, item_index, self._scores_by_rows, at_once)
-        has_vector, scores = self.rows.has_rows(user_index), np.empty(len(user_index), np.float32)
-        pairs = user_index[has_vector], item_index[has_vector]
-        scores[has_vector] = self._vectors.products(*pairs)
+        has_vector, scores = self._has_vector(user_index), np.empty(len(user_index), np.float32)
+        if self._vectors is not None:
+            pairs = user_index[has_vector], item_index[has_vector]
+            scores[has_vector] = self._vectors.products(*pairs)
         others = user_index[~has_vector], item_index[~has_vector]
-        scores[~has_vector] = pair_scores(*others, self._scores_by_rows, at_once)
+        at_once = users_at_once(self.rows.shape[1])
+        scores[~has_vector] = pair_scores(*others, self._scores, at_once)
         return scores
 
     @cached_property
@@ -116,5 +131,38 @@ class Scorer:
 
         return UserVectors(self.rows.shape[0], model.item_vectors(), make)
 
-    def _scores_by_rows(self, user_index: NDArray[np.int64]) -> Float[Tensor, "b m"]:
+    def _has_vector(self, user_index: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Say who is scored by a vector; those without rows may be scored by popularity."""
+        if self._vectors is None:
+            return np.zeros(len(user_index), dtype=bool)
+        return self.rows.has_rows(user_index)
+
+    def _by_vectors(
+        self,
+        user_index: NDArray[np.int64],
+        seen: csr_matrix | None,
+        k: int,
+        allowed: NDArray[np.bool_] | None,
+    ) -> tuple[Tensor, Tensor]:
+        assert self._vectors is not None
+        return top_products(self._vectors.of(user_index), self._vectors.items, seen, k, allowed)
+
+    def _by_rows(
+        self,
+        user_index: NDArray[np.int64],
+        seen: csr_matrix | None,
+        k: int,
+        allowed: NDArray[np.bool_] | None,
+    ) -> tuple[Tensor, Tensor]:
+        found = []
+        for rows in slices(len(user_index), users_at_once(self.rows.shape[1])):
+            scores = self._scores(user_index[rows])
+            is_unknown = torch.from_numpy(user_index[rows] < 0)
+            scores[is_unknown] = torch.from_numpy(self.popularity)
+            best = top_k_unseen(scores, None if seen is None else seen[rows], k, allowed)
+            found.append((best, scores_of_lists(scores, best)))
+        index, value = zip(*found, strict=True)
+        return torch.cat(index), torch.cat(value)
+
+    def _scores(self, user_index: NDArray[np.int64]) -> Float[Tensor, "b m"]:
         return scores_or_popularity(self.model, self.popularity, *self.known_of(user_index))

@@ -20,14 +20,13 @@ from recsparse.models.protocol.features import Features
 from recsparse.models.protocol.fitted_model import FittedModel
 from recsparse.scoring.item_table import ItemTable
 from recsparse.scoring.left_out import LeftOut
-from recsparse.scoring.list_table import allowed_items, best_items, list_table
+from recsparse.scoring.list_table import allowed_items, list_table
 from recsparse.scoring.reasons import with_reasons
 from recsparse.scoring.request_columns import Rows, as_table, id_column, refuse_unknown, slices
 from recsparse.scoring.scorer import Scorer
 from recsparse.scoring.similar import similar_batches
 from recsparse.scoring.user_histories import with_rows
 from recsparse.scoring.user_rows import UserRows
-from recsparse.scoring.user_scores import users_at_once
 
 
 @dataclass(frozen=True)
@@ -192,7 +191,7 @@ class TrainedModel:
         if self.left_out is not None:
             self.left_out.require(users, user_index)
         allowed = allowed_items(self.items, items, on_unknown)
-        for rows in [*slices(len(users), users_at_once(len(self.items)))] or [slice(0, 0)]:
+        for rows in [*slices(len(users), self._scorer.users_at_once())] or [slice(0, 0)]:
             yield self._recommend(
                 users[rows], user_index[rows], k, allowed, filter_seen, on_unknown, explain
             )
@@ -275,19 +274,16 @@ class TrainedModel:
         users: pa.Array,
         user_index: NDArray[np.int64],
         k: int,
-        allowed: torch.Tensor | None,
+        allowed: NDArray[np.bool_] | None,
         filter_seen: bool,
         on_unknown: OnUnknown,
         explain: bool,
     ) -> pa.Table:
-        known = user_index >= 0
-        scores = self._scorer.scores(user_index)
-        if on_unknown == "popularity":
-            scores[torch.from_numpy(~known)] = torch.from_numpy(self.popularity())
+        best, values = self._scorer.best(user_index, k, filter_seen, allowed)
         # A null or blank id is no user, and gets no recommendations.
-        without = ~known if on_unknown == "null" else ~known & is_missing_id(users)
-        seen = self.rows.of(user_index) if filter_seen else None
-        best, values = best_items(scores, k, seen, allowed, without)
+        is_unknown = user_index < 0
+        without = is_unknown if on_unknown == "null" else is_unknown & is_missing_id(users)
+        best[torch.from_numpy(without)] = -1
         ids = users.cast(self.users.ids.type)
         lists = list_table(ids, self.items, best.numpy(), values.numpy())
         if not explain:

@@ -32,7 +32,7 @@ class UserVectors:
         num_users: int,
         items: Float[Tensor, "m d"],
         make: Callable[[NDArray[np.int64]], Float[Tensor, "b d"]],
-        at_once: int = 1024,
+        at_once: int = 8_192,
     ) -> None:
         self.items = items.contiguous()
         self._make, self._at_once = make, at_once
