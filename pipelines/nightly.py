@@ -25,6 +25,7 @@ from recsparse.errors import CheckpointError, InputError, MissingFileError
 from recsparse.files.atomic import atomic_file, make_folder
 from recsparse.outputs.manifest import read_manifest
 from recsparse.reporting.progress import Reporter
+from recsparse.scoring.model_folder import read_model_description
 from recsparse.stages.load import locate
 from recsparse.stages.prepare import prepare
 from recsparse.stages.promote import promote
@@ -159,7 +160,7 @@ def _start(night: Night) -> str | None:
 
 def _train(night: Night, start: str | None) -> None:
     def fit(resume: bool = True) -> None:
-        known = None if start is None else night.located(start)
+        known = None if start is None else _to_continue(night, night.located(start))
         train(
             night.dataset, night.model, night.config, resume, night.reporter, known,
             fresh=not resume, again=False,
@@ -173,6 +174,15 @@ def _train(night: Night, start: str | None) -> None:
             fit(resume=False)
 
     night.steps.run(night.model, (night.data(), night.config, start), fit_or_start_anew)
+
+
+def _to_continue(night: Night, champion: Path) -> Path | None:
+    """Return the champion's folder; None where the configuration asks for another kind of model."""
+    kind, wanted = str(read_model_description(champion)["model"]["kind"]), night.config.model.kind
+    if wanted == kind or "model" not in night.config.model_fields_set:
+        return champion
+    night.steps.say(f"the champion is a model of the kind {kind}; {wanted} is fitted anew")
+    return None
 
 
 def _promote(night: Night) -> str:

@@ -1,6 +1,6 @@
 """What is installed, and what has run."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -18,6 +18,9 @@ from recsparse.cli.terminal import (
     show_runs,
 )
 from recsparse.reporting.progress import SILENT
+
+if TYPE_CHECKING:  # which takes half a second to import
+    import pandas as pd
 
 # Of the best runs; --json has all.
 _MOST_SHOWN = 10
@@ -92,6 +95,22 @@ def runs(
     elif best is not None:
         ids = frame["run_id"].str[:8]
         brief = frame[["experiment", "name", frame.columns[-1]]].assign(run=ids)
-        show_frame(title, brief.head(_MOST_SHOWN))
+        show_frame(title, brief.head(_MOST_SHOWN), "name")
     else:
-        show_frame(title, frame.where(frame.notna(), "–"))
+        _show_two(title, frame)
+
+
+def _show_two(title: str, frame: "pd.DataFrame") -> None:
+    names = "name" if "name" in frame else "metric"
+    short = {label: _in_lines(label) for label in map(str, frame)}
+    if len({*short.values()}) < len(short):
+        short = {}
+    texts = frame.loc[:, frame.dtypes == "object"]
+    shown = frame.assign(**texts.where(texts.notna(), "–")).rename(columns=short)
+    show_frame(title, shown, names)
+
+
+def _in_lines(label: str) -> str:
+    # Headings of runs, as ease-20261201-065018 (0123abcd), are wider than the figures below them.
+    name, is_run, _ = label.partition(" (")
+    return name.replace("-", "\n") if is_run else label

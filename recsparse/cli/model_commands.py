@@ -145,10 +145,10 @@ def _show_compared(compared: "Comparison") -> None:
 
     first = compared.results[compared.reference]
     _show_counts(first)
-    show_comparison(compared_on(first), compared.table)
+    show_comparison(f"{compared_on(first)}: mean ± standard error", compared.table)
     sliced = side_by_side(compared.slices, compared.metric)
     if len(sliced):
-        show_frame(f"{compared.metric} by slice, * few users", sliced)
+        show_frame(f"{compared.metric} by slice: mean ± 95 % interval; * few users", sliced)
     for sentence in compared.verdict:
         typer.echo(sentence)
 

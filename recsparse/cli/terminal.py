@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -10,10 +10,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from recsparse.reporting.value_text import value_text
+from recsparse.reporting.value_text import mean_text, value_text
 
 if TYPE_CHECKING:  # which takes half a second to import
     import pandas as pd
+
+# Names up to this length stay in one line; the columns next to them fold instead.
+_WHOLE_UP_TO = 36
 
 
 def show_json(value: Any) -> None:
@@ -57,17 +60,20 @@ def show_groups(title: str, groups: Mapping[str, Mapping[str, Any]]) -> None:
     Console().print(table)
 
 
-def show_frame(title: str, frame: "pd.DataFrame") -> None:
+def show_frame(title: str, frame: "pd.DataFrame", names: str | None = None) -> None:
     """Print a frame as a table.
 
     Args:
         title: Above the table.
         frame: Rows and columns; the index is not shown.
+        names: The column of names, which are not folded where the terminal is narrow; without it
+            the first one.
     """
     table = Table(title=Text(title))
+    whole = names or next(iter(frame.columns), None)
     for column in frame.columns:
         is_numeric = frame[column].dtype.kind in "biufc"
-        _add_column(table, str(column), is_numeric)
+        _add_column(table, str(column), is_numeric, list(frame[column]) if column == whole else [])
     for row in frame.itertuples(index=False):
         table.add_row(*(Text(value_text(value)) for value in row))
     Console().print(table)
@@ -81,16 +87,15 @@ def show_comparison(title: str, table: "pd.DataFrame") -> None:
         table: One row per model; the column `ndcg@10 ±` is the standard error of `ndcg@10`.
     """
     shown = Table(title=Text(title))
-    for column in ("", *table.index):
-        _add_column(shown, str(column))
-    for name in table.columns:
-        if name.endswith(" ±"):
-            continue
-        values = [value_text(float(value)) for value in table[name]]
-        if f"{name} ±" in table:
-            errors = map(value_text, map(float, table[f"{name} ±"]))
-            values = [f"{value} ± {error}" for value, error in zip(values, errors, strict=True)]
-        shown.add_row(*map(Text, (name, *values)))
+    names = [name for name in map(str, table.columns) if not name.endswith(" ±")]
+    _add_column(shown, "", names=names)
+    for model in table.index:
+        _add_column(shown, str(model))
+    for name in names:
+        values = [float(value) for value in table[name]]
+        errors = map(float, table.get(f"{name} ±", [math.nan] * len(table)))
+        told = [mean_text(value, error) for value, error in zip(values, errors, strict=True)]
+        shown.add_row(*map(Text, (name, *told)))
     Console().print(shown)
 
 
@@ -103,17 +108,28 @@ def show_runs(title: str, runs: "pd.DataFrame") -> None:
     """
     started = runs["started"].map("{:%Y-%m-%d %H:%M}".format)
     brief = runs[["experiment", "name", "status"]].assign(started=started)
+    if runs["experiment"].nunique() == 1:
+        title = f"{title} of the experiment {runs['experiment'].iloc[0]}"
+        brief = brief.drop(columns="experiment")
     for part in ("validation", "test"):
         prefix = f"{part}_ndcg_at_"
         names = [name for name in map(str, runs.columns) if name.startswith(prefix)]
         if names:
             k = min(int(name.removeprefix(prefix)) for name in names)
             brief[f"{part}\nnDCG@{k}"] = runs[f"{prefix}{k}"]
-    show_frame(title, brief)
+    show_frame(title, brief, "name")
 
 
-def _add_column(table: Table, name: str, is_numeric: bool = False) -> None:
-    table.add_column(Text(name), justify="right" if is_numeric else "left", overflow="fold")
+def _add_column(
+    table: Table, name: str, is_numeric: bool = False, names: Sequence[Any] = ()
+) -> None:
+    longest = max((len(line) for each in names for line in str(each).split("\n")), default=0)
+    table.add_column(
+        Text(name),
+        justify="right" if is_numeric else "left",
+        overflow="fold",
+        no_wrap=0 < longest <= _WHOLE_UP_TO,
+    )
 
 
 def _without_nan(value: Any) -> Any:

@@ -23,7 +23,7 @@ from recsparse.reporting.html_page import (
     Section,
     picture_source,
 )
-from recsparse.reporting.value_text import value_text
+from recsparse.reporting.value_text import mean_text, value_text
 
 _TESTED = {
     "difference": "difference",
@@ -124,10 +124,8 @@ def _models_table(table: pd.DataFrame, heading: str, k: int | None = None) -> Pa
         cells = [Cell(str(model))]
         for name in names:
             value = figures[name]
-            text = value_text(value)
-            error = figures.get(f"{name} ±", np.nan)
-            if not np.isnan(error):
-                text += f" ± {error:.2g}"
+            error = figures.get(f"{name} ±")
+            text = value_text(value) if error is None else mean_text(value, error)
             cells.append(Cell(text, _sorted_by(value), is_best=bool(value == best[name])))
         rows.append(Row(cells))
     return PageTable(rows, ["model", *names], heading)
@@ -198,8 +196,7 @@ def _slice_rows(table: pd.DataFrame, compared: Comparison) -> list[Row]:
         for model in compared.results:
             figures = of_model[model]
             mean, half = figures["mean"], figures["high"] - figures["mean"]
-            text = value_text(mean) if np.isnan(half) else f"{mean:.3g} ± {half:.2g}"
-            cells.append(Cell(text, _sorted_by(mean), is_best=bool(mean == best)))
+            cells.append(Cell(mean_text(mean, half), _sorted_by(mean), is_best=bool(mean == best)))
         rows.append(Row(cells, is_grey=first["is_small"]))
     return rows
 

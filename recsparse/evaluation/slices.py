@@ -12,6 +12,7 @@ from recsparse.datasets.evaluated.whole_part import WholePart
 from recsparse.errors import InputError
 from recsparse.evaluation.listed_metrics import ListedMetrics, listed_lengths
 from recsparse.evaluation.ranking_result import RankingResult
+from recsparse.reporting.value_text import mean_text
 
 COLUMNS = ("slice", "group", "users", "metric", "mean", "low", "high", "is_small")
 # Of all datasets, whatever tables they have.
@@ -112,7 +113,7 @@ def side_by_side(table: pd.DataFrame, metric: str) -> pd.DataFrame:
         row = {"slice": f"{name} *" if first["is_small"] else name, "users": first["users"]}
         half = some["high"] - some["mean"]
         for model, mean, each in zip(some["model"], some["mean"], half, strict=True):
-            row[model] = f"{mean:.3g}" if np.isnan(each) else f"{mean:.3g} ± {each:.2g}"
+            row[model] = mean_text(mean, each)
         rows.append(row)
     return pd.DataFrame(rows)
 

@@ -51,7 +51,9 @@ class Promotion:
 
     def __str__(self) -> str:
         """Return the decision in a line."""
-        who = self.name if self.version is None else f"{self.name} version {self.version}"
+        # What was not registered has no version to be named by.
+        of = f"the candidate for {self.name}"
+        who = of if self.version is None else f"{self.name} version {self.version}"
         if self.dry_run:
             verb = "would be" if self.promoted else "would not be"
         else:

@@ -153,7 +153,9 @@ def best_runs(
 def _known_metric(metric: str, known: Iterable[str]) -> str:
     known = [*known]
     asked = metric.removeprefix(_METRICS).replace("@", "_at_")
-    for name in (asked, f"test_{asked}", f"validation_{asked}"):
+    of_parts = [f"test_{asked}", f"validation_{asked}"]
+    # Runs of mlflow.models.evaluate have ndcg_at_10 itself, of candidates: no figure to rank with.
+    for name in [*of_parts, asked] if "@" in metric else [asked, *of_parts]:
         if name in known:
             return name
     # Those of models within a comparison would bury the others.

@@ -92,7 +92,7 @@ class _Search:
         return Job.of("tune", [self.dataset], settings)
 
 
-def tune(
+def tune(  # noqa: PLR0913 (whoever runs several searches places the store)
     dataset: str | Path,
     config: Config | None = None,
     out: str | Path | None = None,
@@ -100,6 +100,7 @@ def tune(
     reporter: Reporter = SILENT,
     overwrite: bool = True,
     fresh: bool = False,
+    store_folder: str | Path | None = None,
 ) -> TuneResult:
     """Try settings of the configured model, and choose by the validation part.
 
@@ -117,6 +118,7 @@ def tune(
         overwrite: Replace what another search found or tried, or a configuration that was edited
             since.
         fresh: Begin anew, without the trials of an earlier start.
+        store_folder: Folder of the MLflow store where no address is set; without it that of `out`.
 
     Returns:
         The best configuration and all trials.
@@ -144,7 +146,7 @@ def tune(
     try_own_models(config.model, data, part, config.seed)
     job = _Search(dataset, data, part, config, plan, reporter)
     if out is not None:
-        return _tracked(job, out, overwrite, fresh)
+        return _tracked(job, out, overwrite, fresh, store_folder or folder_of(out))
     if config.tuning.jobs == 1:
         trials = StoredTrials(plan, None, "") if has_optuna() else ListedTrials(plan)
         return _searched(job, trials, lambda: None)
@@ -168,7 +170,9 @@ def space_of(config: Config) -> SearchSpace:
     return model.search_ranges or model.search_space
 
 
-def _tracked(job: _Search, out: str | Path, overwrite: bool, fresh: bool) -> TuneResult:
+def _tracked(
+    job: _Search, out: str | Path, overwrite: bool, fresh: bool, store_folder: str | Path
+) -> TuneResult:
     config, reporter, work = job.config, job.reporter, job.job()
     with claim(out, CONFIGURATION, work, overwrite, (SEARCH,), reporter) as output:
         # A folder is made when the store has answered.
@@ -177,7 +181,7 @@ def _tracked(job: _Search, out: str | Path, overwrite: bool, fresh: bool) -> Tun
         before = trials.search_run if isinstance(trials, StoredTrials) else None
         with start_run(
             config.tracking,
-            folder_of(out),
+            store_folder,
             run_name(f"tune-{config.model.kind}"),
             resume_run=before,
             reporter=reporter,

@@ -85,9 +85,21 @@ def test_a_comparison_has_a_column_a_model_and_errors_beside_the_means(capfd):
     assert cells(capfd.readouterr().out) == [
         ["", "ours", "theirs"],
         ["users", "9", "9"],
-        ["ndcg@10", "0.5 ± 0.125", "0.25 ± –"],
+        ["ndcg@10", "0.50 ± 0.12", "0.25"],
         ["coverage@10", "1", "0.5"],
     ]
+
+
+def test_names_stay_in_one_line_where_the_terminal_is_narrow(capfd, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "40")
+    long = pd.DataFrame({"metric": ["validation_precision_at_10"], "value": ["a " * 20]})
+    show_frame("title", long)
+    first, second, *_ = cells(capfd.readouterr().out)[1:]
+    assert first[0] == "validation_precision_at_10"
+    assert second[0] == ""
+    # One of several lines' width would leave nothing for the others.
+    show_frame("title", pd.DataFrame({"metric": ["x" * 60], "value": ["a"]}))
+    assert len(cells(capfd.readouterr().out)) > 2
 
 
 def test_of_runs_as_much_is_shown_as_a_terminal_is_wide(capfd, monkeypatch):
@@ -107,9 +119,26 @@ def test_of_runs_as_much_is_shown_as_a_terminal_is_wide(capfd, monkeypatch):
     )
     show_runs("title", runs)
     first, second, line = cells(capfd.readouterr().out)
-    assert line == ["shop", "tune sparse_grid", "FINISHED", "2026-01-02 03:04", "0.1235", "0.4567"]
-    assert first == ["", "", "", "", "validation", "test"]
-    assert second == ["experiment", "name", "status", "started", "nDCG@20", "nDCG@5"]
+    assert line == ["tune sparse_grid", "FINISHED", "2026-01-02 03:04", "0.1235", "0.4567"]
+    assert first == ["", "", "", "validation", "test"]
+    assert second == ["name", "status", "started", "nDCG@20", "nDCG@5"]
+
+
+def test_the_experiment_is_a_column_where_there_are_several(capfd):
+    runs = pd.DataFrame(
+        {
+            "experiment": ["shop", "nightly"],
+            "name": ["a", "b"],
+            "status": ["FINISHED", "FAILED"],
+            "started": pd.to_datetime(["2026-01-02", "2026-01-03"], utc=True),
+        }
+    )
+    show_runs("runs", runs)
+    assert cells(capfd.readouterr().out)[0] == ["experiment", "name", "status", "started"]
+    show_runs("runs", runs[:1])
+    text = capfd.readouterr().out
+    assert "runs of the experiment shop" in text
+    assert cells(text)[0] == ["name", "status", "started"]
 
 
 def test_no_runs_are_a_table_without_rows(capfd):

@@ -64,7 +64,7 @@ def test_the_verdict_stands_above_and_figures_and_tests_below():
     assert text.index(compared.verdict[0]) < text.index("<figure>") < text.index("<thead>")
     row = Read(text).row("best")
     mean = three_models()["best"].mean()[METRIC]
-    assert f"{mean:.4g} ± " in row[1]
+    assert f"{mean:.3f} ± 0.0" in row[1]
     assert page_of(compared) == text
 
 

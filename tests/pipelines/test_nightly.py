@@ -114,6 +114,15 @@ def test_a_model_that_is_not_promoted_leaves_the_champion_whose_lists_are_made_a
     assert not lists(shop).equals(first)
 
 
+def test_another_kind_of_model_is_fitted_anew(shop, run_night):
+    run_night("first")
+    arrive(shop, 1)
+    status, _, said = run_night("second", "--set", "model.kind=ease")
+    assert (status, champion(shop)) == (0, "2"), said
+    assert load_model("shop/model-second").model.kind == "ease"
+    assert "the champion is a model of the kind ials; ease is fitted anew" in said
+
+
 def test_a_stage_that_fails_leaves_the_champion_and_the_lists(shop, run_night, monkeypatch):
     run_night("first")
     first = lists(shop)

@@ -67,6 +67,12 @@ def test_the_best_of_all_experiments_comes_first(workplace, two):
     assert one["name"].tolist() == ["elsewhere"]
 
 
+def test_runs_of_mlflows_own_evaluation_are_no_best_models(workplace, two):
+    record(workplace, "candidates alone", {"ndcg@10": 0.9}, torch="2.8")
+    assert best_runs(workplace, "ndcg@10")["name"].tolist() == ["other", "one"]
+    assert best_runs(workplace, "ndcg_at_10")["name"].tolist() == ["candidates alone"]
+
+
 def test_of_errors_the_lowest_comes_first(workplace):
     for name, rmse in (("bad", 2.0), ("good", 1.0)):
         record(workplace, name, {"test_rmse": rmse, "test_ndcg@10": rmse}, torch="2.8")

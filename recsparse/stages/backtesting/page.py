@@ -6,7 +6,7 @@ import pandas as pd
 from recsparse.evaluation.significance import ALPHA
 from recsparse.evaluation.verdict import judged
 from recsparse.reporting.html_page import Cell, Page, PageTable, Row, Section
-from recsparse.reporting.value_text import value_text
+from recsparse.reporting.value_text import mean_text, value_text
 from recsparse.stages.backtesting.result import BacktestResult, of_metric
 
 _OVERALL = (
@@ -90,10 +90,7 @@ def by_split(result: BacktestResult) -> pd.DataFrame:
     """
     table = result.windows[result.windows["metric"] == result.metric]
     half = (table["high"] - table["low"]) / 2
-    shown = [
-        value_text(mean) if np.isnan(each) else f"{mean:.4f} ± {each:.4f}"
-        for mean, each in zip(table["mean"], half, strict=True)
-    ]
+    shown = [mean_text(mean, each) for mean, each in zip(table["mean"], half, strict=True)]
     wide = table.assign(shown=shown).pivot_table(
         index="number", columns="model", values="shown", aggfunc="first", sort=False
     )

@@ -12,7 +12,7 @@ from recsparse.config.config import Config
 from recsparse.config.model_kinds import find_section
 from recsparse.config.model_section import known_sections
 from recsparse.errors import InputError, RecsparseError, nearest, reason
-from recsparse.files.addresses import is_address
+from recsparse.files.addresses import folder_of, is_address
 from recsparse.files.atomic import atomic_file, make_folder
 from recsparse.reporting.progress import SILENT, Reporter
 from recsparse.stages.tune import tune
@@ -50,7 +50,8 @@ def tune_kinds(
         dataset: A dataset folder.
         kinds: Kinds of models.
         out: A folder for the best configuration of each kind, `ease.toml` and so on, and for the
-            table, `kinds.csv`; what else is in it stays.
+            table, `kinds.csv`; what else is in it stays. Where no address is set, the MLflow store
+            is next to it, as next to any output.
         config: The configuration to start from; its section `model` is used for its own kind, other
             kinds start from their defaults.
         reporter: Shows the progress.
@@ -76,8 +77,9 @@ def tune_kinds(
         for done, (kind, own) in enumerate(configs.items()):
             advance(done, kind)
             try:
+                best = folder / f"{kind}.toml"
                 results[kind] = tune(
-                    dataset, own, folder / f"{kind}.toml", None, reporter, overwrite, fresh
+                    dataset, own, best, None, reporter, overwrite, fresh, folder_of(folder)
                 )
                 rows.append(_row(kind, results[kind]))
             except RecsparseError as error:

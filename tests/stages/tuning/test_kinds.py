@@ -3,6 +3,7 @@ import pytest
 
 from recsparse.config.toml_reader import load_config
 from recsparse.errors import InputError
+from recsparse.stages.runs import runs
 from recsparse.stages.tuning.kinds import tune_kinds
 from tests.prepared import prepared
 
@@ -28,6 +29,10 @@ def test_each_kind_has_the_same_budget_and_a_file_of_its_best(small_dataset, wor
         assert getattr(best, name) == trials[name][0]
     assert load_config(workplace / "kinds" / "ease.toml").model.most_items == 999
     assert not (workplace / "kinds" / "rating_bias.toml").exists()
+    # Next to the output, where the runs of all other commands are.
+    assert not (workplace / "kinds" / "mlflow.db").exists()
+    names = runs(workplace)["name"].tolist()
+    assert any(name.startswith("tune-ease-") for name in names), names
 
 
 def test_kinds_that_all_fail_and_unknown_ones_are_errors(tmp_path, workplace):
