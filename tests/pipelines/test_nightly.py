@@ -117,7 +117,8 @@ def test_a_model_that_is_not_promoted_leaves_the_champion_whose_lists_are_made_a
 def test_another_kind_of_model_is_fitted_anew(shop, run_night):
     run_night("first")
     arrive(shop, 1)
-    status, _, said = run_night("second", "--set", "model.kind=ease")
+    write_toml("nightly.toml", SETTINGS | {"model": {"kind": "ease"}})
+    status, _, said = run_night("second")
     assert (status, champion(shop)) == (0, "2"), said
     assert load_model("shop/model-second").model.kind == "ease"
     assert "the champion is a model of the kind ials; ease is fitted anew" in said
