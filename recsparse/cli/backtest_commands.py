@@ -79,6 +79,7 @@ def backtest(
         from recsparse.datasets.workspace import Resources
         from recsparse.outputs.claim import require_apart
         from recsparse.stages.backtest import backtest as stage
+        from recsparse.stages.backtesting.page import verdict
         from recsparse.stages.backtesting.result import of_metric
 
     named = [name.strip() for each in models for name in each.split(",") if name.strip()]
@@ -98,7 +99,10 @@ def backtest(
         return
     metric = result.metric
     table = of_metric(result.table, metric)[["users", "mean", "low", "high", "best in"]]
-    show_frame(f"{metric} over {len(result.splits)} splits", table.reset_index())
+    title = f"{metric} over {len(result.splits)} splits; low and high: 95 % interval"
+    show_frame(title, table.reset_index())
     if len(named) > 1:
         tested = of_metric(result.differences, metric).drop(columns=["splits", "standard error"])
         show_frame(f"{metric}, paired by user", tested.reset_index())
+    for sentence in verdict(result):
+        typer.echo(sentence)

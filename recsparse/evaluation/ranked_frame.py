@@ -95,8 +95,10 @@ def ranked_frame(
     except ValidationError as error:
         found = error.errors()[0]
         key = ".".join(map(str, found["loc"]))
+        is_unknown = found["type"] == "extra_forbidden"
+        what = "there is no such key" if is_unknown else found["msg"].removeprefix("Value error, ")
         raise ConfigError(
-            f"evaluator_config is wrong at {key!r}: {found['msg']}; its keys are "
+            f"evaluator_config is wrong at {key!r}: {what}; its keys are "
             f"{', '.join(RankerConfig.model_fields)}"
         ) from error
     column = score_column or settings.score

@@ -1,6 +1,7 @@
 """The page of a report: the verdict, pictures, sortable tables, and lists with titles."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -25,13 +26,11 @@ from recsparse.reporting.html_page import (
 )
 from recsparse.reporting.value_text import mean_text, value_text
 
+# What stands in one cell: a figure with the ends of its interval.
+_BOUNDS = {"difference": ("low", "high"), "ratio": ("ratio low", "ratio high")}
 _TESTED = {
     "difference": "difference",
-    "low": "from",
-    "high": "to",
     "ratio": "ratio",
-    "ratio low": "from",
-    "ratio high": "to",
     "p": "p (t-test)",
     "p randomisation": "p (randomisation)",
     "users": "users",
@@ -39,10 +38,10 @@ _TESTED = {
     "users needed": "users needed",
 }
 _HOW_TESTED = (
-    "Differences and ratios are of the reference to each model, with 95 % intervals by the "
-    "bootstrap over users. Both tests are paired and two-sided; p-values are adjusted by Holm for "
-    "the number of models. Users needed: to see a difference of this size in 8 of 10 t-tests, "
-    "unadjusted."
+    "Differences and ratios are of the reference to each model, with 95 % intervals in brackets, "
+    "by the bootstrap over users. Both tests are paired and two-sided; p-values are adjusted by "
+    "Holm for the number of models. Users needed: to see a difference of this size in 8 of 10 "
+    "t-tests, unadjusted."
 )
 
 
@@ -81,8 +80,12 @@ def report_page(compared: Comparison, options: EvaluationConfig | None, title: s
 def _title(models: Sequence[str]) -> str:
     if len(models) == 1:
         return f"Evaluation of {models[0]}"
-    others = f"{', '.join(models[1:-1])} and {models[-1]}" if len(models) > 2 else models[1]
-    return f"{models[0]} compared with {others}"
+    return f"{models[0]} compared with {_listed(models[1:])}"
+
+
+def _listed(models: Sequence[str]) -> str:
+    first, last = ", ".join(models[:-1]), models[-1]
+    return f"{first} and {last}" if first else last
 
 
 def _warnings(compared: Comparison) -> list[str]:
@@ -90,15 +93,15 @@ def _warnings(compared: Comparison) -> list[str]:
     first = compared.results[compared.reference]
     if 0 < first.num_users < SMALL:
         found.append(f"{first.num_users} users are few: intervals and tests say little.")
-    unknown = [result.rows_of_unknown_items for result in compared.results.values()]
-    if compared.part is not None and max(unknown) > 0:
-        rows = (
-            f"{min(unknown):,}" if len({*unknown}) == 1 else f"{min(unknown):,} to {max(unknown):,}"
-        )
-        found.append(
-            f"{rows} of {compared.part.evaluated_rows:,} evaluated rows are of items that a model "
-            "does not know, each a miss for it."
-        )
+    unknown: dict[int, list[str]] = {}
+    for model, result in compared.results.items():
+        unknown.setdefault(result.rows_of_unknown_items, []).append(model)
+    for rows, models in unknown.items():
+        if compared.part is not None and rows > 0:
+            found.append(
+                f"{rows:,} of {compared.part.evaluated_rows:,} evaluated rows are of items that "
+                f"{_listed(models)} {'does' if len(models) == 1 else 'do'} not know: misses."
+            )
     return found
 
 
@@ -155,13 +158,21 @@ def _significance(compared: Comparison) -> Iterator[Section]:
 
 
 def _tested_table(metric: str, table: pd.DataFrame) -> PageTable:
+    # A column of zeros would push the last ones out of a narrow page.
+    names = [name for name in _TESTED if name != "undefined" or table[name].any()]
     rows = []
     for model, row in table.to_dict("index").items():
-        shown = [row[name] for name in _TESTED]
-        counts = [int(value) if float(value).is_integer() else value for value in shown]
-        cells = [Cell(value_text(value), _sorted_by(value)) for value in counts]
+        cells = [Cell(_tested_text(name, row), _sorted_by(row[name])) for name in names]
         rows.append(Row([Cell(str(model)), *cells]))
-    return PageTable(rows, ["over", *_TESTED.values()], metric)
+    return PageTable(rows, ["over", *(_TESTED[name] for name in names)], metric)
+
+
+def _tested_text(name: str, row: Mapping[Hashable, Any]) -> str:
+    value = row[name]
+    text = value_text(int(value) if float(value).is_integer() else value)
+    low, high = (row[bound] for bound in _BOUNDS.get(name, (name, name)))
+    is_known = name in _BOUNDS and not np.isnan(low)
+    return f"{text} ({value_text(low)} to {value_text(high)})" if is_known else text
 
 
 def _slices(compared: Comparison) -> Iterator[Section]:

@@ -10,6 +10,7 @@ from recsparse.errors import InputError, SchemaError, nearest
 from recsparse.evaluation.candidates import Candidates
 from recsparse.evaluation.ranking_result import RankingResult
 from recsparse.evaluation.slices import COLUMNS, Slice, slice_table
+from recsparse.reporting.value_text import value_text
 
 # Columns of more numbers than this are cut into quarters.
 _MOST_VALUES, _QUARTERS = 10, 4
@@ -65,8 +66,19 @@ def _groups(
         )
     index = candidates.user if of_users else candidates.item
     known = values.groupby(index).first()
+    names = sorted(known.dropna().unique(), key=str)
     if pd.api.types.is_numeric_dtype(known) and known.nunique() > _MOST_VALUES:
-        known = pd.qcut(known, _QUARTERS, duplicates="drop").astype(str)
-    for value in sorted(known.dropna().unique(), key=str):
+        known, names = _quarters(known)
+    for value in names:
         mask = np.asarray(known == value, dtype=bool)
         yield f"{column}={value}", *((mask, None) if of_users else (None, mask))
+
+
+def _quarters(values: pd.Series) -> tuple[pd.Series, list[str]]:
+    # By the least and the most of each quarter, as slices of datasets are called.
+    quarter = pd.qcut(values, _QUARTERS, labels=False, duplicates="drop")
+    names = {}
+    for place, some in values.groupby(quarter):
+        first, last = value_text(float(some.min())), value_text(float(some.max()))
+        names[place] = first if first == last else f"{first} to {last}"
+    return quarter.map(names), [*names.values()]

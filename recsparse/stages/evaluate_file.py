@@ -1,5 +1,6 @@
 """Ranking metrics of the files of any systems, on a dataset's test part, side by side."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,8 @@ from recsparse.stages.data import load_data
 from recsparse.stages.item_titles import item_titles
 from recsparse.stages.list_context import list_context, require_context, sampled_negatives
 from recsparse.stages.scored_file import ScoredFile
+
+logger = logging.getLogger(__name__)
 
 
 def evaluate_file(
@@ -219,7 +222,15 @@ def _ranked(
             context=list_context(data, items, options.metrics),
             sampled=sampled_negatives(config),
         )
-    return compared.result(ranked, file.items, items)
+    result = compared.result(ranked, file.items, items)
+    if next(iter(result.mean().values()), None) == 0:
+        logger.warning(
+            "no list of %s holds a test item of its user; lists that are made from all rows leave "
+            "the test items out: make them from the rows before the test, as recsparse recommend "
+            "does with --dataset and --history-parts train,validation",
+            file.where,
+        )
+    return result
 
 
 def _columns(items: Vocabulary, num_known: int, in_file: Vocabulary) -> Vocabulary:

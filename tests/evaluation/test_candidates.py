@@ -180,3 +180,6 @@ def test_many_numbers_are_cut_into_quarters():
     )
     table = ranked_frame(frame, {"metrics": ["recall@1"], "slices": ["age"]}).slices
     assert table["users"].tolist() == [10, 10, 10, 10]
+    # By the ages that are in them, in their order.
+    names = ["age=0 to 13.5", "age=15 to 28.5", "age=30 to 43.5", "age=45 to 58.5"]
+    assert table["slice"].tolist() == names

@@ -12,6 +12,7 @@ from recsparse.evaluation.comparison import compare
 from recsparse.evaluation.examples import Example
 from recsparse.evaluation.report_page import report_page
 from recsparse.evaluation.slices import Slice, slice_tables
+from recsparse.reporting.value_text import value_text
 from tests.evaluation.results import METRIC, PART, result, three_models
 
 
@@ -65,6 +66,10 @@ def test_the_verdict_stands_above_and_figures_and_tests_below():
     row = Read(text).row("best")
     mean = three_models()["best"].mean()[METRIC]
     assert f"{mean:.3f} ± 0.0" in row[1]
+    tested = compared.significance[METRIC].loc["near"]
+    bounds = f"({value_text(tested['low'])} to {value_text(tested['high'])})"
+    cells = [cells[1] for _, cells in Read(text).rows if cells[0] == "near"]
+    assert f"{value_text(tested['difference'])} {bounds}" in cells
     assert page_of(compared) == text
 
 
@@ -97,9 +102,13 @@ def test_what_a_reader_must_know_stands_in_the_lead():
     few = {"a": replace(result([0.5, 0.1]), part=PART, rows_of_unknown_items=2)}
     text = page_of(compare(few))
     assert "2 users are few: intervals and tests say little." in text
-    assert "2 of 5 evaluated rows are of items that a model does not know" in text
+    assert "2 of 5 evaluated rows are of items that a does not know: misses." in text
     both = few | {"b": replace(few["a"], rows_of_unknown_items=4)}
-    assert "2 to 4 of 5 evaluated rows" in page_of(compare(both))
+    assert "4 of 5 evaluated rows are of items that b does not know" in page_of(compare(both))
+    alike = dict.fromkeys(("a", "b", "c"), few["a"]) | {
+        "d": replace(few["a"], rows_of_unknown_items=0)
+    }
+    assert "items that a, b and c do not know: misses." in page_of(compare(alike))
 
 
 def test_users_without_targets_give_a_page():

@@ -54,6 +54,18 @@ def test_scores_ranks_and_lists_of_one_system_have_the_same_figures(scored, smal
     np.testing.assert_equal(evaluate_file(both, small_dataset).per_user, expected.per_user)
 
 
+def test_lists_that_leave_the_test_items_out_are_told(scored, small_dataset, caplog):
+    data = load_dataset(small_dataset)
+    test = data.with_ids(data.split.test).to_pandas()[["user_id", "item_id"]]
+    kept = scored.merge(test, how="left", indicator=True)
+    kept = kept[kept.pop("_merge") == "left_only"]
+    evaluate_file(scored, small_dataset)
+    assert not caplog.messages
+    assert evaluate_file(kept, small_dataset).mean()["ndcg@10"] == 0
+    assert "holds a test item of its user" in caplog.text
+    assert "--history-parts train,validation" in caplog.text
+
+
 def test_files_stand_side_by_side_with_significance_slices_and_a_report(
     scored, small_dataset, tmp_path
 ):
