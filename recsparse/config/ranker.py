@@ -1,8 +1,8 @@
 """The configuration of MLflow's evaluator `recsparse`: how a frame of candidates is read."""
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
-from recsparse.config.metric_names import ReportedMetric
+from recsparse.config.metric_names import ReportedMetric, is_of_all_lists
 from recsparse.config.section import Section
 
 
@@ -27,3 +27,13 @@ class RankerConfig(Section):
     metrics: tuple[ReportedMetric, ...] = Field(default=("all@10", "all@20"), min_length=1)
     slices: tuple[str, ...] = ()
     prefix: str = ""
+
+    @field_validator("metrics")
+    @classmethod
+    def _has_one_of_each_user(cls, metrics: tuple[str, ...]) -> tuple[str, ...]:
+        if all(map(is_of_all_lists, metrics)):
+            raise ValueError(
+                "metrics must have one of each user, such as ndcg@10, but has "
+                f"{' and '.join(metrics)} alone"
+            )
+        return metrics

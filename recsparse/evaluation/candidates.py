@@ -60,8 +60,8 @@ class Candidates:
         user, user_ids = _indexed(frame, columns.user)
         item, item_ids = _indexed(frame, columns.item)
         found = cls(
-            pa.array(user_ids),
-            pa.array(item_ids),
+            user_ids,
+            item_ids,
             user,
             item,
             _numbers(scores, "scores", len(frame)),
@@ -170,7 +170,7 @@ class Candidates:
         return np.divide(won, pairs, out=np.full(self.shape[0], np.nan), where=pairs > 0)
 
 
-def _indexed(frame: pd.DataFrame, column: str) -> tuple[NDArray[np.int64], pd.Index]:
+def _indexed(frame: pd.DataFrame, column: str) -> tuple[NDArray[np.int64], pa.Array]:
     if column not in frame:
         raise SchemaError(
             f"candidates must have the column {column!r}; {nearest(column, map(str, frame))}; "
@@ -180,7 +180,13 @@ def _indexed(frame: pd.DataFrame, column: str) -> tuple[NDArray[np.int64], pd.In
     if (index < 0).any():
         row = int(np.argmin(index))
         raise InputError(f"{column} must not be missing, but that of row {row} is; drop such rows")
-    return index.astype(np.int64), pd.Index(ids)
+    try:
+        return index.astype(np.int64), pa.array(ids)
+    except pa.ArrowException as error:
+        raise InputError(
+            f"{column} must hold ids of one type, such as integers alone or strings alone, but "
+            f"{error}; cast them"
+        ) from error
 
 
 def _numbers(values: ArrayLike, what: str, rows: int) -> NDArray[np.float64]:

@@ -175,21 +175,35 @@ def _part(
             _require_same_users(has, compared.part.user_ids)
         if options.missing_users == "zero":
             return compared
-        users = compared.part.user_ids.filter(pa.array(np.logical_and.reduce([*has.values()])))
+        users = compared.part.user_ids.filter(pa.array(_in_all(has)))
         return part_to_compare(data, "test", options, known, one_list=True, users=users)
 
 
 def _require_same_users(has: Mapping[str, NDArray[np.bool_]], ids: pa.Array) -> None:
     masks = np.array([*has.values()])
     differs = np.flatnonzero(masks.any(axis=0) & ~masks.all(axis=0))
-    counts = ", ".join(f"{name} has {int(each.sum()):,}" for name, each in has.items())
     lacking = [*has][int(np.argmin(masks[:, differs[0]]))]
     raise InputError(
-        f"files must have the same test users, but of {len(ids):,}, {counts}; the first that "
+        f"files must have the same test users, but {_counts(has)}; the first that "
         f"differs is user {ids[int(differs[0])].as_py()!r}, whom {lacking} lacks; set "
         "evaluation.missing_users=common to compare them on the users that all have, or zero to "
         "count a missing user as 0"
     )
+
+
+def _in_all(has: Mapping[str, NDArray[np.bool_]]) -> NDArray[np.bool_]:
+    common: NDArray[np.bool_] = np.logical_and.reduce([*has.values()])
+    if not common.any():
+        raise InputError(
+            f"files must have a test user in common, but {_counts(has)}, and none is in all; set "
+            "evaluation.missing_users=zero to count a missing user as 0"
+        )
+    return common
+
+
+def _counts(has: Mapping[str, NDArray[np.bool_]]) -> str:
+    counts = [f"{name} has {int(each.sum()):,}" for name, each in has.items()]
+    return f"of {len(next(iter(has.values()))):,}, {', '.join(counts)}"
 
 
 def _ranked(

@@ -12,6 +12,7 @@ from scipy.sparse import csr_matrix
 
 from recsparse.datasets.dataset import Dataset
 from recsparse.datasets.evaluated.whole_part import WholePart
+from recsparse.datasets.id_types import ids_of
 from recsparse.datasets.reading.find_files import Paths, named
 from recsparse.datasets.reading.roles import Roles
 from recsparse.datasets.reading.tables import open_dataset, read_columns, require_columns
@@ -103,6 +104,12 @@ class ScoredFile:
         if not (usable & (part.items.index_of(self.table[ITEM]) >= 0)).any():
             return None
         order = np.flatnonzero(usable)[np.lexsort((item[usable], row[usable]))]
+        again = (np.diff(row[order]) == 0) & (np.diff(item[order]) == 0)
+        if again.any():
+            logger.warning(
+                "%s scores %d pairs of a user and an item again; the last score of each counts",
+                self.where, int(again.sum()),
+            )  # fmt: skip
         return Scores(row[order], item[order], self.scores[order])
 
 
@@ -149,7 +156,7 @@ def _read(scored: Paths, where: str, data: Dataset) -> tuple[pa.Table, NDArray[n
     require_columns(source, where, [USER, ITEM, by])
     table = read_columns(source, [USER, ITEM, by])
     values = _comparable(_numbers(table[by], by, where), where)
-    table = table.select([USER, ITEM])
+    table = pa.table({name: ids_of(table[name], f"{name} of {where}") for name in (USER, ITEM)})
     if by == SCORE:
         return table, values
     _require_once(table.filter(pa.array(values > -np.inf)), where)
@@ -159,7 +166,7 @@ def _read(scored: Paths, where: str, data: Dataset) -> tuple[pa.Table, NDArray[n
 def _of_lists(
     lists: pa.Table, where: str, item_type: pa.DataType
 ) -> tuple[pa.Table, NDArray[np.float64]]:
-    users, column = lists[USER].combine_chunks(), lists.column(1).combine_chunks()
+    users, column = ids_of(lists[USER], f"{USER} of {where}"), lists.column(1).combine_chunks()
     if users.null_count or pc.count_distinct(users).as_py() < len(users):
         counts = users.value_counts()
         most = counts[int(np.argmax(counts.field("counts").to_numpy()))]["values"].as_py()

@@ -1,5 +1,6 @@
 """Versions of registered models and the aliases that point to them."""
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from recsparse.tracking.store import require_store, store_file, without_password
 from recsparse.tracking.tracked import run_without_model
 
 _MODELS = "models:/"
+# MLflow's rules for aliases, which it tells only once a version is registered.
+_ALIAS, _RESERVED = re.compile(r"[\w-]{1,255}"), re.compile(r"latest|v\d+", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,7 @@ def alias_of(address: str) -> tuple[str, str]:
         The name and the alias.
 
     Raises:
-        InputError: If it is another address.
+        InputError: If it is another address, or MLflow would take no such name or alias.
 
     Example:
         >>> alias_of("models:/my_model@champion")
@@ -53,6 +56,12 @@ def alias_of(address: str) -> tuple[str, str]:
         raise InputError(
             f"the model to promote over must be named by its alias, as models:/NAME@champion, but "
             f"is {address}"
+        )
+    if ":" in name or not _ALIAS.fullmatch(alias) or _RESERVED.fullmatch(alias):
+        raise InputError(
+            "a registered model's name must be without / and :, and its alias of up to 255 "
+            "letters, digits, _ and -, but neither latest nor like a version, as v1; but got "
+            f"{address}; choose others"
         )
     return name, alias
 

@@ -131,6 +131,8 @@ def frame_of(**columns):
         ({"target": [0, np.nan, 1]}, InputError, "of at least 0, but that of row 1 is nan"),
         ({"score": ["a", "b", "c"]}, SchemaError, "scores must be numbers, but could not"),
         ({"target": [0, 0, 0]}, InputError, "of 2 users none has a target above 0"),
+        ({"user_id": [1, "a", "a"]}, InputError, "user_id must hold ids of one type"),
+        ({"item_id": [1, 2, "a"]}, InputError, "item_id must hold ids of one type"),
     ],
 )
 def test_rows_that_cannot_be_judged_are_named(columns, error, message):
@@ -149,6 +151,13 @@ def test_a_column_that_is_not_there_names_the_nearest():
 def test_a_configuration_with_a_slip_is_refused(config):
     with pytest.raises(ConfigError, match="evaluator_config is wrong at 'metric"):
         ranked_frame(frame_of(), config)
+
+
+def test_figures_of_all_lists_alone_are_no_judgement_of_users():
+    with pytest.raises(
+        ConfigError, match=r"must have one of each user, such as ndcg@10, but has c"
+    ):
+        ranked_frame(frame_of(), {"metrics": ["coverage@10"]})
 
 
 def test_what_needs_more_than_lists_says_what_it_needs():

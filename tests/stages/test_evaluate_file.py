@@ -65,7 +65,7 @@ def test_unknown_ids_and_missing_scores_do_not_count(held_out, small_dataset, tm
     assert sorted(found)[1] == 1.0
 
 
-def test_of_several_scores_of_a_pair_the_last_one_counts(held_out, small_dataset, tmp_path):
+def test_of_several_scores_of_a_pair_the_last_one_counts(held_out, small_dataset, tmp_path, caplog):
     user = held_out["user_id"].iloc[0]
     data = load_dataset(small_dataset)
     parts = pa.concat_tables([data.split.train, data.split.validation])
@@ -80,6 +80,8 @@ def test_of_several_scores_of_a_pair_the_last_one_counts(held_out, small_dataset
         scored = pd.DataFrame(order, columns=["user_id", "item_id", "score"])
         found = evaluate_file(written(tmp_path, scored), small_dataset, config)
         assert sum(found.per_user["hit_rate@1"]) == expected
+        assert "scores 1 pairs of a user and an item again; the last score" in caplog.text
+        caplog.clear()
 
 
 def perfect_ranking(dataset):
@@ -183,6 +185,11 @@ def test_ids_of_another_type_are_refused(held_out, small_dataset, tmp_path):
         other = scored.astype({column: str})
         with pytest.raises(InputError, match=message):
             evaluate_file(written(tmp_path, other), small_dataset)
+        # As pandas has integers of which one is missing.
+        fractions = scored.astype({column: float})
+        message = rf"{column} of .*scored\.parquet must hold integers or strings, but holds double"
+        with pytest.raises(InputError, match=message):
+            evaluate_file(written(tmp_path, fractions), small_dataset)
 
 
 @pytest.mark.parametrize("kind", [pa.int64(), pa.float16(), pa.decimal128(25, 2)])

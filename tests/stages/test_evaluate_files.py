@@ -117,6 +117,11 @@ def test_files_of_other_users_are_refused_or_compared_as_the_setting_says(scored
     assert common.part.evaluated_users == len(users) - 3
     of_all = evaluate_file(scored, small_dataset).per_user["ndcg@10"]
     np.testing.assert_array_equal(common.results["all"].per_user["ndcg@10"], of_all[~of_missing])
+    first, rest = (scored[scored["user_id"].isin(each)] for each in (users[:3], users[3:]))
+    message = rf"test user in common, but of {len(users)}, a has 3, b has {len(users) - 3}"
+    config = load_config(None, ["evaluation.missing_users=common"])
+    with pytest.raises(InputError, match=message):
+        evaluate_files({"a": first, "b": rest}, small_dataset, config=config)
     # Users that no file has are alike for all.
     alike = evaluate_files({"a": some, "b": some}, small_dataset)
     assert alike.table.loc["a", "users"] == len(users)
