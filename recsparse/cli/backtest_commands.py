@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from recsparse.cli.app import app
+from recsparse.cli.interrupt import cells_kept, when_interrupted
 from recsparse.cli.loading import loading_libraries
 from recsparse.cli.option_lists import JobOptions, RankedOptions, WorkOptions, takes_lists
 from recsparse.cli.options import ItemTable, Logs, OutPath, Overwrite, UserTable
@@ -78,12 +79,14 @@ def backtest(
         from recsparse.datasets.building.sources import Sources
         from recsparse.datasets.workspace import Resources
         from recsparse.outputs.claim import require_apart
+        from recsparse.outputs.places import place_of_work
         from recsparse.stages.backtest import backtest as stage
         from recsparse.stages.backtesting.page import verdict
         from recsparse.stages.backtesting.result import of_metric
 
     named = [name.strip() for each in models for name in each.split(",") if name.strip()]
     require_apart(out, [job.config, *(name for name in named if name.endswith(".toml"))])
+    when_interrupted(lambda: cells_kept(place_of_work(out)))
     result = stage(
         Sources(logs=logs, items=items, users=users),
         named,

@@ -114,6 +114,22 @@ def parts_kept(out: Path) -> str:
     return f"{folder} keeps {count} complete part{'s' * (count > 1)}; resume with `{command()}`"
 
 
+def cells_kept(out: Path) -> str:
+    """Say what is kept of an interrupted backtest.
+
+    Args:
+        out: The folder that it writes.
+
+    Returns:
+        A clause with the command that resumes.
+    """
+    folder = out.with_name(out.name + ".cells")
+    count = len([*folder.glob("cell-*.parquet")])
+    if not count:
+        return f"no model was complete, nothing new is kept; start again with `{command()}`"
+    return f"{folder} keeps {count} complete fit{'s' * (count > 1)}; resume with `{command()}`"
+
+
 @contextmanager
 def ending_on_signals(for_good: bool = False) -> Iterator[None]:
     """End the process on SIGINT with status 130, on SIGTERM with 143, whatever it is doing.

@@ -69,3 +69,13 @@ def test_an_output_that_is_not_ours_is_left_alone(recsparse, log, workplace):
     outcome = recsparse("backtest", "log.parquet", "--models", "best.toml", "--out", "best.toml")
     assert outcome.status == 2
     assert "must lie apart" in outcome.err
+
+
+def test_an_interruption_tells_of_the_fits_that_are_kept(recsparse, log, workplace, monkeypatch):
+    told = []
+    monkeypatch.setattr("recsparse.cli.backtest_commands.when_interrupted", told.append)
+    command = ["backtest", "log.parquet", "--models", "popularity", "--out", "out", "--windows", 9]
+    assert recsparse(*command, "--every", "5d").status == 2
+    (workplace / "out.cells").mkdir()
+    (workplace / "out.cells" / "cell-0-0-0.parquet").touch()
+    assert "out.cells keeps 1 complete fit; resume with `recsparse " in told[0]()

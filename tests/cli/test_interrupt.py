@@ -198,6 +198,10 @@ def test_what_is_kept_is_looked_for(tmp_path):
     for number in (0, 1):
         (tmp_path / "scores.parts" / f"part-{number:08d}.parquet").touch()
     assert "keeps 2 complete parts; resume with" in interrupt.parts_kept(tmp_path / "scores")
+    assert "no model was complete" in interrupt.cells_kept(tmp_path / "over_time")
+    (tmp_path / "over_time.cells").mkdir()
+    (tmp_path / "over_time.cells" / "cell-0-0-1.parquet").touch()
+    assert "keeps 1 complete fit; resume with" in interrupt.cells_kept(tmp_path / "over_time")
 
 
 @pytest.fixture(scope="module")
