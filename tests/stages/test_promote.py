@@ -187,15 +187,6 @@ def test_over_must_be_an_alias(shop, over):
         promote(shop.folder / "ease", over, shop.dataset)
 
 
-@pytest.mark.parametrize(
-    "over", ["models:/new@v1", "models:/new@Latest", "models:/new@the best", "models:/a:b@champion"]
-)
-def test_an_alias_that_mlflow_would_refuse_is_refused_before_a_version_is_made(shop, over):
-    with pytest.raises(InputError, match=r"neither latest nor like a version.* but got models:/"):
-        promote(shop.folder / "ease", over, shop.dataset)
-    assert not {"new", "a:b"} & {each.name for each in shop.client.search_registered_models()}
-
-
 def test_a_folder_whose_run_is_elsewhere_is_refused(shop, workplace, monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{workplace / 'mlflow.db'}")
     with pytest.raises(InputError, match=r"must be logged in the MLflow store .* is not there"):

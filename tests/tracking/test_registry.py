@@ -5,7 +5,8 @@ import textwrap
 import pytest
 from mlflow.tracking import MlflowClient
 
-from recsparse.tracking.registry import Registry
+from recsparse.errors import InputError
+from recsparse.tracking.registry import Registry, alias_of
 from recsparse.tracking.store import local_uri
 
 JOB = textwrap.dedent("""
@@ -67,3 +68,16 @@ def test_of_several_at_once_one_moves_the_alias_and_all_others_see_it(client, wo
     (winner,) = {*seen}
     assert str(client.get_registered_model("shelf").aliases["champion"]) == winner
     assert winner in "2345"
+
+
+@pytest.mark.parametrize(
+    "over", ["models:/new@v1", "models:/new@Latest", "models:/new@the best", "models:/a:b@champion"]
+)
+def test_names_that_mlflow_would_refuse_once_a_version_is_made_are_no_addresses(over):
+    with pytest.raises(InputError, match=rf"neither latest nor like a version.* but got {over}"):
+        alias_of(over)
+
+
+@pytest.mark.parametrize("alias", ["champion", "v1a", "latest_one", "ok-1"])
+def test_names_that_mlflow_takes_are_taken(alias):
+    assert alias_of(f"models:/my model@{alias}") == ("my model", alias)
