@@ -24,8 +24,8 @@ import numpy as np
 import pandas as pd
 import typer
 
-from benchmarks.measuring.measured_process import Run, run_measured
-from benchmarks.measuring.start_steps import LIBRARIES
+from benchmarks.measuring.measured_process import Run
+from benchmarks.measuring.small_jobs import BARE_IMPORTS, BASE, IMPORTS, RECSPARSE, done
 from benchmarks.measuring.tables import markdown
 from benchmarks.measuring.turns import Out, Rounds, show_rows
 from recsparse.config.toml_reader import load_config
@@ -33,10 +33,7 @@ from recsparse.datasets.building.sources import Sources
 from recsparse.stages.prepare import prepare
 from recsparse.stages.train import train
 
-_IMPORTS = f"import {', '.join(LIBRARIES)}"
-_BASE = "the libraries alone"
 _STEPS = "benchmarks.measuring.start_steps"
-_RECSPARSE = (sys.executable, "-m", "recsparse")
 
 
 def main(rounds: Rounds = 5, out: Out = None) -> None:
@@ -49,7 +46,7 @@ def main(rounds: Rounds = 5, out: Out = None) -> None:
     with tempfile.TemporaryDirectory() as folder:
         named = commands(Path(folder))
         turns = [
-            {name: _done(command) for name, command in named.items()} for _ in range(rounds + 1)
+            {name: done(command) for name, command in named.items()} for _ in range(rounds + 1)
         ]
         runs = turns[1:]  # in the first one, Python may have compiled our modules
         steps = [_steps(Path(folder)) for _ in range(rounds)]
@@ -76,12 +73,12 @@ def commands(folder: Path) -> dict[str, Sequence[str]]:
     candidates = str(folder / "candidates.parquet")
     scores, lists = (str(folder / f"{name}.parquet") for name in ("scores", "lists"))
     return {
-        _BASE: (sys.executable, "-c", _IMPORTS),
-        "with one array": (sys.executable, "-c", f"{_IMPORTS}; pyarrow.array([0])"),
-        "score": (*_RECSPARSE, "score", model, "--candidates", candidates, "--out", scores, *quiet),
-        "recommend": (*_RECSPARSE, "recommend", model, "--out", lists, *quiet),
-        "config": (*_RECSPARSE, "config"),
-        "--help": (*_RECSPARSE, "--help"),
+        BASE: BARE_IMPORTS,
+        "with one array": (sys.executable, "-c", f"{IMPORTS}; pyarrow.array([0])"),
+        "score": (*RECSPARSE, "score", model, "--candidates", candidates, "--out", scores, *quiet),
+        "recommend": (*RECSPARSE, "recommend", model, "--out", lists, *quiet),
+        "config": (*RECSPARSE, "config"),
+        "--help": (*RECSPARSE, "--help"),
     }
 
 
@@ -98,7 +95,7 @@ def table_rows(rounds: Sequence[Mapping[str, Run]]) -> list[dict[str, object]]:
     for name in rounds[0]:
         row: dict[str, object] = {"command": name}
         for title, figure in (("cpu_seconds", "CPU s"), ("peak_mb", "peak MB")):
-            taken = [(getattr(each[name], title), getattr(each[_BASE], title)) for each in rounds]
+            taken = [(getattr(each[name], title), getattr(each[BASE], title)) for each in rounds]
             row[figure] = median(own for own, _ in taken)
             row[f"{figure} ÷ libraries"] = median(own / base for own, base in taken)
         rows.append(row)
@@ -123,15 +120,8 @@ def step_rows(rounds: Sequence[Sequence[Mapping[str, Any]]]) -> list[dict[str, o
 
 def _steps(folder: Path) -> list[dict[str, Any]]:
     names = [str(folder / name) for name in ("model", "candidates.parquet", "steps.parquet")]
-    found: list[dict[str, Any]] = json.loads(_done((sys.executable, "-m", _STEPS, *names)).output)
+    found: list[dict[str, Any]] = json.loads(done((sys.executable, "-m", _STEPS, *names)).output)
     return found
-
-
-def _done(command: Sequence[str]) -> Run:
-    run = run_measured(command)
-    if run.failed:
-        raise RuntimeError(f"{' '.join(command)} must end well, but {run.output}")
-    return run
 
 
 if __name__ == "__main__":

@@ -27,6 +27,8 @@ class Run:
         peak_mb: Peak of the resident memory, of all its processes together.
         output: What it printed last, or why it failed.
         failed: Whether it ended with another status than 0.
+        anonymous_mb: Peak of the memory that its processes have for themselves, without mapped
+            files, as it was looked at every 50 ms.
     """
 
     seconds: float
@@ -34,6 +36,7 @@ class Run:
     peak_mb: float
     output: str
     failed: bool
+    anonymous_mb: float = 0.0
 
 
 def run_measured(command: Sequence[str], seconds: float = 3_600) -> Run:
@@ -50,13 +53,16 @@ def run_measured(command: Sequence[str], seconds: float = 3_600) -> Run:
         What it took.
     """
     peaks: dict[int, int] = {}
+    anonymous = 0
     with tempfile.TemporaryFile("w+", encoding="utf-8") as printed:
         start, cpu_before = time.perf_counter(), _cpu_seconds_of_children()
         process = subprocess.Popen(command, cwd=_ROOT, stdout=printed, stderr=printed)
         _kill_first(process.pid)
         while process.poll() is None:
-            for pid in _family(process.pid):
-                peaks[pid] = max(peaks.get(pid, 0), _peak_bytes(pid))
+            family = _family(process.pid)
+            for pid in family:
+                peaks[pid] = max(peaks.get(pid, 0), _status_bytes(pid, "VmHWM"))
+            anonymous = max(anonymous, sum(_status_bytes(pid, "RssAnon") for pid in family))
             if time.perf_counter() - start > seconds:
                 process.kill()
             time.sleep(_POLL_SECONDS)
@@ -66,7 +72,8 @@ def run_measured(command: Sequence[str], seconds: float = 3_600) -> Run:
     status = process.returncode
     said = lines[-1] if lines and status >= 0 else f"exit status {status}"
     cpu = _cpu_seconds_of_children() - cpu_before
-    return Run(taken, cpu, sum(peaks.values()) / 1e6, said, status != 0)
+    peak = sum(peaks.values()) / 1e6
+    return Run(taken, cpu, peak, said, status != 0, anonymous / 1e6)
 
 
 def machine() -> str:
@@ -105,9 +112,9 @@ def _family(pid: int) -> list[int]:
     return found
 
 
-def _peak_bytes(pid: int) -> int:
+def _status_bytes(pid: int, name: str) -> int:
     with suppress(OSError):
         for line in (_PROC / str(pid) / "status").read_text().splitlines():
-            if line.startswith("VmHWM:"):
+            if line.startswith(f"{name}:"):
                 return int(line.split()[1]) * 1024
     return 0

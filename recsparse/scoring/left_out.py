@@ -2,6 +2,7 @@
 
 import logging
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -24,8 +25,11 @@ from recsparse.scoring.user_rows import RowsInMemory
 logger = logging.getLogger(__name__)
 
 HISTORY = "history.safetensors"
+# Checksums of its blocks; older builds had none.
+BLOCKS = "history.blocks"
 ELSEWHERE = "history.toml"
-TIMES = "times_"
+# What names of arrays of times begin with.
+TIMES = "times"
 # Bytes of a history up to which `auto` copies it into the logged model.
 LARGEST_COPY = 256 * 2**20
 
@@ -135,12 +139,12 @@ def in_the_place_of_history(folder: str | Path, how: LogHistory) -> dict[str, st
     return {ELSEWHERE: to_toml(about if how == "none" else about | {"address": absolute(folder)})}
 
 
-def elsewhere(folder: Path, sha256: str) -> Path | None:
+def elsewhere(folder: Path, sums: Mapping[str, str]) -> Path | None:
     """Return the histories that a logged model refers to.
 
     Args:
         folder: The model's folder, which has `history.toml` in the place of the histories.
-        sha256: Of the file as it was written.
+        sums: The SHA-256 of each file of the model as it was written.
 
     Returns:
         The file; None where it was left out, or is not at hand, which the log says.
@@ -148,12 +152,13 @@ def elsewhere(folder: Path, sha256: str) -> Path | None:
     Raises:
         ModelFolderError: If `history.toml` cannot be read.
     """
-    address = _described(folder).get("address")
+    about = _described(folder)
+    address = about.get("address")
     if address is None:
         return None
     try:
         found = fetched(address) / HISTORY
-        if file_sha256(found) == sha256:
+        if _is_same(found, about.get("bytes"), sums):
             return found
         why = "they are others by now"
     except (RecsparseError, OSError) as error:
@@ -184,6 +189,14 @@ def without_rows(folder: Path, num_users: int, num_items: int) -> tuple[RowsInMe
     why = "log it with tracking.log_history" if address is None else f"or make {address} reachable"
     times = empty.astype(np.int64) if about.get("timed") else None
     return RowsInMemory(empty, times), LeftOut(np.ones(num_users, dtype=bool), why)
+
+
+def _is_same(history: Path, size: Any, sums: Mapping[str, str]) -> bool:
+    if BLOCKS not in sums:
+        return file_sha256(history) == sums[HISTORY]
+    # Each block is checked where it is read.
+    is_sized = size is None or history.stat().st_size == size
+    return is_sized and file_sha256(history.with_name(BLOCKS)) == sums[BLOCKS]
 
 
 def _described(folder: Path) -> dict[str, Any]:

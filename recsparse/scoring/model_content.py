@@ -5,12 +5,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load_file as load_arrays
 from safetensors.torch import load_file as load_tensors
-from scipy.sparse import csr_matrix
 
 from recsparse.config.model_kinds import find_section
 from recsparse.config.model_section import ModelSection
@@ -22,14 +19,13 @@ from recsparse.errors import InputError, ModelFolderError
 from recsparse.models.protocol.features import Features
 from recsparse.models.protocol.fitted_model import FittedModel
 from recsparse.models.protocol.recommender import Recommender
-from recsparse.models.protocol.stored_arrays import checked_csr
 from recsparse.scoring.feature_arrays import features_of
 from recsparse.scoring.item_table import FILES as TABLE_FILES
 from recsparse.scoring.item_table import ItemTable
 from recsparse.scoring.left_out import (
+    BLOCKS,
     ELSEWHERE,
     HISTORY,
-    TIMES,
     LeftOut,
     elsewhere,
     without_rows,
@@ -38,8 +34,10 @@ from recsparse.scoring.model_state import restored
 from recsparse.scoring.new_items_file import FILE as NEW_ITEMS
 from recsparse.scoring.new_items_file import KEY as NEW_KEY
 from recsparse.scoring.new_items_file import count_of, with_new_items
+from recsparse.scoring.rows_of_older_builds import rows_of_older_build
+from recsparse.scoring.stored_rows import StoredRows, unfit
 from recsparse.scoring.trained import TrainedModel
-from recsparse.scoring.user_rows import RowsInMemory, UserRows
+from recsparse.scoring.user_rows import UserRows
 
 logger = logging.getLogger(__name__)
 
@@ -47,7 +45,6 @@ DESCRIPTION = "model.toml"
 WEIGHTS = "weights.safetensors"
 USERS = "users.parquet"
 ITEMS = "items.parquet"
-_PARTS = ("data", "indices", "indptr", "shape")
 PLUGINS_KEY = "plugins"
 USER_FEATURES, USER_FEATURES_KEY = "user_features.safetensors", "user_features"
 
@@ -71,39 +68,10 @@ def read_content(folder: Path, description: Mapping[str, Any]) -> TrainedModel:
     _check_plugins(folder, description.get(PLUGINS_KEY, {}))
     try:
         return _read(folder, description)
+    except ModelFolderError:
+        raise
     except (InputError, SafetensorError) as error:
-        raise ModelFolderError(
-            f"the files of the model folder {folder} must fit each other, but {error}; train it "
-            "again, or copy it from where it was trained"
-        ) from error
-
-
-def history_arrays(trained: TrainedModel) -> dict[str, NDArray[Any]]:
-    """Return the histories, and their times where they are known, as named arrays.
-
-    Args:
-        trained: The model.
-
-    Returns:
-        What `read_content` reads back.
-
-    Raises:
-        InputError: If a cell of a matrix is there twice.
-    """
-    arrays = _arrays(trained.history, np.float32, "")
-    return arrays if trained.times is None else arrays | _arrays(trained.times, np.int64, TIMES)
-
-
-def _arrays(matrix: csr_matrix, kind: type, prefix: str) -> dict[str, NDArray[Any]]:
-    matrix = matrix.sorted_indices()
-    if not matrix.has_canonical_format:
-        raise InputError("histories must have each cell once, but some are there twice; sum them")
-    return {
-        f"{prefix}indptr": matrix.indptr.astype(np.int64),
-        f"{prefix}indices": matrix.indices.astype(np.int64),
-        f"{prefix}data": matrix.data.astype(kind),
-        f"{prefix}shape": np.array(matrix.shape, dtype=np.int64),
-    }
+        raise ModelFolderError(unfit(folder, error)) from error
 
 
 def _read(folder: Path, description: Mapping[str, Any]) -> TrainedModel:
@@ -128,14 +96,16 @@ def _read(folder: Path, description: Mapping[str, Any]) -> TrainedModel:
 def _rows(
     folder: Path, description: Mapping[str, Any], shape: tuple[int, int]
 ) -> tuple[UserRows, LeftOut | None]:
-    path: Path | None = folder / HISTORY
+    sums, path = description["sha256"], folder / HISTORY
     if (folder / ELSEWHERE).is_file():
-        path = elsewhere(folder, description["sha256"][HISTORY])
-    if path is None:
-        return without_rows(folder, *shape)
-    arrays = load_arrays(path)
-    history = _matrix(arrays, "", np.float32, shape)
-    return RowsInMemory(history, _times(arrays, history)), None
+        found = elsewhere(folder, sums)
+        if found is None:
+            return without_rows(folder, *shape)
+        path = found
+    if BLOCKS not in sums:
+        return rows_of_older_build(path, shape), None
+    blocks = path.with_name(BLOCKS).read_bytes()
+    return StoredRows(path, blocks, shape, sums[HISTORY]), None
 
 
 def _user_features(folder: Path, section: Any, num_users: int) -> Features | None:
@@ -143,40 +113,6 @@ def _user_features(folder: Path, section: Any, num_users: int) -> Features | Non
         return None
     named = section.get("groups") if isinstance(section, dict) else None
     return features_of(named, load_arrays(folder / USER_FEATURES), num_users, USER_FEATURES)
-
-
-def _matrix(
-    arrays: Mapping[str, NDArray[Any]], prefix: str, kind: type, shape: tuple[int, int]
-) -> csr_matrix:
-    kinds = dict(zip(_PARTS, (kind, np.int64, np.int64, np.int64), strict=True))
-    for name, wanted in kinds.items():
-        if f"{prefix}{name}" not in arrays or arrays[f"{prefix}{name}"].dtype != wanted:
-            raise InputError(f"{HISTORY} must hold {prefix}{name} of {np.dtype(wanted)}")
-    data, indices, indptr, found = (arrays[f"{prefix}{name}"] for name in _PARTS)
-    if found.tolist() != [*shape]:
-        raise InputError(f"histories must be of {shape} users and items, but are {found.tolist()}")
-    matrix = checked_csr(data, indices, indptr, shape, HISTORY)
-    if not matrix.has_canonical_format:
-        raise InputError(f"cells of {HISTORY} must be sorted in their rows, each there once")
-    return matrix
-
-
-def _times(arrays: Mapping[str, NDArray[Any]], history: csr_matrix) -> csr_matrix | None:
-    if (history.data < 0).any():
-        raise InputError(f"weights in {HISTORY} must not be negative")
-    known = {name for name in arrays if name.startswith(TIMES)}
-    unknown = set(arrays) - known - set(_PARTS)
-    if unknown:
-        raise InputError(f"{HISTORY} holds {sorted(unknown)}, which are not known")
-    if not known:
-        return None
-    times = _matrix(arrays, TIMES, np.int64, history.shape)
-    if not (
-        np.array_equal(times.indptr, history.indptr)
-        and np.array_equal(times.indices, history.indices)
-    ):
-        raise InputError(f"{HISTORY} must hold a time for each cell of the histories, and no other")
-    return times
 
 
 def _with_new(folder: Path, description: Mapping[str, Any], num_items: int) -> FittedModel:

@@ -2,7 +2,7 @@
 
 import hashlib
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -17,9 +17,11 @@ from recsparse.models.content.new_items import WithNewItems
 from recsparse.outputs.claim import Output, filled_folder
 from recsparse.outputs.kinds import FolderKind, describes_itself
 from recsparse.outputs.manifest import file_sha256
+from recsparse.scoring.array_file import write_arrays
+from recsparse.scoring.checked_file import block_sums
 from recsparse.scoring.feature_arrays import arrays_of, groups_described
 from recsparse.scoring.item_table import FILES as TABLE_FILES
-from recsparse.scoring.left_out import ELSEWHERE, HISTORY
+from recsparse.scoring.left_out import BLOCKS, ELSEWHERE, HISTORY
 from recsparse.scoring.model_content import (
     DESCRIPTION,
     ITEMS,
@@ -28,7 +30,6 @@ from recsparse.scoring.model_content import (
     USER_FEATURES_KEY,
     USERS,
     WEIGHTS,
-    history_arrays,
     plugins_of,
     read_content,
 )
@@ -36,11 +37,14 @@ from recsparse.scoring.model_state import state_bytes
 from recsparse.scoring.new_items_file import FILE as NEW_ITEMS
 from recsparse.scoring.new_items_file import KEY as NEW_KEY
 from recsparse.scoring.new_items_file import described
+from recsparse.scoring.stored_rows import arrays_of_rows
 from recsparse.scoring.trained import TrainedModel
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+# Of the first one, histories have no checksums of blocks.
+_READ = (1, FORMAT_VERSION)
 SETTLED = "settled.toml"
-FILES = (WEIGHTS, HISTORY, USERS, ITEMS)
+FILES = (WEIGHTS, HISTORY, BLOCKS, USERS, ITEMS)
 # By their keys in `model.toml`: of models that rank new items, and of those that read users.
 _FILE_OF_KEY = {NEW_KEY: NEW_ITEMS, USER_FEATURES_KEY: USER_FEATURES}
 MORE_FILES = (*_FILE_OF_KEY.values(), *TABLE_FILES)
@@ -81,7 +85,8 @@ def save_model(
     weights = state_bytes(trained.model)
     with filled_folder(folder, MODEL, overwrite) as aside:
         (aside / WEIGHTS).write_bytes(weights)
-        (aside / HISTORY).write_bytes(array_bytes(history_arrays(trained)))
+        write_arrays(aside / HISTORY, arrays_of_rows(trained.rows), {})
+        (aside / BLOCKS).write_bytes(block_sums(aside / HISTORY))
         trained.users.save(aside / USERS)
         trained.items.save(aside / ITEMS)
         description = {
@@ -114,7 +119,7 @@ def save_model(
 
 
 def load_model(folder: str | Path) -> TrainedModel:
-    """Read a model folder.
+    """Read a model folder; of the rows of users a part is read, and checked, where it is wanted.
 
     Args:
         folder: What `save_model` wrote.
@@ -129,9 +134,27 @@ def load_model(folder: str | Path) -> TrainedModel:
     """
     folder = Path(folder)
     description = read_model_description(folder)
-    for name in _files(folder, description):
-        _check_file(folder / name, description["sha256"][name])
+    # Blocks of histories are checked where they are read, but for those of older builds.
+    later = {HISTORY} if BLOCKS in description["sha256"] else set()
+    _check_files(folder, description, later)
     return read_content(folder, description)
+
+
+def check_model(folder: str | Path) -> None:
+    """Look whether all of a model folder is as it was written, every byte and every row.
+
+    Args:
+        folder: What `save_model` wrote.
+
+    Raises:
+        MissingFileError: If there is no such folder.
+        ModelFolderError: If it is no model folder, of another version, a file is damaged, or the
+            files do not fit each other.
+    """
+    folder = Path(folder)
+    description = read_model_description(folder)
+    _check_files(folder, description)
+    read_content(folder, description).rows.check()
 
 
 def load_items(folder: str | Path) -> Vocabulary:
@@ -149,8 +172,7 @@ def load_items(folder: str | Path) -> Vocabulary:
     """
     folder = Path(folder)
     description = read_model_description(folder)
-    for name in _files(folder, description):
-        _check_file(folder / name, description["sha256"][name])
+    _check_files(folder, description)
     return Vocabulary.load(folder / ITEMS)
 
 
@@ -180,16 +202,17 @@ def read_model_description(folder: str | Path) -> dict[str, Any]:
             f"{folder} must be a model folder with a readable {DESCRIPTION}, but {reason(error)}; "
             "write one with `recsparse train`"
         ) from error
-    if found != FORMAT_VERSION:
+    if found not in _READ:
         raise ModelFolderError(
             f"{folder} must have format version {FORMAT_VERSION}, but has {found} (written by "
             f"recsparse {description.get('recsparse_version')}); train it again, or install that "
             "version"
         )
+    files = {*FILES} - ({BLOCKS} if found < FORMAT_VERSION else set())
     found = _text_sha256(text.partition("[sha256]")[0])
     more = {name for key, name in _FILE_OF_KEY.items() if key in description}
     if (
-        set(checksums) - {*TABLE_FILES} != {*FILES, *more, DESCRIPTION}
+        set(checksums) - {*TABLE_FILES} != {*files, *more, DESCRIPTION}
         or checksums[DESCRIPTION] != found
     ):
         raise ModelFolderError(
@@ -199,10 +222,12 @@ def read_model_description(folder: str | Path) -> dict[str, Any]:
     return description
 
 
-def _files(folder: Path, description: Mapping[str, Any]) -> list[str]:
+def _check_files(folder: Path, description: Mapping[str, Any], later: Collection[str] = ()) -> None:
     # A logged model may go without its histories.
-    absent = {HISTORY} if (folder / ELSEWHERE).is_file() else set()
-    return [name for name in (*FILES, *MORE_FILES) if name in {*description["sha256"]} - absent]
+    absent = {HISTORY, BLOCKS} if (folder / ELSEWHERE).is_file() else set()
+    for name in (*FILES, *MORE_FILES):
+        if name in {*description["sha256"]} - absent - {*later}:
+            _check_file(folder / name, description["sha256"][name])
 
 
 def _check_file(path: Path, expected: str) -> None:

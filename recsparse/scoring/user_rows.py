@@ -91,6 +91,15 @@ class UserRows(ABC):
         """
         return self.timed(np.arange(self.shape[0]))
 
+    def check(self) -> None:
+        """Go through all rows, so that whatever is wrong with them is found.
+
+        Raises:
+            ModelFolderError: If the rows lie in a file that is damaged.
+        """
+        for _ in self._parts():
+            pass
+
     def popularity(self) -> NDArray[np.float32]:
         """Return each item's share of the weight of recent rows, a few users in memory at a time.
 

@@ -24,6 +24,7 @@ from recsparse.errors import MissingFileError, ModelFolderError, OutputError
 from recsparse.models.protocol.fit_context import FitContext
 from recsparse.models.registry import build_model
 from recsparse.scoring.model_folder import (
+    check_model,
     load_items,
     load_model,
     read_model_description,
@@ -62,6 +63,7 @@ CONFIGS = [section(**SMALL.get(kind, {})) for kind, section in known_sections().
 WITH_EVERYTHING = SparseGridConfig(**SMALL["sparse_grid"], axis_blocks=1, features="all")
 WITH_MORE = [WITH_EVERYTHING, TimelineConfig(**SMALL["timeline"], features="all")]
 FILES = [
+    "history.blocks",
     "history.safetensors",
     "items.parquet",
     "model.toml",
@@ -124,7 +126,7 @@ def test_the_description_says_what_the_model_is_and_how_it_was_trained(folder):
     described = read_model_description(folder)
     assert described == tomllib.loads((folder / "model.toml").read_text())
     assert (described["format_version"], described["num_users"], described["num_items"]) == (
-        1,
+        2,
         9,
         6,
     )
@@ -188,9 +190,11 @@ def test_a_flipped_bit_anywhere_is_found(folder, name):
         damaged[place] ^= 1
         (folder / name).write_bytes(damaged)
         with pytest.raises(ModelFolderError, match=r"damaged|readable|version"):
-            load_model(folder)
+            check_model(folder)
+        with pytest.raises(ModelFolderError, match=r"damaged|readable|version"):
+            load_model(folder).rows.check()
     (folder / name).write_bytes(whole)
-    load_model(folder)
+    check_model(folder)
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -214,8 +218,8 @@ def test_the_items_alone_are_those_of_the_model_and_damage_is_found_all_the_same
 def test_another_format_version_is_told_with_who_wrote_it(folder):
     path = folder / "model.toml"
     described = tomllib.loads(path.read_text())
-    path.write_text(to_toml({**described, "format_version": 2, "recsparse_version": "9.9"}))
-    expected = r"must have format version 1, but has 2 \(written by recsparse 9.9\)"
+    path.write_text(to_toml({**described, "format_version": 3, "recsparse_version": "9.9"}))
+    expected = r"must have format version 2, but has 3 \(written by recsparse 9.9\)"
     with pytest.raises(ModelFolderError, match=expected):
         load_model(folder)
 

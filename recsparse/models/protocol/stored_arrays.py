@@ -180,19 +180,12 @@ def checked_csr(
             each other, a column is out of range, or a value is not finite.
     """
     rows, columns = shape
-    if min(shape) < 0 or indptr.ndim != 1 or len(indptr) != rows + 1:
-        raise InputError(
-            f"indptr of the {what} must have {rows} + 1 numbers, but its shape is {indptr.shape}"
-        )
     if indices.shape != data.shape or data.ndim != 1:
         raise InputError(
             f"the {what} must have one column per cell, but {indices.shape} columns of "
             f"{data.shape} cells"
         )
-    if indptr[0] != 0 or indptr[-1] != len(data) or (np.diff(indptr) < 0).any():
-        raise InputError(
-            f"indptr of the {what} must rise from 0 to the {len(data)} cells, but does not"
-        )
+    check_row_ptr(indptr, rows, len(data), what)
     if len(indices) and not (indices.min() >= 0 and indices.max() < columns):
         raise InputError(
             f"columns of the {what} must be from 0 to {columns - 1}, but are from "
@@ -201,6 +194,28 @@ def checked_csr(
     if not np.isfinite(data).all():
         raise InputError(f"values of the {what} must be finite, but are not")
     return csr_matrix((data, indices, indptr), shape=shape)
+
+
+def check_row_ptr(indptr: np.ndarray, rows: int, cells: int, what: str) -> None:
+    """Refuse numbers that do not say where the rows of a matrix begin.
+
+    Args:
+        indptr: Where each row begins, and the number of cells.
+        rows: Number of rows.
+        cells: Number of cells.
+        what: What the matrix is of, for errors.
+
+    Raises:
+        InputError: If there are more numbers or fewer, or the rows do not follow each other.
+    """
+    if rows < 0 or indptr.ndim != 1 or len(indptr) != rows + 1:
+        raise InputError(
+            f"indptr of the {what} must have {rows} + 1 numbers, but its shape is {indptr.shape}"
+        )
+    if indptr[0] != 0 or indptr[-1] != cells or (indptr[1:] < indptr[:-1]).any():
+        raise InputError(
+            f"indptr of the {what} must rise from 0 to the {cells} cells, but does not"
+        )
 
 
 def load_network(network: nn.Module, state: Mapping[str, Tensor]) -> None:
