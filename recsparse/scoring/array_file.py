@@ -14,10 +14,12 @@ from recsparse.errors import InputError
 from recsparse.scoring.checked_file import CheckedFile
 
 _TYPES: dict[str, np.dtype[Any]] = {
-    "I64": np.dtype("<i8"),
-    "I32": np.dtype("<i4"),
-    "F32": np.dtype("<f4"),
-}
+    name: np.dtype(kind)
+    for name, kind in {
+        "I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "i1", "U8": "u1", "BOOL": "?",
+        "F64": "<f8", "F32": "<f4", "F16": "<f2",
+    }.items()
+}  # fmt: skip
 _NAMES = {kind: name for name, kind in _TYPES.items()}
 # The length of the header, in bytes, which comes before it.
 _LENGTH = 8
@@ -57,7 +59,7 @@ def write_arrays(
 
     Args:
         path: The file.
-        arrays: Of int64, int32 or float32, by name.
+        arrays: Of numbers, by name.
         about: Texts by name.
 
     Raises:
@@ -135,7 +137,7 @@ class StoredArray:
             ModelFolderError: If the file is damaged.
         """
         if not self.shape:
-            return self._with_axis().whole()[0]
+            return self._with_axis().whole().reshape(())
         return self.rows(np.array([0]), np.array([self.shape[0]]))
 
     def _with_axis(self) -> "StoredArray":

@@ -20,7 +20,7 @@ _LARGEST_BLOCK = 2**26
 
 
 def block_sums(path: Path) -> bytes:
-    """Return the checksums of the blocks of a file.
+    """Return the checksums of the blocks of a file, and that of all of it.
 
     Args:
         path: The file.
@@ -28,10 +28,12 @@ def block_sums(path: Path) -> bytes:
     Returns:
         The content of the file next to it that `CheckedFile` reads.
     """
+    whole, sums = hashlib.sha256(), []
     with path.open("rb") as file:
-        sums = [
-            hashlib.sha256(block).digest() for block in iter(lambda: file.read(BLOCK_BYTES), b"")
-        ]
+        for block in iter(lambda: file.read(BLOCK_BYTES), b""):
+            whole.update(block)
+            sums.append(hashlib.sha256(block).digest())
+    sums.append(whole.digest())
     table = np.frombuffer(b"".join(sums), dtype=np.uint8).reshape(len(sums), _DIGEST_BYTES)
     sizes = np.array([path.stat().st_size, BLOCK_BYTES], dtype=np.int64)
     return array_bytes({"sha256": table, "bytes": sizes})
@@ -49,6 +51,7 @@ class CheckedFile:
     Attributes:
         path: The file.
         size: Its bytes.
+        sha256: Of the whole file.
 
     Raises:
         ModelFolderError: If the file is missing or of another size.
@@ -57,7 +60,8 @@ class CheckedFile:
 
     def __init__(self, path: Path, sums: bytes) -> None:
         self.path = path
-        self.size, self._block, self._sums = _sums_in(sums)
+        self.size, self._block, table = _sums_in(sums)
+        self._sums, self.sha256 = table[:-1], table[-1].tobytes().hex()
         try:
             self._file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         except OSError as error:
@@ -136,10 +140,10 @@ def _sums_in(content: bytes) -> tuple[int, int, NDArray[np.uint8]]:
     except (SafetensorError, KeyError, ValueError, TypeError) as error:
         raise InputError(f"the checksums of blocks must be readable, but {error}") from error
     if not (size >= 0 and 0 < block <= _LARGEST_BLOCK) or (
-        sums.dtype != np.uint8 or sums.shape != (-(-size // block), _DIGEST_BYTES)
+        sums.dtype != np.uint8 or sums.shape != (-(-size // block) + 1, _DIGEST_BYTES)
     ):
         raise InputError(
-            f"there must be a checksum of each block, but there are {sums.shape} of {sums.dtype} "
-            f"for {size} bytes in blocks of {block}"
+            "there must be a checksum of each block and one of all, but there are "
+            f"{sums.shape} of {sums.dtype} for {size} bytes in blocks of {block}"
         )
     return size, block, sums

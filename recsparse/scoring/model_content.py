@@ -105,7 +105,13 @@ def _rows(
     if BLOCKS not in sums:
         return rows_of_older_build(path, shape), None
     blocks = path.with_name(BLOCKS).read_bytes()
-    return StoredRows(path, blocks, shape, sums[HISTORY]), None
+    rows = StoredRows(path, blocks, shape)
+    if rows.sha256 != sums[HISTORY]:
+        raise ModelFolderError(
+            f"{folder / DESCRIPTION} must name the SHA-256 of {HISTORY} as {BLOCKS} does, but it "
+            "is damaged; copy the folder again, or train again"
+        )
+    return rows, None
 
 
 def _user_features(folder: Path, section: Any, num_users: int) -> Features | None:

@@ -62,6 +62,8 @@ class StoredRows(UserRows):
         path: The file.
         sums: The checksums of its blocks.
         shape: The number of users and of items that it must have.
+
+    Attributes:
         sha256: Of the whole file as it was written.
 
     Raises:
@@ -69,9 +71,10 @@ class StoredRows(UserRows):
         InputError: If it does not hold rows of that shape.
     """
 
-    def __init__(self, path: Path, sums: bytes, shape: tuple[int, int], sha256: str) -> None:
-        self._folder, self._sha256 = path.parent, sha256
-        self._arrays, self._about = read_arrays(CheckedFile(path, sums))
+    def __init__(self, path: Path, sums: bytes, shape: tuple[int, int]) -> None:
+        file = CheckedFile(path, sums)
+        self._folder, self.sha256 = path.parent, file.sha256
+        self._arrays, self._about = read_arrays(file)
         self.shape, self._stored_shape = shape, shape
         self.is_timed = _TIMES in self._arrays
         self._check_arrays(path.name)
@@ -112,7 +115,7 @@ class StoredRows(UserRows):
 
     def digest(self) -> str:
         """By the checksum of the file, which is not read for it."""
-        return digest(self._sha256, repr(self.shape))
+        return digest(self.sha256, repr(self.shape))
 
     def with_items(self, num_items: int) -> "StoredRows":
         """The same file."""

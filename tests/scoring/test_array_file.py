@@ -52,7 +52,7 @@ def array(**changes):
 @pytest.mark.parametrize(
     "header",
     [
-        [], 3, None, "text", {"a": 3}, {"a": {}}, {"a": array(dtype="F16")}, {"a": array(shape=3)},
+        [], 3, None, "text", {"a": 3}, {"a": {}}, {"a": array(dtype="C64")}, {"a": array(shape=3)},
         {"a": array(dtype=[])}, {"a": array(shape=[-2])}, {"a": array(shape=[True, 2])},
         {"a": array(shape=[2.0])}, {"a": array(data_offsets=[0])}, {"a": array(data_offsets=None)},
         {"a": array(data_offsets=[-16, 0])}, {"a": array(data_offsets=[16, 0])},

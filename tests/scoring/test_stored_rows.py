@@ -32,7 +32,7 @@ def some_rows(num_users, num_items, seed=0, is_timed=True):
 def stored(rows, folder, name="history"):
     path = folder / name
     write_arrays(path, arrays_of_rows(rows), {})
-    return StoredRows(path, block_sums(path), rows.shape, "0" * 64)
+    return StoredRows(path, block_sums(path), rows.shape)
 
 
 @pytest.fixture(autouse=True)
@@ -81,18 +81,18 @@ def test_damage_in_any_block_is_found_when_it_is_read_and_by_going_through_all(t
         damaged[place] ^= 1
         path.write_bytes(damaged)
         with pytest.raises(ModelFolderError, match="damaged: the bytes from"):
-            StoredRows(path, sums, rows.shape, "").check()
+            StoredRows(path, sums, rows.shape).check()
         refused, expected = 0, rows.of(np.arange(12)).toarray()
         for user in range(12):
             try:
-                found = StoredRows(path, sums, rows.shape, "").of(np.array([user])).toarray()
+                found = StoredRows(path, sums, rows.shape).of(np.array([user])).toarray()
             except ModelFolderError:
                 refused += 1
             else:  # it lies elsewhere
                 assert found.tolist() == expected[[user]].tolist()
         assert refused < 12 or place < rows.history.indptr.nbytes + 10**3
     path.write_bytes(whole)
-    StoredRows(path, sums, rows.shape, "").check()
+    StoredRows(path, sums, rows.shape).check()
 
 
 def test_a_file_that_is_cut_short_while_it_is_open_is_told(tmp_path):
@@ -109,10 +109,10 @@ def test_a_file_of_another_size_and_a_missing_one_are_told(tmp_path):
     path, sums = tmp_path / "history", block_sums(tmp_path / "history")
     path.write_bytes(path.read_bytes() + b"x")
     with pytest.raises(ModelFolderError, match="in the place of"):
-        StoredRows(path, sums, rows.shape, "")
+        StoredRows(path, sums, rows.shape)
     path.unlink()
     with pytest.raises(ModelFolderError, match="is missing"):
-        StoredRows(path, sums, rows.shape, "")
+        StoredRows(path, sums, rows.shape)
 
 
 def test_another_file_in_its_place_changes_nothing_for_one_that_is_open(tmp_path):
@@ -146,4 +146,4 @@ def test_each_block_is_read_once_for_its_checksum_and_no_other_is(tmp_path):
 def test_checksums_that_are_none_are_told(tmp_path, sums):
     stored(some_rows(4, 3), tmp_path)
     with pytest.raises(ValueError, match="checksums of blocks must be readable"):
-        StoredRows(tmp_path / "history", sums, (4, 3), "")
+        StoredRows(tmp_path / "history", sums, (4, 3))
