@@ -13,7 +13,7 @@ import pytest
 from recsparse.config.toml_reader import load_config
 from recsparse.errors import InputError, ModelFolderError
 from recsparse.scoring import left_out as module
-from recsparse.scoring.left_out import ELSEWHERE, HISTORY, in_the_place_of_history
+from recsparse.scoring.left_out import BLOCKS, ELSEWHERE, HISTORY, in_the_place_of_history
 from recsparse.scoring.model_folder import load_model
 from recsparse.stages.load import load
 from recsparse.stages.train import train
@@ -141,7 +141,7 @@ def test_what_is_logged_has_no_second_copy(small_dataset, workplace, how):
     result = train(small_dataset, workplace / "model", config)
     (logged,) = workplace.glob("mlartifacts/models/*/artifacts/data/model")
     names = {path.name for path in (workplace / "model").iterdir()}
-    assert {path.name for path in logged.iterdir()} == (names - {HISTORY}) | {ELSEWHERE}
+    assert {path.name for path in logged.iterdir()} == (names - {HISTORY, BLOCKS}) | {ELSEWHERE}
     assert not any(path.is_symlink() for path in logged.iterdir())
     trained, asked = load(result.model_uri), {"dataframe_records": [{"user_id": 3}]}
     mlflow.set_tracking_uri(f"sqlite:///{workplace / 'mlflow.db'}")
