@@ -65,6 +65,9 @@ def train(
             for kind, read in result.features.items()
         },
     }
+    if result.vector_bytes:
+        size = result.vector_bytes
+        shown["vectors of users"] = size if job.as_json else f"{size / 1e6:,.1f} MB"
     if result.new_items:
         metric, told = settings.evaluation.select_by, result.new_items
         shown["new items"] = told if job.as_json else _of_new_items(told, metric)

@@ -26,6 +26,8 @@ class EventConfig(SoftmaxConfig, OnceOfText, UserFeatureSection):
         dropout: Dropout of the input and inside the blocks.
         most_events: Events of a user that are used, the last ones.
         use_gaps: Add a vector of the time since the event before to that of each event.
+        store_vectors: Keep the vectors of all known users in the model folder, 4 bytes a number, so
+            that no job needs to make them again.
         user_features: Which features of the users are encoded and added to the state of each; from
             them alone, the network learns to predict the events of a user, too.
         training: How the network is trained; None for the section `training`.
@@ -36,6 +38,7 @@ class EventConfig(SoftmaxConfig, OnceOfText, UserFeatureSection):
     dropout: Share = Field(default=0.2, ge=0, lt=1)
     most_events: Events = Field(default=200, ge=1)
     use_gaps: bool = False
+    store_vectors: bool = True
     training: TrainingConfig | None = TrainingConfig(
         epochs=20, batch_users=64, learning_rate=2e-3, precision="auto"
     )

@@ -180,6 +180,8 @@ class IALSConfig(ModelSection):
         regularisation: Scale of the ridge term.
         frequency_exponent: Power of the frequency by which the ridge term grows.
         iterations: Sweeps over all users and all items.
+        store_vectors: Keep the vectors of all known users in the model folder, 4 bytes a number, so
+            that no job needs to make them again.
     """
 
     kind: Literal["ials"] = "ials"
@@ -200,6 +202,7 @@ class IALSConfig(ModelSection):
     regularisation: Number = Field(default=0.005, gt=0)
     frequency_exponent: Number = Field(default=1.0, ge=0, le=1)
     iterations: Sweeps = Field(default=15, ge=1)
+    store_vectors: bool = True
 
 
 class TextRidgeConfig(FeatureSection):

@@ -50,6 +50,8 @@ class MultVAEConfig(ModelSection):
         dropout: Share of a row's cells that are dropped.
         kl_weight: Weight of the divergence from the prior; 0 makes it MultDAE.
         annealing_steps: Training steps over which that weight grows from nothing.
+        store_vectors: Keep the vectors of all known users in the model folder, 4 bytes a number, so
+            that no job needs to make them again.
         training: How the network is trained; None for the section `training`.
     """
 
@@ -67,6 +69,7 @@ class MultVAEConfig(ModelSection):
     dropout: Share = Field(default=0.5, ge=0, lt=1)
     kl_weight: Number = Field(default=0.2, ge=0)
     annealing_steps: Annotated[int, Unit("steps")] = Field(default=2_000, ge=1)
+    store_vectors: bool = True
     training: TrainingConfig | None = None
 
 
@@ -82,6 +85,8 @@ class PairwiseConfig(FeatureSection):
         fold_in_unobserved_weight: Weight of an empty cell where a user's vector is solved for; None
             for twice the share of active cells.
         fold_in_regularisation: Ridge term of that.
+        store_vectors: Keep the vectors of all known users in the model folder, 4 bytes a number, so
+            that no job needs to make them again.
         training: How the vectors are trained; None for the section `training`.
     """
 
@@ -91,6 +96,7 @@ class PairwiseConfig(FeatureSection):
     regularisation: Number = Field(default=1e-3, ge=0)
     fold_in_unobserved_weight: Number | None = Field(default=None, gt=0)
     fold_in_regularisation: Number = Field(default=0.01, gt=0)
+    store_vectors: bool = True
     training: TrainingConfig | None = TrainingConfig(epochs=100, learning_rate=1e-2, patience=10)
 
 
@@ -159,6 +165,9 @@ class SparseGridConfig(SoftmaxConfig, OnceOfText):
         dropout: Dropout inside the residual network.
         linear: The linear term; None for none.
         linear_weight: Its weight; None for the best on validation, after training.
+        store_vectors: Keep the vectors of all known users, where there is no linear
+            term, in the model folder, 4 bytes a number, so that no job needs to make them
+            again.
         training: How the network is trained; None for the section `training`.
     """
 
@@ -190,6 +199,7 @@ class SparseGridConfig(SoftmaxConfig, OnceOfText):
     dropout: Share = Field(default=0.2, ge=0, lt=1)
     linear: EASEConfig | None = EASEConfig()
     linear_weight: Number | None = Field(default=None, ge=0)
+    store_vectors: bool = True
     training: TrainingConfig | None = None
 
 

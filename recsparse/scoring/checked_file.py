@@ -103,6 +103,15 @@ class CheckedFile:
             place += last - first
         return found
 
+    def check(self) -> None:
+        """Read all blocks that were not read yet.
+
+        Raises:
+            ModelFolderError: If one is not as it was written.
+        """
+        if self.size:
+            self._check(np.array([0]), np.array([len(self._sums) - 1]))
+
     def _check(self, first: NDArray[np.int64], last: NDArray[np.int64]) -> None:
         steps = np.bincount(first, minlength=len(self._sums) + 1)
         steps -= np.bincount(last + 1, minlength=len(self._sums) + 1)

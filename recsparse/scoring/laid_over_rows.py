@@ -5,6 +5,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, vstack
 
 from recsparse.digest import digest
+from recsparse.models.protocol.fitted_model import FittedModel
 from recsparse.scoring.user_rows import RowsInMemory, UserRows
 
 
@@ -56,6 +57,13 @@ class LaidOverRows(UserRows):
         """Asked below and above."""
         below, above = self.split(user_index)
         return self.below.has_rows(below) | self.above.has_rows(above)
+
+    def vectors(
+        self, model: FittedModel, user_index: NDArray[np.int64]
+    ) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
+        """Those of users whose rows are not replaced."""
+        below, _ = self.split(user_index)
+        return self.below.vectors(model, below)
 
     def digest(self) -> str:
         """Of both, and of who is replaced."""

@@ -81,8 +81,11 @@ def _read(folder: Path, description: Mapping[str, Any]) -> TrainedModel:
     if named != shape:
         raise InputError(f"{DESCRIPTION} names {named} users and items, but ids are of {shape}")
     rows, left_out = _rows(folder, description, shape)
+    model = _with_new(folder, description, len(items))
+    if isinstance(rows, StoredRows):
+        rows = rows.with_vectors_of(model, description["sha256"][WEIGHTS])
     return TrainedModel(
-        model=_with_new(folder, description, len(items)),
+        model=model,
         users=users,
         items=items,
         rows=rows,

@@ -22,6 +22,7 @@ from recsparse.scoring.checked_file import block_sums
 from recsparse.scoring.feature_arrays import arrays_of, groups_described
 from recsparse.scoring.item_table import FILES as TABLE_FILES
 from recsparse.scoring.left_out import BLOCKS, ELSEWHERE, HISTORY
+from recsparse.scoring.made_vectors import WEIGHTS_OF_VECTORS, made_vectors
 from recsparse.scoring.model_content import (
     DESCRIPTION,
     ITEMS,
@@ -85,7 +86,9 @@ def save_model(
     weights = state_bytes(trained.model)
     with filled_folder(folder, MODEL, overwrite) as aside:
         (aside / WEIGHTS).write_bytes(weights)
-        write_arrays(aside / HISTORY, arrays_of_rows(trained.rows), {})
+        vectors = made_vectors(trained.model, trained.rows, trained.user_features)
+        about = {WEIGHTS_OF_VECTORS: hashlib.sha256(weights).hexdigest()} if vectors else {}
+        write_arrays(aside / HISTORY, arrays_of_rows(trained.rows) | vectors, about)
         (aside / BLOCKS).write_bytes(block_sums(aside / HISTORY))
         trained.users.save(aside / USERS)
         trained.items.save(aside / ITEMS)

@@ -127,7 +127,16 @@ class Scorer:
             return None
 
         def make(user_index: NDArray[np.int64]) -> Tensor:
-            return model.user_vectors(*self.known_of(user_index))
+            is_stored, stored = self.rows.vectors(self.model, user_index)
+            if is_stored.all():
+                return torch.from_numpy(stored)
+            made = model.user_vectors(*self.known_of(user_index[~is_stored]))
+            if not is_stored.any():
+                return made
+            vectors = torch.empty(len(user_index), made.shape[1])
+            vectors[torch.from_numpy(is_stored)] = torch.from_numpy(stored)
+            vectors[torch.from_numpy(~is_stored)] = made
+            return vectors
 
         return UserVectors(self.rows.shape[0], model.item_vectors(), make)
 

@@ -10,9 +10,12 @@ from scipy.sparse import csr_matrix
 
 from recsparse.digest import digest
 from recsparse.errors import InputError, ModelFolderError
+from recsparse.models.protocol.fitted_model import FittedModel
+from recsparse.models.protocol.score_vectors import by_vectors
 from recsparse.models.protocol.stored_arrays import check_row_ptr, checked_csr
 from recsparse.scoring.array_file import StoredArray, Stream, read_arrays
 from recsparse.scoring.checked_file import CheckedFile
+from recsparse.scoring.made_vectors import WEIGHTS_OF_VECTORS
 from recsparse.scoring.user_rows import RowsInMemory, UserRows
 
 # With the times a row takes 16 bytes.
@@ -23,8 +26,10 @@ _KINDS = {
     "data": np.float32,
     "times": np.int64,
     "popularity": np.float32,
+    "vectors": np.float32,
 }
-_TIMES = "times"
+_TIMES, _VECTORS = "times", "vectors"
+_OPTIONAL = {_TIMES, _VECTORS}
 
 
 def arrays_of_rows(rows: UserRows) -> dict[str, NDArray[Any] | Stream]:
@@ -76,6 +81,7 @@ class StoredRows(UserRows):
         self._folder, self.sha256 = path.parent, file.sha256
         self._arrays, self._about = read_arrays(file)
         self.shape, self._stored_shape = shape, shape
+        self._model: FittedModel | None = None
         self.is_timed = _TIMES in self._arrays
         self._check_arrays(path.name)
         self._row_ptr: NDArray[np.int64] = self._arrays["indptr"].whole()
@@ -100,6 +106,40 @@ class StoredRows(UserRows):
         start, stop = self._ranges(user_index)
         return stop > start
 
+    def with_vectors_of(self, model: FittedModel, weights: str) -> "StoredRows":
+        """Return the same rows, with the vectors that a model made from them, where they are there.
+
+        Args:
+            model: The model.
+            weights: The SHA-256 of its weights.
+
+        Returns:
+            The rows.
+
+        Raises:
+            InputError: If the vectors are those of another model, or of other sizes.
+        """
+        if _VECTORS not in self._arrays:
+            return self
+        maker, found = by_vectors(model), self._arrays[_VECTORS].shape
+        wanted = None if maker is None else (self.shape[0], maker.item_vectors().shape[1])
+        if found != wanted or self._about.get(WEIGHTS_OF_VECTORS) != weights:
+            raise InputError(
+                f"vectors of users must be {wanted}, made by the weights that are there, but are "
+                f"{found}, of {self._about.get(WEIGHTS_OF_VECTORS)}"
+            )
+        return self._with(_model=model)
+
+    def vectors(
+        self, model: FittedModel, user_index: NDArray[np.int64]
+    ) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
+        """Read from the file, where they are of that very model."""
+        if self._model is not model:
+            return super().vectors(model, user_index)
+        is_known = user_index >= 0
+        known = user_index[is_known]
+        return is_known, self._arrays[_VECTORS].rows(known, known + 1)
+
     def popularity(self) -> NDArray[np.float32]:
         """As it was counted when the rows were written."""
         found = self._arrays["popularity"].whole()
@@ -109,7 +149,8 @@ class StoredRows(UserRows):
         return np.concatenate([found, more])
 
     def check(self) -> None:
-        """The shares of items, too."""
+        """All other bytes, too."""
+        self._arrays["data"].file.check()
         super().check()
         self.popularity()
 
@@ -119,14 +160,16 @@ class StoredRows(UserRows):
 
     def with_items(self, num_items: int) -> "StoredRows":
         """The same file."""
-        wider = object.__new__(StoredRows)
-        wider.__dict__.update(self.__dict__)
-        wider.shape = self.shape[0], num_items
-        return wider
+        return self._with(shape=(self.shape[0], num_items))
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Return all rows: where they are sent, there may be no such file."""
         return RowsInMemory, self.whole()
+
+    def _with(self, **changes: Any) -> "StoredRows":
+        other = object.__new__(StoredRows)
+        other.__dict__.update(self.__dict__ | changes)
+        return other
 
     def _ranges(self, user_index: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         known = user_index >= 0
@@ -158,7 +201,7 @@ class StoredRows(UserRows):
         if unknown:
             raise InputError(f"{file} holds {sorted(unknown)}, which are not known")
         for name, kind in _KINDS.items():
-            if name == _TIMES and not self.is_timed:
+            if name in _OPTIONAL and name not in self._arrays:
                 continue
             if name not in self._arrays or self._arrays[name].kind != kind:
                 raise InputError(f"{file} must hold {name} of {np.dtype(kind)}")

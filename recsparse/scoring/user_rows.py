@@ -9,6 +9,7 @@ from scipy.sparse import csr_matrix
 
 from recsparse.datasets.matrices import wider
 from recsparse.digest import digest
+from recsparse.models.protocol.fitted_model import FittedModel
 from recsparse.scoring.user_scores import recent_popularity, recent_weights, shares
 
 # Users whose rows are in memory at a time where all are gone through.
@@ -65,6 +66,23 @@ class UserRows(ABC):
         Returns:
             Rows that share their cells with these.
         """
+
+    def vectors(
+        self, model: FittedModel, user_index: NDArray[np.int64]
+    ) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
+        """Return the vectors that are stored with the rows, those that were made from them.
+
+        Args:
+            model: The model that made them.
+            user_index: Users; −1 for unknown ones.
+
+        Returns:
+            Of whom there is a vector, and these vectors in the order of the users.
+
+        Raises:
+            ModelFolderError: If they lie in a file that is damaged.
+        """
+        return np.zeros(len(user_index), dtype=bool), np.zeros((0, 0), dtype=np.float32)
 
     def of(self, user_index: NDArray[np.int64]) -> csr_matrix:
         """Return the rows of some users.

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from recsparse.reporting.value_text import value_text
+from recsparse.scoring.made_vectors import bytes_of_vectors
 from recsparse.scoring.trained import TrainedModel
 from recsparse.stages.features_read import FeaturesRead
 
@@ -38,6 +39,11 @@ class TrainResult:
     features: FeaturesRead
     new_items: dict[str, Any] = field(default_factory=dict)
     is_new: bool = True
+
+    @property
+    def vector_bytes(self) -> int:
+        """Bytes of the vectors of users in the model folder; `model.store_vectors` leaves them out."""
+        return bytes_of_vectors(self.model.model, len(self.model.users))
 
     def __str__(self) -> str:
         """Return what was trained, where it lies, and how good it is on the validation part."""
