@@ -45,9 +45,7 @@ def bytes_of_vectors(model: FittedModel, num_users: int) -> int:
     return 4 * num_users * int(maker.item_vectors().shape[1])
 
 
-def made_vectors(
-    model: FittedModel, rows: UserRows, users: Features | None
-) -> dict[str, Stream]:
+def made_vectors(model: FittedModel, rows: UserRows, users: Features | None) -> dict[str, Stream]:
     """Return the vectors of all users, to be made while they are written.
 
     Args:

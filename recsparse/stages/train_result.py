@@ -42,7 +42,7 @@ class TrainResult:
 
     @property
     def vector_bytes(self) -> int:
-        """Bytes of the vectors of users in the model folder; `model.store_vectors` leaves them out."""
+        """Bytes of the vectors of users in the model folder; 0 where it has none."""
         return bytes_of_vectors(self.model.model, len(self.model.users))
 
     def __str__(self) -> str:

@@ -59,9 +59,7 @@ def test_stored_vectors_score_as_folding_in_does(config, tmp_path, monkeypatch):
     check_model(tmp_path / "model")
 
 
-@pytest.mark.parametrize(
-    "config", [EASEConfig(), IALS.model_copy(update={"store_vectors": False})]
-)
+@pytest.mark.parametrize("config", [EASEConfig(), IALS.model_copy(update={"store_vectors": False})])
 def test_models_without_vectors_and_those_that_are_to_store_none_have_none(config, tmp_path):
     trained, loaded = saved(config, tmp_path / "model")
     assert "vectors" not in load_file(tmp_path / "model" / "history.safetensors")
