@@ -22,6 +22,7 @@ from recsparse.errors import InputError, SchemaError
 from recsparse.files.stand_ins import called
 from recsparse.scoring.batch_job import BatchOptions, digest_of_known, job_of, parted_output
 from recsparse.scoring.how_ranked import HowRanked
+from recsparse.scoring.job_scores import JobScores
 from recsparse.scoring.parted_output import rechunk
 from recsparse.scoring.request_columns import slices
 from recsparse.scoring.similar import similar_batches
@@ -60,13 +61,19 @@ def score_candidates(
         job = job_of("score", (candidates, *options.inputs), _files(source), *settings)
         total, expected = 0, _num_rows(source)
         counts = HowRanked(trained, options.on_unknown)
+
+    def ids() -> Iterator[pa.RecordBatch]:
+        return read_batches(source, ["user_id", "item_id"], _READ_ROWS)
+
     with (
         parted_output(out, job, options) as output,
         options.reporter.task("scoring", expected) as advance,
     ):
+        job_scores = JobScores(trained, options.on_unknown, ids, output, options.reporter)
         for part, table in enumerate(rechunk(_batches(source), options.rows_per_part)):
             if not output.is_done(part, table.num_rows):
-                scores = pa.array(trained.score(table, options.on_unknown), from_pandas=True)
+                are_all = part == 0 and table.num_rows < options.rows_per_part
+                scores = pa.array(job_scores.of(table, total, are_all), from_pandas=True)
                 output.write(part, table.append_column("score", scores))
             counts.add(ids_of(table["user_id"]))
             total += table.num_rows

@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 ENDING = ".parts"
 _MANIFEST = "job.toml"
 # What a job writes into the folder, and what it leaves there where it is killed.
-_OWN = re.compile(r"\.?(part-\d{8}\.parquet|job\.toml)(\.\d+\.[0-9a-f]{8})?")
+_OWN = re.compile(r"\.?((part|group)-\d{8}\.parquet|job\.toml)(\.\d+\.[0-9a-f]{8})?")
 
 
 class PartedOutput:
@@ -82,12 +82,41 @@ class PartedOutput:
             OutputError: If it cannot be written, the parts before it stay for the next try; or if
                 the folder has come to belong to another job.
         """
+        self._write(self._path(part), table)
+        self._rows[part] = table.num_rows
+
+    def keep(self, group: int, table: pa.Table) -> None:
+        """Write what parts will be made of, so that a job which is killed need not make it again.
+
+        Args:
+            group: Its number, from 0.
+            table: Its rows; they are no rows of the output.
+
+        Raises:
+            OutputError: As for `write`.
+        """
+        self._write(self._group(group), table)
+
+    def kept(self, group: int) -> pa.Table | None:
+        """Return what an earlier, interrupted run of this job kept.
+
+        Args:
+            group: Its number, from 0.
+
+        Returns:
+            Its rows; None where there is none, or a damaged one.
+        """
+        path = self._group(group)
+        if not path.is_file() or self._sound_rows(path) is None:
+            return None
+        return self._read(path)
+
+    def _write(self, path: Path, table: pa.Table) -> None:
         self._begin()
-        with atomic_file(self._path(part)) as aside:
+        with atomic_file(path) as aside:
             stamp = Stamp(self.output.job.digest, table.num_rows)
             pq.write_table(stamp.put_on(table), aside, compression="zstd", write_page_checksum=True)
             self._require_own()
-        self._rows[part] = table.num_rows
 
     def publish(self, rows: int | None = None) -> None:
         """Count the finished parts and move them to their final place.
@@ -180,6 +209,9 @@ class PartedOutput:
 
     def _path(self, part: int) -> Path:
         return self.folder / part_name(part)
+
+    def _group(self, group: int) -> Path:
+        return self.folder / f"group-{group:08d}.parquet"
 
     def _begin(self) -> None:
         """Make the folder, or take it over from an interrupted run, at the first write."""

@@ -120,6 +120,23 @@ class Scorer:
         scores[~has_vector] = pair_scores(*others, self._scores, at_once)
         return scores
 
+    @property
+    def is_by_vectors(self) -> bool:
+        """Whether pairs cost one product each."""
+        return self._vectors is not None
+
+    def fold_in(self, user_index: NDArray[np.int64]) -> None:
+        """Make the vectors of users, where the model scores by such, in the order of the users.
+
+        A vector's last digit may depend on those that are made with it: a job makes all of its own
+        before it starts, so that it ends with the same bytes wherever it is interrupted.
+
+        Args:
+            user_index: Known users.
+        """
+        if self._vectors is not None:
+            self._vectors.make(user_index[self._has_vector(user_index)])
+
     @cached_property
     def _vectors(self) -> UserVectors | None:
         model = by_vectors(self.model)

@@ -21,6 +21,7 @@ from recsparse.models.protocol.fitted_model import FittedModel
 from recsparse.scoring.item_table import ItemTable
 from recsparse.scoring.left_out import LeftOut
 from recsparse.scoring.list_table import allowed_items, list_table
+from recsparse.scoring.located_pairs import LocatedPairs
 from recsparse.scoring.reasons import with_reasons
 from recsparse.scoring.request_columns import Rows, as_table, id_column, refuse_unknown, slices
 from recsparse.scoring.scorer import Scorer
@@ -89,21 +90,21 @@ class TrainedModel:
             UnknownIdError: If an id is unknown and `on_unknown` is `error`.
             InputError: If a column is missing, or ids are of another type than the model's.
         """
-        pairs = as_table(pairs)
-        user_ids, item_ids = id_column(pairs, "user_id"), id_column(pairs, "item_id")
-        user_index, item_index = self.users.index_of(user_ids), self.items.index_of(item_ids)
-        if on_unknown == "error":
-            refuse_unknown("user_id", user_ids, user_index)
-            refuse_unknown("item_id", item_ids, item_index)
-        if self.left_out is not None:
-            self.left_out.require(user_ids, user_index)
-        scores = np.full(len(pairs), np.nan, dtype=np.float32)
-        known = (user_index >= 0) & (item_index >= 0)
-        scores[known] = self._scorer.pair_scores(user_index[known], item_index[known])
-        if on_unknown == "popularity":
-            stranger = (user_index < 0) & (item_index >= 0) & ~is_missing_id(user_ids)
-            scores[stranger] = self.popularity()[item_index[stranger]]
-        return scores
+        located = self.located(pairs, on_unknown)
+        known = located.known
+        indices = located.user_index[known], located.item_index[known]
+        return self.filled(located, self.scorer.pair_scores(*indices), on_unknown)
+
+    def located(self, pairs: Rows, on_unknown: OnUnknown = "error") -> LocatedPairs:
+        """Return where pairs lie; arguments and errors are those of `score`."""
+        return LocatedPairs.of(pairs, self.users, self.items, on_unknown, self.left_out)
+
+    def filled(
+        self, located: LocatedPairs, of_known: NDArray[np.float32], on_unknown: OnUnknown
+    ) -> NDArray[np.float32]:
+        """Return the scores of all rows, from those of the rows that the model knows."""
+        popular = self.popularity() if on_unknown == "popularity" else None
+        return located.filled(of_known, popular)
 
     def recommend(
         self,
@@ -191,7 +192,7 @@ class TrainedModel:
         if self.left_out is not None:
             self.left_out.require(users, user_index)
         allowed = allowed_items(self.items, items, on_unknown)
-        for rows in [*slices(len(users), self._scorer.users_at_once())] or [slice(0, 0)]:
+        for rows in [*slices(len(users), self.scorer.users_at_once())] or [slice(0, 0)]:
             yield self._recommend(
                 users[rows], user_index[rows], k, allowed, filter_seen, on_unknown, explain
             )
@@ -259,14 +260,15 @@ class TrainedModel:
         """
         if self.left_out is not None:
             self.left_out.require_all("the popularity of items")
-        return self._scorer.popularity
+        return self.scorer.popularity
 
     @cached_property
     def _whole(self) -> tuple[csr_matrix, csr_matrix | None]:
         return self.rows.whole()
 
     @cached_property
-    def _scorer(self) -> Scorer:
+    def scorer(self) -> Scorer:
+        """What scores users by their indices."""
         return Scorer(self.model, self.rows, self.user_features, self.all_popularity)
 
     def _recommend(
@@ -279,7 +281,7 @@ class TrainedModel:
         on_unknown: OnUnknown,
         explain: bool,
     ) -> pa.Table:
-        best, values = self._scorer.best(user_index, k, filter_seen, allowed)
+        best, values = self.scorer.best(user_index, k, filter_seen, allowed)
         # A null or blank id is no user, and gets no recommendations.
         is_unknown = user_index < 0
         without = is_unknown if on_unknown == "null" else is_unknown & is_missing_id(users)
@@ -288,5 +290,5 @@ class TrainedModel:
         lists = list_table(ids, self.items, best.numpy(), values.numpy())
         if not explain:
             return lists
-        known_of = self._scorer.known_of(user_index)
+        known_of = self.scorer.known_of(user_index)
         return with_reasons(lists, best.numpy(), self.items, self.model, *known_of)

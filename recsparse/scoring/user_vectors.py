@@ -1,6 +1,5 @@
 """Vectors of users, each made when it is first wanted, and scores of pairs by their products."""
 
-import tempfile
 from collections.abc import Callable
 
 import numpy as np
@@ -9,6 +8,7 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor
 
+from recsparse.files.scratch import scratch_array
 from recsparse.scoring.request_columns import slices
 
 # Pairs whose vectors are laid out at a time: few enough to stay in a processor's nearest cache.
@@ -48,7 +48,7 @@ class UserVectors:
         Returns:
             One vector each, a copy.
         """
-        self._make_missing(user_index)
+        self.make(user_index)
         return torch.from_numpy(self._table[user_index])
 
     def products(
@@ -63,14 +63,19 @@ class UserVectors:
         Returns:
             One number a pair.
         """
-        self._make_missing(user_index)
+        self.make(user_index)
         items, found = self.items.numpy(), np.empty(len(user_index), dtype=np.float32)
         for rows in slices(len(found), _PAIRS_AT_ONCE):
             first, second = self._table[user_index[rows]], items[item_index[rows]]
             np.einsum("nd,nd->n", first, second, out=found[rows])
         return found
 
-    def _make_missing(self, user_index: NDArray[np.int64]) -> None:
+    def make(self, user_index: NDArray[np.int64]) -> None:
+        """Make those vectors of some users that are not there yet.
+
+        Args:
+            user_index: Known users.
+        """
         missing = np.unique(user_index[~self._is_made[user_index]])
         for rows in slices(len(missing), self._at_once):
             some = missing[rows]
@@ -83,5 +88,4 @@ def _rows(num_rows: int, num_columns: int) -> NDArray[np.float32]:
     shape = (num_rows, num_columns)
     if num_rows * num_columns * 4 <= _LARGEST_IN_MEMORY:
         return np.zeros(shape, dtype=np.float32)
-    with tempfile.TemporaryFile(prefix="recsparse-vectors-") as file:  # the mapping keeps it
-        return np.memmap(file, dtype=np.float32, mode="w+", shape=shape)
+    return scratch_array(shape, np.float32)

@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from recsparse.scoring.job_scores import JobScores
 from recsparse.scoring.trained import TrainedModel
 from tests.scoring.naive import random_model
 
@@ -59,8 +60,8 @@ def names(folder):
 def killed_after(monkeypatch, number):
     """Raise in place of the part after the first `number`, and return how often a part is made."""
     made = []
-    for name in ("score", "recommend_batches"):
-        original = getattr(TrainedModel, name)
+    for owner, name in ((JobScores, "of"), (TrainedModel, "recommend_batches")):
+        original = getattr(owner, name)
 
         def counted(model, *args, original=original, **kwargs):
             if len(made) == number:
@@ -68,5 +69,5 @@ def killed_after(monkeypatch, number):
             made.append(args[0])
             return original(model, *args, **kwargs)
 
-        monkeypatch.setattr(TrainedModel, name, counted)
+        monkeypatch.setattr(owner, name, counted)
     return made
