@@ -1,0 +1,57 @@
+"""The contenders of benchmarks.scoring do the same work."""
+
+import subprocess
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from benchmarks import scoring
+from benchmarks.measuring import score_floor
+from benchmarks.rivals import implicit_recommend
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("scoring")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(scoring, "ITEMS", 300)
+        patch.setattr(scoring, "FACTORS", 8)
+        scoring.write_inputs(folder, 50, 2_000)
+    return folder
+
+
+def run(command):
+    """Run a command of ours in a process, and a rival here."""
+    program, rest = command[2], command[3:]
+    if program == "recsparse":
+        subprocess.run(command, check=True, capture_output=True)
+    else:
+        by_name = {"score_floor": score_floor, "implicit_recommend": implicit_recommend}
+        by_name[program.rpartition(".")[2]].run(*rest)
+
+
+def test_all_write_the_same(folder):
+    for command in scoring.commands(folder).values():
+        run(command)
+    floor = pq.read_table(folder / "floor.parquet")
+    for name, order in (("scores", None), ("scores-by-user", "user_id")):
+        expected = floor if order is None else floor.sort_by(order)
+        found = pq.read_table(folder / name)
+        assert found.drop_columns("score") == expected.drop_columns("score")
+        np.testing.assert_allclose(found["score"], expected["score"], rtol=1e-3, atol=1e-5)
+    ours = pq.read_table(folder / "lists")
+    stored = pq.read_table(folder / "stored.parquet")
+    assert ours.num_rows == stored.num_rows == 50 * scoring.K
+    np.testing.assert_allclose(ours["score"], stored["score"], rtol=1e-3, atol=1e-5)
+    again = pq.read_table(folder / "again.parquet")
+    assert again["user_id"] == ours["user_id"]
+
+
+def test_a_row_has_the_ratios_to_what_it_is_compared_with():
+    names = [scoring.FLOOR, "score, random order", scoring.AGAIN, scoring.STORED, "recommend"]
+    runs = {name: scoring.Run(1.0, place + 1.0, 9.0, "", False) for place, name in enumerate(names)}
+    rows = {row["job"]: row for row in scoring.table_rows([runs])}
+    assert rows["score, random order"][f"CPU ÷ {scoring.FLOOR}"] == "2.00"
+    assert rows["recommend"][f"CPU ÷ {scoring.STORED}"] == "1.25"
+    assert rows[scoring.FLOOR][f"CPU ÷ {scoring.FLOOR}"] == ""
