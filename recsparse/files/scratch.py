@@ -51,6 +51,14 @@ class ScratchColumn:
         self._file: BinaryIO = tempfile.TemporaryFile(prefix=_PREFIX)  # noqa: SIM115
         self._rows = 0
 
+    def __enter__(self) -> "ScratchColumn":
+        """Return the column; its file is closed at the end, and arrays of it stay."""
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        """Close the file."""
+        self._file.close()
+
     def append(self, values: NDArray[Any]) -> None:
         """Add numbers behind those that are there.
 
@@ -65,7 +73,7 @@ class ScratchColumn:
         self._rows += len(values)
 
     def array(self) -> NDArray[Any]:
-        """Return all numbers, in a file; nothing can be added any more.
+        """Return all numbers, in a file.
 
         Returns:
             The numbers in the order in which they came.
@@ -73,7 +81,7 @@ class ScratchColumn:
         Raises:
             OutputError: If the disk has too little room.
         """
-        with _told(), self._file:
+        with _told():
             self._file.flush()
             if not self._rows:
                 return np.zeros(0, dtype=self._kind)

@@ -17,7 +17,7 @@ from recsparse.files.scratch import ScratchColumn, scratch_array
 from recsparse.reporting.progress import Reporter
 from recsparse.scoring.located_pairs import LocatedPairs
 from recsparse.scoring.parted_output import PartedOutput
-from recsparse.scoring.request_columns import slices
+from recsparse.scoring.request_columns import UnknownIds, slices
 from recsparse.scoring.trained import TrainedModel
 
 # Pairs that are scored together where the model has no vectors.
@@ -108,15 +108,23 @@ class JobScores:
 
     def _laid_out(self) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
         """Return the user and the item of each row of the job, in files."""
-        users, items = ScratchColumn(np.int32), ScratchColumn(np.int32)
-        for pairs in self._located():
-            users.append(pairs.user_index)
-            items.append(pairs.item_index)
-        return users.array(), items.array()
+        with ScratchColumn(np.int32) as users, ScratchColumn(np.int32) as items:
+            for pairs in self._located():
+                users.append(pairs.user_index)
+                items.append(pairs.item_index)
+            return users.array(), items.array()
 
     def _located(self) -> Iterator[LocatedPairs]:
+        """Yield where the pairs of the job lie; unknown ids are told when all are counted."""
+        users, items = UnknownIds("user_id"), UnknownIds("item_id")
         for batch in self.batches():
-            yield self.trained.located(pa.table(batch), self.on_unknown)
+            located = self.trained.located(pa.table(batch), "null")
+            users.add(batch["user_id"], located.user_index)
+            items.add(batch["item_id"], located.item_index)
+            yield located
+        if self.on_unknown == "error":
+            users.refuse()
+            items.refuse()
 
 
 def _groups(users: NDArray[np.int32], num_users: int) -> list[tuple[int, int]]:

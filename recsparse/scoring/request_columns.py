@@ -161,14 +161,48 @@ def refuse_unknown(
     Raises:
         UnknownIdError: If there is an unknown id.
     """
-    unknown = np.flatnonzero(index < 0)
-    if len(unknown):
-        first = unknown[0]
-        raise UnknownIdError(
-            f"every {name} must be known to the model, but {len(unknown)} of {len(index)} are not; "
-            f"the first is row {first}: {ids[int(first)].as_py()!r}; "
-            f"{cure or _CURES[name]}"
-        )
+    found = UnknownIds(name, cure)
+    found.add(ids, index)
+    found.refuse()
+
+
+class UnknownIds:
+    """Counts ids that a model does not know, over any number of tables.
+
+    Args:
+        name: What the ids are, `user_id` or `item_id`.
+        cure: What the caller may do; None names the options of the jobs that score.
+    """
+
+    def __init__(self, name: str, cure: str | None = None) -> None:
+        self.name, self.cure = name, cure or _CURES[name]
+        self.rows, self.count, self.first = 0, 0, ""
+
+    def add(self, ids: pa.Array, index: NDArray[np.int64]) -> None:
+        """Count the unknown ones of some rows.
+
+        Args:
+            ids: The ids.
+            index: Their indices, -1 for an unknown one.
+        """
+        unknown = np.flatnonzero(index < 0)
+        if len(unknown) and not self.count:
+            row = int(unknown[0])
+            self.first = f"row {self.rows + row}: {ids[row].as_py()!r}"
+        self.count += len(unknown)
+        self.rows += len(index)
+
+    def refuse(self) -> None:
+        """Raise an error if there were any.
+
+        Raises:
+            UnknownIdError: With how many there were, and the first.
+        """
+        if self.count:
+            raise UnknownIdError(
+                f"every {self.name} must be known to the model, but {self.count} of {self.rows} "
+                f"are not; the first is {self.first}; {self.cure}"
+            )
 
 
 def slices(length: int, size: int) -> Iterator[slice]:

@@ -22,20 +22,22 @@ def test_an_array_is_of_zeros_and_keeps_what_is_written(shape):
 def test_nothing_is_left_of_an_array(tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     found = scratch_array((10,), np.int64)
-    column = ScratchColumn(np.int32)
-    column.append(np.arange(3))
-    assert column.array().sum() == 3
+    with ScratchColumn(np.int32) as column:
+        column.append(np.arange(3))
+        kept = column.array()
+    assert kept.sum() == 3
     assert found.sum() == 0
     assert [*tmp_path.iterdir()] == []
 
 
 @pytest.mark.parametrize("lengths", [[], [0], [1], [3, 0, 70_000]])
 def test_a_column_holds_what_came_in_its_order(lengths):
-    column, expected = ScratchColumn(np.int32), [np.zeros(0, dtype=np.int32)]
-    for length in lengths:
-        expected.append(np.random.default_rng(length).integers(-9, 9, length))
-        column.append(expected[-1])
-    found = column.array()
+    expected = [np.zeros(0, dtype=np.int32)]
+    with ScratchColumn(np.int32) as column:
+        for length in lengths:
+            expected.append(np.random.default_rng(length).integers(-9, 9, length))
+            column.append(expected[-1])
+        found = column.array()
     assert found.dtype == np.int32
     np.testing.assert_array_equal(found, np.concatenate(expected))
 

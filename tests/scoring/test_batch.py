@@ -72,8 +72,8 @@ def test_candidates_without_rows_are_refused_and_leave_nothing(tmp_path):
 
 
 def test_unknown_ids_in_a_late_part_leave_nothing(tmp_path):
-    table = pa.table({"user_id": [10, 11, 99], "item_id": [500, 500, 500]})
-    with pytest.raises(UnknownIdError, match="the first is row 0: 99"):
+    table = pa.table({"user_id": [10, 11, 99, 98], "item_id": [500, 500, 500, 500]})
+    with pytest.raises(UnknownIdError, match="but 2 of 4 are not; the first is row 2: 99"):
         score_candidates(MODEL, written(tmp_path, table), tmp_path / "out", BatchOptions(1))
     assert names(tmp_path) == ["candidates.parquet"]
 
