@@ -14,6 +14,8 @@ from recsparse.errors import InputError
 from recsparse.files.atomic import atomic_file
 
 _COLUMN = "id"
+# How many times as many ids there must be as are looked up, for these to be the table.
+_FEW = 8
 
 
 @dataclass(frozen=True)
@@ -77,9 +79,21 @@ class Vocabulary:
                     f"{column.type}; cast them"
                 )
             return np.full(len(column), -1, dtype=np.int64)
+        if len(column) * _FEW < len(self):
+            return self._index_of_few(column)
         found = pc.index_in(column, value_set=self.ids)
         index: np.ndarray = found.fill_null(-1).to_numpy(zero_copy_only=False)
         return index.astype(np.int64)
+
+    def _index_of_few(self, column: pa.Array) -> np.ndarray:
+        # A table of the few is made, and the vocabulary looked up in it, not the other way round.
+        few = column.drop_null().unique()
+        number = pc.index_in(self.ids, value_set=few)
+        place = np.flatnonzero(number.is_valid().to_numpy(zero_copy_only=False))
+        index = np.full(len(few) + 1, -1, dtype=np.int64)  # the last one for those that are null
+        index[number.take(pa.array(place)).to_numpy(zero_copy_only=False)] = place
+        own = pc.index_in(column, value_set=few).fill_null(len(few))
+        return index[own.to_numpy(zero_copy_only=False)]
 
     def id_of(self, index: np.ndarray) -> pa.Array:
         """Return the ids at some places.
@@ -134,7 +148,9 @@ class Vocabulary:
         ids = read_table(path, [_COLUMN])[_COLUMN].combine_chunks()
         if ids.type not in (pa.int64(), pa.string()):
             raise InputError(f"{path} must hold ids of int64 or string, but they are {ids.type}")
-        distinct = pc.count_distinct(ids, mode="all").as_py()
+        rises = not ids.null_count and pc.all(pc.less(ids[:-1], ids[1:]), min_count=0).as_py()
+        # Of ids in their order, as most vocabularies are, no table needs to be made.
+        distinct = len(ids) if rises else pc.count_distinct(ids, mode="all").as_py()
         if ids.null_count or distinct < len(ids):
             raise InputError(
                 f"{path} must hold each id once and none that is null, but {ids.null_count} are "

@@ -158,3 +158,31 @@ def test_a_full_disk_leaves_the_old_vocabulary(tmp_path, monkeypatch):
         with pytest.raises(OutputError, match=r"ids\.parquet needs more room than the disk has"):
             Vocabulary.fit([3]).save(path)
     assert Vocabulary.load(path).ids.to_pylist() == [1, 2]
+
+
+@pytest.mark.parametrize("kind", [int, "user {}".format], ids=["integers", "texts"])
+def test_few_ids_are_found_in_many_as_many_are(kind):
+    """Few are looked up the other way round; unknown, null and repeated ones are among them."""
+    rng = np.random.default_rng(0)
+    known = [kind(number) for number in rng.permutation(500)]
+    vocabulary = Vocabulary(pa.array(known))
+    wanted = [kind(number) for number in rng.integers(0, 700, 40)] + [None, kind(3), kind(3)]
+    expected = [known.index(each) if each in known else -1 for each in wanted]
+    assert vocabulary.index_of(pa.array(wanted)).tolist() == expected
+    many = vocabulary.index_of(pa.array(wanted * 20)).tolist()
+    assert many == expected * 20
+    assert vocabulary.index_of(pa.array(wanted[:0], type=vocabulary.ids.type)).tolist() == []
+
+
+@pytest.mark.parametrize("ids", [[], [1], [1, 2, 9], [9, 2, 1], ["b", "a"], ["a", "b"]])
+def test_ids_in_any_order_are_read_back(tmp_path, ids):
+    Vocabulary(pa.array(ids, pa.int64() if not ids else None)).save(tmp_path / "ids.parquet")
+    assert Vocabulary.load(tmp_path / "ids.parquet").ids.to_pylist() == ids
+
+
+@pytest.mark.parametrize("ids", [[1, 1], [1, 2, 1], ["a", "a"], [1, None], [None]])
+def test_ids_that_are_there_twice_or_null_are_refused(tmp_path, ids):
+    ids = pa.array(ids, pa.int64() if ids == [None] else None)
+    Vocabulary(ids).save(tmp_path / "ids.parquet")
+    with pytest.raises(InputError, match="each id once and none that is null"):
+        Vocabulary.load(tmp_path / "ids.parquet")
