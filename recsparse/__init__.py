@@ -8,7 +8,7 @@
 - `recsparse.stages`: the steps of a job; the `recsparse` command and `pipelines` call them.
 
 The steps by name: `recsparse.prepare`, `train`, `evaluate`, `backtest`, `score`, `recommend`,
-`similar`, `describe`, `fetch` and `load`; `Sources` names all that a dataset is made of.
+`similar`, `vectors`, `describe`, `fetch` and `load`; `Sources` names all that a dataset is made of.
 """
 
 import sys
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from recsparse.stages.score import recommend, score
     from recsparse.stages.similar import similar
     from recsparse.stages.train import train
+    from recsparse.stages.vectors import vectors
 
     __version__: str
 
@@ -61,6 +62,7 @@ __all__ = [
     "to_positions",
     "train",
     "union",
+    "vectors",
 ]
 
 _HOME = {
@@ -87,6 +89,7 @@ _HOME = {
     "score": "stages.score",
     "similar": "stages.similar",
     "train": "stages.train",
+    "vectors": "stages.vectors",
 }
 
 

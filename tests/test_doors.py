@@ -9,7 +9,8 @@ import pytest
 from recsparse.config.toml_reader import load_config
 from recsparse.datasets.building.sources import Sources
 from recsparse.datasets.dataset_folder import load_dataset
-from recsparse.scoring.batch import read_ids, recommend_users, score_candidates
+from recsparse.scoring.batch import read_ids, score_candidates
+from recsparse.scoring.list_jobs import recommend_users
 from recsparse.stages.evaluate_file import evaluate_file
 from recsparse.stages.prepare import prepare
 from tests.scoring.naive import random_model

@@ -10,6 +10,9 @@ from recsparse.cli.loading import loading_libraries
 from recsparse.cli.option_lists import JobOptions, StartOptions, takes_lists
 from recsparse.cli.options import (
     AsJson,
+    HistoryLog,
+    HistoryOf,
+    HistoryParts,
     ModelAddress,
     NewItemsTable,
     OutPath,
@@ -111,3 +114,34 @@ def similar(
     when_interrupted(lambda: parts_kept(place_of_work(out)))
     count = stage(model, out, items, k, reporter, overwrite, new_items)
     show_pairs("found", {"similar items": str(out), "items": count}, as_json)
+
+
+@app.command()
+@takes_lists
+def vectors(
+    model: ModelAddress,
+    out: OutPath,
+    of: Annotated[str, typer.Option(help="Whose: user or item.")] = "user",
+    ids: Annotated[
+        str | None, typer.Option(help="Table with user_id or item_id; all without it.")
+    ] = None,
+    dataset: HistoryOf = None,
+    history_parts: HistoryParts = None,
+    history: HistoryLog = None,
+    overwrite: Overwrite = False,
+    *,
+    job: JobOptions,
+) -> None:
+    """Write the vectors of users or of items; the products of the two are the scores."""
+    reporter = progress(job.quiet)
+    with loading_libraries(reporter):
+        from recsparse.outputs.places import place_of_work
+        from recsparse.stages.start_of_scores import HistoryOptions, parts_named
+        from recsparse.stages.vectors import axis_named
+        from recsparse.stages.vectors import vectors as stage
+
+    when_interrupted(lambda: parts_kept(place_of_work(out)))
+    log = StartOptions(dataset, history_parts, history).log(job)
+    histories = HistoryOptions(dataset, parts_named(history_parts), history, log)
+    count = stage(model, out, axis_named(of), ids, reporter, histories, overwrite)
+    show_pairs("written", {"vectors": str(out), f"{of}s": count}, job.as_json)

@@ -1,13 +1,12 @@
-"""Batch jobs: scores of candidate pairs and top-k lists, from Parquet to Parquet, part by part."""
+"""Batch scores of candidate pairs, from Parquet to Parquet, part by part."""
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.dataset as ds
 
-from recsparse.datasets.id_digest import digest_of_ids
 from recsparse.datasets.id_types import ids_of
 from recsparse.datasets.reading.find_files import Paths, named
 from recsparse.datasets.reading.fragments import READ_ERRORS
@@ -24,8 +23,6 @@ from recsparse.scoring.batch_job import BatchOptions, digest_of_known, job_of, p
 from recsparse.scoring.how_ranked import HowRanked
 from recsparse.scoring.job_scores import JobScores
 from recsparse.scoring.parted_output import rechunk
-from recsparse.scoring.request_columns import slices
-from recsparse.scoring.similar import similar_batches
 from recsparse.scoring.trained import TrainedModel
 
 _READ_ROWS = 131_072
@@ -119,125 +116,6 @@ def check_candidates(source: ds.Dataset | pa.Table, where: str) -> None:
             f"{where} must not have a column 'score' yet, but it does; rename or drop it, since "
             "the model's score is written under that name"
         )
-
-
-def recommend_users(
-    trained: TrainedModel,
-    out: str | Path,
-    k: int,
-    users: pa.Array | None = None,
-    options: BatchOptions | None = None,
-) -> int:
-    """Write the k best unseen items of each user.
-
-    Args:
-        trained: The model, with the histories to start from.
-        out: A Parquet file (`….parquet`) or a folder of parts.
-        k: Length of each list.
-        users: Ids; None means every known user.
-        options: How the job runs.
-
-    Returns:
-        The number of users.
-
-    Raises:
-        InputError: If there are no users, k is below 1, or users are unknown and `on_unknown` is
-            `error`; no part is left behind then.
-    """
-    options = options or BatchOptions()
-    wanted = trained.users.ids if users is None else users
-
-    def lists(some: pa.Array) -> pa.Table:
-        unknown, explain = options.on_unknown, options.explain
-        return pa.concat_tables(
-            trained.recommend_batches(some, k, on_unknown=unknown, explain=explain)
-        )
-
-    found = _write_lists("recommend", trained, wanted, k, lists, out, options)
-    counts = HowRanked(trained, options.on_unknown)
-    counts.add(wanted)
-    counts.tell("users")
-    return found
-
-
-def similar_to_items(
-    trained: TrainedModel,
-    out: str | Path,
-    k: int,
-    items: pa.Array | None = None,
-    options: BatchOptions | None = None,
-) -> int:
-    """Write the k items that are most like each item.
-
-    Args:
-        trained: The model.
-        out: A Parquet file (`….parquet`) or a folder of parts.
-        k: Length of each list.
-        items: Ids; None means all of the catalogue.
-        options: How the job runs.
-
-    Returns:
-        The number of items.
-
-    Raises:
-        InputError: If there are no items, k is below 1, items are unknown, or the model does not
-            know how alike items are; no part is left behind then.
-    """
-    options = options or BatchOptions()
-    wanted = trained.items.ids if items is None else items
-
-    def lists(some: pa.Array) -> pa.Table:
-        return pa.concat_tables(similar_batches(trained.model, trained.items, some, k))
-
-    return _write_lists("similar", trained, wanted, k, lists, out, options)
-
-
-def _write_lists(
-    command: str,
-    trained: TrainedModel,
-    wanted: pa.Array,
-    k: int,
-    lists: Callable[[pa.Array], pa.Table],
-    out: str | Path,
-    options: BatchOptions,
-) -> int:
-    """Write the lists of some ids, part by part.
-
-    Args:
-        command: `recommend` or `similar`.
-        trained: The model.
-        wanted: Ids, of users or of items.
-        k: Length of each list.
-        lists: Makes those of some of them.
-        out: The output.
-        options: How the job runs.
-
-    Returns:
-        The number of ids.
-
-    Raises:
-        InputError: If there are none, or k is below 1.
-    """
-    doing, of = {"recommend": ("recommending", "user"), "similar": ("comparing", "item")}[command]
-    if k < 1:
-        raise InputError(f"k must be at least 1, but got {k}")
-    if len(wanted) == 0:
-        raise InputError(f"{command} needs at least one {of}, but got none; name some by --{of}s")
-    with options.reporter.task(f"looking through the {of}s and what is known of them"):
-        settings = (k, options.rows_per_part, options.on_unknown, options.explain)
-        ids = digest_of_ids(wanted)
-        job = job_of(command, options.inputs, ids, *settings, digest_of_known(trained))
-    ids_per_part = max(1, options.rows_per_part // k)
-    with (
-        parted_output(out, job, options) as output,
-        options.reporter.task(doing, len(wanted)) as advance,
-    ):
-        for part, rows in enumerate(slices(len(wanted), ids_per_part)):
-            if not output.is_done(part):
-                output.write(part, lists(wanted[rows]))
-            advance(rows.stop, f"part {part + 1}, {rows.stop:,} {of}s")
-        output.publish()
-    return len(wanted)
 
 
 def read_ids(path: Paths, column: str, kind: pa.DataType | None = None) -> pa.Array:

@@ -125,6 +125,23 @@ class Scorer:
         """Whether pairs cost one product each."""
         return self._vectors is not None
 
+    def user_vectors(self, user_index: NDArray[np.int64]) -> Float[Tensor, "b d"]:
+        """Return the vectors of users; the model must score by such.
+
+        Args:
+            user_index: Known users.
+
+        Returns:
+            One vector each.
+        """
+        assert self._vectors is not None
+        return self._vectors.of(user_index)
+
+    def item_vectors(self) -> Float[Tensor, "m d"]:
+        """Return the vectors of all items; the model must score by such."""
+        assert self._vectors is not None
+        return self._vectors.items
+
     def fold_in(self, user_index: NDArray[np.int64]) -> None:
         """Make the vectors of users, where the model scores by such, in the order of the users.
 

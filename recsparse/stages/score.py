@@ -24,10 +24,10 @@ from recsparse.reporting.progress import SILENT, Reporter
 from recsparse.scoring.batch import (
     check_candidates,
     read_candidates,
-    recommend_users,
     score_candidates,
 )
 from recsparse.scoring.batch_job import BatchOptions
+from recsparse.scoring.list_jobs import recommend_users
 from recsparse.scoring.trained import TrainedModel
 from recsparse.stages.load import locate
 from recsparse.stages.start_of_scores import HistoryOptions, early_checked, loaded, named_ids

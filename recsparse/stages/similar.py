@@ -8,8 +8,8 @@ import pyarrow as pa
 from recsparse.datasets.frames import Table, Tables, like
 from recsparse.datasets.id_types import Ids
 from recsparse.reporting.progress import SILENT, Reporter
-from recsparse.scoring.batch import similar_to_items
 from recsparse.scoring.batch_job import BatchOptions
+from recsparse.scoring.list_jobs import similar_to_items
 from recsparse.scoring.trained import TrainedModel
 from recsparse.stages.load import locate
 from recsparse.stages.start_of_scores import HistoryOptions, early_checked, loaded, named_ids

@@ -191,7 +191,7 @@ def damaged_weights(model):
         (shutil.rmtree, "the model must be a folder, but there is none at model"),
     ],
 )
-@pytest.mark.parametrize("command", ["evaluate", "score", "recommend", "similar"])
+@pytest.mark.parametrize("command", ["evaluate", "score", "recommend", "similar", "vectors"])
 def test_a_model_that_cannot_be_loaded(refused, model, small_dataset, command, change, message):
     change(model)
     pq.write_table(LOG, "log.parquet")
@@ -200,6 +200,7 @@ def test_a_model_that_cannot_be_loaded(refused, model, small_dataset, command, c
         "score": ["--candidates", "log.parquet", "--out", "scores.parquet"],
         "recommend": ["--out", "lists"],
         "similar": ["--out", "lists"],
+        "vectors": ["--out", "vectors"],
     }
     assert message in refused(command, "model", *rest[command])
 

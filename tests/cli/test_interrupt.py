@@ -237,6 +237,7 @@ COMMANDS = {
     "score": ["model", "--candidates", "candidates.parquet", "--out", "scores"],
     "recommend": ["model", "--out", "lists"],
     "similar": ["model", "--out", "lists"],
+    "vectors": ["model", "--of", "item", "--out", "vectors"],
     "describe": ["dataset"],
 }
 

@@ -18,8 +18,8 @@ from tests.cli.conftest import sets
 from tests.conftest import SMALL_NETWORK
 
 COMMANDS = [
-    "fetch", "prepare", "train", "evaluate", "score", "recommend", "similar", "tune", "describe",
-    "doctor", "runs", "metrics", "evaluate-file", "config", "promote", "backtest",
+    "fetch", "prepare", "train", "evaluate", "score", "recommend", "similar", "vectors", "tune",
+    "describe", "doctor", "runs", "metrics", "evaluate-file", "config", "promote", "backtest",
 ]  # fmt: skip
 # What `runs` lists after the first job, the newest first.
 JOBS = ["evaluate", "popularity", "sparse_grid"]
@@ -198,6 +198,7 @@ def test_a_public_set_that_is_there_is_not_fetched_again(recsparse, monkeypatch,
         (["runs", "MODELS"], "FINISHED"),
         (["recommend", "MODELS/popularity", "--out", "l"], "recommended"),
         (["similar", "MODELS/sparse_grid", "--out", "l"], "similar items"),
+        (["vectors", "MODELS/popularity", "--out", "l"], "vectors"),
     ],
     ids=lambda value: value[0] if isinstance(value, list) else "",
 )

@@ -44,6 +44,7 @@ COMMANDS = {
     ),
     "recommend": ("made", ["recommend", "model"], ["-k", "3"], "model"),
     "similar": ("made", ["similar", "network"], ["-k", "3"], "network"),
+    "vectors": ("made", ["vectors", "model"], ["--of", "item"], "model"),
     "describe": (
         "made.html",
         ["describe", "log.parquet"],
@@ -121,7 +122,7 @@ def test_the_same_job_again_replaces_and_another_one_only_where_that_is_said(com
 
 def test_what_was_changed_since_is_replaced_only_where_that_is_said(command, place):
     assert command().status == 0
-    if command.name in ("score to a folder", "recommend", "similar"):
+    if command.name in ("score to a folder", "recommend", "similar", "vectors"):
         (command.out / "part-00000000.parquet").rename(command.out / "part-00000007.parquet")
     elif command.name == "score to a file":
         # Whoever writes a table of their own under the name has taken the proof away.
@@ -139,7 +140,7 @@ def test_what_was_changed_since_is_replaced_only_where_that_is_said(command, pla
 
 def test_an_output_of_an_older_build_is_known_and_replaced_only_where_that_is_said(command, place):
     assert command().status == 0
-    if command.name.startswith(("score", "recommend", "similar")):
+    if command.name.startswith(("score", "recommend", "similar", "vectors")):
         pytest.skip("nothing proves who wrote those")
     if command.is_file:
         lines = command.out.read_text().splitlines(keepends=True)
@@ -170,7 +171,7 @@ def test_a_foreign_file_in_a_folder_of_ours_is_never_removed(command, place, ove
     (command.out / "deep" / "thesis.txt").write_text("mine")
     outcome = (
         "deep, which recsparse"
-        if command.name in ("score to a folder", "recommend", "similar")
+        if command.name in ("score to a folder", "recommend", "similar", "vectors")
         else ""
     )
     assert_refused(command, place, *overwrite, match=outcome or "deep/thesis.txt, which recsparse")

@@ -39,6 +39,7 @@ COMMANDS = {
     ),
     "recommend": ("made", ["recommend", "model"], ["-k", "3"]),
     "similar": ("made", ["similar", "network"], ["-k", "3"]),
+    "vectors": ("made", ["vectors", "model"], ["--of", "item"]),
     "describe": ("made.html", ["describe", "log.parquet"], ["--set", "log.duplicates=sum"]),
 }
 FILES = {"tune", "score to a file", "describe"}
@@ -137,7 +138,7 @@ def test_what_is_written_to_an_address_is_what_is_written_to_a_path(recsparse, m
             continue
         names = sorted(path.name for path in here.iterdir())
         assert names == sorted(path.name for path in there.iterdir())
-        if command.startswith(("score", "recommend", "similar")):
+        if command.startswith(("score", "recommend", "similar", "vectors")):
             assert pq.read_table(here).equals(pq.read_table(there))
         elif command == "prepare":
             assert read_manifest(here) == read_manifest(there)

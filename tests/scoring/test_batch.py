@@ -5,8 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recsparse.errors import InputError, MissingFileError, SchemaError, UnknownIdError
-from recsparse.scoring.batch import read_ids, recommend_users, score_candidates
+from recsparse.scoring.batch import read_ids, score_candidates
 from recsparse.scoring.batch_job import BatchOptions
+from recsparse.scoring.list_jobs import recommend_users
 from tests.scoring.candidates import (
     MODEL,
     Listener,

@@ -13,8 +13,9 @@ from recsparse.config.linear_models import PopularityConfig
 from recsparse.datasets.vocabulary import Vocabulary
 from recsparse.errors import OutputError
 from recsparse.models.linear.popularity import Popularity
-from recsparse.scoring.batch import recommend_users, score_candidates
+from recsparse.scoring.batch import score_candidates
 from recsparse.scoring.batch_job import BatchOptions
+from recsparse.scoring.list_jobs import recommend_users
 from recsparse.scoring.model_folder import load_model, save_model
 from recsparse.scoring.user_rows import RowsInMemory
 from tests.scoring.candidates import MODEL, candidates, killed_after, names, with_scores, written

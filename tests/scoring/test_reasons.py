@@ -32,8 +32,8 @@ from recsparse.models.protocol.reasons import (
 )
 from recsparse.models.protocol.user_reader import scores_of
 from recsparse.scoring import reasons as reasons_module
-from recsparse.scoring.batch import recommend_users
 from recsparse.scoring.batch_job import BatchOptions
+from recsparse.scoring.list_jobs import recommend_users
 from recsparse.scoring.reasons import with_reasons
 from recsparse.scoring.user_rows import RowsInMemory
 from recsparse.testing import NUM_ITEMS, NUM_USERS, fitted, words_of

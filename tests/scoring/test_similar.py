@@ -16,8 +16,8 @@ from recsparse.models.content.placement import Placement
 from recsparse.models.linear.popularity import Popularity
 from recsparse.models.protocol.similar_items import HasSimilarItems
 from recsparse.scoring import similar as similar_module
-from recsparse.scoring.batch import similar_to_items
 from recsparse.scoring.batch_job import BatchOptions
+from recsparse.scoring.list_jobs import similar_to_items
 from recsparse.scoring.parted_output import PartedOutput
 from recsparse.testing import NUM_ITEMS, NUM_USERS, fitted, words_of
 from tests.scoring.naive import Linear, random_model
