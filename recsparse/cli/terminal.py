@@ -60,20 +60,20 @@ def show_groups(title: str, groups: Mapping[str, Mapping[str, Any]]) -> None:
     Console().print(table)
 
 
-def show_frame(title: str, frame: "pd.DataFrame", names: str | None = None) -> None:
+def show_frame(title: str, frame: "pd.DataFrame", *whole: str) -> None:
     """Print a frame as a table.
 
     Args:
         title: Above the table.
         frame: Rows and columns; the index is not shown.
-        names: The column of names, which are not folded where the terminal is narrow; without it
-            the first one.
+        *whole: Columns whose words are not broken where the terminal is narrow; without any the
+            first one.
     """
     table = Table(title=Text(title))
-    whole = names or next(iter(frame.columns), None)
+    kept = whole or tuple(frame.columns[:1])
     for column in frame.columns:
         is_numeric = frame[column].dtype.kind in "biufc"
-        _add_column(table, str(column), is_numeric, list(frame[column]) if column == whole else [])
+        _add_column(table, str(column), is_numeric, list(frame[column]) if column in kept else [])
     for row in frame.itertuples(index=False):
         table.add_row(*(Text(value_text(value)) for value in row))
     Console().print(table)
@@ -106,10 +106,11 @@ def show_runs(title: str, runs: "pd.DataFrame") -> None:
         title: Above the table.
         runs: Columns `run_id`, `experiment`, `name`, `status`, `started`, and one column a figure.
     """
-    started = runs["started"].map("{:%Y-%m-%d %H:%M}".format)
+    started = runs["started"].map("{:%Y-%m-%d\n%H:%M}".format)
     brief = runs[["experiment", "name", "status"]].assign(started=started)
+    whole = "experiment"
     if runs["experiment"].nunique() == 1:
-        title = f"{title} of the experiment {runs['experiment'].iloc[0]}"
+        title, whole = f"{title} of the experiment {runs['experiment'].iloc[0]}", "name"
         brief = brief.drop(columns="experiment")
     for part in ("validation", "test"):
         prefix = f"{part}_ndcg_at_"
@@ -117,7 +118,7 @@ def show_runs(title: str, runs: "pd.DataFrame") -> None:
         if names:
             k = min(int(name.removeprefix(prefix)) for name in names)
             brief[f"{part}\nnDCG@{k}"] = runs[f"{prefix}{k}"]
-    show_frame(title, brief, "name")
+    show_frame(title, brief, whole, "status", "started")
 
 
 def _add_column(
