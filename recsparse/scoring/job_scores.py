@@ -5,6 +5,7 @@ they come. Other models score all items of a user at once: their pairs are laid 
 scored a group of users at a time, whatever the order of the pairs.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterator
 from functools import cached_property
 
@@ -13,6 +14,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from recsparse.config.choices import OnUnknown
+from recsparse.errors import UnknownIdError
 from recsparse.files.scratch import ScratchColumn, scratch_array
 from recsparse.reporting.progress import Reporter
 from recsparse.scoring.located_pairs import LocatedPairs
@@ -61,11 +63,16 @@ class JobScores:
         """
         if are_all:
             return self.trained.score(table, self.on_unknown)
-        located = self.trained.located(table, self.on_unknown)
+        try:
+            located = self.trained.located(table, self.on_unknown)
+        except UnknownIdError:
+            deque(self._located(), maxlen=0)  # which tells those of all rows
+            raise
         known = located.known
         if self.trained.scorer.is_by_vectors:
-            self._folded_in  # noqa: B018  (once)
             indices = located.user_index[known], located.item_index[known]
+            if self.trained.scorer.to_fold_in(indices[0]).any():
+                self._folded_in  # noqa: B018  (once)
             of_known = self.trained.scorer.pair_scores(*indices)
         else:
             of_known = self._grouped[first : first + len(known)][known]
@@ -73,7 +80,7 @@ class JobScores:
 
     @cached_property
     def _folded_in(self) -> None:
-        """Whose vectors the job needs are there, once this has been read."""
+        """The vectors that are not stored are there, once this has been read."""
         wanted = np.zeros(len(self.trained.users), dtype=bool)
         with self.reporter.task("folding in the users of the candidates"):
             for pairs in self._located():

@@ -65,6 +65,11 @@ class LaidOverRows(UserRows):
         below, _ = self.split(user_index)
         return self.below.vectors(model, below)
 
+    def has_vectors(self, model: FittedModel, user_index: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Those whose rows are not replaced may have one."""
+        below, _ = self.split(user_index)
+        return self.below.has_vectors(model, below)
+
     def digest(self) -> str:
         """Of both, and of who is replaced."""
         return digest(self.below.digest(), self.above.digest(), self.place)

@@ -143,16 +143,28 @@ class Scorer:
         return self._vectors.items
 
     def fold_in(self, user_index: NDArray[np.int64]) -> None:
-        """Make the vectors of users, where the model scores by such, in the order of the users.
+        """Make the vectors of users that are not stored, where the model scores by such.
 
         A vector's last digit may depend on those that are made with it: a job makes all of its own
-        before it starts, so that it ends with the same bytes wherever it is interrupted.
+        before it needs the first, so that it ends with the same bytes wherever it is interrupted.
 
         Args:
-            user_index: Known users.
+            user_index: Known users, in their order.
         """
         if self._vectors is not None:
-            self._vectors.make(user_index[self._has_vector(user_index)])
+            self._vectors.make(user_index[self.to_fold_in(user_index)])
+
+    def to_fold_in(self, user_index: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Say whose vectors have to be made.
+
+        Args:
+            user_index: Users.
+
+        Returns:
+            One truth a user; none where the model does not score by vectors.
+        """
+        has_vector = self._has_vector(user_index)
+        return has_vector & ~self.rows.has_vectors(self.model, user_index)
 
     @cached_property
     def _vectors(self) -> UserVectors | None:

@@ -136,9 +136,13 @@ class StoredRows(UserRows):
         """Read from the file, where they are of that very model."""
         if self._model is not model:
             return super().vectors(model, user_index)
-        is_known = user_index >= 0
+        is_known = self.has_vectors(model, user_index)
         known = user_index[is_known]
         return is_known, self._arrays[_VECTORS].rows(known, known + 1)
+
+    def has_vectors(self, model: FittedModel, user_index: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """All known users have one of that very model."""
+        return (user_index >= 0) & (self._model is model)
 
     def popularity(self) -> NDArray[np.float32]:
         """As it was counted when the rows were written."""

@@ -82,7 +82,19 @@ class UserRows(ABC):
         Raises:
             ModelFolderError: If they lie in a file that is damaged.
         """
-        return np.zeros(len(user_index), dtype=bool), np.zeros((0, 0), dtype=np.float32)
+        return self.has_vectors(model, user_index), np.zeros((0, 0), dtype=np.float32)
+
+    def has_vectors(self, model: FittedModel, user_index: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Say of whom `vectors` has one, without reading any.
+
+        Args:
+            model: The model that made them.
+            user_index: Users; −1 for unknown ones.
+
+        Returns:
+            One truth a user.
+        """
+        return np.zeros(len(user_index), dtype=bool)
 
     def of(self, user_index: NDArray[np.int64]) -> csr_matrix:
         """Return the rows of some users.

@@ -14,6 +14,7 @@ from recsparse.errors import UnknownIdError
 from recsparse.scoring import job_scores as module
 from recsparse.scoring.batch import score_candidates
 from recsparse.scoring.batch_job import BatchOptions
+from recsparse.scoring.model_folder import load_model, save_model
 from recsparse.scoring.trained import TrainedModel
 from recsparse.scoring.user_rows import RowsInMemory
 from recsparse.testing.small_fits import NUM_ITEMS, NUM_USERS, fitted, log_of
@@ -138,6 +139,17 @@ def test_a_damaged_group_is_scored_again(tmp_path, monkeypatch):
     assert pq.read_table(tmp_path / "out") == pq.read_table(tmp_path / "whole")
 
 
+def test_unknown_ids_of_a_job_with_stored_vectors_are_counted_over_all_rows(tmp_path):
+    save_model(model_of(IALS), tmp_path / "model")
+    table = pa.table({"user_id": [101] * 60 + [7, 8], "item_id": [101] * 62})
+    pq.write_table(table, tmp_path / "pairs.parquet")
+    with pytest.raises(UnknownIdError, match="but 2 of 62 are not; the first is row 60: 7"):
+        score_candidates(
+            load_model(tmp_path / "model"), tmp_path / "pairs.parquet", tmp_path / "out", OPTIONS
+        )
+    assert not (tmp_path / "out.parts").exists()
+
+
 def test_unknown_ids_are_found_before_anything_is_scored(trained, tmp_path, monkeypatch):
     pq.write_table(pairs(), tmp_path / "pairs.parquet")
     with (
@@ -147,3 +159,30 @@ def test_unknown_ids_are_found_before_anything_is_scored(trained, tmp_path, monk
         score_candidates(trained, tmp_path / "pairs.parquet", tmp_path / "out", OPTIONS)
     assert found == []
     assert [path.name for path in tmp_path.iterdir()] == ["pairs.parquet"]
+
+
+def test_users_with_stored_vectors_are_not_folded_in_and_ids_read_once(tmp_path, monkeypatch):
+    save_model(model_of(IALS), tmp_path / "model")
+    trained = load_model(tmp_path / "model")
+    table = pairs(strangers=False)
+    pq.write_table(table, tmp_path / "pairs.parquet")
+    monkeypatch.setattr(module.JobScores, "_located", lambda scores: pytest.fail("read before"))
+    with folded_in(monkeypatch, trained) as found:
+        score_candidates(trained, tmp_path / "pairs.parquet", tmp_path / "out", OPTIONS)
+    assert sum(found) == 0
+    scores = pq.read_table(tmp_path / "out")["score"].to_numpy()
+    np.testing.assert_allclose(scores, model_of(IALS).score(table), rtol=1e-5, atol=1e-6)
+
+
+def test_of_users_with_a_new_history_alone_vectors_are_made(tmp_path, monkeypatch):
+    save_model(model_of(IALS), tmp_path / "model")
+    history = pa.table({"user_id": [103, 103, 110], "item_id": [100, 104, 101]})
+    trained = load_model(tmp_path / "model").with_history(history)
+    table = pairs(strangers=False)
+    pq.write_table(table, tmp_path / "pairs.parquet")
+    with folded_in(monkeypatch, trained) as found:
+        score_candidates(trained, tmp_path / "pairs.parquet", tmp_path / "out", OPTIONS)
+    assert sum(found) == 2
+    expected = model_of(IALS).with_history(history).score(table)
+    scores = pq.read_table(tmp_path / "out")["score"].to_numpy()
+    np.testing.assert_allclose(scores, expected, rtol=1e-5, atol=1e-6)
