@@ -60,6 +60,9 @@ class JobScores:
 
         Returns:
             One score a row, as `TrainedModel.score`.
+
+        Raises:
+            UnknownIdError: If an id of the job is unknown and `on_unknown` is `error`.
         """
         if are_all:
             return self.trained.score(table, self.on_unknown)
