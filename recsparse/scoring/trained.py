@@ -281,9 +281,11 @@ class TrainedModel:
         on_unknown: OnUnknown,
         explain: bool,
     ) -> pa.Table:
+        is_unknown = user_index < 0
+        if on_unknown == "popularity" and is_unknown.any():
+            self.popularity()  # which refuses where rows were left out
         best, values = self.scorer.best(user_index, k, filter_seen, allowed)
         # A null or blank id is no user, and gets no recommendations.
-        is_unknown = user_index < 0
         without = is_unknown if on_unknown == "null" else is_unknown & is_missing_id(users)
         best[torch.from_numpy(without)] = -1
         ids = users.cast(self.users.ids.type)

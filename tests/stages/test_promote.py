@@ -121,7 +121,7 @@ def test_a_dry_run_changes_neither_versions_nor_aliases_nor_tags(shop):
     crown(shop)
     result = promote(shop.folder / "ease", OVER, shop.dataset, dry_run=True)
     assert result.promoted
-    assert str(result).startswith("shelf would be the champion: ")
+    assert str(result).startswith("the candidate for shelf would be the champion: ")
     assert champion(shop) == "1"
     assert versions(shop) == [1]
     assert "promotion" not in run_tags(shop, "ease")
