@@ -18,6 +18,7 @@ READ_BY: Mapping[str, tuple[str, ...]] = {
     "promote": ("seed", "promotion", "evaluation", "tracking"),
     "score": ("log",),
     "recommend": ("log",),
+    "vectors": ("log",),
     "runs": ("tracking",),
 }
 

@@ -17,6 +17,8 @@ if TYPE_CHECKING:  # which takes half a second to import
 
 # Names up to this length stay in one line; the columns next to them fold instead.
 _WHOLE_UP_TO = 36
+# Words up to this length are not broken in any column, such as dates.
+_WORDS_UP_TO = 12
 
 
 def show_json(value: Any) -> None:
@@ -73,7 +75,10 @@ def show_frame(title: str, frame: "pd.DataFrame", *whole: str) -> None:
     kept = whole or tuple(frame.columns[:1])
     for column in frame.columns:
         is_numeric = frame[column].dtype.kind in "biufc"
-        _add_column(table, str(column), is_numeric, list(frame[column]) if column in kept else [])
+        values = [value_text(value) for value in frame[column]]
+        _add_column(table, str(column), is_numeric, values if column in kept else [])
+        longest = max((len(word) for value in values for word in value.split()), default=0)
+        table.columns[-1].min_width = longest if longest <= _WORDS_UP_TO else None
     for row in frame.itertuples(index=False):
         table.add_row(*(Text(value_text(value)) for value in row))
     Console().print(table)
@@ -106,7 +111,7 @@ def show_runs(title: str, runs: "pd.DataFrame") -> None:
         title: Above the table.
         runs: Columns `run_id`, `experiment`, `name`, `status`, `started`, and one column a figure.
     """
-    started = runs["started"].map("{:%Y-%m-%d\n%H:%M}".format)
+    started = runs["started"].map("{:%Y-%m-%d %H:%M}".format)
     brief = runs[["experiment", "name", "status"]].assign(started=started)
     whole = "experiment"
     if runs["experiment"].nunique() == 1:
@@ -118,7 +123,7 @@ def show_runs(title: str, runs: "pd.DataFrame") -> None:
         if names:
             k = min(int(name.removeprefix(prefix)) for name in names)
             brief[f"{part}\nnDCG@{k}"] = runs[f"{prefix}{k}"]
-    show_frame(title, brief, whole, "status", "started")
+    show_frame(title, brief, whole, "status")
 
 
 def _add_column(

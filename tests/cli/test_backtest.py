@@ -78,4 +78,4 @@ def test_an_interruption_tells_of_the_fits_that_are_kept(recsparse, log, workpla
     assert recsparse(*command, "--every", "5d").status == 2
     (workplace / "out.cells").mkdir()
     (workplace / "out.cells" / "cell-0-0-0.parquet").touch()
-    assert "out.cells keeps 1 complete fit; resume with `recsparse " in told[0]()
+    assert "out.cells keeps 1 complete fit; resume with `recsparse" in told[0]()

@@ -173,7 +173,7 @@ def test_a_dataset_that_is_none(refused, command, make, message):
 
 def other_version(model):
     path = model / "model.toml"
-    path.write_text(path.read_text().replace("format_version = 1", "format_version = 9"))
+    path.write_text(path.read_text().replace("format_version = 2", "format_version = 9"))
 
 
 def damaged_weights(model):
@@ -184,7 +184,7 @@ def damaged_weights(model):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (other_version, "model must have format version 1, but has 9"),
+        (other_version, "model must have format version 2, but has 9"),
         (damaged_weights, "weights.safetensors must be as it was written"),
         (lambda model: (model / "users.parquet").unlink(), "users.parquet is missing"),
         (lambda model: (model / "model.toml").unlink(), "with a readable model.toml"),

@@ -17,6 +17,7 @@ ARGUMENTS = {
     "backtest": ["log.parquet", "--models", "ease", "--out", "made"],
     "score": ["model", "--candidates", "pairs.parquet", "--out", "scores.parquet"],
     "recommend": ["model", "--out", "lists.parquet"],
+    "vectors": ["model", "--out", "vectors.parquet"],
     "runs": [],
     "promote": ["model", "--over", "models:/shelf@champion", "--on", "dataset"],
 }

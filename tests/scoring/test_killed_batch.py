@@ -104,16 +104,16 @@ def test_the_parts_of_another_job_are_made_anew(tmp_path, monkeypatch, change):
 
 
 def test_a_model_that_was_written_and_read_again_goes_on_with_its_parts(tmp_path, monkeypatch):
-    """Digests are of values, not of how they lie in memory or which integers hold places."""
+    """Wherever its folder lies by then."""
     options, model = BatchOptions(3), Popularity(PopularityConfig()).fit(MODEL.history)
-    model = replace(of_times(7), model=model)
+    save_model(replace(of_times(7), model=model), tmp_path / "model")
     with monkeypatch.context() as patch:
         killed_after(patch, 2)
         with pytest.raises(KeyboardInterrupt):
-            recommend_users(model, tmp_path / "out", 2, options=options)
-    save_model(model, tmp_path / "model")
+            recommend_users(load_model(tmp_path / "model"), tmp_path / "out", 2, options=options)
+    (tmp_path / "model").rename(tmp_path / "moved")
     made = killed_after(monkeypatch, None)
-    recommend_users(load_model(tmp_path / "model"), tmp_path / "out", 2, options=options)
+    recommend_users(load_model(tmp_path / "moved"), tmp_path / "out", 2, options=options)
     assert sum(map(len, made)) == 6 - 2
 
 
