@@ -36,7 +36,8 @@ class UserVectors:
     ) -> None:
         self.items = items.contiguous()
         self._make, self._at_once = make, at_once
-        self._table = _rows(num_users, items.shape[1])
+        # What is not written of it takes no memory.
+        self._table = np.zeros((num_users, items.shape[1]), dtype=np.float32)
         self._is_made = np.zeros(num_users, dtype=bool)
 
     def of(self, user_index: NDArray[np.int64]) -> Float[Tensor, "b d"]:
@@ -77,15 +78,16 @@ class UserVectors:
             user_index: Known users.
         """
         missing = np.unique(user_index[~self._is_made[user_index]])
+        self._make_room(len(missing))
         for rows in slices(len(missing), self._at_once):
             some = missing[rows]
             self._table[some] = self._make(some).numpy()
             self._is_made[some] = True
 
-
-def _rows(num_rows: int, num_columns: int) -> NDArray[np.float32]:
-    """Return room for rows; what is not written takes none."""
-    shape = (num_rows, num_columns)
-    if num_rows * num_columns * 4 <= _LARGEST_IN_MEMORY:
-        return np.zeros(shape, dtype=np.float32)
-    return scratch_array(shape, np.float32)
+    def _make_room(self, more: int) -> None:
+        """Move the vectors into a file when more of them are wanted than shall be in memory."""
+        wanted = (int(self._is_made.sum()) + more) * self._table[:1].nbytes
+        if wanted > _LARGEST_IN_MEMORY and not isinstance(self._table, np.memmap):
+            table = scratch_array(self._table.shape, np.float32)
+            table[self._is_made] = self._table[self._is_made]
+            self._table = table

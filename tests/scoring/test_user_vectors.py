@@ -44,10 +44,13 @@ def test_each_user_is_folded_in_once_and_only_where_wanted():
     assert maker.made == [[1, 4], [6], [2]]
 
 
-def test_large_tables_lie_in_a_file_and_hold_the_same(monkeypatch):
-    monkeypatch.setattr(module, "_LARGEST_IN_MEMORY", 0)
+def test_many_vectors_lie_in_a_file_and_few_of_many_users_do_not(monkeypatch):
+    monkeypatch.setattr(module, "_LARGEST_IN_MEMORY", 4 * CHANNELS * (NUM_USERS - 1))
     maker = Maker()
     vectors = maker.vectors()
-    assert isinstance(vectors._table, np.memmap)
-    everyone = np.arange(NUM_USERS)
+    few, everyone = np.arange(1, NUM_USERS - 2), np.arange(NUM_USERS)
+    assert torch.equal(vectors.of(few), torch.from_numpy(maker.table[few]))
+    assert not isinstance(vectors._table, np.memmap)
     assert torch.equal(vectors.of(everyone), torch.from_numpy(maker.table))
+    assert isinstance(vectors._table, np.memmap)
+    assert maker.made == [few.tolist(), [0, NUM_USERS - 2, NUM_USERS - 1]]
