@@ -5,7 +5,7 @@
 iALS of 128 factors with random vectors of 20,000 items, 30 rows a user. Pairs in random order and
 sorted by user are scored by `recsparse score`; the floor is the same Parquet read and written plus
 the bare products, in NumPy, with nothing looked up. Lists of 20, seen items masked, are made by
-`recsparse recommend` and by implicit's `recommend`, which folds the users in again, or takes stored
+`recsparse recommend` and by implicit's `recommend`; both fold the users in again, or take stored
 vectors. One thread each. The contenders take turns; seconds are medians of the processor's, start
 included, and ratios medians of those of each round.
 """
@@ -25,7 +25,8 @@ import torch
 import typer
 from scipy.sparse import csr_matrix
 
-from benchmarks.measuring.measured_process import Run, run_measured
+from benchmarks.measuring.measured_process import Run
+from benchmarks.measuring.small_jobs import RECSPARSE, done
 from benchmarks.measuring.turns import Out, Rounds, show_rows
 from recsparse.config.linear_models import IALSConfig
 from recsparse.datasets.vocabulary import Vocabulary
@@ -40,7 +41,8 @@ FLOOR, AGAIN, STORED = "the floor", "implicit, folding in", "implicit, stored ve
 RIVALS: Mapping[str, tuple[str, ...]] = {
     "score, random order": (FLOOR,),
     "score, by user": (FLOOR,),
-    "recommend": (AGAIN, STORED),
+    "recommend, folding in": (AGAIN,),
+    "recommend, stored vectors": (STORED,),
 }
 
 
@@ -79,8 +81,10 @@ def write_inputs(folder: Path, num_users: int, num_pairs: int) -> None:
     history = csr_matrix((np.ones(len(row), dtype=np.float32), places), (num_users, ITEMS))
     history.sum_duplicates()
     known, catalogue = (Vocabulary(pa.array(np.arange(size))) for size in history.shape)
-    trained = TrainedModel(model, known, catalogue, RowsInMemory(history))
-    save_model(trained, folder / "model")
+    for name, stores in (("model", True), ("model-without-vectors", False)):
+        saved = IALS.from_state(IALSConfig(factors=FACTORS, store_vectors=stores), state)
+        trained = TrainedModel(saved, known, catalogue, RowsInMemory(history))
+        save_model(trained, folder / name)
     users = model.user_vectors(history).numpy()
     np.savez(folder / "vectors.npz", users=users, items=items, ridge=model.config.regularisation)
     cells = history.tocoo()
@@ -107,37 +111,32 @@ def commands(folder: Path) -> dict[str, Sequence[str]]:
         str(folder / name) for name in ("model", "vectors.npz", "history.parquet")
     )
     random, by_user = str(folder / "random.parquet"), str(folder / "sorted.parquet")
-    ours = (sys.executable, "-m", "recsparse")
     quiet = ("--overwrite", "--quiet", "--out")
     implicit = (sys.executable, "-m", "benchmarks.rivals.implicit_recommend", history, vectors)
     floor = (sys.executable, "-m", "benchmarks.measuring.score_floor")
-    score = (*ours, "score", model, "--candidates")
+    score = (*RECSPARSE, "score", model, "--candidates")
+    lists = ("-k", str(K), *quiet)
     return {
         FLOOR: (*floor, random, vectors, str(folder / "floor.parquet")),
         "score, random order": (*score, random, *quiet, str(folder / "scores")),
         "score, by user": (*score, by_user, *quiet, str(folder / "scores-by-user")),
         AGAIN: (*implicit, str(folder / "again.parquet"), str(K), "yes"),
         STORED: (*implicit, str(folder / "stored.parquet"), str(K), "no"),
-        "recommend": (*ours, "recommend", model, "-k", str(K), *quiet, str(folder / "lists")),
+        "recommend, folding in": (
+            *RECSPARSE,
+            "recommend",
+            f"{model}-without-vectors",
+            *lists,
+            str(folder / "again"),
+        ),
+        "recommend, stored vectors": (
+            *RECSPARSE,
+            "recommend",
+            model,
+            *lists,
+            str(folder / "lists"),
+        ),
     }
-
-
-def done(command: Sequence[str]) -> Run:
-    """Run a command.
-
-    Args:
-        command: Program and arguments.
-
-    Returns:
-        What it took.
-
-    Raises:
-        RuntimeError: If it failed.
-    """
-    run = run_measured(command)
-    if run.failed:
-        raise RuntimeError(f"{' '.join(command)} failed: {run.output}")
-    return run
 
 
 def table_rows(rounds: Sequence[Mapping[str, Run]]) -> list[dict[str, object]]:

@@ -107,11 +107,7 @@ def parts_kept(out: Path) -> str:
     Returns:
         A clause with the command that resumes.
     """
-    folder = out.with_name(out.name + ".parts")
-    count = len([*folder.glob("part-*.parquet")])
-    if not count:
-        return f"no part was complete, nothing new is kept; start again with `{command()}`"
-    return f"{folder} keeps {count} complete part{'s' * (count > 1)}; resume with `{command()}`"
+    return _kept(out.with_name(out.name + ".parts"), "part-*.parquet", "part", "part")
 
 
 def cells_kept(out: Path) -> str:
@@ -123,11 +119,14 @@ def cells_kept(out: Path) -> str:
     Returns:
         A clause with the command that resumes.
     """
-    folder = out.with_name(out.name + ".cells")
-    count = len([*folder.glob("cell-*.parquet")])
+    return _kept(out.with_name(out.name + ".cells"), "cell-*.parquet", "model", "fit")
+
+
+def _kept(folder: Path, pattern: str, whole: str, piece: str) -> str:
+    count = len([*folder.glob(pattern)])
     if not count:
-        return f"no model was complete, nothing new is kept; start again with `{command()}`"
-    return f"{folder} keeps {count} complete fit{'s' * (count > 1)}; resume with `{command()}`"
+        return f"no {whole} was complete, nothing new is kept; start again with `{command()}`"
+    return f"{folder} keeps {count} complete {piece}{'s' * (count > 1)}; resume with `{command()}`"
 
 
 @contextmanager

@@ -37,14 +37,19 @@ def test_all_write_the_same(folder):
     stored = pq.read_table(folder / "stored.parquet")
     assert ours.num_rows == stored.num_rows == 50 * scoring.K
     np.testing.assert_allclose(ours["score"], stored["score"], rtol=1e-3, atol=1e-5)
+    folded_in = pq.read_table(folder / "again")
+    np.testing.assert_allclose(ours["score"], folded_in["score"], rtol=1e-3, atol=1e-5)
     again = pq.read_table(folder / "again.parquet")
     assert again["user_id"] == ours["user_id"]
 
 
 def test_a_row_has_the_ratios_to_what_it_is_compared_with():
-    names = [scoring.FLOOR, "score, random order", scoring.AGAIN, scoring.STORED, "recommend"]
+    names = [scoring.FLOOR, "score, random order", scoring.AGAIN, scoring.STORED]
+    names += ["recommend, folding in", "recommend, stored vectors"]
     runs = {name: scoring.Run(1.0, place + 1.0, 9.0, "", False) for place, name in enumerate(names)}
     rows = {row["job"]: row for row in scoring.table_rows([runs])}
     assert rows["score, random order"][f"CPU ÷ {scoring.FLOOR}"] == "2.00"
-    assert rows["recommend"][f"CPU ÷ {scoring.STORED}"] == "1.25"
+    assert rows["recommend, folding in"][f"CPU ÷ {scoring.AGAIN}"] == "1.67"
+    assert rows["recommend, stored vectors"][f"CPU ÷ {scoring.STORED}"] == "1.50"
+    assert rows["recommend, stored vectors"][f"CPU ÷ {scoring.AGAIN}"] == ""
     assert rows[scoring.FLOOR][f"CPU ÷ {scoring.FLOOR}"] == ""
